@@ -1,0 +1,72 @@
+//! A picture of the struct that borrows from the syntax tree: its attributes and its fields; nothing is judged here.
+
+use syn::{Data, DeriveInput, Field, Index, Member, Type};
+
+use crate::{
+    attr::{FieldAttrs, StructAttrs},
+    errors::Errors,
+    name::Column,
+};
+
+/// The item under the derive.
+pub(crate) struct Input<'a> {
+    pub(crate) item: &'a DeriveInput,
+    pub(crate) attrs: StructAttrs,
+    /// Empty for what is not a struct.
+    pub(crate) fields: Vec<InputField<'a>>,
+}
+
+/// One field of the struct.
+pub(crate) struct InputField<'a> {
+    pub(crate) member: Member,
+    pub(crate) ty: &'a Type,
+    pub(crate) attrs: FieldAttrs,
+    /// What Diesel calls the field: `column_name`, else its own name; a field of a tuple struct has none.
+    pub(crate) column: Option<Column>,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn read(item: &'a DeriveInput, errors: &mut Errors) -> Self {
+        let fields = match &item.data {
+            Data::Struct(data) => data
+                .fields
+                .iter()
+                .enumerate()
+                .map(|(place, field)| InputField::read(place, field, errors))
+                .collect(),
+            Data::Enum(_) | Data::Union(_) => Vec::new(),
+        };
+        Self {
+            item,
+            attrs: StructAttrs::read(&item.attrs, errors),
+            fields,
+        }
+    }
+}
+
+impl<'a> InputField<'a> {
+    fn read(place: usize, field: &'a Field, errors: &mut Errors) -> Self {
+        let attrs = FieldAttrs::read(&field.attrs, errors);
+        let column = match attrs.column_name.first() {
+            Some(named) => Some(named.value.clone()),
+            None => field.ident.as_ref().map(Column::of),
+        };
+        Self {
+            member: match &field.ident {
+                Some(name) => Member::Named(name.clone()),
+                None => Member::Unnamed(Index::from(place)),
+            },
+            ty: &field.ty,
+            attrs,
+            column,
+        }
+    }
+
+    /// The tokens to point at when the field itself is the matter.
+    pub(crate) fn place(&self) -> &dyn quote::ToTokens {
+        match &self.member {
+            Member::Named(name) => name,
+            Member::Unnamed(_) => self.ty,
+        }
+    }
+}

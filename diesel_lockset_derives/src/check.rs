@@ -1,0 +1,198 @@
+//! The rules: what a lockable model is, and one sentence for each way of not being one.
+
+use proc_macro2::{Ident, Span};
+use syn::{Data, Fields, GenericParam, Path, Type, TypePath, spanned::Spanned};
+
+use crate::{
+    ast::{Input, InputField},
+    attr::{Item, PrimaryKey},
+    errors::Errors,
+    key_type,
+    name::{Column, infer_table},
+};
+
+/// The library implements its key traits for tuples up to this length.
+const MAX_KEY_COLUMNS: usize = 8;
+
+/// A model that passed: all that the expansion needs.
+pub(crate) struct Model<'a> {
+    pub(crate) table: Path,
+    /// Where the user said what the key is.
+    pub(crate) key_span: Span,
+    pub(crate) key: Vec<KeyField<'a>>,
+}
+
+/// One field of the key, in the order of the columns of the key.
+pub(crate) struct KeyField<'a> {
+    pub(crate) field: &'a InputField<'a>,
+    pub(crate) column: Column,
+}
+
+impl KeyField<'_> {
+    /// The type that stands for the field in SQL, if it is not the field's own; as Diesel's `Identifiable`.
+    pub(crate) fn serialize_as(&self) -> Option<&TypePath> {
+        self.field.attrs.serialize_as.as_ref()
+    }
+}
+
+/// Judges a struct; `None` goes along with at least one reported error.
+pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
+    check_crate_path(input, errors);
+    if !is_struct_with_fields(input, errors) {
+        return None;
+    }
+    check_generics(input, errors);
+    check_column_names(input, errors);
+    let table = check_table(input, errors);
+    let wanted = check_primary_key(input, errors)?;
+    let key = wanted
+        .columns
+        .iter()
+        .filter_map(|column| check_key_field(input, column, errors))
+        .collect();
+    Some(Model { table: table?, key_span: wanted.span, key })
+}
+
+fn check_crate_path(input: &Input<'_>, errors: &mut Errors) {
+    for again in input.attrs.crate_path.iter().skip(1) {
+        errors.under(&again.key, "`crate` is already given: one path of diesel_lockset is enough");
+    }
+}
+
+fn is_struct_with_fields(input: &Input<'_>, errors: &mut Errors) -> bool {
+    let sentence = match &input.item.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(_) | Fields::Unnamed(_) if !data.fields.is_empty() => return true,
+            _ => "`Lockable` needs a struct with fields: the key of the row is read from them",
+        },
+        Data::Enum(_) => "`Lockable` is for structs: an enum does not stand for the rows of one table",
+        Data::Union(_) => "`Lockable` is for structs: a union cannot be loaded from a row",
+    };
+    errors.under(&input.item.ident, sentence);
+    false
+}
+
+fn check_generics(input: &Input<'_>, errors: &mut Errors) {
+    let params = &input.item.generics.params;
+    if params.is_empty() {
+        return;
+    }
+    let advice = if params.iter().all(|param| matches!(param, GenericParam::Lifetime(_))) {
+        "own the data instead of borrowing it"
+    } else {
+        "name the concrete types, or wrap them in a struct that does"
+    };
+    errors.under(
+        params,
+        format!(
+            "a lock set stores keys and fresh rows as plain values, so a model must be a concrete, `'static` type: \
+             {advice}"
+        ),
+    );
+}
+
+fn check_column_names(input: &Input<'_>, errors: &mut Errors) {
+    for field in &input.fields {
+        for again in field.attrs.column_name.iter().skip(1) {
+            errors.under(&again.key, "`column_name` is already given: a field holds one column");
+        }
+    }
+}
+
+fn check_table(input: &Input<'_>, errors: &mut Errors) -> Option<Path> {
+    let mut named = input.attrs.table_name.iter();
+    let table = match named.next() {
+        Some(item) => item.value.clone(),
+        None => match infer_table(&input.item.ident) {
+            Ok(ident) => ident.into(),
+            Err(error) => {
+                errors.push(error);
+                return None;
+            }
+        },
+    };
+    for again in named {
+        errors.under(&again.key, "`table_name` is already given: the rows of a model live in one table");
+    }
+    Some(table)
+}
+
+/// The columns of the key, named or the default one.
+fn check_primary_key(input: &Input<'_>, errors: &mut Errors) -> Option<PrimaryKey> {
+    let mut named = input.attrs.primary_key.iter();
+    let Some(Item { key, value }) = named.next() else {
+        return Some(default_key(input));
+    };
+    for again in named {
+        errors.under(&again.key, "`primary_key` is already given: name all columns of the key in one");
+    }
+    let columns = &value.columns;
+    if columns.is_empty() {
+        errors.under(key, "`primary_key()` names no column, and a row without a key cannot be locked");
+        return None;
+    }
+    if columns.len() > MAX_KEY_COLUMNS {
+        errors.under(
+            key,
+            format!("a key of {} columns: at most {MAX_KEY_COLUMNS} are supported", columns.len()),
+        );
+        return None;
+    }
+    let mut distinct: Vec<Column> = Vec::new();
+    for column in columns {
+        if distinct.iter().any(|seen| seen.name == column.name) {
+            errors.under(&column.ident, format!("column `{}` is already part of the key", column.name));
+        } else {
+            distinct.push(column.clone());
+        }
+    }
+    Some(PrimaryKey { span: value.span, columns: distinct })
+}
+
+fn default_key(input: &Input<'_>) -> PrimaryKey {
+    let fields = &input.fields;
+    let of_field = fields.iter().find_map(|field| field.column.as_ref().filter(|column| column.name == "id"));
+    let span = of_field.map_or_else(|| input.item.ident.span(), |column| column.ident.span());
+    PrimaryKey { span, columns: vec![Column::of(&Ident::new("id", span))] }
+}
+
+fn check_key_field<'a>(input: &'a Input<'a>, wanted: &Column, errors: &mut Errors) -> Option<KeyField<'a>> {
+    // An embedded field is as many columns as its struct has; its own name is none of them.
+    let mut holders = input.fields.iter().filter_map(|field| match &field.column {
+        Some(column) if column.name == wanted.name && !field.attrs.embed => Some((field, column)),
+        _ => None,
+    });
+    let Some((field, column)) = holders.next() else {
+        errors.at(wanted.ident.span(), no_such_field(input, &wanted.name));
+        return None;
+    };
+    for (again, _) in holders {
+        let sentence = format!("column `{}` of the key already has a field: which one is the key?", wanted.name);
+        errors.under(again.place(), sentence);
+    }
+    check_key_type(field, errors);
+    Some(KeyField { field, column: column.clone() })
+}
+
+fn no_such_field(input: &Input<'_>, column: &str) -> String {
+    let asked = !input.attrs.primary_key.is_empty();
+    let mut advice = vec![];
+    if !asked {
+        advice.push("name the key with `#[diesel(primary_key(..))]`".to_owned());
+    }
+    advice.push(format!("mark its field with `#[diesel(column_name = {column})]`"));
+    let embedded = if input.fields.iter().any(|field| field.attrs.embed) {
+        " (fields inside of an `#[diesel(embed)]` cannot be the key)"
+    } else {
+        ""
+    };
+    format!("no field holds the key column `{column}`: {}{embedded}", advice.join(", or "))
+}
+
+fn check_key_type(field: &InputField<'_>, errors: &mut Errors) {
+    let as_another = field.attrs.serialize_as.clone().map(Type::Path);
+    let ty = as_another.as_ref().unwrap_or(field.ty);
+    if let Some(sentence) = key_type::refusal(ty) {
+        errors.at(ty.span(), sentence);
+    }
+}

@@ -1,0 +1,125 @@
+//! From tokens to tokens: reads, checks and writes the impl; the only file that writes the code of a good model.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{DeriveInput, Path, ext::IdentExt, spanned::Spanned};
+
+use crate::{
+    ast::Input,
+    check::{self, KeyField, Model},
+    errors::Errors,
+    fallback,
+};
+
+/// The whole derive.
+pub(crate) fn derive(tokens: TokenStream) -> TokenStream {
+    let item: DeriveInput = match syn::parse2(tokens) {
+        Ok(item) => item,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut library = None;
+    let expanded = Errors::gather(|errors| {
+        let input = Input::read(&item, errors);
+        let path = library_path(&input);
+        let expanded = check::check(&input, errors).zip(path.as_ref());
+        let expanded = expanded.map(|(model, path)| expand(&item, &model, path));
+        library = path;
+        expanded
+    });
+    match expanded {
+        Ok(expanded) => expanded.into_token_stream(),
+        Err(errors) => fallback::expand(&item, &errors, library.as_ref()),
+    }
+}
+
+/// The path of the library, unless the user gave one that cannot be read.
+fn library_path(input: &Input<'_>) -> Option<Path> {
+    match input.attrs.crate_path.first() {
+        Some(named) => Some(named.value.clone()),
+        None if input.attrs.crate_path_is_unclear => None,
+        None => Some(syn::parse_quote!(::diesel_lockset)),
+    }
+}
+
+fn expand(item: &DeriveInput, model: &Model<'_>, library: &Path) -> TokenStream {
+    let name = &item.ident;
+    let type_name = name.unraw().to_string();
+    let where_clause = &item.generics.where_clause;
+    let table = &model.table;
+    let key = key_type(model);
+    let key_columns = key_columns(model, library);
+    let lock_key = lock_key(model);
+    quote! {
+        const _: () = {
+            fn key_part<K: #library::__private::LockKey>(field: &K) -> K {
+                ::core::clone::Clone::clone(field)
+            }
+            #[automatically_derived]
+            impl #library::Lockable for #name #where_clause {
+                type Table = #table::table;
+                type Key = #key;
+                type KeyColumns = #key_columns;
+                const TYPE_NAME: &'static ::core::primitive::str = #type_name;
+                fn table() -> <Self as #library::Lockable>::Table {
+                    #table::table
+                }
+                fn lock_key(&self) -> <Self as #library::Lockable>::Key {
+                    #lock_key
+                }
+            }
+        };
+    }
+}
+
+fn key_type(model: &Model<'_>) -> TokenStream {
+    match &model.key[..] {
+        [only] => sql_side(only),
+        several => {
+            let types = several.iter().map(sql_side);
+            quote! { (#(#types),*) }
+        }
+    }
+}
+
+/// The key as columns. A wrong one is an error of this type, so it stands where the user named the key.
+fn key_columns(model: &Model<'_>, library: &Path) -> TokenStream {
+    let table = &model.table;
+    let columns = model.key.iter().map(|field| {
+        let column = &field.column.ident;
+        quote! { #table::#column }
+    });
+    let span = Span::mixed_site().located_at(model.key_span);
+    match model.key.len() {
+        1 => quote_spanned! {span=> #library::__private::One<#(#columns)*> },
+        _ => quote_spanned! {span=> (#(#columns),*) },
+    }
+}
+
+fn lock_key(model: &Model<'_>) -> TokenStream {
+    let parts = model.key.iter().map(key_part);
+    match model.key.len() {
+        1 => quote! { #(#parts)* },
+        _ => quote! { (#(#parts),*) },
+    }
+}
+
+/// Copies one field of the key: a call with the type spelled out, for a type that is no key to be pointed at.
+///
+/// As a bound in a `where` clause the same failure is told in terms of a supertrait (`Eq`), not of a key.
+fn key_part(field: &KeyField<'_>) -> TokenStream {
+    let member = &field.field.member;
+    let ty = sql_side(field);
+    let span = Span::mixed_site().located_at(ty.span());
+    let value = match field.serialize_as() {
+        None => quote! { &self.#member },
+        Some(_) => quote! { &::core::convert::Into::<#ty>::into(::core::clone::Clone::clone(&self.#member)) },
+    };
+    quote_spanned! {span=> key_part::<#ty>(#value) }
+}
+
+fn sql_side(field: &KeyField<'_>) -> TokenStream {
+    match field.serialize_as() {
+        Some(ty) => ty.to_token_stream(),
+        None => field.field.ty.to_token_stream(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Names of columns and tables: raw or not, written as an identifier or as a string, or made up from a struct's name.
+
+use proc_macro2::{Ident, Span};
+use syn::{
+    LitStr,
+    ext::IdentExt,
+    parse::{Parse, ParseStream},
+};
+
+/// The name of a column, as Diesel compares it, and the token that stands for it in a path.
+#[derive(Clone)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) ident: Ident,
+}
+
+impl Column {
+    /// The column that a field or `primary_key(..)` names.
+    pub(crate) fn of(ident: &Ident) -> Self {
+        let name = ident.unraw().to_string();
+        // The span that is left must be one of this expansion: a path of nothing but the user's own tokens is the
+        // user's to the lint `unused_qualifications` as soon as the column is imported (`use accounts::dsl::*`).
+        let span = Span::mixed_site().located_at(ident.span());
+        let ident = identifier(&name, span).unwrap_or_else(|_| ident.clone());
+        Self { name, ident }
+    }
+}
+
+impl Parse for Column {
+    /// As Diesel: `column_name = kind`, `column_name = r#type`, `column_name = "type"`.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if !input.peek(LitStr) {
+            return Ok(Self::of(&input.parse()?));
+        }
+        let text: LitStr = input.parse()?;
+        let value = text.value();
+        let name = value.strip_prefix("r#").unwrap_or(&value);
+        let span = Span::mixed_site().located_at(text.span());
+        Ok(Self {
+            name: name.to_owned(),
+            ident: identifier(name, span)?,
+        })
+    }
+}
+
+/// `name` as a token, raw where it has to be.
+pub(crate) fn identifier(name: &str, span: Span) -> syn::Result<Ident> {
+    // `gen` is a name to `syn`, a keyword to Rust 2024, whose rules hold for the spans made here.
+    let plain = match name {
+        "gen" => syn::parse_str("r#gen"),
+        _ => syn::parse_str(name),
+    };
+    let mut ident: Ident = plain
+        .or_else(|_| syn::parse_str(&format!("r#{name}")))
+        .map_err(|_| {
+            let sentence = format!("`{name}` is not an identifier: write the name that `table!` gives the column");
+            syn::Error::new(span, sentence)
+        })?;
+    ident.set_span(span);
+    Ok(ident)
+}
+
+/// The table of a struct that names none: snake case and an `s`, as in Diesel.
+pub(crate) fn infer_table(model: &Ident) -> syn::Result<Ident> {
+    let span = Span::mixed_site().located_at(model.span());
+    let mut table = String::new();
+    for (place, letter) in model.unraw().to_string().chars().enumerate() {
+        if place > 0 && letter.is_uppercase() {
+            table.push('_');
+        }
+        if place == 0 || letter.is_uppercase() {
+            table.extend(letter.to_lowercase());
+        } else {
+            table.push(letter);
+        }
+    }
+    table.push('s');
+    identifier(&table, span)
+}

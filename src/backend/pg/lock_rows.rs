@@ -1,0 +1,157 @@
+//! The statement that locks and loads rows by key, by query, or both.
+
+use diesel::{
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::words::{helper, key_among, key_names, key_value, locking_clause};
+use crate::{
+    mode::{Strength, Wait},
+    sql::{Chosen, List, TableName, Wanted},
+};
+
+/// One table, all models of it, their keys and queries.
+///
+/// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE`.
+///
+/// With queries, they choose first, and the position (`ctid`) of each row they chose tells afterwards whether the row is
+/// still the one they saw; after a wait PostgreSQL checks only the outer condition again, not the helper table:
+///
+/// ```sql
+/// WITH wanted (o, c, k0) AS MATERIALIZED ((SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
+/// SELECT cols, CASE WHEN (t.tableoid, t.ctid) IN (SELECT o, c FROM wanted) THEN 1
+///                   WHEN t.id IN (SELECT k0 FROM wanted) THEN 2 ELSE 0 END
+/// FROM t WHERE t.id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))
+/// ORDER BY t.id FOR UPDATE
+/// ```
+pub(super) struct LockRows<'q> {
+    pub(super) name: &'q TableName,
+    pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
+    pub(super) list: List,
+    pub(super) strength: Strength,
+    pub(super) wait: Wait,
+}
+
+impl<'q> LockRows<'q> {
+    fn choices(&self) -> impl Iterator<Item = (&'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
+        self.parts.iter().flat_map(|&(wanted, choices)| choices.iter().map(move |choice| (wanted, choice)))
+    }
+
+    fn several(&self) -> bool {
+        self.choices().nth(1).is_some()
+    }
+
+    /// The rows that the queries choose, numbered by query if there are several.
+    fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("WITH ");
+        pass.push_identifier(helper(self.name))?;
+        pass.push_sql(if self.several() { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
+        key_names(&mut pass, self.parts[0].0.key_width())?;
+        pass.push_sql(") AS MATERIALIZED (");
+        for (i, (wanted, choice)) in self.choices().enumerate() {
+            pass.push_sql(if i == 0 { "(" } else { ") UNION ALL (" });
+            choice.query.walk_head(pass.reborrow())?;
+            if self.several() {
+                pass.push_sql(&i.to_string());
+                pass.push_sql(", ");
+            }
+            walk_position(&mut pass, wanted)?;
+            pass.push_sql(", ");
+            wanted.walk_key(pass.reborrow())?;
+            choice.query.walk_from(pass.reborrow())?;
+            choice.query.walk_filter(pass.reborrow())?;
+            choice.query.walk_rest(pass.reborrow())?;
+        }
+        pass.push_sql(")) ");
+        Ok(())
+    }
+
+    /// 1: query `i` chose the row as it is. 2: it chose it, but the row changed. 0: it did not choose it.
+    fn walk_sight<'b>(&'b self, i: usize, wanted: &'b dyn Wanted<Pg>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(", CASE WHEN (");
+        walk_position(&mut pass, wanted)?;
+        pass.push_sql(") IN (SELECT \"o\", \"c\"");
+        self.walk_from_wanted(i, pass.reborrow())?;
+        pass.push_sql(") THEN 1 WHEN ");
+        key_value(&mut pass, wanted)?;
+        pass.push_sql(" IN (SELECT ");
+        key_names(&mut pass, wanted.key_width())?;
+        self.walk_from_wanted(i, pass.reborrow())?;
+        pass.push_sql(") THEN 2 ELSE 0 END");
+        Ok(())
+    }
+
+    fn walk_from_wanted(&self, i: usize, mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
+        pass.push_sql(" FROM ");
+        pass.push_identifier(helper(self.name))?;
+        if self.several() {
+            pass.push_sql(" WHERE \"q\" = ");
+            pass.push_sql(&i.to_string());
+        }
+        Ok(())
+    }
+
+    fn walk_condition<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let table = self.parts[0].0;
+        let mut lists: Vec<_> = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)).collect();
+        let queries = self.choices().next().is_some();
+        match (lists.pop(), queries) {
+            (Some(only), false) if lists.is_empty() => {
+                key_value(&mut pass, table)?;
+                only.walk_in_list(self.list, pass)
+            }
+            (last, _) => key_among(&mut pass, table, |pass| {
+                let mut separator = "";
+                for part in lists.into_iter().chain(last) {
+                    pass.push_sql(separator);
+                    part.walk_list(self.list, pass.reborrow())?;
+                    separator = " UNION ALL ";
+                }
+                if queries {
+                    pass.push_sql(separator);
+                    pass.push_sql("SELECT ");
+                    key_names(pass, table.key_width())?;
+                    pass.push_sql(" FROM ");
+                    pass.push_identifier(helper(self.name))?;
+                }
+                Ok(())
+            }),
+        }
+    }
+}
+
+impl QueryFragment<Pg> for LockRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let table = self.parts[0].0;
+        if self.choices().next().is_some() {
+            self.walk_wanted(pass.reborrow())?;
+        }
+        let mut separator = "SELECT ";
+        for (part, _) in &self.parts {
+            pass.push_sql(separator);
+            part.walk_columns(pass.reborrow())?;
+            separator = ", ";
+        }
+        for (i, (wanted, _)) in self.choices().enumerate() {
+            self.walk_sight(i, wanted, pass.reborrow())?;
+        }
+        pass.push_sql(" FROM ");
+        table.walk_table(pass.reborrow())?;
+        pass.push_sql(" WHERE ");
+        self.walk_condition(pass.reborrow())?;
+        pass.push_sql(" ORDER BY ");
+        table.walk_key(pass.reborrow())?;
+        locking_clause(&mut pass, self.strength, None, self.wait)
+    }
+}
+
+/// Where the row lies: its partition and its place in it. A changed row lies elsewhere.
+fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
+    wanted.walk_table(pass.reborrow())?;
+    pass.push_sql(".\"tableoid\", ");
+    wanted.walk_table(pass.reborrow())?;
+    pass.push_sql(".\"ctid\"");
+    Ok(())
+}

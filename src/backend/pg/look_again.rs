@@ -1,0 +1,95 @@
+//! The second look: sent only when a row that a query chose changed before it was locked.
+
+use diesel::{
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::words::{helper, key_among, key_names, key_value};
+use crate::sql::{Chosen, List, TableName, Wanted};
+
+/// Asks the queries again, now that the rows are held, without locking anything.
+///
+/// A query without a limit is asked about the doubtful rows only: rows that match it just now were not part of its
+/// answer, and must not become locked out of order. A limited query is asked as a whole, since it may choose another row
+/// in place of one that left. All rows that are held come along, so that the order of the answer tells whether a row that
+/// is not held yet comes after all that are.
+///
+/// ```sql
+/// WITH wanted (k0) AS MATERIALIZED (SELECT unnest($firm) UNION ALL (..limited query..)
+///   UNION ALL (SELECT * FROM (..query..) AS again (k0) WHERE k0 = ANY($doubtful)))
+/// SELECT cols, t.id = ANY($held), t.id IN (SELECT k0 FROM wanted)
+/// FROM t WHERE t.id = ANY(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held))) ORDER BY t.id
+/// ```
+pub(super) struct LookAgain<'q> {
+    pub(super) name: &'q TableName,
+    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) choices: &'q [Chosen<'q, Pg>],
+}
+
+impl LookAgain<'_> {
+    fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let width = self.wanted.key_width();
+        pass.push_sql("WITH ");
+        pass.push_identifier(helper(self.name))?;
+        pass.push_sql(" (");
+        key_names(&mut pass, width)?;
+        pass.push_sql(") AS MATERIALIZED (");
+        self.wanted.walk_list(List::Firm, pass.reborrow())?;
+        for choice in self.choices {
+            pass.push_sql(" UNION ALL (");
+            if !choice.shape.limited {
+                pass.push_sql("SELECT * FROM (");
+            }
+            choice.query.walk_head(pass.reborrow())?;
+            self.wanted.walk_key(pass.reborrow())?;
+            choice.query.walk_from(pass.reborrow())?;
+            choice.query.walk_filter(pass.reborrow())?;
+            choice.query.walk_rest(pass.reborrow())?;
+            if !choice.shape.limited {
+                pass.push_sql(") AS \"again\" (");
+                key_names(&mut pass, width)?;
+                pass.push_sql(") WHERE (");
+                key_names(&mut pass, width)?;
+                pass.push_sql(")");
+                self.wanted.walk_in_list(List::Doubtful, pass.reborrow())?;
+            }
+            pass.push_sql(")");
+        }
+        pass.push_sql(") ");
+        Ok(())
+    }
+
+    fn walk_wanted_keys(&self, pass: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
+        pass.push_sql("SELECT ");
+        key_names(pass, self.wanted.key_width())?;
+        pass.push_sql(" FROM ");
+        pass.push_identifier(helper(self.name))
+    }
+}
+
+impl QueryFragment<Pg> for LookAgain<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.walk_wanted(pass.reborrow())?;
+        pass.push_sql("SELECT ");
+        self.wanted.walk_columns(pass.reborrow())?;
+        pass.push_sql(", ");
+        key_value(&mut pass, self.wanted)?;
+        self.wanted.walk_in_list(List::Held, pass.reborrow())?;
+        pass.push_sql(", ");
+        key_value(&mut pass, self.wanted)?;
+        pass.push_sql(" IN (");
+        self.walk_wanted_keys(&mut pass)?;
+        pass.push_sql(") FROM ");
+        self.wanted.walk_table(pass.reborrow())?;
+        pass.push_sql(" WHERE ");
+        key_among(&mut pass, self.wanted, |pass| {
+            self.walk_wanted_keys(pass)?;
+            pass.push_sql(" UNION ALL ");
+            self.wanted.walk_list(List::Held, pass.reborrow())
+        })?;
+        pass.push_sql(" ORDER BY ");
+        self.wanted.walk_key(pass)
+    }
+}

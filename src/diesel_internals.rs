@@ -1,0 +1,175 @@
+//! The one window into Diesel: everything that needs its opt-in feature goes through here.
+//!
+//! What it buys, and what would be lost without it, is in `DESIGN.md`. Nothing in this file knows about locks.
+
+use std::{marker::PhantomData, num::NonZeroU32, ops::Range};
+
+use diesel::{
+    backend::Backend,
+    connection::{Connection, TransactionManager, TransactionManagerStatus},
+    query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId},
+    result::{Error, QueryResult},
+    row::{Field, PartialRow, Row, RowIndex, RowSealed},
+    sql_types::Untyped,
+};
+
+pub(crate) use diesel::{
+    connection::{DefaultLoadingMode, LoadConnection},
+    query_builder::{BoxedSelectStatement, FromClause, SelectStatement},
+};
+
+/// How many transactions are open on the connection, savepoints included; `None` in autocommit.
+///
+/// Diesel's own count is asked, not the server: it costs no statement, and it is what `Connection::transaction` goes by.
+pub(crate) fn transaction_depth<Conn: Connection>(conn: &mut Conn) -> QueryResult<Option<NonZeroU32>> {
+    match <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn) {
+        TransactionManagerStatus::Valid(status) => Ok(status.transaction_depth()),
+        TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
+    }
+}
+
+/// The SQL of a fragment, without its values.
+pub(crate) fn sql_of<DB>(fragment: &dyn QueryFragment<DB>) -> QueryResult<String>
+where
+    DB: Backend + Default,
+    DB::QueryBuilder: Default,
+{
+    let mut sql = DB::QueryBuilder::default();
+    fragment.to_sql(&mut sql, &DB::default())?;
+    Ok(sql.finish())
+}
+
+/// Whether a clause writes anything.
+pub(crate) fn is_empty<DB: Backend + Default>(clause: &dyn QueryFragment<DB>) -> QueryResult<bool> {
+    clause.is_noop(&DB::default())
+}
+
+/// A statement whose text is put together at run time and whose rows are read by index.
+#[allow(missing_debug_implementations)] // as all of Diesel's boxed nodes
+pub struct Statement<'q, DB: Backend>(Box<dyn QueryFragment<DB> + 'q>);
+
+impl<'q, DB: Backend> Statement<'q, DB> {
+    pub(crate) fn new(fragment: impl QueryFragment<DB> + 'q) -> Self {
+        Statement(Box::new(fragment))
+    }
+}
+
+impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+}
+
+impl<DB: Backend> Query for Statement<'_, DB> {
+    type SqlType = Untyped;
+}
+
+impl<DB: Backend> QueryId for Statement<'_, DB> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// A row of any driver of one backend, so that what reads it can be a trait object.
+///
+/// The fields are fetched once, side by side: Diesel's fields lend out their values and so have to live somewhere.
+#[allow(missing_debug_implementations)] // Diesel's rows have none
+pub struct RowRef<'r, DB: Backend> {
+    fields: &'r (dyn Values<DB> + 'r),
+    range: Range<usize>,
+}
+
+impl<'r, DB: Backend> RowRef<'r, DB> {
+    /// Shows `row` to `read` with its type forgotten.
+    pub(crate) fn of<'a, R, Out>(row: &R, read: impl FnOnce(&RowRef<'_, DB>) -> Out) -> Out
+    where
+        R: Row<'a, DB>,
+    {
+        let fields = FieldList((0..row.field_count()).filter_map(|i| row.get(i)).collect::<Vec<_>>(), PhantomData);
+        let range = 0..fields.0.len();
+        read(&RowRef { fields: &fields, range })
+    }
+
+    /// The fields of `range`, counted from zero again.
+    pub(crate) fn window(&self, range: Range<usize>) -> RowRef<'r, DB> {
+        let start = self.range.start;
+        RowRef { fields: self.fields, range: start + range.start..start + range.end }
+    }
+}
+
+trait Values<DB: Backend> {
+    fn value(&self, index: usize) -> Option<DB::RawValue<'_>>;
+    fn name(&self, index: usize) -> Option<&str>;
+}
+
+struct FieldList<'f, F>(Vec<F>, PhantomData<&'f ()>);
+
+impl<'f, F, DB> Values<DB> for FieldList<'f, F>
+where
+    DB: Backend,
+    F: Field<'f, DB>,
+{
+    fn value(&self, index: usize) -> Option<DB::RawValue<'_>> {
+        self.0[index].value()
+    }
+
+    fn name(&self, index: usize) -> Option<&str> {
+        self.0[index].field_name()
+    }
+}
+
+/// One field of a [`RowRef`].
+#[allow(missing_debug_implementations)] // as above
+pub struct FieldRef<'f, DB: Backend> {
+    fields: &'f (dyn Values<DB> + 'f),
+    index: usize,
+}
+
+impl<'f, DB: Backend> Field<'f, DB> for FieldRef<'f, DB> {
+    fn field_name(&self) -> Option<&str> {
+        self.fields.name(self.index)
+    }
+
+    fn value(&self) -> Option<DB::RawValue<'_>> {
+        self.fields.value(self.index)
+    }
+}
+
+impl<DB: Backend> RowSealed for RowRef<'_, DB> {}
+
+impl<DB: Backend> RowIndex<usize> for RowRef<'_, DB> {
+    fn idx(&self, index: usize) -> Option<usize> {
+        (index < self.range.len()).then_some(index)
+    }
+}
+
+impl<DB: Backend> RowIndex<&str> for RowRef<'_, DB> {
+    fn idx(&self, name: &str) -> Option<usize> {
+        (0..self.range.len()).find(|i| self.fields.name(self.range.start + i) == Some(name))
+    }
+}
+
+impl<'r, DB: Backend> Row<'r, DB> for RowRef<'r, DB> {
+    type Field<'f>
+        = FieldRef<'f, DB>
+    where
+        'r: 'f,
+        Self: 'f;
+    type InnerPartialRow = Self;
+
+    fn field_count(&self) -> usize {
+        self.range.len()
+    }
+
+    fn get<'b, I>(&'b self, index: I) -> Option<Self::Field<'b>>
+    where
+        'r: 'b,
+        Self: RowIndex<I>,
+    {
+        let index = self.idx(index)?;
+        Some(FieldRef { fields: self.fields, index: self.range.start + index })
+    }
+
+    fn partial_row(&self, range: Range<usize>) -> PartialRow<'_, Self> {
+        PartialRow::new(self, range)
+    }
+}

@@ -1,0 +1,113 @@
+//! Keys as plain values: what a key must be able to do, what may stand for one, and a key whose type is forgotten.
+
+use std::{
+    any::Any,
+    fmt::{self, Debug},
+    hash::Hash,
+    sync::Arc,
+};
+
+/// What a primary key must be able to do: be compared, hashed, copied, shown in an error.
+///
+/// Every type that has the named traits is one; a tuple of them is the key of a table with a composite key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a lock key",
+    label = "not usable as (part of) a primary key",
+    note = "a key is `Clone + Eq + Hash + Debug + Send + Sync + 'static`: derive them for your own key types; \
+            floating point numbers have no total equality and cannot be keys"
+)]
+pub trait LockKey: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<K> LockKey for K where K: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
+
+/// What may stand for a key: the key itself, a reference to it, and `&str` for a `String` key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a key of this table: its key is `{K}`",
+    label = "expected `{K}` or `&{K}`"
+)]
+pub trait IntoKey<K> {
+    /// The key, owned.
+    fn into_key(self) -> K;
+}
+
+impl<K> IntoKey<K> for K {
+    fn into_key(self) -> K {
+        self
+    }
+}
+
+impl<K: Clone> IntoKey<K> for &K {
+    fn into_key(self) -> K {
+        self.clone()
+    }
+}
+
+impl IntoKey<String> for &str {
+    fn into_key(self) -> String {
+        self.to_owned()
+    }
+}
+
+/// A key whose type is forgotten, so that keys of many tables fit into one error.
+///
+/// It shows itself as its `Debug` form; [`get`](Self::get) gives the typed key back.
+///
+/// ```
+/// use diesel_lockset::RowKey;
+///
+/// let key = RowKey::new(42_i64);
+/// assert_eq!(key.to_string(), "42");
+/// assert_eq!(key.get::<i64>(), Some(&42));
+/// assert_eq!(key.get::<String>(), None);
+/// ```
+#[derive(Clone)]
+pub struct RowKey(Arc<dyn AnyKey>);
+
+impl RowKey {
+    /// Forgets the type of a key.
+    pub fn new<K: LockKey>(key: K) -> Self {
+        RowKey(Arc::new(key))
+    }
+
+    /// The key, if it is a `K`: the field's type, or a tuple of them for a composite key.
+    #[must_use]
+    pub fn get<K: 'static>(&self) -> Option<&K> {
+        self.0.as_any().downcast_ref()
+    }
+}
+
+impl PartialEq for RowKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same(&*other.0)
+    }
+}
+
+impl Eq for RowKey {}
+
+impl Debug for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&self.0, f)
+    }
+}
+
+trait AnyKey: Debug + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn same(&self, other: &dyn AnyKey) -> bool;
+}
+
+impl<K: LockKey> AnyKey for K {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn same(&self, other: &dyn AnyKey) -> bool {
+        other.as_any().downcast_ref() == Some(self)
+    }
+}

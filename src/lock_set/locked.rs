@@ -1,0 +1,147 @@
+//! The rows that a lock set came back with.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+};
+
+use crate::{
+    error::{LockError, Result, RowName},
+    key::{IntoKey, RowKey},
+    lockable::Lockable,
+    sql::{Finished, FoundRows},
+};
+
+/// The locked rows of a [`LockSet`](crate::LockSet): fresh, by model, in the order of their primary key.
+///
+/// They are plain values. The locks belong to the transaction, not to this: dropping it releases nothing, and keeping it
+/// beyond the transaction keeps nothing locked.
+///
+/// A row is found under the model that it was asked for as. Two models of one table share the locks, but each has its own
+/// rows here.
+///
+/// # Example: borrowed and owned
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// let mut locked = LockSet::new().ids::<Account>([2, 1]).lock(conn)?;
+///
+/// assert_eq!(locked.id::<Account>(2)?.owner, "Bob");
+/// let ids: Vec<i32> = locked.rows::<Account>().iter().map(|account| account.id).collect();
+/// assert_eq!(ids, [1, 2]);
+///
+/// let bob: Account = locked.take_id::<Account>(2)?;
+/// let rest: Vec<Account> = locked.take_rows::<Account>();
+/// # assert_eq!((bob.id, rest.len()), (2, 1));
+/// # Ok(()) }) }
+/// ```
+pub struct Locked {
+    models: HashMap<TypeId, Box<dyn Any + Send>>,
+    missing: Vec<RowName>,
+}
+
+impl Locked {
+    pub(crate) fn new(finished: Vec<Finished>, allow_missing: bool) -> Result<Self> {
+        let mut locked = Locked { models: HashMap::new(), missing: Vec::new() };
+        for Finished { model, rows, missing } in finished {
+            locked.missing.extend(missing);
+            locked.models.insert(model, rows);
+        }
+        if allow_missing || locked.missing.is_empty() {
+            Ok(locked)
+        } else {
+            Err(LockError::Missing { rows: locked.missing })
+        }
+    }
+
+    /// The fresh row of an instance that is part of the set.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Missing`] if the row does not exist (only with
+    /// [`allow_missing`](crate::LockSet::allow_missing)); [`LockError::NotInSet`] if it was never part of the set. The
+    /// transaction is not touched.
+    pub fn row<T: Lockable>(&self, row: &T) -> Result<&T> {
+        self.id::<T>(row.lock_key())
+    }
+
+    /// The row with this primary key.
+    ///
+    /// # Errors
+    ///
+    /// As [`row`](Self::row).
+    pub fn id<T: Lockable>(&self, id: impl IntoKey<T::Key>) -> Result<&T> {
+        let id = id.into_key();
+        let row = self.model::<T>().and_then(|found| found.rows().get(found.position(&id)?));
+        row.ok_or_else(|| self.absent::<T>(id))
+    }
+
+    /// All rows of one model, in the order of the primary key; none if there are none.
+    #[must_use]
+    pub fn rows<T: Lockable>(&self) -> &[T] {
+        self.model::<T>().map_or(&[], |found| found.rows())
+    }
+
+    /// Takes the fresh row of an instance out, owned. Costs time in proportion to the rows of the model: to take many,
+    /// use [`take_rows`](Self::take_rows).
+    ///
+    /// # Errors
+    ///
+    /// As [`row`](Self::row); also [`LockError::NotInSet`] if it was taken before.
+    pub fn take_row<T: Lockable>(&mut self, row: &T) -> Result<T> {
+        self.take_id::<T>(row.lock_key())
+    }
+
+    /// Takes the row with this primary key out, owned.
+    ///
+    /// # Errors
+    ///
+    /// As [`take_row`](Self::take_row).
+    pub fn take_id<T: Lockable>(&mut self, id: impl IntoKey<T::Key>) -> Result<T> {
+        let id = id.into_key();
+        match self.model_mut::<T>().and_then(|found| found.remove(&id)) {
+            Some(row) => Ok(row),
+            None => Err(self.absent::<T>(id)),
+        }
+    }
+
+    /// Takes all rows of one model out, owned, in the order of the primary key.
+    #[must_use]
+    pub fn take_rows<T: Lockable>(&mut self) -> Vec<T> {
+        self.model_mut::<T>().map(FoundRows::take).unwrap_or_default()
+    }
+
+    /// The rows asked for by instance or key that do not exist, by table, then in the order of adding.
+    ///
+    /// Empty unless the set was built with [`allow_missing`](crate::LockSet::allow_missing).
+    #[must_use]
+    pub fn missing(&self) -> &[RowName] {
+        &self.missing
+    }
+
+    fn model<T: Lockable>(&self) -> Option<&FoundRows<T>> {
+        self.models.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+
+    fn model_mut<T: Lockable>(&mut self) -> Option<&mut FoundRows<T>> {
+        self.models.get_mut(&TypeId::of::<T>())?.downcast_mut()
+    }
+
+    fn absent<T: Lockable>(&self, id: T::Key) -> LockError {
+        let id = RowKey::new(id);
+        let same = |row: &&RowName| row.type_name() == T::TYPE_NAME && *row.key() == id;
+        match self.missing.iter().find(same) {
+            Some(row) => LockError::Missing { rows: vec![row.clone()] },
+            None => LockError::NotInSet { type_name: T::TYPE_NAME, key: id },
+        }
+    }
+}
+
+impl fmt::Debug for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Locked { models, missing } = self;
+        f.debug_struct("Locked").field("models", &models.len()).field("missing", missing).finish()
+    }
+}

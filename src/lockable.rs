@@ -1,0 +1,97 @@
+//! The trait that `#[derive(Lockable)]` implements: which table a model lives in and what its key is.
+//!
+//! Nothing here sends SQL or knows a backend; what a backend needs beyond it is in [`crate::sql`].
+
+use diesel::query_source::Table;
+
+use crate::key::LockKey;
+
+/// A model whose row can be locked: it knows its table, its primary key and its name.
+///
+/// Implement it with `#[derive(Lockable)]`, which reads the same attributes as Diesel's
+/// [`Identifiable`](diesel::Identifiable): `#[diesel(table_name = ..)]`, `#[diesel(primary_key(..))]` and
+/// `#[diesel(column_name = ..)]`.
+///
+/// Nothing is locked by this trait. The verbs are [`lock`](crate::LockDsl::lock),
+/// [`lock_by_id`](crate::LockDsl::lock_by_id), [`with_lock`](crate::LockDsl::with_lock) for one row and
+/// [`LockSet`](crate::LockSet) for any number of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be locked: it does not say which row it is",
+    label = "this type has no lock key",
+    note = "add `#[derive(Lockable)]` to `{Self}`"
+)]
+pub trait Lockable: Sized + Send + 'static {
+    /// The table of the model, as `diesel::table!` names it.
+    type Table: Table + Send + 'static;
+
+    /// The primary key: the type of the key field, or a tuple of them for a composite key.
+    type Key: LockKey;
+
+    /// The key columns in the order of `table!`'s primary key, as a type.
+    #[doc(hidden)]
+    type KeyColumns: PrimaryKeyOf<Self::Table>;
+
+    /// The name of the Rust type, as messages show it.
+    const TYPE_NAME: &'static str;
+
+    /// The table, as a value.
+    fn table() -> Self::Table;
+
+    /// The primary key of this instance.
+    fn lock_key(&self) -> Self::Key;
+}
+
+/// One key column, as opposed to a tuple of them.
+///
+/// A bare column type would do, were it not that Rust cannot rule out that a tuple is a column too one day: impls for
+/// both would conflict.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct One<C>(core::marker::PhantomData<C>);
+
+/// The key columns of a model are the primary key of its table, in the same order.
+///
+/// The order matters: a set locks in the order of the key, so two models of one table must agree on it.
+#[doc(hidden)]
+pub trait PrimaryKeyOf<T>: Send + 'static {}
+
+impl<T, C> PrimaryKeyOf<T> for One<C>
+where
+    T: Table,
+    T::PrimaryKey: IsKey<C>,
+    C: Send + 'static,
+{
+}
+
+macro_rules! composite_keys {
+    ($(($($C:ident),+))*) => {$(
+        impl<T, $($C),+> PrimaryKeyOf<T> for ($($C,)+)
+        where
+            T: Table,
+            T::PrimaryKey: IsKey<($($C,)+)>,
+            $($C: Send + 'static),+
+        {
+        }
+    )*};
+}
+
+composite_keys! {
+    (A, B)
+    (A, B, C)
+    (A, B, C, D)
+    (A, B, C, D, E)
+    (A, B, C, D, E, F)
+    (A, B, C, D, E, F, G)
+    (A, B, C, D, E, F, G, H)
+}
+
+/// Type equality with a sentence of its own.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the model's key is not the primary key of its table",
+    label = "`table!` says that the primary key is `{Self}`, the model says `{C}`",
+    note = "name the key columns with `#[diesel(primary_key(..))]`, all of them, in the order of `table!`"
+)]
+pub trait IsKey<C> {}
+
+impl<C> IsKey<C> for C {}

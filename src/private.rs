@@ -1,0 +1,3 @@
+//! What the derive's expansion names. Not part of the public API.
+
+pub use crate::{key::LockKey, lockable::One};

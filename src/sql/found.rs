@@ -1,0 +1,242 @@
+//! What one model found in its table: the rows that count as answers, and those about which a query must be asked again.
+
+use std::{
+    collections::{HashMap, HashSet},
+    marker::PhantomData,
+    sync::OnceLock,
+};
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSqlRow},
+};
+
+use crate::{diesel_internals::RowRef, lockable::Lockable};
+
+/// The side of a part that rows are read into.
+#[doc(hidden)]
+pub trait Found<DB: Backend>: Send {
+    /// Reads one row; `row` is the model's own columns of it.
+    fn read(&mut self, row: &RowRef<'_, DB>, sight: Sight) -> deserialize::Result<()>;
+
+    /// A query must be asked again before the rows are an answer.
+    fn is_unsettled(&self) -> bool;
+
+    /// What the last look found of rows that this set does not hold yet.
+    fn unheld(&self) -> Unheld;
+
+    /// Every row that a look found unheld came back from the lock that followed.
+    fn locked_all(&self) -> bool;
+}
+
+/// What a statement says about a row besides its columns.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// The statement returns only what is wanted.
+    Wanted,
+    /// The statement locked rows for several reasons; these are the queries' reasons for this one.
+    Chosen {
+        /// A query without a limit chose it, and it did not change between choice and lock.
+        firm: bool,
+        /// As `firm`, by a query with a limit.
+        limited: bool,
+        /// A query without a limit chose it, and it changed before it was locked.
+        doubtful: bool,
+        /// As `doubtful`, by a query with a limit, which may now choose another row.
+        moved: bool,
+    },
+    /// The statement looked again, without locking: is the row held by this set, and is it wanted?
+    Again { held: bool, wanted: bool },
+    /// The statement locked rows that a look found wanted and not held.
+    More,
+}
+
+/// Rows that a limited query chooses now and that are not locked yet.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unheld {
+    None,
+    /// All of them come after every row that is held: waiting for them keeps the order.
+    After,
+    /// Some come before a row that is held: waiting for them could deadlock.
+    Before,
+}
+
+pub(crate) struct FoundOf<T: Lockable, ST> {
+    rows: Vec<T>,
+    /// Beside `rows`, in mixed sets: wanted whatever a limited query says later.
+    firm: Vec<bool>,
+    /// Locked, but not an answer.
+    others: Vec<T::Key>,
+    doubtful: Vec<T::Key>,
+    moved: bool,
+    unheld: Vec<T::Key>,
+    out_of_order: bool,
+    more: usize,
+    looked: bool,
+    asked_set: HashSet<T::Key>,
+    marker: PhantomData<fn() -> ST>,
+}
+
+/// The lists of the next look.
+pub(crate) struct Again<K> {
+    pub(crate) held: Vec<K>,
+    /// Firm and doubtful; only the first look sorts.
+    pub(crate) sorted: Option<(Vec<K>, Vec<K>)>,
+}
+
+impl<T: Lockable, ST> Default for FoundOf<T, ST> {
+    fn default() -> Self {
+        FoundOf {
+            rows: Vec::new(),
+            firm: Vec::new(),
+            others: Vec::new(),
+            doubtful: Vec::new(),
+            moved: false,
+            unheld: Vec::new(),
+            out_of_order: false,
+            more: 0,
+            looked: false,
+            asked_set: HashSet::new(),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<T: Lockable, ST> FoundOf<T, ST> {
+    /// Says which keys were asked for. Only a mixed set looks them up row by row.
+    pub(crate) fn expect(&mut self, asked: &[T::Key], mixed: bool) {
+        self.rows.reserve(asked.len());
+        if mixed {
+            self.asked_set = asked.iter().cloned().collect();
+        }
+    }
+
+    fn choose(&mut self, row: T, firm: bool, limited: bool, doubtful: bool, moved: bool) {
+        let key = row.lock_key();
+        self.moved |= moved;
+        let firm = firm || self.asked_set.contains(&key);
+        if firm || limited {
+            // A join gives a row as often as it finds partners; the statement is ordered by the key.
+            if self.rows.last().is_none_or(|last| last.lock_key() != key) {
+                self.rows.push(row);
+                self.firm.push(firm);
+            }
+        } else {
+            if doubtful {
+                self.doubtful.push(key.clone());
+            }
+            self.others.push(key);
+        }
+    }
+
+    pub(crate) fn look_again(&mut self) -> Again<T::Key> {
+        let rows = std::mem::take(&mut self.rows);
+        let firm = std::mem::take(&mut self.firm);
+        let mut held: Vec<_> = std::mem::take(&mut self.others);
+        held.extend(rows.iter().map(Lockable::lock_key));
+        let sorted = (!self.looked).then(|| {
+            let firm = rows.iter().zip(firm).filter(|(_, firm)| *firm).map(|(row, _)| row.lock_key()).collect();
+            (firm, std::mem::take(&mut self.doubtful))
+        });
+        self.looked = true;
+        self.moved = false;
+        self.unheld.clear();
+        self.out_of_order = false;
+        Again { held, sorted }
+    }
+
+    pub(crate) fn lock_more(&mut self) -> Vec<T::Key> {
+        self.more = 0;
+        self.unheld.clone()
+    }
+
+    pub(crate) fn finish(self, asked: Vec<T::Key>) -> FoundRows<T> {
+        let mut missing = Vec::new();
+        // Rows are distinct and only asked ones count here: as many as asked for means every one, each asked for once.
+        if self.rows.len() != asked.len() || !self.asked_set.is_empty() {
+            let mut seen: HashSet<T::Key> = self.rows.iter().map(Lockable::lock_key).collect();
+            missing = asked.into_iter().filter(|key| seen.insert(key.clone())).collect();
+        }
+        FoundRows { rows: self.rows, missing, index: OnceLock::new() }
+    }
+}
+
+impl<T, ST, DB> Found<DB> for FoundOf<T, ST>
+where
+    DB: Backend,
+    T: Lockable + FromSqlRow<ST, DB>,
+{
+    fn read(&mut self, row: &RowRef<'_, DB>, sight: Sight) -> deserialize::Result<()> {
+        let row = T::build_from_row(row)?;
+        match sight {
+            Sight::Wanted => self.rows.push(row),
+            Sight::Chosen { firm, limited, doubtful, moved } => self.choose(row, firm, limited, doubtful, moved),
+            Sight::Again { held, wanted } => {
+                if !held {
+                    self.unheld.push(row.lock_key());
+                } else if !self.unheld.is_empty() {
+                    self.out_of_order = true;
+                }
+                if wanted {
+                    self.rows.push(row);
+                } else {
+                    self.others.push(row.lock_key());
+                }
+            }
+            Sight::More => self.more += 1,
+        }
+        Ok(())
+    }
+
+    fn is_unsettled(&self) -> bool {
+        self.moved || (!self.looked && !self.doubtful.is_empty())
+    }
+
+    fn unheld(&self) -> Unheld {
+        match (self.unheld.is_empty(), self.out_of_order) {
+            (true, _) => Unheld::None,
+            (false, false) => Unheld::After,
+            (false, true) => Unheld::Before,
+        }
+    }
+
+    fn locked_all(&self) -> bool {
+        self.more >= self.unheld.len()
+    }
+}
+
+/// The rows of one model, as they came: fresh, and in the order of the key.
+pub(crate) struct FoundRows<T: Lockable> {
+    rows: Vec<T>,
+    missing: Vec<T::Key>,
+    /// Made by the first look-up: a set that is only walked through needs none.
+    index: OnceLock<HashMap<T::Key, usize>>,
+}
+
+impl<T: Lockable> FoundRows<T> {
+    pub(crate) fn rows(&self) -> &[T] {
+        &self.rows
+    }
+
+    pub(crate) fn missing(&self) -> &[T::Key] {
+        &self.missing
+    }
+
+    pub(crate) fn position(&self, key: &T::Key) -> Option<usize> {
+        let index = || self.rows.iter().enumerate().map(|(i, row)| (row.lock_key(), i)).collect();
+        self.index.get_or_init(index).get(key).copied()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<T> {
+        self.index = OnceLock::new();
+        std::mem::take(&mut self.rows)
+    }
+
+    pub(crate) fn remove(&mut self, key: &T::Key) -> Option<T> {
+        let position = self.position(key)?;
+        self.index = OnceLock::new();
+        Some(self.rows.remove(position))
+    }
+}

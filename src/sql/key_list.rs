@@ -1,0 +1,71 @@
+//! How a backend writes down many keys at once; one implementation per backend, in its tongue.
+
+use diesel::{
+    backend::Backend,
+    query_builder::AstPass,
+    result::QueryResult,
+};
+
+/// The key columns of a model, seen by a backend that has to name many keys `K` in one statement.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "keys of type `{K}` cannot be sent to `{DB}` for the columns `{Self}`",
+    note = "every key field must be what Diesel stores in its column: `ToSql<the column's SQL type, {DB}>`",
+    note = "a key has at most 8 columns"
+)]
+pub trait KeyList<DB: Backend, K> {
+    /// The keys column by column, where the backend wants them so; nothing where it takes them as they are.
+    type Columns: Send;
+
+    /// How many columns a key has.
+    const WIDTH: usize;
+
+    /// Turns rows of keys into columns.
+    fn columns(keys: &[K]) -> Self::Columns;
+
+    /// Writes the keys as a table expression of `WIDTH` columns.
+    fn walk<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// Writes the keys as the right side of a condition whose left side is the key: `= ANY(..)`, `IN (..)`.
+    fn walk_in<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// A list of keys, ready to be written.
+pub(crate) struct Keys<K, Columns> {
+    keys: Vec<K>,
+    columns: Columns,
+}
+
+impl<K, Columns> Keys<K, Columns> {
+    pub(crate) fn new<DB, C>(keys: Vec<K>) -> Self
+    where
+        DB: Backend,
+        C: KeyList<DB, K, Columns = Columns>,
+    {
+        Keys { columns: C::columns(&keys), keys }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(crate) fn walk<'b, DB, C>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        C: KeyList<DB, K, Columns = Columns>,
+    {
+        C::walk(&self.keys, &self.columns, pass)
+    }
+
+    pub(crate) fn walk_in<'b, DB, C>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        C: KeyList<DB, K, Columns = Columns>,
+    {
+        C::walk_in(&self.keys, &self.columns, pass)
+    }
+
+    pub(crate) fn into_keys(self) -> Vec<K> {
+        self.keys
+    }
+}

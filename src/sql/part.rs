@@ -1,0 +1,355 @@
+//! What one model wants of its table, in one set: the typed side of it, and the trait object that plans work with.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+};
+
+use diesel::{
+    Selectable,
+    backend::Backend,
+    deserialize::{FromSqlRow, StaticallySizedRow},
+    expression::Expression,
+    query_builder::{AstPass, QueryFragment},
+    query_source::Table,
+    result::QueryResult,
+};
+
+use super::{
+    choice::{Choice, Shape},
+    found::{Found, FoundOf, FoundRows},
+    key_list::{KeyList, Keys},
+    table_name::TableName,
+};
+use crate::{error::RowName, key::RowKey, lockable::Lockable};
+
+/// A model that can be locked on the backend `DB`: what `lock` and [`LockSet`](crate::LockSet) ask of it.
+///
+/// Implemented for every model that derives `Queryable`, `Selectable` and `Lockable` and whose fields Diesel can read
+/// from `DB`. There is nothing to implement by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be locked on `{DB}`",
+    label = "not a model that can be locked and loaded from `{DB}`",
+    note = "a model needs `#[derive(Queryable, Selectable, Lockable)]`, and the feature of its backend"
+)]
+pub trait LockTarget<DB: Backend>: Lockable {
+    #[doc(hidden)]
+    fn part() -> Box<dyn Part<DB>>;
+
+    /// Adds a key to a part that [`part`](Self::part) made.
+    #[doc(hidden)]
+    fn ask(part: &mut dyn Part<DB>, key: Self::Key);
+}
+
+impl<T, DB, ST> LockTarget<DB> for T
+where
+    DB: Backend + Default + 'static,
+    DB::QueryBuilder: Default,
+    T: Lockable + Selectable<DB> + FromSqlRow<ST, DB> + StaticallySizedRow<ST, DB>,
+    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + Send + 'static,
+    T::Table: QueryFragment<DB>,
+    <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
+    T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
+    ST: 'static,
+{
+    fn part() -> Box<dyn Part<DB>> {
+        let table = T::table();
+        let key = table.primary_key();
+        let columns = T::construct_selection();
+        let wanted = WantedOf { table, key, columns, asked: Vec::new(), lists: None };
+        Box::new(PartOf::<T, DB, ST> { wanted, found: FoundOf::default() })
+    }
+
+    fn ask(part: &mut dyn Part<DB>, key: T::Key) {
+        if let Some(part) = part.as_any_mut().downcast_mut::<PartOf<T, DB, ST>>() {
+            part.wanted.asked.push(key);
+        }
+    }
+}
+
+/// One model's part of one table, its type forgotten.
+#[doc(hidden)]
+pub trait Part<DB: Backend>: Send {
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+    fn model(&self) -> TypeId;
+
+    /// Makes the lists that statements write from the keys asked for. `mixed`: rows may come that nobody asked for by key.
+    fn prepare(&mut self, mixed: bool);
+
+    /// The side that statements are written from, and the side that rows are read into.
+    fn sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>);
+    fn wanted(&self) -> &dyn Wanted<DB>;
+    fn found(&self) -> &dyn Found<DB>;
+
+    /// Turns what was found into the lists of the next look.
+    fn look_again(&mut self);
+
+    /// The keys that nobody holds yet become the list of the next lock.
+    fn lock_more(&mut self);
+
+    /// The rows, and the names of those that are missing from `table`.
+    fn finish(self: Box<Self>, table: &TableName) -> Finished;
+}
+
+/// The side of a part that statements are written from.
+#[doc(hidden)]
+pub trait Wanted<DB: Backend> {
+    fn model_name(&self) -> &'static str;
+    fn table_name(&self) -> QueryResult<TableName>;
+
+    /// How many columns the model takes of a row.
+    fn width(&self) -> usize;
+
+    /// How many columns a key has.
+    fn key_width(&self) -> usize;
+
+    fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    fn has(&self, list: List) -> bool;
+
+    /// The list as a table expression.
+    fn walk_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// The list as the right side of a condition on the key.
+    fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// The lists of keys that a statement may name.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// What the user asked for by key.
+    Asked,
+    /// What a limited query chose in place of a row that left.
+    More,
+    /// Locked by this set, wanted or not.
+    Held,
+    /// Held and wanted, whatever a query says now.
+    Firm,
+    /// Held, but a query that chose it must be asked again, for it changed in between.
+    Doubtful,
+}
+
+/// A part with the queries that choose its rows.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct PartInSet<'a, DB: Backend> {
+    pub(crate) part: Box<dyn Part<DB>>,
+    pub(crate) choices: Vec<Chosen<'a, DB>>,
+}
+
+/// One query of a part.
+pub(crate) struct Chosen<'a, DB: Backend> {
+    pub(crate) query: Box<dyn Choice<DB> + 'a>,
+    pub(crate) shape: Shape,
+}
+
+/// What is left of a part when it is done.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct Finished {
+    pub(crate) model: TypeId,
+    /// `FoundRows<T>`
+    pub(crate) rows: Box<dyn Any + Send>,
+    pub(crate) missing: Vec<RowName>,
+}
+
+struct PartOf<T, DB, ST>
+where
+    DB: Backend,
+    T: Lockable + Selectable<DB>,
+    T::KeyColumns: KeyList<DB, T::Key>,
+{
+    wanted: WantedOf<T, DB>,
+    found: FoundOf<T, ST>,
+}
+
+struct WantedOf<T, DB>
+where
+    DB: Backend,
+    T: Lockable + Selectable<DB>,
+    T::KeyColumns: KeyList<DB, T::Key>,
+{
+    table: T::Table,
+    key: <T::Table as Table>::PrimaryKey,
+    columns: T::SelectExpression,
+    asked: Vec<T::Key>,
+    lists: Option<Lists<KeysOf<T, DB>>>,
+}
+
+type KeysOf<T, DB> =
+    Keys<<T as Lockable>::Key, <<T as Lockable>::KeyColumns as KeyList<DB, <T as Lockable>::Key>>::Columns>;
+
+struct Lists<K> {
+    asked: K,
+    more: K,
+    held: K,
+    firm: K,
+    doubtful: K,
+}
+
+impl<K> Lists<K> {
+    fn get(&self, list: List) -> &K {
+        match list {
+            List::Asked => &self.asked,
+            List::More => &self.more,
+            List::Held => &self.held,
+            List::Firm => &self.firm,
+            List::Doubtful => &self.doubtful,
+        }
+    }
+}
+
+fn keys<T, DB>(keys: Vec<T::Key>) -> KeysOf<T, DB>
+where
+    DB: Backend,
+    T: Lockable,
+    T::KeyColumns: KeyList<DB, T::Key>,
+{
+    Keys::new::<DB, T::KeyColumns>(keys)
+}
+
+impl<T, DB, ST> Part<DB> for PartOf<T, DB, ST>
+where
+    DB: Backend + Default + 'static,
+    DB::QueryBuilder: Default,
+    T: Lockable + Selectable<DB> + FromSqlRow<ST, DB> + StaticallySizedRow<ST, DB>,
+    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + Send + 'static,
+    T::Table: QueryFragment<DB>,
+    <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
+    T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
+    ST: 'static,
+{
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn model(&self) -> TypeId {
+        TypeId::of::<T>()
+    }
+
+    fn prepare(&mut self, mixed: bool) {
+        let asked = std::mem::take(&mut self.wanted.asked);
+        self.found.expect(&asked, mixed);
+        let none = || keys::<T, DB>(Vec::new());
+        let asked = keys::<T, DB>(asked);
+        self.wanted.lists = Some(Lists { asked, more: none(), held: none(), firm: none(), doubtful: none() });
+    }
+
+    fn sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>) {
+        (&self.wanted, &mut self.found)
+    }
+
+    fn wanted(&self) -> &dyn Wanted<DB> {
+        &self.wanted
+    }
+
+    fn found(&self) -> &dyn Found<DB> {
+        &self.found
+    }
+
+    fn look_again(&mut self) {
+        if let Some(lists) = &mut self.wanted.lists {
+            let again = self.found.look_again();
+            lists.held = keys::<T, DB>(again.held);
+            // What is firm and what is doubtful was decided by the first lock; only what is held grows after it.
+            if let Some((firm, doubtful)) = again.sorted {
+                lists.firm = keys::<T, DB>(firm);
+                lists.doubtful = keys::<T, DB>(doubtful);
+            }
+        }
+    }
+
+    fn lock_more(&mut self) {
+        if let Some(lists) = &mut self.wanted.lists {
+            lists.more = keys::<T, DB>(self.found.lock_more());
+        }
+    }
+
+    fn finish(self: Box<Self>, table: &TableName) -> Finished {
+        let PartOf { wanted, found } = *self;
+        let rows = found.finish(wanted.lists.map_or(wanted.asked, |lists| lists.asked.into_keys()));
+        let name = |key: &T::Key| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(key.clone()));
+        Finished { model: TypeId::of::<T>(), missing: rows.missing().iter().map(name).collect(), rows: Box::new(rows) as Box<FoundRows<T>> }
+    }
+}
+
+impl<T, DB> Wanted<DB> for WantedOf<T, DB>
+where
+    DB: Backend,
+    T: Lockable + Selectable<DB>,
+    T::SelectExpression: QueryFragment<DB>,
+    T::Table: QueryFragment<DB>,
+    <T::Table as Table>::PrimaryKey: QueryFragment<DB>,
+    T::KeyColumns: KeyList<DB, T::Key>,
+    T: SizedOn<DB>,
+    DB: Default,
+    DB::QueryBuilder: Default,
+{
+    fn model_name(&self) -> &'static str {
+        T::TYPE_NAME
+    }
+
+    fn table_name(&self) -> QueryResult<TableName> {
+        TableName::of::<DB>(&self.table)
+    }
+
+    fn width(&self) -> usize {
+        T::WIDTH
+    }
+
+    fn key_width(&self) -> usize {
+        <T::KeyColumns as KeyList<DB, T::Key>>::WIDTH
+    }
+
+    fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.table.walk_ast(pass)
+    }
+
+    fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.columns.walk_ast(pass)
+    }
+
+    fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.key.walk_ast(pass)
+    }
+
+    fn has(&self, list: List) -> bool {
+        self.lists.as_ref().is_some_and(|lists| !lists.get(list).is_empty())
+    }
+
+    fn walk_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match &self.lists {
+            Some(lists) => lists.get(list).walk::<DB, T::KeyColumns>(pass),
+            None => Ok(()),
+        }
+    }
+
+    fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match &self.lists {
+            Some(lists) => lists.get(list).walk_in::<DB, T::KeyColumns>(pass),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many columns a model takes; a trait so that `Wanted` need not name the SQL type of the row.
+trait SizedOn<DB: Backend> {
+    const WIDTH: usize;
+}
+
+impl<T, DB> SizedOn<DB> for T
+where
+    DB: Backend,
+    T: Selectable<DB> + StaticallySizedRow<<T::SelectExpression as Expression>::SqlType, DB>,
+{
+    const WIDTH: usize = T::FIELD_COUNT;
+}
+
+impl<DB: Backend> fmt::Debug for dyn Part<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").field("model", &self.wanted().model_name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,190 @@
+//! A session of a test, through any driver: what the contract and the interleavings are written against.
+
+use diesel::{
+    Connection, PgConnection, QueryResult, RunQueryDsl,
+    connection::{LoadConnection, TransactionManager},
+    dsl::sql,
+    pg::Pg,
+    r2d2::{ConnectionManager, Pool, PooledConnection},
+    sql_query,
+    sql_types::{BigInt, Integer},
+};
+
+use super::{server, statements::Statements};
+
+/// One connection to the server, driven from one thread.
+///
+/// An asynchronous driver keeps a runtime of one thread beside its connection and blocks on every future.
+pub(crate) trait Session: Send + Sized + 'static {
+    /// What the verbs of the crate take.
+    type Conn;
+
+    /// A session of its own; panics if there is none to be had.
+    fn connect(url: &str) -> Self;
+
+    fn conn(&mut self) -> &mut Self::Conn;
+
+    /// The server process of this session.
+    fn pid(&mut self) -> i32;
+
+    /// Runs one statement; the number of rows that it changed or selected.
+    fn execute(&mut self, statement: &str) -> QueryResult<usize>;
+
+    /// The one number that `query` selects, in this session.
+    fn number(&mut self, query: &str) -> QueryResult<i64>;
+
+    /// Listens to what this session sends from here on.
+    fn overhear(&mut self) -> Statements;
+
+    /// Begins a transaction, or a nested one, in a way that Diesel knows of.
+    fn begin(&mut self) -> QueryResult<()>;
+
+    /// Commits what the last `begin` began.
+    fn commit(&mut self) -> QueryResult<()>;
+
+    /// Rolls back what the last `begin` began.
+    fn rollback(&mut self) -> QueryResult<()>;
+
+    /// Begins with characteristics such as `ISOLATION LEVEL REPEATABLE READ` or `READ ONLY`.
+    fn begin_as(&mut self, characteristics: &str) -> QueryResult<()> {
+        self.begin()?;
+        self.execute(&format!("SET TRANSACTION {characteristics}"))?;
+        Ok(())
+    }
+
+    // The verbs of the crate (lock_set, lock, lock_by_id, with_lock) belong here: one method each, so that a driver
+    // whose verbs are futures can block on them.
+}
+
+/// A plain `PgConnection`.
+pub(crate) type Blocking = Direct<PgConnection>;
+
+/// A connection handed out by a pool.
+pub(crate) type Pooled = Direct<PooledConnection<ConnectionManager<PgConnection>>>;
+
+/// A session through a connection whose calls block.
+pub(crate) struct Direct<C> {
+    conn: C,
+    pid: i32,
+}
+
+/// How a connection comes to be.
+pub(crate) trait Open {
+    fn open(url: &str) -> Self;
+}
+
+impl Open for PgConnection {
+    fn open(url: &str) -> Self {
+        server::connect(url)
+    }
+}
+
+impl Open for PooledConnection<ConnectionManager<PgConnection>> {
+    /// The only connection of a pool of its own, which lives as long as the connection is out.
+    fn open(url: &str) -> Self {
+        let pool = Pool::builder().max_size(1).build(ConnectionManager::new(url));
+        pool.and_then(|pool| pool.get()).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+    }
+}
+
+impl<C> Session for Direct<C>
+where
+    C: Open + Connection<Backend = Pg> + LoadConnection + Send + 'static,
+{
+    type Conn = C;
+
+    fn connect(url: &str) -> Self {
+        let mut conn = C::open(url);
+        let pid = sql::<Integer>("SELECT pg_backend_pid()").get_result(&mut conn).expect("a pid");
+        Self { conn, pid }
+    }
+
+    fn conn(&mut self) -> &mut C {
+        &mut self.conn
+    }
+
+    fn pid(&mut self) -> i32 {
+        self.pid
+    }
+
+    fn execute(&mut self, statement: &str) -> QueryResult<usize> {
+        sql_query(statement).execute(&mut self.conn)
+    }
+
+    fn number(&mut self, query: &str) -> QueryResult<i64> {
+        sql::<BigInt>(&format!("SELECT ({query})::bigint")).get_result(&mut self.conn)
+    }
+
+    fn overhear(&mut self) -> Statements {
+        let statements = Statements::default();
+        self.conn.set_instrumentation(statements.listener());
+        statements
+    }
+
+    fn begin(&mut self) -> QueryResult<()> {
+        C::TransactionManager::begin_transaction(&mut self.conn)
+    }
+
+    fn commit(&mut self) -> QueryResult<()> {
+        C::TransactionManager::commit_transaction(&mut self.conn)
+    }
+
+    fn rollback(&mut self) -> QueryResult<()> {
+        C::TransactionManager::rollback_transaction(&mut self.conn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Blocking, Pooled, Session};
+    use crate::support::arena::Arena;
+
+    fn nests<S: Session>() {
+        let arena = Arena::new();
+        let mut session = S::connect(arena.url());
+        let balance = "SELECT balance FROM accounts WHERE id = 1";
+        session.begin().expect("begins");
+        session.execute("UPDATE accounts SET balance = 11 WHERE id = 1").expect("updates");
+        session.begin().expect("nests");
+        session.execute("UPDATE accounts SET balance = 12 WHERE id = 1").expect("updates");
+        assert_eq!(session.number(balance), Ok(12));
+        session.rollback().expect("rolls the nested one back");
+        assert_eq!(session.number(balance), Ok(11));
+        assert_eq!(arena.number(balance), 10);
+        session.commit().expect("commits");
+        assert_eq!(arena.number(balance), 11);
+    }
+
+    fn takes_characteristics<S: Session>() {
+        let arena = Arena::new();
+        let mut session = S::connect(arena.url());
+        session.begin_as("ISOLATION LEVEL REPEATABLE READ").expect("begins");
+        assert_eq!(session.number("SELECT count(*) FROM accounts"), Ok(5));
+        arena.execute("DELETE FROM accounts WHERE id = 5");
+        assert_eq!(session.number("SELECT count(*) FROM accounts"), Ok(5));
+        session.rollback().expect("rolls back");
+        session.begin_as("READ ONLY").expect("begins");
+        session.execute("DELETE FROM accounts").expect_err("read only");
+        session.rollback().expect("rolls back");
+    }
+
+    #[test]
+    fn transactions_nest() {
+        nests::<Blocking>();
+        nests::<Pooled>();
+    }
+
+    #[test]
+    fn characteristics_hold_for_the_transaction() {
+        takes_characteristics::<Blocking>();
+        takes_characteristics::<Pooled>();
+    }
+
+    #[test]
+    fn the_pid_is_the_servers() {
+        let arena = Arena::new();
+        let mut session = Pooled::connect(arena.url());
+        let pid = i64::from(session.pid());
+        assert_eq!(session.number("SELECT pg_backend_pid()"), Ok(pid));
+    }
+}

@@ -1,0 +1,15 @@
+//! What every test of the suite stands on: a server, a database of its own, sessions, and questions about locks.
+//!
+
+#![allow(dead_code, reason = "each part of the suite uses what it needs")]
+
+pub(crate) mod arena;
+pub(crate) mod database_name;
+pub(crate) mod driver;
+pub(crate) mod patience;
+pub(crate) mod probe;
+pub(crate) mod schema;
+pub(crate) mod server;
+pub(crate) mod statements;
+pub(crate) mod template;
+pub(crate) mod waits;

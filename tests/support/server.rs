@@ -1,0 +1,51 @@
+//! Where the server is: `PG_DATABASE_URL`, or a panic that says what to run.
+
+use diesel::{Connection, PgConnection};
+
+const NO_SERVER: &str = "no server: run `cargo xtask test`, or set PG_DATABASE_URL to a PostgreSQL whose user may create \
+                         databases";
+
+/// The database that the tests manage their own databases from. No test keeps anything in it.
+pub(crate) fn url() -> String {
+    match std::env::var("PG_DATABASE_URL") {
+        Ok(url) if !url.trim().is_empty() => url,
+        _ => panic!("{NO_SERVER}"),
+    }
+}
+
+/// A connection to `url`, or a panic that names it.
+pub(crate) fn connect(url: &str) -> PgConnection {
+    PgConnection::establish(url).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+}
+
+/// `url`, pointing at the database `name` of the same server. Both forms that libpq reads are understood.
+pub(crate) fn with_database(url: &str, name: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        // `host=.. dbname=..`: the last word on a key counts.
+        return format!("{url} dbname={name}");
+    };
+    let (place, options) = match rest.split_once('?') {
+        Some((place, options)) => (place, format!("?{options}")),
+        None => (rest, String::new()),
+    };
+    let authority = place.split('/').next().unwrap_or_default();
+    format!("{scheme}://{authority}/{name}{options}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn the_database_of_a_url_is_replaced_and_nothing_else() {
+        for (url, expected) in [
+            ("postgres://me:pw@127.0.0.1:5432/postgres", "postgres://me:pw@127.0.0.1:5432/new"),
+            ("postgres://me@localhost", "postgres://me@localhost/new"),
+            ("postgresql:///old?host=/run/pg&sslmode=disable", "postgresql:///new?host=/run/pg&sslmode=disable"),
+            ("postgres://me@localhost?application_name=a/b", "postgres://me@localhost/new?application_name=a/b"),
+            ("host=localhost dbname=old user=me", "host=localhost dbname=old user=me dbname=new"),
+        ] {
+            assert_eq!(with_database(url, "new"), expected);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The migrated database that the database of every test is copied from.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use diesel::{
+    PgConnection, QueryResult, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text,
+};
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+
+use super::{database_name::DatabaseName, server};
+
+/// Only one process at a time builds a template or sweeps.
+const HOUSEKEEPING: i64 = 0x6c6f_636b_7365_7400;
+
+/// Leftovers of a test may be looked at for this long.
+const KEEP_TEST: Duration = Duration::from_secs(60 * 60);
+
+/// Templates of other migrations may still be in use by another checkout.
+const KEEP_TEMPLATE: Duration = Duration::from_secs(24 * 60 * 60);
+
+const READY: &str = "template";
+const UNFINISHED: &str = "unfinished_template";
+
+/// The name of the template, which is there when this returns.
+pub(crate) fn name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let mut maintenance = server::connect(&server::url());
+        // Held by the session: released with the connection, also on panic.
+        maintenance
+            .batch_execute(&format!("SELECT pg_advisory_lock({HOUSEKEEPING})"))
+            .expect("the housekeeping lock");
+        let digest = digest_of(&migrations());
+        let ours = databases(&mut maintenance).expect("the names of the databases");
+        sweep(&mut maintenance, &ours, digest);
+        match ours.iter().find(|name| name.digest() == digest && name.tail() == READY) {
+            Some(ready) => ready.to_string(),
+            None => build(&mut maintenance, digest),
+        }
+    })
+}
+
+fn migrations() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres")
+}
+
+/// Migrated under another name, so that a build that was cut short is never taken for a template.
+fn build(maintenance: &mut PgConnection, digest: u64) -> String {
+    let unfinished = DatabaseName::new(digest, UNFINISHED).to_string();
+    let ready = DatabaseName::new(digest, READY).to_string();
+    maintenance
+        .batch_execute(&format!("DROP DATABASE IF EXISTS {unfinished}"))
+        .and_then(|()| maintenance.batch_execute(&format!("CREATE DATABASE {unfinished} TEMPLATE template0")))
+        .unwrap_or_else(|error| panic!("the user of PG_DATABASE_URL must be able to create databases: {error}"));
+
+    let source = FileBasedMigrations::from_path(migrations()).expect("the migrations are where they should be");
+    let mut inside = server::connect(&server::with_database(&server::url(), &unfinished));
+    inside.run_pending_migrations(source).expect("the migrations run");
+    drop(inside);
+
+    // A database with somebody in it can be neither renamed nor copied: nobody gets in from here on.
+    maintenance
+        .batch_execute(&format!("ALTER DATABASE {unfinished} WITH ALLOW_CONNECTIONS false"))
+        .and_then(|()| maintenance.batch_execute(&format!("ALTER DATABASE {unfinished} RENAME TO {ready}")))
+        .expect("the template gets its name");
+    ready
+}
+
+/// The databases of test runs in which nobody is.
+fn databases(maintenance: &mut PgConnection) -> QueryResult<Vec<DatabaseName>> {
+    let names: Vec<String> = sql::<Text>(
+        "SELECT datname::text FROM pg_database WHERE datname LIKE 'lockset\\_%' \
+         AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname)",
+    )
+    .load(maintenance)?;
+    Ok(names.iter().filter_map(|name| DatabaseName::parse(name)).collect())
+}
+
+/// Drops what earlier runs left behind, old enough that nobody can still want it.
+fn sweep(maintenance: &mut PgConnection, ours: &[DatabaseName], digest: u64) {
+    for name in ours {
+        let outdated = match name.tail() {
+            READY => name.digest() != digest && name.age() > KEEP_TEMPLATE,
+            _ => name.age() > KEEP_TEST,
+        };
+        if outdated && let Err(error) = maintenance.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")) {
+            // Somebody went in meanwhile, or it belongs to another user: not ours to break.
+            eprintln!("left over: database {name}: {error}");
+        }
+    }
+}
+
+/// Changes when any migration does.
+fn digest_of(folder: &Path) -> u64 {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap_or_else(|error| panic!("{}: {error}", next.display())) {
+            let path = entry.expect("a folder entry").path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.strip_prefix(folder).expect("a file below its folder").hash(&mut hasher);
+        fs::read(&file).expect("a readable migration").hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+
+    use super::{migrations, name, server};
+    use crate::support::arena::Arena;
+
+    #[test]
+    fn it_is_made_once() {
+        assert_eq!(name(), name());
+        assert_eq!(Arena::new().number("SELECT count(*) FROM accounts"), 5);
+    }
+
+    #[test]
+    fn the_migrations_can_be_undone_and_done_again() {
+        let arena = Arena::new();
+        let mut conn = server::connect(arena.url());
+        let source = || FileBasedMigrations::from_path(migrations()).expect("migrations");
+        let undone = conn.revert_all_migrations(source()).expect("down.sql works").len();
+        assert_eq!(arena.number("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 's1', 's2')"), 1);
+        let done = conn.run_pending_migrations(source()).expect("up.sql works").len();
+        assert_eq!(undone, done);
+    }
+}

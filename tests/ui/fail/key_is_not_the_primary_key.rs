@@ -1,0 +1,17 @@
+use diesel_lockset::Lockable;
+
+diesel::table! {
+    accounts (id) {
+        id -> BigInt,
+        balance -> BigInt,
+    }
+}
+
+#[derive(Lockable)]
+#[diesel(primary_key(balance))]
+struct Account {
+    id: i64,
+    balance: i64,
+}
+
+fn main() {}

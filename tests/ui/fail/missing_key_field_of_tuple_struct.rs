@@ -1,0 +1,13 @@
+use diesel_lockset::Lockable;
+
+diesel::table! {
+    accounts (id) {
+        id -> BigInt,
+        balance -> BigInt,
+    }
+}
+
+#[derive(Lockable)]
+struct Account(i64);
+
+fn main() {}

@@ -1,0 +1,17 @@
+use diesel_lockset::Lockable;
+
+diesel::table! {
+    accounts (id) {
+        id -> BigInt,
+        balance -> BigInt,
+    }
+}
+
+#[derive(Lockable)]
+#[diesel(primary_key(id))]
+#[diesel(table_name = accounts, primary_key(id))]
+struct Account {
+    id: i64,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use diesel_lockset::Lockable;
+
+#[derive(Lockable)]
+struct Account;
+
+fn main() {}

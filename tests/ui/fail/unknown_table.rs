@@ -1,0 +1,8 @@
+use diesel_lockset::Lockable;
+
+#[derive(Lockable)]
+struct Account {
+    id: i64,
+}
+
+fn main() {}

@@ -1,0 +1,90 @@
+//! The words of the command line, and which room each command goes to.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Sets up throw-away database servers and runs the tests and the demo on them.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every test: unit, integration and documentation tests.
+    Test(TestOptions),
+    /// Run the main job: many sessions that lock the same few rows.
+    Demo(DemoOptions),
+    /// Start a throw-away server, print how to reach it, and stop it on Ctrl-C.
+    Serve(PostgresOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    #[command(flatten)]
+    pub(crate) postgres: PostgresOptions,
+    /// A filter and options for the test programs, as after `cargo test --`.
+    #[arg(last = true, value_name = "FILTER AND OPTIONS")]
+    pub(crate) passed_on: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    #[command(flatten)]
+    pub(crate) postgres: PostgresOptions,
+    /// How long each way of locking runs (the demo has its own default).
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u32>,
+    /// How many sessions work at the same time (the demo has its own default).
+    #[arg(long, value_name = "N")]
+    pub(crate) sessions: Option<u32>,
+    /// End standard output with one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which PostgreSQL to use.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PostgresOptions {
+    /// Use this server instead of a throw-away one; PG_DATABASE_URL does the same.
+    #[arg(long, value_name = "URL")]
+    pub(crate) pg_url: Option<String>,
+    /// Take initdb, postgres and pgbench from this folder and nowhere else.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) pg_bin: Option<PathBuf>,
+    /// Say what is missing instead of installing it.
+    #[arg(long)]
+    pub(crate) no_install: bool,
+}
+
+/// Reads the command line and runs the command that it names.
+#[cfg(unix)]
+pub(crate) fn run() -> anyhow::Result<std::process::ExitCode> {
+    match Cli::parse().command {
+        Command::Test(options) => crate::test::run(&options),
+        Command::Demo(options) => crate::demo::run(&options),
+        Command::Serve(options) => crate::serve::run(&options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_dashes_goes_to_the_test_programs() {
+        let cli = Cli::try_parse_from(["xtask", "test", "--no-install", "--", "lock_set", "--nocapture"])
+            .expect("a valid command line");
+        let Command::Test(options) = cli.command else { panic!("not the test command") };
+        assert!(options.postgres.no_install);
+        assert_eq!(options.passed_on, ["lock_set", "--nocapture"]);
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask demo`: the main job, on a server that writes to disk as a real one does.
+
+use std::process::{Command, ExitCode};
+
+use crate::cli::DemoOptions;
+use crate::install::Need;
+use crate::process::{AT_ONCE, exit_code};
+use crate::server::{Database, postgres::Purpose};
+use crate::supervisor::Supervisor;
+use crate::workspace;
+
+/// The demo, optimised because it prints transfers per second.
+const CARGO_DEMO: &[&str] =
+    &["run", "--release", "--package", "diesel_lockset", "--example", "demo", "--features", "postgres,r2d2"];
+
+pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
+    let supervisor = Supervisor::new()?;
+    let database = Database::open(&supervisor, &options.postgres, &[Need::Libpq, Need::Pgbench], Purpose::Demo)?;
+
+    let mut command = cargo_demo(options);
+    database.equip(&mut command);
+    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
+    if !status.success() {
+        database.keep_log();
+    }
+    Ok(exit_code(status))
+}
+
+fn cargo_demo(options: &DemoOptions) -> Command {
+    let mut command = workspace::cargo(CARGO_DEMO);
+    command.arg("--");
+    for (name, value) in [("--seconds", options.seconds), ("--sessions", options.sessions)] {
+        command.args(value.map(|value| [name.to_owned(), value.to_string()]).into_iter().flatten());
+    }
+    command.args(options.json.then_some("--json"));
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_is_passed_on() {
+        let options = DemoOptions { postgres: Default::default(), seconds: Some(3), sessions: None, json: true };
+        let command = cargo_demo(&options);
+        let arguments: Vec<_> = command.get_args().skip(CARGO_DEMO.len()).collect();
+        assert_eq!(arguments, ["--", "--seconds", "3", "--json"]);
+    }
+}

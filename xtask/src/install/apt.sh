@@ -1,0 +1,19 @@
+# Installs the Debian packages "$@", as root, without questions.
+set -e
+export DEBIAN_FRONTEND=noninteractive
+
+# The server's package would make a cluster and start it as a service at every boot; only its programs are wanted.
+# This is the setting that Debian has for that. It goes to a file of its own, which is removed again: a server that
+# somebody installs here later should behave as always.
+folder=/etc/postgresql-common/createcluster.d
+setting=$folder/zz-diesel-lockset.conf
+cleanup() { rm -f "$setting"; rmdir "$folder" /etc/postgresql-common 2>/dev/null || :; }
+trap cleanup EXIT
+trap 'exit 130' HUP INT TERM
+mkdir -p "$folder"
+echo 'create_main_cluster = false' >"$setting"
+
+# Another apt-get may be at work, as on machines that update themselves after boot.
+apt="apt-get -q -o DPkg::Lock::Timeout=300"
+$apt update
+$apt install -y --no-install-recommends "$@"

@@ -1,0 +1,62 @@
+//! The user that the server runs as: PostgreSQL refuses to run as root.
+
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use rustix::process::geteuid;
+
+/// Who may run the server for root, in this order: the packages' own user, and one that exists everywhere.
+const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
+
+/// Ourselves, or the user that root steps down to.
+#[derive(Debug)]
+pub(crate) enum Account {
+    Ourselves,
+    Other { uid: u32, gid: u32 },
+}
+
+impl Account {
+    pub(crate) fn for_server() -> anyhow::Result<Self> {
+        if !geteuid().is_root() {
+            return Ok(Self::Ourselves);
+        }
+        for name in CANDIDATES {
+            if let (Some(uid), Some(gid)) = (id("-u", name), id("-g", name)) {
+                return Ok(Self::Other { uid, gid });
+            }
+        }
+        bail!("PostgreSQL does not run as root, and neither a user `postgres` nor a user `nobody` exists")
+    }
+
+    /// Gives the folder to the server's user.
+    pub(crate) fn own(&self, folder: &Path) -> anyhow::Result<()> {
+        match *self {
+            Self::Ourselves => Ok(()),
+            Self::Other { uid, gid } => {
+                chown(folder, Some(uid), Some(gid)).context("cannot give the scratch folder away")
+            }
+        }
+    }
+
+    /// Returns a command that runs as the server's user, in a folder that this user can read.
+    ///
+    /// The standard library itself steps down, supplementary groups included, so neither `setpriv` nor `runuser` nor
+    /// `su` is needed; the latter two would also put a process between us and the server, who would get our signals.
+    pub(crate) fn command(&self, program: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(program);
+        // Any locale that surely exists: the server's own is set by arguments.
+        command.current_dir(folder).env("LC_ALL", "C").env_remove("PGDATA");
+        if let Self::Other { uid, gid } = *self {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+fn id(which: &str, user: &str) -> Option<u32> {
+    let output = Command::new("id").args([which, user]).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,57 @@
+//! `cargo xtask test`: every test, against a server of its own.
+
+use std::process::{Command, ExitCode};
+
+use crate::cli::TestOptions;
+use crate::install::Need;
+use crate::process::{AT_ONCE, exit_code};
+use crate::server::{Database, postgres::Purpose};
+use crate::supervisor::Supervisor;
+use crate::workspace;
+
+/// The tests that are run: unit, integration and documentation tests of every package.
+const CARGO_TEST: &[&str] = &["test", "--workspace", "--all-features"];
+
+/// More than the cores of a small machine: most tests wait for a server, not for the processor.
+const TEST_THREADS: &str = "4";
+
+pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
+    let supervisor = Supervisor::new()?;
+    let database = Database::open(&supervisor, &options.postgres, &[Need::Libpq], Purpose::Tests)?;
+
+    let mut command = cargo_test(&options.passed_on);
+    database.equip(&mut command);
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", TEST_THREADS);
+    }
+    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
+    if !status.success() {
+        database.keep_log();
+    }
+    Ok(exit_code(status))
+}
+
+fn cargo_test(passed_on: &[String]) -> Command {
+    let mut command = workspace::cargo(CARGO_TEST);
+    if !passed_on.is_empty() {
+        command.arg("--").args(passed_on);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(command: &Command) -> Vec<&str> {
+        command.get_args().filter_map(|argument| argument.to_str()).collect()
+    }
+
+    #[test]
+    fn filter_and_options_come_after_the_dashes() {
+        assert_eq!(arguments(&cargo_test(&[])), CARGO_TEST);
+        let passed_on = ["pick".to_owned(), "--nocapture".to_owned()];
+        let command = cargo_test(&passed_on);
+        assert_eq!(arguments(&command)[CARGO_TEST.len()..], ["--", "pick", "--nocapture"]);
+    }
+}
