@@ -16,6 +16,7 @@ use diesel::{
 pub(crate) use diesel::{
     connection::{DefaultLoadingMode, LoadConnection},
     query_builder::{BoxedSelectStatement, FromClause, SelectStatement},
+    query_dsl::CompatibleType,
 };
 
 /// How many transactions are open on the connection, savepoints included; `None` in autocommit.

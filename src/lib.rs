@@ -1,5 +1,9 @@
-//! placeholder
-#![cfg_attr(not(feature = "postgres"), allow(dead_code, unused_imports))]
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs, rustdoc::broken_intra_doc_links)]
+#![cfg_attr(not(feature = "postgres"), allow(dead_code, unused_imports))] // the grammar without a tongue
+
+// So that the derive works in this crate's own tests.
+extern crate self as diesel_lockset;
 
 mod backend;
 mod diesel_internals;
@@ -11,10 +15,23 @@ mod mode;
 mod run;
 mod sql;
 
-pub mod prelude;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod prelude;
+
+/// Longer texts: why things are as they are, and what changed.
+pub mod _documentation {
+    #[doc = include_str!("../DESIGN.md")]
+    pub mod design {}
+
+    #[doc = include_str!("../CHANGELOG.md")]
+    pub mod changelog {}
+}
+
+/// Implements [`Lockable`](trait@Lockable): says which table and which row a model stands for.
+#[doc(inline)]
+pub use diesel_lockset_derives::Lockable;
 
 #[doc(inline)]
 pub use self::{
@@ -24,7 +41,9 @@ pub use self::{
     lock_set::{LockSet, Locked},
     lockable::Lockable,
     mode::Strength,
-    run::{LockConnection, LockDsl, RunLockSet},
-    sql::{LockTarget, RowQuery},
+    run::{LoadLocked, LockConnection, LockDsl, RunLockQuery, RunLockSet},
+    sql::{
+        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, RowLock,
+        RowQuery, SkipLocked,
+    },
 };
-pub use diesel_lockset_derives::Lockable;

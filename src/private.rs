@@ -1,3 +1,9 @@
-//! What the derive's expansion names. Not part of the public API.
+//! What the derive's expansion names, and what hidden parts of public traits are made of. Not part of the public API.
 
-pub use crate::{key::LockKey, lockable::One};
+pub use crate::{
+    backend::{Exchange, Reader, TableDialogue},
+    diesel_internals::{FieldRef, RowRef, Statement},
+    key::LockKey,
+    lockable::{IsKey, One, PrimaryKeyOf},
+    sql::{Choice, Finished, Found, KeyList, List, Part, PartInSet, Shape, Sight, TableName, Unheld, Wanted},
+};

@@ -28,19 +28,12 @@ pub(crate) struct InputField<'a> {
 impl<'a> Input<'a> {
     pub(crate) fn read(item: &'a DeriveInput, errors: &mut Errors) -> Self {
         let fields = match &item.data {
-            Data::Struct(data) => data
-                .fields
-                .iter()
-                .enumerate()
-                .map(|(place, field)| InputField::read(place, field, errors))
-                .collect(),
+            Data::Struct(data) => {
+                data.fields.iter().enumerate().map(|(place, field)| InputField::read(place, field, errors)).collect()
+            }
             Data::Enum(_) | Data::Union(_) => Vec::new(),
         };
-        Self {
-            item,
-            attrs: StructAttrs::read(&item.attrs, errors),
-            fields,
-        }
+        Self { item, attrs: StructAttrs::read(&item.attrs, errors), fields }
     }
 }
 

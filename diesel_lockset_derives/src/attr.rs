@@ -174,10 +174,7 @@ fn primary_key(input: ParseStream<'_>) -> syn::Result<PrimaryKey> {
     let content;
     let parentheses = syn::parenthesized!(content in input);
     let columns = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
-    Ok(PrimaryKey {
-        span: parentheses.span.join(),
-        columns: columns.iter().map(Column::of).collect(),
-    })
+    Ok(PrimaryKey { span: parentheses.span.join(), columns: columns.iter().map(Column::of).collect() })
 }
 
 fn path_or_text(input: ParseStream<'_>) -> syn::Result<Path> {

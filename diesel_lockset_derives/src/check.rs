@@ -45,11 +45,7 @@ pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Mod
     check_column_names(input, errors);
     let table = check_table(input, errors);
     let wanted = check_primary_key(input, errors)?;
-    let key = wanted
-        .columns
-        .iter()
-        .filter_map(|column| check_key_field(input, column, errors))
-        .collect();
+    let key = wanted.columns.iter().filter_map(|column| check_key_field(input, column, errors)).collect();
     Some(Model { table: table?, key_span: wanted.span, key })
 }
 
@@ -132,16 +128,13 @@ fn check_primary_key(input: &Input<'_>, errors: &mut Errors) -> Option<PrimaryKe
         return None;
     }
     if columns.len() > MAX_KEY_COLUMNS {
-        errors.under(
-            key,
-            format!("a key of {} columns: at most {MAX_KEY_COLUMNS} are supported", columns.len()),
-        );
+        errors.under(key, format!("a key of {} columns: at most {MAX_KEY_COLUMNS} are supported", columns.len()));
         return None;
     }
     let mut distinct: Vec<Column> = Vec::new();
     for column in columns {
         if distinct.iter().any(|seen| seen.name == column.name) {
-            errors.under(&column.ident, format!("column `{}` is already part of the key", column.name));
+            errors.at(column.span, format!("column `{}` is already part of the key", column.name));
         } else {
             distinct.push(column.clone());
         }
@@ -152,7 +145,7 @@ fn check_primary_key(input: &Input<'_>, errors: &mut Errors) -> Option<PrimaryKe
 fn default_key(input: &Input<'_>) -> PrimaryKey {
     let fields = &input.fields;
     let of_field = fields.iter().find_map(|field| field.column.as_ref().filter(|column| column.name == "id"));
-    let span = of_field.map_or_else(|| input.item.ident.span(), |column| column.ident.span());
+    let span = of_field.map_or_else(|| input.item.ident.span(), |column| column.span);
     PrimaryKey { span, columns: vec![Column::of(&Ident::new("id", span))] }
 }
 
@@ -163,11 +156,11 @@ fn check_key_field<'a>(input: &'a Input<'a>, wanted: &Column, errors: &mut Error
         _ => None,
     });
     let Some((field, column)) = holders.next() else {
-        errors.at(wanted.ident.span(), no_such_field(input, &wanted.name));
+        errors.at(wanted.span, no_such_field(input, &wanted.name));
         return None;
     };
     for (again, _) in holders {
-        let sentence = format!("column `{}` of the key already has a field: which one is the key?", wanted.name);
+        let sentence = format!("a second field for the key column `{}`: only one can hold the key", wanted.name);
         errors.under(again.place(), sentence);
     }
     check_key_type(field, errors);

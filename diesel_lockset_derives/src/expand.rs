@@ -60,10 +60,10 @@ fn expand(item: &DeriveInput, model: &Model<'_>, library: &Path) -> TokenStream 
                 type Key = #key;
                 type KeyColumns = #key_columns;
                 const TYPE_NAME: &'static ::core::primitive::str = #type_name;
-                fn table() -> <Self as #library::Lockable>::Table {
+                fn table() -> #table::table {
                     #table::table
                 }
-                fn lock_key(&self) -> <Self as #library::Lockable>::Key {
+                fn lock_key(&self) -> #key {
                     #lock_key
                 }
             }
@@ -72,11 +72,12 @@ fn expand(item: &DeriveInput, model: &Model<'_>, library: &Path) -> TokenStream 
 }
 
 fn key_type(model: &Model<'_>) -> TokenStream {
-    match &model.key[..] {
-        [only] => sql_side(only),
-        several => {
-            let types = several.iter().map(sql_side);
-            quote! { (#(#types),*) }
+    let types = model.key.iter().map(sql_side);
+    match model.key.len() {
+        1 => quote! { #(#types)* },
+        _ => {
+            let span = Span::mixed_site().located_at(model.key_span);
+            quote_spanned! {span=> (#(#types),*) }
         }
     }
 }
@@ -89,6 +90,7 @@ fn key_columns(model: &Model<'_>, library: &Path) -> TokenStream {
         quote! { #table::#column }
     });
     let span = Span::mixed_site().located_at(model.key_span);
+    let library = located_at(library, span);
     match model.key.len() {
         1 => quote_spanned! {span=> #library::__private::One<#(#columns)*> },
         _ => quote_spanned! {span=> (#(#columns),*) },
@@ -122,4 +124,13 @@ fn sql_side(field: &KeyField<'_>) -> TokenStream {
         Some(ty) => ty.to_token_stream(),
         None => field.field.ty.to_token_stream(),
     }
+}
+
+/// The same path, to be pointed at elsewhere; its names keep their meaning (`$crate`).
+fn located_at(path: &Path, span: Span) -> TokenStream {
+    let relocated = path.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    relocated.collect()
 }

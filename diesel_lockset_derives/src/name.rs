@@ -7,22 +7,26 @@ use syn::{
     parse::{Parse, ParseStream},
 };
 
-/// The name of a column, as Diesel compares it, and the token that stands for it in a path.
+/// The name of a column.
 #[derive(Clone)]
 pub(crate) struct Column {
+    /// As Diesel compares it.
     pub(crate) name: String,
+    /// As a path says it.
     pub(crate) ident: Ident,
+    /// Where the user says it.
+    pub(crate) span: Span,
 }
 
 impl Column {
     /// The column that a field or `primary_key(..)` names.
-    pub(crate) fn of(ident: &Ident) -> Self {
-        let name = ident.unraw().to_string();
+    pub(crate) fn of(user: &Ident) -> Self {
+        let name = user.unraw().to_string();
         // The span that is left must be one of this expansion: a path of nothing but the user's own tokens is the
         // user's to the lint `unused_qualifications` as soon as the column is imported (`use accounts::dsl::*`).
-        let span = Span::mixed_site().located_at(ident.span());
-        let ident = identifier(&name, span).unwrap_or_else(|_| ident.clone());
-        Self { name, ident }
+        let span = Span::mixed_site().located_at(user.span());
+        let ident = identifier(&name, span).unwrap_or_else(|_| user.clone());
+        Self { name, ident, span: user.span() }
     }
 }
 
@@ -35,11 +39,9 @@ impl Parse for Column {
         let text: LitStr = input.parse()?;
         let value = text.value();
         let name = value.strip_prefix("r#").unwrap_or(&value);
-        let span = Span::mixed_site().located_at(text.span());
-        Ok(Self {
-            name: name.to_owned(),
-            ident: identifier(name, span)?,
-        })
+        let mut ident = identifier(name, text.span())?;
+        ident.set_span(Span::mixed_site().located_at(text.span()));
+        Ok(Self { name: name.to_owned(), ident, span: text.span() })
     }
 }
 
@@ -50,19 +52,16 @@ pub(crate) fn identifier(name: &str, span: Span) -> syn::Result<Ident> {
         "gen" => syn::parse_str("r#gen"),
         _ => syn::parse_str(name),
     };
-    let mut ident: Ident = plain
-        .or_else(|_| syn::parse_str(&format!("r#{name}")))
-        .map_err(|_| {
-            let sentence = format!("`{name}` is not an identifier: write the name that `table!` gives the column");
-            syn::Error::new(span, sentence)
-        })?;
+    let mut ident: Ident = plain.or_else(|_| syn::parse_str(&format!("r#{name}"))).map_err(|_| {
+        let sentence = format!("`{name}` is not an identifier: write the name that `table!` gives the column");
+        syn::Error::new(span, sentence)
+    })?;
     ident.set_span(span);
     Ok(ident)
 }
 
 /// The table of a struct that names none: snake case and an `s`, as in Diesel.
 pub(crate) fn infer_table(model: &Ident) -> syn::Result<Ident> {
-    let span = Span::mixed_site().located_at(model.span());
     let mut table = String::new();
     for (place, letter) in model.unraw().to_string().chars().enumerate() {
         if place > 0 && letter.is_uppercase() {
@@ -75,5 +74,5 @@ pub(crate) fn infer_table(model: &Ident) -> syn::Result<Ident> {
         }
     }
     table.push('s');
-    identifier(&table, span)
+    identifier(&table, Span::mixed_site().located_at(model.span()))
 }

@@ -20,9 +20,7 @@ use crate::{
     label = "no row locks here",
     note = "enable the feature of the backend in Cargo.toml, for example `diesel_lockset = {{ features = [\"postgres\"] }}`"
 )]
-pub trait LockingBackend:
-    Backend<QueryBuilder: Default> + Default + QueryMetadata<Untyped> + Send + 'static
-{
+pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetadata<Untyped> + Send + 'static {
     /// The conversation that locks one table's part of a set.
     #[doc(hidden)]
     type Table<'a>: TableDialogue<Self>;

@@ -44,7 +44,9 @@ pub enum LockError {
     /// A row was looked up in a locked set that it was never part of.
     ///
     /// The transaction goes on.
-    #[error("{type_name} {key} is not part of this lock set: it was neither added to it nor chosen by one of its queries")]
+    #[error(
+        "{type_name} {key} is not part of this lock set: it was neither added to it nor chosen by one of its queries"
+    )]
     NotInSet {
         /// The model that the row was looked up as.
         type_name: &'static str,
@@ -57,6 +59,19 @@ pub enum LockError {
     /// No row was locked. The transaction is aborted.
     #[error("rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes")]
     ReadOnly(#[source] DieselError),
+
+    /// A boxed query has a clause that folds rows together, so its rows cannot be locked.
+    ///
+    /// No statement was sent; the transaction goes on. Leave the clause out, or lock by key what such a query chooses:
+    /// [`LockSet::query`](crate::LockSet::query).
+    #[error(
+        "the rows of a query with {clause} are not rows of a table and cannot be locked: leave it out, or lock what the \
+         query chooses with `LockSet::new().query::<T>(query)`"
+    )]
+    Unsupported {
+        /// The clause.
+        clause: &'static str,
+    },
 
     /// Two sessions waited for each other and the server ended this one's statement.
     ///
@@ -118,6 +133,7 @@ impl LockError {
             LockError::NotInTransaction
             | LockError::Missing { .. }
             | LockError::NotInSet { .. }
+            | LockError::Unsupported { .. }
             | LockError::Moved { .. } => false,
         }
     }
@@ -182,10 +198,7 @@ mod tests {
 
     #[test]
     fn missing_rows_are_named() {
-        assert_eq!(
-            accounts(3..4).to_string(),
-            "Account 3 does not exist: deleted since it was loaded, or never there"
-        );
+        assert_eq!(accounts(3..4).to_string(), "Account 3 does not exist: deleted since it was loaded, or never there");
         assert_eq!(
             accounts(3..6).to_string(),
             "Account 3, Account 4 and Account 5 do not exist: deleted since it was loaded, or never there"

@@ -12,9 +12,79 @@ use crate::{
     key::IntoKey,
     lockable::Lockable,
     mode::Strength,
-    sql::{Chosen, Choice, LockTarget, PartInSet, RowQuery, TableName},
+    sql::{Choice, Chosen, LockTarget, PartInSet, RowQuery, TableName},
 };
 
+/// Any number of rows, of any number of tables, to be locked together and without deadlocks.
+///
+/// Add instances, keys and queries in any order, then call [`lock`](crate::RunLockSet::lock) inside a transaction. The set
+/// locks table by table in the order of their names, and the rows of each table in the order of its primary key, whatever
+/// order they were added in: two lock sets never wait for each other in a circle. What belongs to one table is merged, also
+/// across several models of it, so a table costs one statement and a row is locked once.
+///
+/// The locks belong to the transaction and end with it. `lock` returns the rows as they are now, under the lock; the
+/// instances that were added are only keys to it, and stay as stale as they were.
+///
+/// # Order
+///
+/// Tables are ordered by their quoted name, byte by byte, as Diesel writes it: `"accounts"` before `"orders"`, a schema
+/// before the name. A table that is written with its schema in one model and without in another counts as two tables, so
+/// keep to one spelling. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`.
+///
+/// A second set in one transaction is allowed, but the order holds only within a set: if the second one goes back to an
+/// earlier row, it can deadlock with another transaction that does the opposite. Put what belongs together into one set.
+///
+/// # Strength
+///
+/// Rows are locked `FOR UPDATE` unless a call of another strength came before they were added. If rows of one table were
+/// asked for at several strengths, all of them are locked at the strongest, since locking a row weakly first and strongly
+/// later is how two transactions deadlock over one row.
+///
+/// On PostgreSQL prefer [`for_no_key_update`](Self::for_no_key_update) for rows that others reference by foreign key and
+/// whose own key you do not change: `FOR UPDATE` makes every insert of a referencing row wait.
+///
+/// # Statements
+///
+/// | the set wants of a table | PostgreSQL |
+/// | --- | --- |
+/// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE` |
+/// | one query without a limit | `SELECT .. FROM .. WHERE .. ORDER BY id FOR UPDATE OF t` |
+/// | keys and queries, several queries, a limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t WHERE id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted)) ORDER BY id FOR UPDATE` |
+///
+/// The keys are one array parameter per key column, so there is no limit to their number.
+///
+/// # Example: instances, keys and a query in one set
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// # let ada: Account = accounts::table.find(1).first(conn)?;
+/// let locked = LockSet::new()
+///     .row(&ada)
+///     .ids::<Account>([3, 2])
+///     .query::<Order>(
+///         orders::table.inner_join(customers::table).filter(customers::name.eq("Ada")).into_boxed(),
+///     )
+///     .lock(conn)?;
+///
+/// let ada: &Account = locked.row(&ada)?; // fresh
+/// let orders: &[Order] = locked.rows(); // in the order of their key
+/// # assert_eq!((ada.balance, orders.len(), locked.rows::<Account>().len()), (100, 2, 3));
+/// # Ok(()) }) }
+/// ```
+///
+/// # Example: a row that is gone
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// let error = LockSet::new().ids::<Account>([1, 77]).lock(conn).unwrap_err();
+/// assert!(error.to_string().starts_with("Account 77 does not exist"));
+///
+/// let locked = LockSet::new().ids::<Account>([1, 77]).allow_missing().lock(conn)?;
+/// assert_eq!(locked.missing()[0].key().get(), Some(&77));
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a lock set locks nothing until `lock` is called on it"]
 pub struct LockSet<'a, DB: LockingBackend> {
     parts: Vec<(TypeId, Gathered<'a, DB>)>,
@@ -30,22 +100,27 @@ struct Gathered<'a, DB: LockingBackend> {
 }
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
+    /// An empty set. Locking it sends no statement.
     pub fn new() -> Self {
         LockSet { parts: Vec::new(), strength: Strength::Update, allow_missing: false }
     }
 
+    /// Adds the row of an instance. Only its key is taken; adding a row twice locks it once.
     pub fn row<T: LockTarget<DB>>(self, row: &T) -> Self {
         self.id::<T>(row.lock_key())
     }
 
+    /// Adds the rows of any number of instances: a reference to a `Vec` or slice, or any iterator of references.
     pub fn rows<'r, T: LockTarget<DB>>(self, rows: impl IntoIterator<Item = &'r T>) -> Self {
         self.ids::<T>(rows.into_iter().map(Lockable::lock_key))
     }
 
+    /// Adds a row by its primary key: `.id::<Account>(3)`; for a composite key, a tuple.
     pub fn id<T: LockTarget<DB>>(self, id: impl IntoKey<T::Key>) -> Self {
         self.ids::<T>([id])
     }
 
+    /// Adds rows by their primary keys, or references to them: `.ids::<Account>([3, 17])`.
     pub fn ids<T: LockTarget<DB>>(mut self, ids: impl IntoIterator<Item = impl IntoKey<T::Key>>) -> Self {
         let mut ids = ids.into_iter().peekable();
         // A model nobody asked for must not cost a statement.
@@ -59,15 +134,32 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self
     }
 
+    /// Adds the rows that a query chooses: `.query::<Order>(orders::table.filter(..))`.
+    ///
+    /// The query may be boxed, joined, ordered, limited, distinct. Its select list does not matter. Only rows of the table
+    /// of `T` are locked, never those of a joined table, and each once, however often a join repeats it. The query's order
+    /// decides which rows a limit takes; the rows are locked and returned in the order of the key all the same.
+    ///
+    /// A row comes back for the query only if it still matches the query's conditions on the row's own table when it is
+    /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are not, as
+    /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
+    /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
+    ///
+    /// A query that matches nothing adds nothing. Rows that begin to match after the query was run are not locked: no row
+    /// lock keeps rows from appearing.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
         self.part::<T>().queries.push(query.into_choice());
         self
     }
 
+    /// What is added from here on is locked for changing or deleting it: `FOR UPDATE`. The default.
     pub fn for_update(self) -> Self {
         self.with(Strength::Update)
     }
 
+    /// What is added from here on is locked for changing anything but its key: `FOR NO KEY UPDATE`.
+    ///
+    /// Others can still insert rows that reference it. PostgreSQL only.
     pub fn for_no_key_update(self) -> Self
     where
         DB: HasKeyLocks,
@@ -75,6 +167,9 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with(Strength::NoKeyUpdate)
     }
 
+    /// What is added from here on stays as it is, while others may lock it for the same purpose: `FOR SHARE`.
+    ///
+    /// Do not change such a row in the same transaction: two sessions that both do deadlock.
     pub fn for_share(self) -> Self
     where
         DB: HasShareLocks,
@@ -82,6 +177,9 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with(Strength::Share)
     }
 
+    /// What is added from here on keeps its key and is not deleted: `FOR KEY SHARE`, what a foreign key check takes.
+    ///
+    /// PostgreSQL only.
     pub fn for_key_share(self) -> Self
     where
         DB: HasKeyLocks,
@@ -89,11 +187,16 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with(Strength::KeyShare)
     }
 
+    /// A row that does not exist is no error: [`Locked::missing`] names it.
+    ///
+    /// Nothing keeps a missing row from being inserted by someone else meanwhile.
     pub fn allow_missing(mut self) -> Self {
         self.allow_missing = true;
         self
     }
 
+    /// Whether nothing was added.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }

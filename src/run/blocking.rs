@@ -22,18 +22,35 @@ use crate::{
     message = "rows cannot be locked over `{Self}`",
     label = "not a connection to a backend with row locks"
 )]
-pub trait LockConnection:
-    Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode>
-{
-}
+pub trait LockConnection: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 
-impl<Conn> LockConnection for Conn
-where
-    Conn: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode>,
-{
-}
+impl<Conn> LockConnection for Conn where Conn: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 
+/// Locks a set over a blocking connection.
 pub trait RunLockSet<DB: LockingBackend>: Sized {
+    /// Locks every row of the set and returns the rows, fresh.
+    ///
+    /// Blocks while others hold a row that it wants, as long as the server waits. The locks end with the transaction; when
+    /// a savepoint is rolled back, PostgreSQL releases those taken after it.
+    ///
+    /// One statement per table; an empty set sends none. Further statements are sent only if a row that a query had chosen
+    /// changed before it could be locked.
+    ///
+    /// # Errors
+    ///
+    /// | error | what was locked | the transaction |
+    /// | --- | --- | --- |
+    /// | [`LockError::NotInTransaction`] | nothing; nothing was sent | there is none |
+    /// | [`LockError::Missing`] | every row that exists | goes on |
+    /// | [`LockError::Moved`] | what was found so far | goes on |
+    /// | [`LockError::ReadOnly`] | nothing | is aborted |
+    /// | [`LockError::Deadlock`], [`LockError::Serialization`] | nothing any more, once it is rolled back | is aborted |
+    /// | [`LockError::ConnectionLost`] | nothing any more | is gone |
+    /// | [`LockError::Query`] | nothing any more, once it is rolled back | is aborted if the server refused |
+    ///
+    /// # Panics
+    ///
+    /// Never.
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Locked>
     where
         Conn: LockConnection<Backend = DB>;
@@ -73,17 +90,91 @@ where
     Ok(())
 }
 
+/// Locks one row over a blocking connection: by its instance, by its key, or around a closure.
+///
+/// | PostgreSQL |
+/// | --- |
+/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE` |
+///
+/// For another strength, or for more than one row, use a [`LockSet`].
 pub trait LockDsl: Lockable {
+    /// Locks the row of this instance `FOR UPDATE` and returns it as it is now.
+    ///
+    /// The instance itself is left alone: what it holds is what was loaded, or what was changed in memory since, and is
+    /// stale by definition. Nothing of it is written.
+    ///
+    /// Blocks while others hold the row. The lock ends with the transaction. Locking a row again that this transaction
+    /// holds returns at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunLockSet::lock`]: [`LockError::NotInTransaction`] outside a transaction, [`LockError::Missing`] if the row
+    /// is gone.
+    ///
+    /// # Example: change what is there now, not what was loaded
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// # let account: Account = accounts::table.find(1).first(conn)?;
+    /// let account = account.lock(conn)?;
+    /// diesel::update(accounts::table.find(account.id))
+    ///     .set(accounts::balance.eq(account.balance - 30))
+    ///     .execute(conn)?;
+    /// # Ok(()) }) }
+    /// ```
     fn lock<Conn>(&self, conn: &mut Conn) -> Result<Self>
     where
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>;
 
+    /// Locks the row with this primary key `FOR UPDATE` and returns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    ///
+    /// # Example: not found
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// assert_eq!(Account::lock_by_id(1, conn)?.owner, "Ada");
+    /// assert!(matches!(Account::lock_by_id(77, conn), Err(LockError::Missing { .. })));
+    /// # Ok(()) }) }
+    /// ```
     fn lock_by_id<Conn>(id: impl IntoKey<Self::Key>, conn: &mut Conn) -> Result<Self>
     where
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>;
 
+    /// Opens a transaction, locks the row, runs the closure with the fresh row, commits.
+    ///
+    /// Inside an open transaction it is a savepoint: the closure's work and, on PostgreSQL, the lock are undone if it
+    /// fails, and are kept until the end of the outer transaction if it succeeds. An error of the closure rolls back and
+    /// comes back unchanged; a panic rolls back and goes on unwinding.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own; those of [`lock`](Self::lock) and of Diesel's
+    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type. In each case what the call
+    /// did is rolled back.
+    ///
+    /// # Example: a transaction around one row
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() {
+    /// # let conn = &mut establish();
+    /// # let account: Account = accounts::table.find(1).first(conn).unwrap();
+    /// let left = account.with_lock(conn, |account, conn| {
+    ///     let left = account.balance - 30;
+    ///     diesel::update(accounts::table.find(account.id)).set(accounts::balance.eq(left)).execute(conn)?;
+    ///     Ok::<_, LockError>(left)
+    /// });
+    /// assert_eq!(left.unwrap(), 70);
+    /// # }
+    /// ```
     fn with_lock<Conn, R, E>(
         &self,
         conn: &mut Conn,

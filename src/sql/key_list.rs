@@ -1,10 +1,6 @@
 //! How a backend writes down many keys at once; one implementation per backend, in its tongue.
 
-use diesel::{
-    backend::Backend,
-    query_builder::AstPass,
-    result::QueryResult,
-};
+use diesel::{backend::Backend, query_builder::AstPass, result::QueryResult};
 
 /// The key columns of a model, seen by a backend that has to name many keys `K` in one statement.
 #[doc(hidden)]

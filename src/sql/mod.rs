@@ -4,15 +4,21 @@ mod choice;
 mod found;
 mod key_list;
 mod part;
+mod row_lock;
 mod table_name;
 
-pub(crate) use self::{
-    found::{Found, FoundRows, Sight, Unheld},
-    part::{Chosen, Finished, List, PartInSet, Wanted},
+pub use self::{
+    choice::{Choice, RowQuery, Shape},
+    found::{Found, Sight, Unheld},
+    key_list::KeyList,
+    part::{Finished, List, LockTarget, Part, PartInSet, Wanted},
+    row_lock::{
+        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, RowLock, SkipLocked,
+    },
     table_name::TableName,
 };
-pub use self::{
-    choice::{Choice, RowQuery},
-    key_list::KeyList,
-    part::{LockTarget, Part},
+pub(crate) use self::{
+    found::FoundRows,
+    part::Chosen,
+    row_lock::{LockWords, Unlockable},
 };

@@ -272,7 +272,11 @@ where
         let PartOf { wanted, found } = *self;
         let rows = found.finish(wanted.lists.map_or(wanted.asked, |lists| lists.asked.into_keys()));
         let name = |key: &T::Key| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(key.clone()));
-        Finished { model: TypeId::of::<T>(), missing: rows.missing().iter().map(name).collect(), rows: Box::new(rows) as Box<FoundRows<T>> }
+        Finished {
+            model: TypeId::of::<T>(),
+            missing: rows.missing().iter().map(name).collect(),
+            rows: Box::new(rows) as Box<FoundRows<T>>,
+        }
     }
 }
 

@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use diesel::{
-    backend::Backend,
-    query_builder::QueryFragment,
-    result::QueryResult,
-};
+use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult};
 
 use crate::diesel_internals::sql_of;
 
@@ -14,8 +10,9 @@ use crate::diesel_internals::sql_of;
 ///
 /// Taken from Diesel's own rendering of the table rather than from the derive, so that `#[sql_name]` and schemas are
 /// right and every model of one table gives the same name. Sets lock tables in the order of this name, byte by byte.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TableName {
+pub struct TableName {
     quoted: String,
     bare: String,
 }
@@ -29,26 +26,20 @@ impl TableName {
         Ok(Self::parse(sql_of(table)?))
     }
 
+    /// The last quoted name is the bare one: behind the schema, and behind `AS` for an alias.
     fn parse(quoted: String) -> Self {
         let quote = quoted.chars().next().unwrap_or('"');
-        let mut parts = vec![String::new()];
-        let mut inside = false;
+        let (mut bare, mut inside) = (String::new(), false);
         let mut chars = quoted.chars().peekable();
         while let Some(c) = chars.next() {
-            if c == quote && inside && chars.peek() == Some(&quote) {
-                chars.next();
-            } else if c == quote {
-                inside = !inside;
-                continue;
-            } else if c == '.' && !inside {
-                parts.push(String::new());
-                continue;
-            }
-            if let Some(part) = parts.last_mut() {
-                part.push(c);
+            match (c == quote, inside) {
+                (true, true) if chars.next_if_eq(&quote).is_some() => bare.push(quote),
+                (true, true) => inside = false,
+                (true, false) => (bare, inside) = (String::new(), true),
+                (false, true) => bare.push(c),
+                (false, false) => {}
             }
         }
-        let bare = parts.pop().unwrap_or_default();
         TableName { quoted, bare }
     }
 
@@ -80,6 +71,7 @@ mod tests {
             (r#""s1"."items""#, "items"),
             (r#""a.b"."c""d""#, r#"c"d"#),
             ("`order`", "order"),
+            (r#""orders" AS "o2""#, "o2"),
         ] {
             assert_eq!(TableName::parse(quoted.to_owned()).bare(), bare, "{quoted}");
         }

@@ -69,7 +69,12 @@ impl<'q> LockRows<'q> {
     }
 
     /// 1: query `i` chose the row as it is. 2: it chose it, but the row changed. 0: it did not choose it.
-    fn walk_sight<'b>(&'b self, i: usize, wanted: &'b dyn Wanted<Pg>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn walk_sight<'b>(
+        &'b self,
+        i: usize,
+        wanted: &'b dyn Wanted<Pg>,
+        mut pass: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
         pass.push_sql(", CASE WHEN (");
         walk_position(&mut pass, wanted)?;
         pass.push_sql(") IN (SELECT \"o\", \"c\"");

@@ -7,6 +7,7 @@ mod key_list;
 mod lock_query;
 mod lock_rows;
 mod look_again;
+mod row_lock;
 mod words;
 
 use diesel::{pg::Pg, result::QueryResult};

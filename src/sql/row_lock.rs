@@ -1,0 +1,242 @@
+//! A single query that the user locks himself: `query.for_update_of(table)`, boxed or not.
+
+use std::marker::PhantomData;
+
+use diesel::{
+    backend::{Backend, DieselReserveSpecialization},
+    expression::SelectableExpression,
+    query_builder::{AsQuery, Query, QueryId},
+    query_dsl::methods::LockingDsl,
+    query_source::QuerySource,
+    result::QueryResult,
+};
+
+use crate::{
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
+    mode::{Strength, Wait},
+};
+
+/// Locking clauses that name the table whose rows they lock; Diesel's own lock every table of a join.
+///
+/// They also exist on boxed queries, which Diesel's do not. The rows come in the query's own order and are locked in the
+/// order in which the server finds them: to lock several rows without risking a deadlock, use a
+/// [`LockSet`](crate::LockSet).
+///
+/// The table is one of the query's, or an alias in it; another one does not compile, nor does the optional side of an
+/// outer join, nor a query whose rows are not rows of a table (`distinct()`, `group_by(..)`, a union). A boxed query hides
+/// its clauses from the compiler, so there the last refusal comes when it is run, before anything is sent.
+///
+/// Calls can be chained to lock further tables: `.for_update_of(orders::table).for_share_of(customers::table)`.
+///
+/// Run it with [`load`](crate::RunLockQuery::load), which like everything here wants an open transaction.
+///
+/// | call | PostgreSQL |
+/// | --- | --- |
+/// | `for_update_of(t)` | `.. FOR UPDATE OF "t"` |
+/// | `for_no_key_update_of(t)` | `.. FOR NO KEY UPDATE OF "t"` |
+/// | `for_share_of(t)` | `.. FOR SHARE OF "t"` |
+/// | `for_key_share_of(t)` | `.. FOR KEY SHARE OF "t"` |
+/// | `.skip_locked()` after any of them | `.. SKIP LOCKED` |
+///
+/// What the clauses do is in [PostgreSQL's manual][manual].
+///
+/// [manual]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE
+///
+/// # Example: the orders of one customer, but not the customer
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// let open: Vec<Order> = orders::table
+///     .inner_join(customers::table)
+///     .filter(customers::name.eq("Ada"))
+///     .select(Order::as_select())
+///     .into_boxed()
+///     .for_update_of(orders::table)
+///     .load(conn)?;
+/// # assert_eq!(open.len(), 2);
+/// # Ok(()) }) }
+/// ```
+pub trait LockQueryDsl: AsQuery + Sized {
+    /// Locks the rows of `table` for changing or deleting them.
+    fn for_update_of<S>(self, table: S) -> RowLock<Self::Query, S, ForUpdate>
+    where
+        Self::Query: LockableSelect,
+        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+    {
+        RowLock::new(self, table)
+    }
+
+    /// Locks the rows of `table` for changing anything but their key: rows that reference them can still be inserted.
+    fn for_no_key_update_of<S>(self, table: S) -> RowLock<Self::Query, S, ForNoKeyUpdate>
+    where
+        Self::Query: LockableSelect,
+        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+    {
+        RowLock::new(self, table)
+    }
+
+    /// Keeps the rows of `table` as they are, while others may do the same.
+    fn for_share_of<S>(self, table: S) -> RowLock<Self::Query, S, ForShare>
+    where
+        Self::Query: LockableSelect,
+        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+    {
+        RowLock::new(self, table)
+    }
+
+    /// Keeps the rows of `table` and their keys, while others may change the rest of them.
+    fn for_key_share_of<S>(self, table: S) -> RowLock<Self::Query, S, ForKeyShare>
+    where
+        Self::Query: LockableSelect,
+        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+    {
+        RowLock::new(self, table)
+    }
+}
+
+impl<Q: AsQuery> LockQueryDsl for Q {}
+
+/// A query whose rows can be locked one by one: a table or a `SELECT` over tables, boxed or not, without `DISTINCT`,
+/// `GROUP BY` or `HAVING`.
+#[diagnostic::on_unimplemented(
+    message = "the rows of this query cannot be locked",
+    label = "its rows are not rows of a table",
+    note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out, or lock by key what such a \
+            query chose: `LockSet::new().query::<T>(query)`"
+)]
+pub trait LockableSelect: Query {
+    /// The tables of the query.
+    type From: QuerySource;
+}
+
+impl<F, S, D, W, O, LOf> LockableSelect for SelectStatement<FromClause<F>, S, D, W, O, LOf>
+where
+    F: QuerySource,
+    Self: Query + LockingDsl<ForUpdate>,
+{
+    type From = F;
+}
+
+impl<ST, F, DB> LockableSelect for BoxedSelectStatement<'_, ST, FromClause<F>, DB, ()>
+where
+    F: QuerySource,
+    DB: Backend,
+{
+    type From = F;
+}
+
+impl<Q, S, L, W> LockableSelect for RowLock<Q, S, L, W>
+where
+    Q: LockableSelect,
+{
+    type From = Q::From;
+}
+
+/// What the types of a boxed query do not tell: the clause that makes its rows unlockable, if there is one.
+pub(crate) trait Unlockable<DB: Backend> {
+    fn unlockable(&self) -> QueryResult<Option<&'static str>>;
+}
+
+impl<DB: Backend, F, S, D, W, O, LOf> Unlockable<DB> for SelectStatement<F, S, D, W, O, LOf> {
+    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
+        Ok(None)
+    }
+}
+
+impl<ST, F, DB> Unlockable<DB> for BoxedSelectStatement<'_, ST, F, DB, ()>
+where
+    DB: Backend + DieselReserveSpecialization + Default,
+{
+    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
+        Ok(if !is_empty(&self.distinct)? {
+            Some("DISTINCT")
+        } else if !is_empty(&self.group_by)? {
+            Some("GROUP BY")
+        } else if !is_empty(&self.having)? {
+            Some("HAVING")
+        } else {
+            None
+        })
+    }
+}
+
+impl<DB: Backend, Q: Unlockable<DB>, S, L, W> Unlockable<DB> for RowLock<Q, S, L, W> {
+    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
+        self.query.unlockable()
+    }
+}
+
+/// A query with a locking clause on it, made by [`LockQueryDsl`].
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a query locks nothing until it is loaded"]
+pub struct RowLock<Q, S, L, W = Blocking> {
+    pub(crate) query: Q,
+    pub(crate) table: S,
+    words: PhantomData<(L, W)>,
+}
+
+impl<Q, S, L> RowLock<Q, S, L> {
+    fn new<A: AsQuery<Query = Q>>(query: A, table: S) -> Self {
+        RowLock { query: query.as_query(), table, words: PhantomData }
+    }
+
+    /// Leaves out the rows that somebody else holds, instead of waiting for them.
+    pub fn skip_locked(self) -> RowLock<Q, S, L, SkipLocked> {
+        RowLock { query: self.query, table: self.table, words: PhantomData }
+    }
+}
+
+impl<Q: Query, S, L, W> Query for RowLock<Q, S, L, W> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q, S, L, W> QueryId for RowLock<Q, S, L, W> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// The words of a locking clause, from its types.
+pub(crate) trait LockWords {
+    const STRENGTH: Strength;
+    const WAIT: Wait;
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+    )*};
+}
+
+words! {
+    /// `FOR UPDATE`, as a type.
+    ForUpdate,
+    /// `FOR NO KEY UPDATE`, as a type.
+    ForNoKeyUpdate,
+    /// `FOR SHARE`, as a type.
+    ForShare,
+    /// `FOR KEY SHARE`, as a type.
+    ForKeyShare,
+    /// Wait for rows that are held, as a type.
+    Blocking,
+    /// `SKIP LOCKED`, as a type.
+    SkipLocked,
+}
+
+macro_rules! clauses {
+    ($($strength:ident => $value:ident),*) => {$(
+        impl<Q, S> LockWords for RowLock<Q, S, $strength, Blocking> {
+            const STRENGTH: Strength = Strength::$value;
+            const WAIT: Wait = Wait::Block;
+        }
+
+        impl<Q, S> LockWords for RowLock<Q, S, $strength, SkipLocked> {
+            const STRENGTH: Strength = Strength::$value;
+            const WAIT: Wait = Wait::SkipLocked;
+        }
+    )*};
+}
+
+clauses!(ForUpdate => Update, ForNoKeyUpdate => NoKeyUpdate, ForShare => Share, ForKeyShare => KeyShare);

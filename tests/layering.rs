@@ -1,0 +1,128 @@
+//! Holds `src/` to the floors of the README: who may import whom, where `cfg(feature)` may stand, how long a file may be.
+
+use std::{fs, path::Path};
+
+/// A room, the rooms it may import, and whether it may say `cfg(feature = ..)`.
+const ROOMS: &[(&str, &[&str], bool)] = &[
+    ("diesel_internals", &[], false),
+    ("mode", &[], false),
+    ("key", &[], false),
+    ("error", &["key"], false),
+    ("lockable", &["key"], false),
+    ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("backend", &["sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
+    ("lock_set", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("run", &["lock_set", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
+    ("private", &["backend", "sql", "lockable", "key", "diesel_internals"], true),
+    ("prelude", &["run", "lock_set", "sql", "lockable", "error"], true),
+    ("doctest_setup", &[], false),
+];
+
+const LONGEST_FILE: usize = 400;
+
+#[test]
+fn every_room_keeps_to_its_floor() {
+    let mut faults = Vec::new();
+    each_file("src", &mut |path, text| {
+        let room = path.split('/').next().unwrap().trim_end_matches(".rs");
+        if room == "lib" {
+            return;
+        }
+        let Some((_, may_import, may_cfg)) = ROOMS.iter().find(|(name, ..)| *name == room) else {
+            return faults.push(format!("{path}: no such room in the table"));
+        };
+        for (i, line) in text.lines().enumerate() {
+            let code = line.trim_start();
+            if code.starts_with("//") {
+                continue;
+            }
+            let line = i + 1;
+            if !may_cfg && code.contains("feature = \"") {
+                faults.push(format!("{path}:{line}: `cfg(feature)` belongs into `backend`, `run` or the face"));
+            }
+            if code.contains("super::super") {
+                faults.push(format!("{path}:{line}: name the room: `crate::..`"));
+            }
+        }
+        for hit in imports(text) {
+            // The prelude gathers names from the face, which has all of them.
+            if room != "prelude" && hit != room && !may_import.contains(&hit.as_str()) {
+                faults.push(format!("{path}: `{room}` may not import `{hit}`"));
+            }
+        }
+    });
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_hold() {
+    let mut faults = Vec::new();
+    for root in ["src", "diesel_lockset_derives/src", "xtask/src"] {
+        each_file(root, &mut |path, text| {
+            let lines = text.lines().count();
+            if lines > LONGEST_FILE {
+                faults.push(format!("{root}/{path}: {lines} lines"));
+            }
+        });
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_file_says_first_what_belongs_into_it() {
+    let mut faults = Vec::new();
+    each_file("src", &mut |path, text| {
+        let exempt = ["lib.rs", "doctest_setup.rs"].contains(&path);
+        if !exempt && !text.starts_with("//! ") {
+            faults.push(path.to_owned());
+        }
+    });
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// The rooms that a file names: `crate::x`, `crate::{x, y::{..}}`, also over several lines.
+fn imports(text: &str) -> Vec<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut rooms = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        let mut depth = 0;
+        let mut word = String::new();
+        for c in rest.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                c if c.is_alphanumeric() || c == '_' => {
+                    word.push(c);
+                    continue;
+                }
+                _ => {}
+            }
+            let named = std::mem::take(&mut word);
+            // Only the first name of a path is a room: depth 0, or depth 1 in a list of paths.
+            if ROOMS.iter().any(|(name, ..)| *name == named) && !rooms.contains(&named) {
+                rooms.push(named);
+            }
+            if depth <= 0 {
+                break;
+            }
+        }
+    }
+    rooms
+}
+
+fn each_file(root: &str, see: &mut dyn FnMut(&str, &str)) {
+    fn walk(base: &Path, dir: &Path, see: &mut dyn FnMut(&str, &str)) {
+        let mut entries: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(base, &path, see);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(base).unwrap().to_str().unwrap().replace('\\', "/");
+                see(&name, &fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
+    walk(&base, &base, see);
+}
