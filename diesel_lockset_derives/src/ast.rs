@@ -1,6 +1,6 @@
 //! A picture of the struct that borrows from the syntax tree: its attributes and its fields; nothing is judged here.
 
-use syn::{Data, DeriveInput, Field, Index, Member, Type};
+use syn::{Data, DeriveInput, Field, Index, Member, Type, TypePath};
 
 use crate::{
     attr::{FieldAttrs, StructAttrs},
@@ -41,7 +41,7 @@ impl<'a> InputField<'a> {
     fn read(place: usize, field: &'a Field, errors: &mut Errors) -> Self {
         let attrs = FieldAttrs::read(&field.attrs, errors);
         let column = match attrs.column_name.first() {
-            Some(named) => Some(named.value.clone()),
+            Some(named) => named.value.clone(),
             None => field.ident.as_ref().map(Column::of),
         };
         Self {
@@ -53,6 +53,16 @@ impl<'a> InputField<'a> {
             attrs,
             column,
         }
+    }
+
+    /// The type that stands for the field in SQL, if it is not the field's own.
+    pub(crate) fn serialize_as(&self) -> Option<&TypePath> {
+        self.attrs.serialize_as.last().and_then(|named| named.value.as_ref())
+    }
+
+    /// Somebody tried to name the column.
+    pub(crate) fn column_is_unclear(&self) -> bool {
+        self.column.is_none() && !self.attrs.column_name.is_empty()
     }
 
     /// The tokens to point at when the field itself is the matter.

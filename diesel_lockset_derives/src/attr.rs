@@ -8,7 +8,10 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use crate::{errors::Errors, name::Column};
+use crate::{
+    errors::Errors,
+    name::{Column, WrittenColumn},
+};
 
 const CRATE: &str = "`crate` wants the path of diesel_lockset: `#[lockable(crate = my_path)]`";
 const LOCKABLE: &str = "the one key of `#[lockable(..)]` is `crate`: `#[lockable(crate = my_path)]`";
@@ -17,10 +20,10 @@ const PRIMARY_KEY: &str = "`primary_key` wants columns in parentheses: `#[diesel
 const COLUMN_NAME: &str = "`column_name` wants a column: `#[diesel(column_name = id)]`";
 const SERIALIZE_AS: &str = "`serialize_as` wants a type: `#[diesel(serialize_as = i64)]`";
 
-/// A key of an attribute with its value, and where it stands.
+/// A key of an attribute as it was said, with its value if that could be read; if not, it is reported.
 pub(crate) struct Item<T> {
     pub(crate) key: Ident,
-    pub(crate) value: T,
+    pub(crate) value: Option<T>,
 }
 
 /// `primary_key(section, number)`
@@ -36,15 +39,15 @@ pub(crate) struct StructAttrs {
     pub(crate) table_name: Vec<Item<Path>>,
     pub(crate) primary_key: Vec<Item<PrimaryKey>>,
     pub(crate) crate_path: Vec<Item<Path>>,
-    /// `#[lockable(..)]` could not be read, so nobody knows the path of the library.
-    pub(crate) crate_path_is_unclear: bool,
+    /// There is a `#[lockable(..)]` that does not even name a key.
+    pub(crate) lockable_is_unclear: bool,
 }
 
 /// What the attributes of a field say, each as often as it is said.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
     pub(crate) column_name: Vec<Item<Column>>,
-    pub(crate) serialize_as: Option<TypePath>,
+    pub(crate) serialize_as: Vec<Item<TypePath>>,
     pub(crate) embed: bool,
 }
 
@@ -54,21 +57,20 @@ impl StructAttrs {
         for attr in attrs {
             if attr.path().is_ident("lockable") {
                 if let Err(error) = read.lockable(attr) {
-                    read.crate_path_is_unclear = true;
+                    read.lockable_is_unclear = true;
                     errors.push(error);
                 }
             }
-            each_diesel_key(attr, errors, |key, input| {
-                if key == "table_name" {
-                    let value = after_eq(input, Path::parse_mod_style, TABLE_NAME, &key)?;
-                    read.table_name.push(Item { key, value });
-                } else if key == "primary_key" {
-                    let value = primary_key(input).map_err(|error| reword(&error, PRIMARY_KEY, &key))?;
-                    read.primary_key.push(Item { key, value });
-                } else {
-                    return Ok(false);
+            each_diesel_key(attr, errors, |key, input| match key.to_string().as_str() {
+                "table_name" => {
+                    let value = after_eq(input, Path::parse_mod_style, TABLE_NAME, &key);
+                    note(&mut read.table_name, key, value)
                 }
-                Ok(true)
+                "primary_key" => {
+                    let value = primary_key(input).map_err(|error| reword(&error, PRIMARY_KEY, &key));
+                    note(&mut read.primary_key, key, value)
+                }
+                _ => Ok(false),
             });
         }
         read
@@ -78,12 +80,18 @@ impl StructAttrs {
         if !matches!(attr.meta, Meta::List(_)) {
             return Err(syn::Error::new_spanned(&attr.meta, LOCKABLE));
         }
-        attr.parse_nested_meta(|meta| {
-            let Some(key) = meta.path.get_ident().filter(|key| *key == "crate") else {
-                return Err(syn::Error::new_spanned(&meta.path, LOCKABLE));
-            };
-            let value = after_eq(meta.input, path_or_text, CRATE, key)?;
-            self.crate_path.push(Item { key: key.clone(), value });
+        attr.parse_args_with(|input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let key = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), LOCKABLE))?;
+                if key != "crate" {
+                    return Err(syn::Error::new(key.span(), LOCKABLE));
+                }
+                let value = after_eq(input, path_or_text, CRATE, &key);
+                note(&mut self.crate_path, key, value)?;
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
             Ok(())
         })
     }
@@ -96,22 +104,34 @@ impl FieldAttrs {
             if attr.path().is_ident("lockable") {
                 errors.under(&attr.meta, "`#[lockable(..)]` belongs on the struct, fields have no such key");
             }
-            each_diesel_key(attr, errors, |key, input| {
-                if key == "column_name" {
-                    let value = after_eq(input, Column::parse, COLUMN_NAME, &key)?;
-                    read.column_name.push(Item { key, value });
-                } else if key == "serialize_as" {
-                    read.serialize_as = Some(after_eq(input, TypePath::parse, SERIALIZE_AS, &key)?);
-                } else if key == "embed" {
-                    read.embed = true;
-                } else {
-                    return Ok(false);
+            each_diesel_key(attr, errors, |key, input| match key.to_string().as_str() {
+                "column_name" => {
+                    let value = after_eq(input, WrittenColumn::parse, COLUMN_NAME, &key).and_then(Column::written);
+                    note(&mut read.column_name, key, value)
                 }
-                Ok(true)
+                "serialize_as" => {
+                    let value = after_eq(input, TypePath::parse, SERIALIZE_AS, &key);
+                    note(&mut read.serialize_as, key, value)
+                }
+                "embed" => {
+                    read.embed = true;
+                    Ok(true)
+                }
+                _ => Ok(false),
             });
         }
         read
     }
+}
+
+/// Keeps what was said, readable or not; `true`: the key is one that is honoured.
+fn note<T>(said: &mut Vec<Item<T>>, key: Ident, value: syn::Result<T>) -> syn::Result<bool> {
+    let (value, outcome) = match value {
+        Ok(value) => (Some(value), Ok(true)),
+        Err(error) => (None, Err(error)),
+    };
+    said.push(Item { key, value });
+    outcome
 }
 
 /// Calls `read` at each key of `#[diesel(..)]`; what it does not honour is Diesel's to judge and stepped over.
@@ -127,17 +147,18 @@ fn each_diesel_key(
     if !list.path.is_ident("diesel") {
         return;
     }
+    let mut reported = false;
     let walked = list.parse_args_with(|input: ParseStream<'_>| {
         while !input.is_empty() {
             if input.peek(Ident::peek_any) {
                 let key = input.call(Ident::parse_any)?;
-                match read(key, input) {
-                    Ok(true) if !input.is_empty() && !input.peek(Token![,]) => {
-                        errors.push(input.error("expected `,`"));
-                    }
-                    Ok(_) => {}
-                    Err(error) => errors.push(error),
-                }
+                let error = match read(key, input) {
+                    Ok(true) if !input.is_empty() && !input.peek(Token![,]) => Some(input.error("expected `,`")),
+                    Ok(_) => None,
+                    Err(error) => Some(error),
+                };
+                reported |= error.is_some();
+                error.into_iter().for_each(|error| errors.push(error));
             }
             while !input.is_empty() && !input.peek(Token![,]) {
                 input.parse::<TokenTree>()?;
@@ -146,7 +167,8 @@ fn each_diesel_key(
         }
         Ok(())
     });
-    if let Err(error) = walked {
+    // `syn` complains once more about parentheses that were not read to their end.
+    if let (Err(error), false) = (walked, reported) {
         errors.push(error);
     }
 }
@@ -157,11 +179,8 @@ fn after_eq<T>(
     form: &str,
     key: &Ident,
 ) -> syn::Result<T> {
-    let read = || {
-        input.parse::<Token![=]>()?;
-        value(input)
-    };
-    read().map_err(|error| reword(&error, form, key))
+    let read = input.parse::<Token![=]>().and_then(|_| value(input));
+    read.map_err(|error| reword(&error, form, key))
 }
 
 /// The place that `syn` found, the right form as the sentence.

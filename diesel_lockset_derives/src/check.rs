@@ -1,7 +1,7 @@
 //! The rules: what a lockable model is, and one sentence for each way of not being one.
 
 use proc_macro2::{Ident, Span};
-use syn::{Data, Fields, GenericParam, Path, Type, TypePath, spanned::Spanned};
+use syn::{Data, Fields, GenericParam, Path, Type};
 
 use crate::{
     ast::{Input, InputField},
@@ -26,13 +26,6 @@ pub(crate) struct Model<'a> {
 pub(crate) struct KeyField<'a> {
     pub(crate) field: &'a InputField<'a>,
     pub(crate) column: Column,
-}
-
-impl KeyField<'_> {
-    /// The type that stands for the field in SQL, if it is not the field's own; as Diesel's `Identifiable`.
-    pub(crate) fn serialize_as(&self) -> Option<&TypePath> {
-        self.field.attrs.serialize_as.as_ref()
-    }
 }
 
 /// Judges a struct; `None` goes along with at least one reported error.
@@ -99,18 +92,12 @@ fn check_table(input: &Input<'_>, errors: &mut Errors) -> Option<Path> {
     let mut named = input.attrs.table_name.iter();
     let table = match named.next() {
         Some(item) => item.value.clone(),
-        None => match infer_table(&input.item.ident) {
-            Ok(ident) => ident.into(),
-            Err(error) => {
-                errors.push(error);
-                return None;
-            }
-        },
+        None => infer_table(&input.item.ident).map_err(|error| errors.push(error)).ok().map(Path::from),
     };
     for again in named {
         errors.under(&again.key, "`table_name` is already given: the rows of a model live in one table");
     }
-    Some(table)
+    table
 }
 
 /// The columns of the key, named or the default one.
@@ -122,7 +109,7 @@ fn check_primary_key(input: &Input<'_>, errors: &mut Errors) -> Option<PrimaryKe
     for again in named {
         errors.under(&again.key, "`primary_key` is already given: name all columns of the key in one");
     }
-    let columns = &value.columns;
+    let PrimaryKey { columns, span } = value.as_ref()?;
     if columns.is_empty() {
         errors.under(key, "`primary_key()` names no column, and a row without a key cannot be locked");
         return None;
@@ -139,7 +126,7 @@ fn check_primary_key(input: &Input<'_>, errors: &mut Errors) -> Option<PrimaryKe
             distinct.push(column.clone());
         }
     }
-    Some(PrimaryKey { span: value.span, columns: distinct })
+    Some(PrimaryKey { span: *span, columns: distinct })
 }
 
 fn default_key(input: &Input<'_>) -> PrimaryKey {
@@ -156,7 +143,9 @@ fn check_key_field<'a>(input: &'a Input<'a>, wanted: &Column, errors: &mut Error
         _ => None,
     });
     let Some((field, column)) = holders.next() else {
-        errors.at(wanted.span, no_such_field(input, &wanted.name));
+        if !input.fields.iter().any(InputField::column_is_unclear) {
+            errors.at(wanted.span, no_such_field(input, &wanted.name));
+        }
         return None;
     };
     for (again, _) in holders {
@@ -183,9 +172,9 @@ fn no_such_field(input: &Input<'_>, column: &str) -> String {
 }
 
 fn check_key_type(field: &InputField<'_>, errors: &mut Errors) {
-    let as_another = field.attrs.serialize_as.clone().map(Type::Path);
+    let as_another = field.serialize_as().cloned().map(Type::Path);
     let ty = as_another.as_ref().unwrap_or(field.ty);
     if let Some(sentence) = key_type::refusal(ty) {
-        errors.at(ty.span(), sentence);
+        errors.under(ty, sentence);
     }
 }

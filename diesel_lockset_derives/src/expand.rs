@@ -35,15 +35,17 @@ pub(crate) fn derive(tokens: TokenStream) -> TokenStream {
 /// The path of the library, unless the user gave one that cannot be read.
 fn library_path(input: &Input<'_>) -> Option<Path> {
     match input.attrs.crate_path.first() {
-        Some(named) => Some(named.value.clone()),
-        None if input.attrs.crate_path_is_unclear => None,
+        Some(named) => named.value.clone(),
+        None if input.attrs.lockable_is_unclear => None,
         None => Some(syn::parse_quote!(::diesel_lockset)),
     }
 }
 
 fn expand(item: &DeriveInput, model: &Model<'_>, library: &Path) -> TokenStream {
-    let name = &item.ident;
-    let type_name = name.unraw().to_string();
+    let type_name = item.ident.unraw().to_string();
+    // With a span of this expansion it may be deprecated: only the user's own uses are worth a warning.
+    let mut name = item.ident.clone();
+    name.set_span(Span::mixed_site().located_at(name.span()));
     let where_clause = &item.generics.where_clause;
     let table = &model.table;
     let key = key_type(model);
@@ -112,7 +114,7 @@ fn key_part(field: &KeyField<'_>) -> TokenStream {
     let member = &field.field.member;
     let ty = sql_side(field);
     let span = Span::mixed_site().located_at(ty.span());
-    let value = match field.serialize_as() {
+    let value = match field.field.serialize_as() {
         None => quote! { &self.#member },
         Some(_) => quote! { &::core::convert::Into::<#ty>::into(::core::clone::Clone::clone(&self.#member)) },
     };
@@ -120,7 +122,7 @@ fn key_part(field: &KeyField<'_>) -> TokenStream {
 }
 
 fn sql_side(field: &KeyField<'_>) -> TokenStream {
-    match field.serialize_as() {
+    match field.field.serialize_as() {
         Some(ty) => ty.to_token_stream(),
         None => field.field.ty.to_token_stream(),
     }

@@ -28,20 +28,30 @@ impl Column {
         let ident = identifier(&name, span).unwrap_or_else(|_| user.clone());
         Self { name, ident, span: user.span() }
     }
-}
 
-impl Parse for Column {
-    /// As Diesel: `column_name = kind`, `column_name = r#type`, `column_name = "type"`.
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        if !input.peek(LitStr) {
-            return Ok(Self::of(&input.parse()?));
-        }
-        let text: LitStr = input.parse()?;
+    /// The column that `column_name` names.
+    pub(crate) fn written(written: WrittenColumn) -> syn::Result<Self> {
+        let text = match written {
+            WrittenColumn::Name(name) => return Ok(Self::of(&name)),
+            WrittenColumn::Text(text) => text,
+        };
         let value = text.value();
         let name = value.strip_prefix("r#").unwrap_or(&value);
         let mut ident = identifier(name, text.span())?;
         ident.set_span(Span::mixed_site().located_at(text.span()));
         Ok(Self { name: name.to_owned(), ident, span: text.span() })
+    }
+}
+
+/// A column as Diesel takes it: `column_name = kind`, `column_name = r#type`, `column_name = "type"`.
+pub(crate) enum WrittenColumn {
+    Name(Ident),
+    Text(LitStr),
+}
+
+impl Parse for WrittenColumn {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(LitStr) { input.parse().map(Self::Text) } else { input.parse().map(Self::Name) }
     }
 }
 

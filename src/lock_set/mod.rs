@@ -47,9 +47,9 @@ use crate::{
 ///
 /// | the set wants of a table | PostgreSQL |
 /// | --- | --- |
-/// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE` |
-/// | one query without a limit | `SELECT .. FROM .. WHERE .. ORDER BY id FOR UPDATE OF t` |
-/// | keys and queries, several queries, a limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t WHERE id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted)) ORDER BY id FOR UPDATE` |
+/// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
+/// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
+/// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t WHERE id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted)) ORDER BY id FOR UPDATE OF t` |
 ///
 /// The keys are one array parameter per key column, so there is no limit to their number.
 ///

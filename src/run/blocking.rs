@@ -94,7 +94,7 @@ where
 ///
 /// | PostgreSQL |
 /// | --- |
-/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE` |
+/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
 ///
 /// For another strength, or for more than one row, use a [`LockSet`].
 pub trait LockDsl: Lockable {

@@ -1,1 +1,24 @@
-//! Tests.
+//! What the derive writes, as snapshots; that rustc takes it is tested with the library.
+
+mod mistakes;
+mod names;
+mod shapes;
+
+use proc_macro2::TokenStream;
+
+/// The expansion of a struct, laid out.
+fn expand(input: &str) -> String {
+    let tokens: TokenStream = input.parse().expect("the input is made of tokens");
+    let file = syn::parse2(crate::expand::derive(tokens)).expect("the expansion is made of items");
+    prettyplease::unparse(&file)
+}
+
+/// Compares the expansion with the stored one, which shows the input above.
+macro_rules! assert_expansion {
+    ($name:literal, $input:literal) => {
+        insta::with_settings!({ description => $input, omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!($name, $crate::tests::expand($input));
+        });
+    };
+}
+use assert_expansion;

@@ -13,9 +13,9 @@ use crate::{
     sql::{Choice, Chosen, TableName, Wanted},
 };
 
-/// `SELECT cols FROM ..the query.. ORDER BY key FOR UPDATE OF t`
+/// `SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`
 ///
-/// After a wait PostgreSQL checks the query's own conditions on the locked row again, so the answer is exact by itself.
+/// After a wait PostgreSQL checks the conditions on the locked row again, so the answer is exact by itself.
 pub(super) struct LockQuery<'q> {
     pub(super) name: &'q TableName,
     pub(super) wanted: &'q dyn Wanted<Pg>,
@@ -24,18 +24,18 @@ pub(super) struct LockQuery<'q> {
 }
 
 impl LockQuery<'_> {
-    /// A limit would be applied in the query's order, not in ours; folded rows cannot be locked. And `OF` takes a name
-    /// without schema, which must mean one table only.
+    /// Whether a query is over the table alone, without a limit, which would be applied in the query's order and not in
+    /// ours, and without folding, which leaves nothing to lock.
+    ///
+    /// Joins and subqueries go the other way: when PostgreSQL looks again at a row that it had to wait for, a nested loop
+    /// over a union (a view may hide one) finds no partner for it, and the row does not come back although it still
+    /// matches. Seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
     pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> QueryResult<bool> {
         if choice.shape.limited || choice.shape.folded {
             return Ok(false);
         }
-        let from = sql_of::<Pg>(&From(&*choice.query))?;
-        let alone = from.strip_prefix(" FROM ") == Some(name.quoted());
-        let twice = !alone && from.contains(&format!(".\"{}\"", name.bare().replace('"', "\"\"")));
-        // The columns of a join are written `"t"."c"` in its ON clause too: only a second *table* matters, and a column
-        // that is named like the table costs nothing but the other form of the statement.
-        Ok(!twice)
+        let alone = sql_of::<Pg>(&From(&*choice.query))?.strip_prefix(" FROM ") == Some(name.quoted());
+        Ok(alone && !sql_of::<Pg>(&Filter(&*choice.query))?.contains("SELECT"))
     }
 }
 
@@ -56,5 +56,13 @@ struct From<'q>(&'q dyn Choice<Pg>);
 impl QueryFragment<Pg> for From<'_> {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.0.walk_from(pass)
+    }
+}
+
+struct Filter<'q>(&'q dyn Choice<Pg>);
+
+impl QueryFragment<Pg> for Filter<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_filter(pass)
     }
 }

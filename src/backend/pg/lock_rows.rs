@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{helper, key_among, key_names, key_value, locking_clause};
+use super::words::{from_table_among, helper, key_names, key_value, locking_clause};
 use crate::{
     mode::{Strength, Wait},
     sql::{Chosen, List, TableName, Wanted},
@@ -14,7 +14,7 @@ use crate::{
 
 /// One table, all models of it, their keys and queries.
 ///
-/// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE`.
+/// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`.
 ///
 /// With queries, they choose first, and the position (`ctid`) of each row they chose tells afterwards whether the row is
 /// still the one they saw; after a wait PostgreSQL checks only the outer condition again, not the helper table:
@@ -24,7 +24,7 @@ use crate::{
 /// SELECT cols, CASE WHEN (t.tableoid, t.ctid) IN (SELECT o, c FROM wanted) THEN 1
 ///                   WHEN t.id IN (SELECT k0 FROM wanted) THEN 2 ELSE 0 END
 /// FROM t WHERE t.id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))
-/// ORDER BY t.id FOR UPDATE
+/// ORDER BY t.id FOR UPDATE OF t
 /// ```
 pub(super) struct LockRows<'q> {
     pub(super) name: &'q TableName,
@@ -98,16 +98,19 @@ impl<'q> LockRows<'q> {
         Ok(())
     }
 
-    fn walk_condition<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn walk_from<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
         let mut lists: Vec<_> = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)).collect();
         let queries = self.choices().next().is_some();
         match (lists.pop(), queries) {
-            (Some(only), false) if lists.is_empty() => {
-                key_value(&mut pass, table)?;
+            (Some(only), false) if lists.is_empty() && table.key_width() == 1 => {
+                pass.push_sql(" FROM ");
+                table.walk_table(pass.reborrow())?;
+                pass.push_sql(" WHERE ");
+                table.walk_key(pass.reborrow())?;
                 only.walk_in_list(self.list, pass)
             }
-            (last, _) => key_among(&mut pass, table, |pass| {
+            (last, _) => from_table_among(&mut pass, self.name, table, |pass| {
                 let mut separator = "";
                 for part in lists.into_iter().chain(last) {
                     pass.push_sql(separator);
@@ -142,13 +145,10 @@ impl QueryFragment<Pg> for LockRows<'_> {
         for (i, (wanted, _)) in self.choices().enumerate() {
             self.walk_sight(i, wanted, pass.reborrow())?;
         }
-        pass.push_sql(" FROM ");
-        table.walk_table(pass.reborrow())?;
-        pass.push_sql(" WHERE ");
-        self.walk_condition(pass.reborrow())?;
+        self.walk_from(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");
         table.walk_key(pass.reborrow())?;
-        locking_clause(&mut pass, self.strength, None, self.wait)
+        locking_clause(&mut pass, self.strength, Some(self.name), self.wait)
     }
 }
 

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{helper, key_among, key_names, key_value};
+use super::words::{from_table_among, helper, key_names, key_value};
 use crate::sql::{Chosen, List, TableName, Wanted};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
@@ -81,10 +81,8 @@ impl QueryFragment<Pg> for LookAgain<'_> {
         key_value(&mut pass, self.wanted)?;
         pass.push_sql(" IN (");
         self.walk_wanted_keys(&mut pass)?;
-        pass.push_sql(") FROM ");
-        self.wanted.walk_table(pass.reborrow())?;
-        pass.push_sql(" WHERE ");
-        key_among(&mut pass, self.wanted, |pass| {
+        pass.push_sql(")");
+        from_table_among(&mut pass, self.name, self.wanted, |pass| {
             self.walk_wanted_keys(pass)?;
             pass.push_sql(" UNION ALL ");
             self.wanted.walk_list(List::Held, pass.reborrow())

@@ -44,20 +44,45 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Want
     Ok(())
 }
 
-/// Writes a condition that the key is among what `list` writes, a table expression.
+/// Writes ` FROM` the table, restricted to the keys that `list` writes, a table expression.
 ///
-/// For one column this is an array from an uncorrelated subquery: the planner runs it once and looks its elements up in
-/// the index. `IN` would be a semi-join, for which it may well scan the table.
-pub(super) fn key_among<'b>(
+/// For one column the restriction is an array from an uncorrelated subquery: the planner runs it once and looks its
+/// elements up in the index. For several columns it is a join with the list, made distinct: `(a, b) IN (..)` would be a
+/// semi-join, and of some plans for one (seen on PostgreSQL 15: a union on its inner side) a row that changed while it was
+/// waited for does not come back although it still qualifies.
+pub(super) fn from_table_among<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
+    name: &TableName,
     wanted: &'b dyn Wanted<Pg>,
     list: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
-    key_value(pass, wanted)?;
-    let (open, close) = if wanted.key_width() == 1 { (" = ANY(ARRAY(", "))") } else { (" IN (", ")") };
-    pass.push_sql(open);
-    list(pass)?;
-    pass.push_sql(close);
+    pass.push_sql(" FROM ");
+    wanted.walk_table(pass.reborrow())?;
+    if wanted.key_width() == 1 {
+        pass.push_sql(" WHERE ");
+        wanted.walk_key(pass.reborrow())?;
+        pass.push_sql(" = ANY(ARRAY(");
+        list(pass)?;
+        pass.push_sql("))");
+    } else {
+        pass.push_sql(" INNER JOIN (SELECT DISTINCT * FROM (");
+        list(pass)?;
+        pass.push_sql(") AS \"listed\") AS ");
+        let among = if name.bare() == "among" { "amongst" } else { "among" };
+        pass.push_identifier(among)?;
+        pass.push_sql(" (");
+        key_names(pass, wanted.key_width())?;
+        pass.push_sql(") ON (");
+        wanted.walk_key(pass.reborrow())?;
+        pass.push_sql(") = (");
+        for i in 0..wanted.key_width() {
+            pass.push_sql(if i == 0 { "" } else { ", " });
+            pass.push_identifier(among)?;
+            pass.push_sql(".");
+            pass.push_identifier(&format!("k{i}"))?;
+        }
+        pass.push_sql(")");
+    }
     Ok(())
 }
 

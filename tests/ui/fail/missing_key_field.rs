@@ -1,4 +1,5 @@
-use diesel_lockset::Lockable;
+use diesel::prelude::*;
+use diesel_lockset::prelude::*;
 
 diesel::table! {
     accounts (id) {
@@ -7,14 +8,20 @@ diesel::table! {
     }
 }
 
-#[derive(Lockable)]
+#[derive(Queryable, Selectable, Lockable)]
 struct Account {
+    #[diesel(column_name = balance)]
     number: i64,
 }
 
-fn main() {
-    // Uses of the model stay silent: one mistake, one error.
-    let account = Account { number: 1 };
+/// Uses of the model stay silent: one mistake, one error.
+fn uses(account: &Account, conn: &mut PgConnection) -> Result<i64, LockError> {
+    let fresh = account.lock(conn)?;
+    let by_id = Account::lock_by_id(42, conn)?;
+    let locked = LockSet::new().row(account).ids::<Account>([3_i64, 17]).query::<Account>(accounts::table).lock(conn)?;
+    let number = locked.row(account)?.number + locked.rows::<Account>().map(|row| row.number).sum::<i64>();
     let key: i64 = account.lock_key();
-    let _ = (key, Account::table(), account.number);
+    Ok(fresh.number + by_id.number + number + key)
 }
+
+fn main() {}
