@@ -124,9 +124,9 @@ mod beside_diesel {
     #![no_implicit_prelude]
     #![allow(unused_qualifications)]
 
+    use ::{diesel, std};
     use ::diesel_lockset::Lockable;
     use ::std::{fmt::Debug, option::Option, string::String};
-    use ::{diesel, std};
 
     use crate::schema;
 

@@ -20,10 +20,14 @@ pub(crate) struct DatabaseName {
 
 impl DatabaseName {
     pub(crate) fn new(digest: u64, tail: &str) -> Self {
+        Self::created_at(now(), digest, tail)
+    }
+
+    pub(crate) fn created_at(seconds: u32, digest: u64, tail: &str) -> Self {
         let mut tail: String =
             tail.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
         tail.truncate(LONGEST - PREFIX.len() - "_01234567_0123456789abcdef_".len());
-        Self { seconds: now(), digest, tail }
+        Self { seconds, digest, tail }
     }
 
     /// The parts of a name of this grammar; `None` for the databases of others.

@@ -10,6 +10,8 @@ use diesel::{
     sql_types::{BigInt, Integer},
 };
 
+use diesel_lockset::{IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet};
+
 use super::{server, statements::Statements};
 
 /// One connection to the server, driven from one thread.
@@ -18,6 +20,9 @@ use super::{server, statements::Statements};
 pub(crate) trait Session: Send + Sized + 'static {
     /// What the verbs of the crate take.
     type Conn;
+
+    /// What lock sets are built for.
+    type Backend: LockingBackend;
 
     /// A session of its own; panics if there is none to be had.
     fn connect(url: &str) -> Self;
@@ -52,8 +57,21 @@ pub(crate) trait Session: Send + Sized + 'static {
         Ok(())
     }
 
-    // The verbs of the crate (lock_set, lock, lock_by_id, with_lock) belong here: one method each, so that a driver
-    // whose verbs are futures can block on them.
+    // The verbs of the crate, one method each, so that a driver whose verbs are futures can block on them.
+
+    fn lock_set(&mut self, set: LockSet<'_, Self::Backend>) -> Result<Locked, LockError>;
+
+    fn lock<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>;
+
+    fn lock_by_id<T: LockTarget<Self::Backend>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError>;
+
+    fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut Self::Conn) -> Result<R, E>) -> Result<R, E>
+    where
+        T: LockTarget<Self::Backend>,
+        E: From<LockError> + From<diesel::result::Error>;
+
+    /// [`execute`](Self::execute) inside the closure of `with_lock`.
+    fn execute_on(conn: &mut Self::Conn, statement: &str) -> QueryResult<usize>;
 }
 
 /// A plain `PgConnection`.
@@ -92,6 +110,7 @@ where
     C: Open + Connection<Backend = Pg> + LoadConnection + Send + 'static,
 {
     type Conn = C;
+    type Backend = Pg;
 
     fn connect(url: &str) -> Self {
         let mut conn = C::open(url);
@@ -131,6 +150,30 @@ where
 
     fn rollback(&mut self) -> QueryResult<()> {
         C::TransactionManager::rollback_transaction(&mut self.conn)
+    }
+
+    fn lock_set(&mut self, set: LockSet<'_, Pg>) -> Result<Locked, LockError> {
+        set.lock(&mut self.conn)
+    }
+
+    fn lock<T: LockTarget<Pg>>(&mut self, row: &T) -> Result<T, LockError> {
+        row.lock(&mut self.conn)
+    }
+
+    fn lock_by_id<T: LockTarget<Pg>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError> {
+        T::lock_by_id(id, &mut self.conn)
+    }
+
+    fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut C) -> Result<R, E>) -> Result<R, E>
+    where
+        T: LockTarget<Pg>,
+        E: From<LockError> + From<diesel::result::Error>,
+    {
+        row.with_lock(&mut self.conn, then)
+    }
+
+    fn execute_on(conn: &mut C, statement: &str) -> QueryResult<usize> {
+        sql_query(statement).execute(conn)
     }
 }
 

@@ -1,11 +1,13 @@
 //! What every test of the suite stands on: a server, a database of its own, sessions, and questions about locks.
 //!
+//! Nothing here knows the crate under test, except [`models`], whose structs derive its trait.
 
 #![allow(dead_code, reason = "each part of the suite uses what it needs")]
 
 pub(crate) mod arena;
 pub(crate) mod database_name;
 pub(crate) mod driver;
+pub(crate) mod models;
 pub(crate) mod patience;
 pub(crate) mod probe;
 pub(crate) mod schema;

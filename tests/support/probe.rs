@@ -12,6 +12,7 @@ use diesel::{
 
 /// What another session finds when it wants a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names, reason = "`Held::Held` reads as `Option::None` does: by its last word")]
 pub(crate) enum Held {
     /// It could lock it.
     Free,

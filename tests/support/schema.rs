@@ -182,6 +182,20 @@ joinable!(order_items -> orders (order_id));
 joinable!(purchases -> products (product_id));
 
 allow_tables_to_appear_in_same_query!(
-    accounts, jobs, parents, children, seats, tags, tickets, s1_items, s2_items, customers, orders, order_items,
-    products, purchases, articles, events,
+    accounts,
+    jobs,
+    parents,
+    children,
+    seats,
+    tags,
+    tickets,
+    s1_items,
+    s2_items,
+    customers,
+    orders,
+    order_items,
+    products,
+    purchases,
+    articles,
+    events,
 );

@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use diesel::{
-    PgConnection, QueryResult, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text,
-};
+use diesel::{PgConnection, QueryResult, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
 use super::{database_name::DatabaseName, server};
@@ -33,10 +31,8 @@ pub(crate) fn name() -> &'static str {
     NAME.get_or_init(|| {
         let mut maintenance = server::connect(&server::url());
         // Held by the session: released with the connection, also on panic.
-        maintenance
-            .batch_execute(&format!("SELECT pg_advisory_lock({HOUSEKEEPING})"))
-            .expect("the housekeeping lock");
-        let digest = digest_of(&migrations());
+        maintenance.batch_execute(&format!("SELECT pg_advisory_lock({HOUSEKEEPING})")).expect("the housekeeping lock");
+        let digest = digest(&mut maintenance);
         let ours = databases(&mut maintenance).expect("the names of the databases");
         sweep(&mut maintenance, &ours, digest);
         match ours.iter().find(|name| name.digest() == digest && name.tail() == READY) {
@@ -72,10 +68,11 @@ fn build(maintenance: &mut PgConnection, digest: u64) -> String {
     ready
 }
 
-/// The databases of test runs in which nobody is.
+/// The databases of this user's test runs in which nobody is.
 fn databases(maintenance: &mut PgConnection) -> QueryResult<Vec<DatabaseName>> {
     let names: Vec<String> = sql::<Text>(
         "SELECT datname::text FROM pg_database WHERE datname LIKE 'lockset\\_%' \
+         AND pg_get_userbyid(datdba) = current_user \
          AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname)",
     )
     .load(maintenance)?;
@@ -89,15 +86,29 @@ fn sweep(maintenance: &mut PgConnection, ours: &[DatabaseName], digest: u64) {
             READY => name.digest() != digest && name.age() > KEEP_TEMPLATE,
             _ => name.age() > KEEP_TEST,
         };
-        if outdated && let Err(error) = maintenance.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")) {
-            // Somebody went in meanwhile, or it belongs to another user: not ours to break.
-            eprintln!("left over: database {name}: {error}");
+        if outdated {
+            // Fails when somebody went in meanwhile, and then it is not ours to break.
+            if let Err(error) = maintenance.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")) {
+                eprintln!("left over: database {name}: {error}");
+            }
         }
     }
 }
 
-/// Changes when any migration does.
-fn digest_of(folder: &Path) -> u64 {
+/// Changes when any migration does. Every user has a template of his own: only its owner may copy it.
+fn digest(maintenance: &mut PgConnection) -> u64 {
+    let user: String = sql::<Text>("SELECT current_user::text").get_result(maintenance).expect("a user");
+    let folder = migrations();
+    let mut hasher = DefaultHasher::new();
+    user.hash(&mut hasher);
+    for file in files_below(&folder) {
+        file.strip_prefix(&folder).expect("a file below its folder").hash(&mut hasher);
+        fs::read(&file).expect("a readable migration").hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -107,25 +118,43 @@ fn digest_of(folder: &Path) -> u64 {
         }
     }
     files.sort();
-    let mut hasher = DefaultHasher::new();
-    for file in files {
-        file.strip_prefix(folder).expect("a file below its folder").hash(&mut hasher);
-        fs::read(&file).expect("a readable migration").hash(&mut hasher);
-    }
-    hasher.finish()
+    files
 }
 
 #[cfg(test)]
 mod tests {
+    use diesel::connection::SimpleConnection;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-    use super::{migrations, name, server};
-    use crate::support::arena::Arena;
+    use super::{databases, digest, migrations, name, server, sweep};
+    use crate::support::{arena::Arena, database_name::DatabaseName};
 
     #[test]
     fn it_is_made_once() {
         assert_eq!(name(), name());
         assert_eq!(Arena::new().number("SELECT count(*) FROM accounts"), 5);
+    }
+
+    #[test]
+    fn leftovers_are_swept_unless_they_are_young_or_somebody_is_inside() {
+        let young = Arena::new();
+        let mut maintenance = young.admin();
+        let process = std::process::id().into();
+        let [old, occupied] = ["old", "occupied"].map(|tail| DatabaseName::created_at(1, process, tail));
+        for name in [&old, &occupied] {
+            maintenance.batch_execute(&format!("CREATE DATABASE {name}")).expect("a leftover");
+        }
+        let inside = server::connect(&server::with_database(&server::url(), &occupied.to_string()));
+        let names = databases(&mut maintenance).expect("the names");
+        let digest = digest(&mut maintenance);
+        sweep(&mut maintenance, &names, digest);
+
+        drop(inside);
+        let left = |name: &str| young.number(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'"));
+        let counts = [&old, &occupied].map(|name| left(&name.to_string()));
+        maintenance.batch_execute(&format!("DROP DATABASE IF EXISTS {occupied}")).expect("nobody is inside");
+        assert_eq!(counts, [0, 1]);
+        assert_eq!([left(young.name()), left(name())], [1, 1]);
     }
 
     #[test]

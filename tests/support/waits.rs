@@ -34,6 +34,11 @@ pub(crate) fn wait_until_blocked(conn: &mut PgConnection, pid: i32) -> Vec<i32> 
 pub(crate) fn terminate(conn: &mut PgConnection, pid: i32) {
     let _was_there: bool =
         sql::<Bool>(&format!("SELECT pg_terminate_backend({pid})")).get_result(conn).expect("may end a session");
+    wait_until_gone(conn, pid);
+}
+
+/// Returns when the server has ended the session of `pid` and freed what it held.
+pub(crate) fn wait_until_gone(conn: &mut PgConnection, pid: i32) {
     let gone = until(|| {
         let there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
         let count: i64 = sql::<BigInt>(&there).get_result(conn).expect("the sessions");

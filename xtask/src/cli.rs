@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Start a throw-away server, print how to reach it, and stop it on Ctrl-C.
     Serve(PostgresOptions),
+    /// Install what the tests and the demo need, and stop there.
+    Install(PostgresOptions),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +69,7 @@ pub(crate) fn run() -> anyhow::Result<std::process::ExitCode> {
         Command::Test(options) => crate::test::run(&options),
         Command::Demo(options) => crate::demo::run(&options),
         Command::Serve(options) => crate::serve::run(&options),
+        Command::Install(options) => crate::setup::run(&options),
     }
 }
 

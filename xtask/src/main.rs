@@ -3,7 +3,7 @@
 //! | room | what it is for |
 //! | --- | --- |
 //! | `cli` | the words of the command line |
-//! | `test`, `demo`, `serve` | one command each |
+//! | `test`, `demo`, `serve`, `setup` | one command each |
 //! | `server` | databases to work on: a given one, or a throw-away server of our own |
 //! | `install` | what is missing on this machine and how to get it |
 //! | `supervisor`, `process`, `watchdog`, `interrupt` | nothing outlives the command, however it ends |
@@ -25,6 +25,8 @@ mod process;
 mod serve;
 #[cfg(unix)]
 mod server;
+#[cfg(unix)]
+mod setup;
 #[cfg(unix)]
 mod supervisor;
 #[cfg(unix)]

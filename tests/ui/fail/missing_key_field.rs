@@ -18,8 +18,9 @@ struct Account {
 fn uses(account: &Account, conn: &mut PgConnection) -> Result<i64, LockError> {
     let fresh = account.lock(conn)?;
     let by_id = Account::lock_by_id(42, conn)?;
-    let locked = LockSet::new().row(account).ids::<Account>([3_i64, 17]).query::<Account>(accounts::table).lock(conn)?;
-    let number = locked.row(account)?.number + locked.rows::<Account>().map(|row| row.number).sum::<i64>();
+    let set = LockSet::new().row(account).ids::<Account>([3_i64, 17]).query::<Account>(accounts::table);
+    let locked = set.lock(conn)?;
+    let number = locked.row(account)?.number + locked.rows::<Account>().iter().map(|row| row.number).sum::<i64>();
     let key: i64 = account.lock_key();
     Ok(fresh.number + by_id.number + number + key)
 }

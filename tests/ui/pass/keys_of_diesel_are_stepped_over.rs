@@ -1,9 +1,6 @@
 use std::collections::HashMap;
 
-use diesel::{
-    pg::Pg,
-    prelude::*,
-};
+use diesel::{pg::Pg, prelude::*};
 use diesel_lockset::Lockable;
 
 diesel::table! {

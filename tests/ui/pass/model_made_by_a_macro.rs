@@ -2,7 +2,7 @@
 
 /// What a crate in between would re-export for its macros.
 pub mod reexport {
-    pub use diesel_lockset::{Lockable, __private};
+    pub use diesel_lockset::{__private, Lockable};
 }
 
 macro_rules! model {

@@ -2,9 +2,9 @@
 
 extern crate diesel_lockset as locks;
 
-/// Hides the name that Cargo gives the library, for whoever looks it up from here.
+/// One more way to it, such as a crate in between would give.
 mod vendor {
-    pub(crate) use diesel_lockset::{Lockable, __private};
+    pub(crate) use diesel_lockset::{__private, Lockable};
 }
 
 diesel::table! {

@@ -1,3 +1,7 @@
+//! Tables of other modules and schemas, key types with parentheses and with `Self`, a `where` clause.
+
+#![allow(unused_parens)]
+
 use std::marker::PhantomData;
 
 use diesel_lockset::Lockable;

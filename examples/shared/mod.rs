@@ -1,0 +1,127 @@
+//! What every example needs around its story: a database of its own, and several sessions at once. Nothing here locks.
+
+use std::{
+    env,
+    error::Error,
+    process,
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use diesel::{
+    pg::Pg,
+    prelude::*,
+    query_builder::{AstPass, QueryFragment, QueryId},
+};
+
+pub(crate) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+const NO_SERVER: &str = "no server: run `cargo xtask test`, or set PG_DATABASE_URL to a PostgreSQL whose user may create \
+                         databases";
+
+/// A new, empty database on the server of `PG_DATABASE_URL`, dropped together with this value.
+pub(crate) struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    pub(crate) fn create(example: &str) -> Result<Self> {
+        let server = env::var("PG_DATABASE_URL").ok().filter(|url| !url.trim().is_empty()).ok_or(NO_SERVER)?;
+        // Other machines may use the same server, and have the same process ids.
+        let name = format!("lockset_{example}_{}_{:08x}", process::id(), fastrand::u32(..));
+        OnDatabase { verb: "CREATE DATABASE ", name: &name, options: "" }
+            .execute(&mut PgConnection::establish(&server)?)?;
+        Ok(Database { server, name })
+    }
+
+    /// A session of its own.
+    pub(crate) fn connect(&self) -> Result<PgConnection> {
+        Ok(PgConnection::establish(&self.url())?)
+    }
+
+    /// The server's URL with this database in place of the one that it names, in either form that libpq reads.
+    pub(crate) fn url(&self) -> String {
+        let Database { server, name } = self;
+        let Some((scheme, rest)) = server.split_once("://") else {
+            return format!("{server} dbname={name}"); // `host=.. dbname=..`: the last word on a key counts
+        };
+        let (place, options) = rest.find('?').map_or((rest, ""), |at| rest.split_at(at));
+        let authority = place.split('/').next().unwrap_or_default();
+        format!("{scheme}://{authority}/{name}{options}")
+    }
+
+    /// Runs `work` in several sessions at the same time and returns what each came to. All are connected before the first
+    /// begins.
+    #[allow(dead_code, reason = "some examples need a second session only")]
+    pub(crate) fn at_once<T: Send, E: Into<Box<dyn Error + Send + Sync>>>(
+        &self,
+        sessions: usize,
+        work: impl Fn(usize, &mut PgConnection) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>> {
+        let connections = (0..sessions).map(|_| self.connect()).collect::<Result<Vec<_>>>()?;
+        let (start, work) = (Barrier::new(sessions), &work);
+        thread::scope(|scope| {
+            let run = |(session, mut conn)| {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    work(session, &mut conn).map_err(Into::into)
+                })
+            };
+            let running: Vec<_> = connections.into_iter().enumerate().map(run).collect();
+            running
+                .into_iter()
+                .map(|session| session.join().unwrap_or_else(|_| Err("a session panicked".into())))
+                .collect()
+        })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let end = OnDatabase { verb: "DROP DATABASE ", name: &self.name, options: " WITH (FORCE)" };
+        let ended = PgConnection::establish(&self.server).map_err(|error| error.to_string());
+        if let Err(error) = ended.and_then(|mut conn| end.execute(&mut conn).map_err(|error| error.to_string())) {
+            eprintln!("the database {} is left behind: {error}", self.name);
+        }
+    }
+}
+
+/// Asks until the answer is yes. Fails after a time in which anything should have happened.
+#[allow(dead_code, reason = "some examples have nothing to wait for")]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> QueryResult<bool>) -> QueryResult<()> {
+    let begin = Instant::now();
+    while !is_so()? {
+        if begin.elapsed() > Duration::from_secs(20) {
+            return Err(diesel::result::Error::QueryBuilderError(format!("never happened: {what}").into()));
+        }
+        thread::sleep(Duration::from_millis(2)); // how often is asked; the answer does not depend on it
+    }
+    Ok(())
+}
+
+/// A statement about a whole database, with the name quoted by Diesel.
+struct OnDatabase<'a> {
+    verb: &'static str,
+    name: &'a str,
+    options: &'static str,
+}
+
+impl QueryFragment<Pg> for OnDatabase<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql(self.verb);
+        out.push_identifier(self.name)?;
+        out.push_sql(self.options);
+        Ok(())
+    }
+}
+
+impl QueryId for OnDatabase<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for OnDatabase<'_> {}

@@ -1,0 +1,1 @@
+//! `BEHAVIOURS.md` and the tests agree: every test that it names exists.

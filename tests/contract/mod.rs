@@ -1,0 +1,7 @@
+//! What the crate promises, written once. Whoever includes it says which `Driver` it is run with.
+//!
+//! Each test is named after the behaviour that it holds; `tests/BEHAVIOURS.md` says which one that is.
+
+use super::Driver;
+
+mod one_row;

@@ -1,0 +1,17 @@
+//! The suite: the contract of the crate, run once for each backend and driver, and the rules of the house.
+//!
+//! | room | what is there |
+//! | --- | --- |
+//! | `contract` | what the crate promises, written once; knows no backend and no driver |
+//! | `postgres` | the contract for PostgreSQL's drivers, and what only PostgreSQL promises |
+//! | `isolation` | interleavings of sessions |
+//! | `support` | a server, a database for each test, models, questions about locks |
+//! | `layering`, `behaviours` | rules that the repository keeps |
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod behaviours;
+mod isolation;
+mod layering;
+mod postgres;
+mod support;

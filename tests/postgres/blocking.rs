@@ -1,0 +1,6 @@
+//! The contract over a plain `PgConnection`.
+
+use crate::support::driver::Blocking as Driver;
+
+#[path = "../contract/mod.rs"]
+mod contract;

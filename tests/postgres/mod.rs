@@ -1,0 +1,4 @@
+//! PostgreSQL: the contract once for each driver, and what no other backend has.
+
+mod blocking;
+mod pooled;

@@ -1,0 +1,6 @@
+//! The contract over a connection out of an `r2d2` pool.
+
+use crate::support::driver::Pooled as Driver;
+
+#[path = "../contract/mod.rs"]
+mod contract;
