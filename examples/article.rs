@@ -7,7 +7,8 @@ mod shared;
 use std::thread;
 
 use diesel::{
-    connection::SimpleConnection, define_sql_function, prelude::*, result::Error::RollbackTransaction, select,
+    connection::SimpleConnection, declare_sql_function, prelude::*, result::Error::RollbackTransaction, select,
+    sql_types::Integer,
 };
 use diesel_lockset::prelude::*;
 use shared::{Database, Result, until};
@@ -16,8 +17,11 @@ diesel::table! {
     articles (id) { id -> Integer, title -> Text, words -> Integer, }
 }
 
-define_sql_function! { fn pg_backend_pid() -> Integer; }
-define_sql_function! { fn pg_blocking_pids(pid: Integer) -> Array<Integer>; }
+#[declare_sql_function]
+extern "SQL" {
+    fn pg_backend_pid() -> Integer;
+    fn pg_blocking_pids(pid: Integer) -> Array<Integer>;
+}
 
 #[derive(Debug, Queryable, Selectable, Identifiable, AsChangeset, Lockable)]
 #[diesel(table_name = articles)]
