@@ -41,20 +41,26 @@ struct Item {
     quantity: i32,
 }
 
-/// What a session can lock at this moment, by key, without waiting.
-///
-/// Plain Diesel, so that it is an independent witness. There is no transaction: the locks are gone with the statement.
-fn free_rows(conn: &mut PgConnection) -> QueryResult<(Vec<i32>, Vec<i32>, Vec<(i32, i32)>)> {
-    Ok((
-        customers::table.select(customers::id).order(customers::id).for_update().skip_locked().load(conn)?,
-        orders::table.select(orders::id).order(orders::id).for_update().skip_locked().load(conn)?,
-        items::table
-            .select(items::table.primary_key())
-            .order(items::table.primary_key())
+/// What a session can lock at this moment without waiting, by key.
+#[derive(Debug, PartialEq)]
+struct Free {
+    customers: Vec<i32>,
+    orders: Vec<i32>,
+    items: Vec<(i32, i32)>,
+}
+
+/// Asks with plain Diesel, as an independent witness, and outside of a transaction: what it gets is free again at once.
+fn free_rows(conn: &mut PgConnection) -> QueryResult<Free> {
+    Ok(Free {
+        customers: customers::table.select(customers::id).order(customers::id).for_update().skip_locked().load(conn)?,
+        orders: orders::table.select(orders::id).order(orders::id).for_update().skip_locked().load(conn)?,
+        items: items::table
+            .select((items::order_id, items::line))
+            .order((items::order_id, items::line))
             .for_update()
             .skip_locked()
             .load(conn)?,
-    ))
+    })
 }
 
 fn main() -> Result<()> {
@@ -95,15 +101,15 @@ fn main() -> Result<()> {
         assert_eq!(orders, [1, 3, 4]);
 
         // The joined customer is free: the query only asks about her.
-        let (customers, orders, items) = free_rows(other)?;
-        println!("another session can still lock: customers {customers:?}, orders {orders:?}, items {items:?}");
-        assert_eq!((customers, orders, items), (vec![1, 2], vec![2, 5], vec![(1, 1), (5, 1)]));
+        let free = free_rows(other)?;
+        println!("another session can still lock: {free:?}");
+        assert_eq!(free, Free { customers: vec![1, 2], orders: vec![2, 5], items: vec![(1, 1), (5, 1)] });
         Ok::<_, LockError>(())
     })?;
 
-    let (customers, orders, items) = free_rows(other)?;
-    println!("after the commit: customers {customers:?}, orders {orders:?}, items {items:?}");
-    assert_eq!((customers.len(), orders.len(), items.len()), (2, 5, 4));
+    let free = free_rows(other)?;
+    println!("after the commit: {free:?}");
+    assert_eq!((free.customers.len(), free.orders.len(), free.items.len()), (2, 5, 4));
     Ok(())
 }
 

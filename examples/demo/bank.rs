@@ -2,6 +2,7 @@
 
 use std::{
     env, fmt,
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -132,13 +133,14 @@ pub(crate) fn money(conn: &mut PgConnection) -> QueryResult<i64> {
 
 /// Runs `pgbench --initialize`: the program that `PGBENCH` names, or the one in the path.
 fn initialize(database: &Database) -> Result<()> {
-    let program = env::var_os("PGBENCH").filter(|program| !program.is_empty()).unwrap_or_else(|| "pgbench".into());
+    let named = env::var_os("PGBENCH").filter(|program| !program.is_empty());
+    let program = named.map_or_else(|| PathBuf::from("pgbench"), PathBuf::from);
     let output = Command::new(&program)
         .args(["--initialize", "--quiet", "--scale=1"])
         .arg(database.url())
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("cannot run {}: {error}; set PGBENCH to pgbench's path", program.display()))?;
+        .map_err(|error| format!("cannot run {}: {error}; set PGBENCH to where pgbench is", program.display()))?;
     if output.status.success() {
         return Ok(());
     }

@@ -25,7 +25,7 @@ use crate::{bank::Bank, report::Report, sessions::Workload};
 
 /// Moves money between random accounts of pgbench's bank in many sessions at once: first locking row by row in the order
 /// in which a transfer comes to need them, then all rows of a transfer by one LockSet. Each of the two runs for the given
-/// time, on the same transfers.
+/// time, on transfers from the same dice.
 #[derive(Debug, Parser)]
 #[command(name = "demo")]
 struct Options {

@@ -58,7 +58,7 @@ impl Workload<'_> {
             let work = scope.spawn(|| {
                 self.database.at_once(self.sessions as usize, |session, conn| {
                     started.get_or_init(Instant::now);
-                    // The same dice for every way of locking: each is given the same transfers.
+                    // The same dice for every way of locking: each is given the same transfers, as far as it gets.
                     let mut dice = fastrand::Rng::with_seed(session as u64);
                     while is_open() {
                         make(conn, transfer, &self.bank.random_transfer(&mut dice), &counts, is_open)

@@ -4,4 +4,8 @@
 
 use super::Driver;
 
+mod errors;
 mod one_row;
+mod one_row_waits;
+mod strengths;
+mod with_lock;

@@ -1,16 +1,20 @@
-//! Locking one instance.
+//! Locking one instance, or the row of one key.
+
+use diesel::prelude::*;
+use diesel_lockset::{LockError, LockSet};
 
 use super::Driver;
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Account, probe::Held},
+    support::{arena::Arena, driver::Session, models::Account, probe::Held, schema::accounts},
 };
 
 /// Account 1 as somebody loaded it long ago.
-fn stale() -> Account {
+pub(super) fn stale() -> Account {
     Account { id: 1, owner: "nobody".into(), balance: -1, v: -1 }
 }
 
+/// A01.
 #[test]
 fn lock_returns_the_row_and_holds_it_to_the_end_of_the_transaction() {
     let arena = Arena::new();
@@ -28,23 +32,194 @@ fn lock_returns_the_row_and_holds_it_to_the_end_of_the_transaction() {
     }
 }
 
+/// A01.
 #[test]
-fn a_second_locker_waits_and_then_sees_the_first_ones_result() {
+fn lock_by_id_returns_the_row_and_holds_it() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let account = session.lock_by_id::<Account>(2).unwrap();
+    assert_eq!(account, Account { id: 2, owner: "ben".into(), balance: 20, v: 0 });
+    assert_eq!(arena.held_keys("accounts", "id"), ["2"]);
+    session.rollback().unwrap();
+    assert!(arena.held_keys("accounts", "id").is_empty());
+}
+
+/// A02, A18.
+#[test]
+fn what_comes_back_is_the_row_as_it_is_now_and_the_copy_in_hand_is_left_alone() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let mut account = Account { id: 1, owner: "ada".into(), balance: 10, v: 0 };
+    arena.execute("UPDATE accounts SET balance = 99 WHERE id = 1");
+    account.owner = "edited in memory".into();
+    let edited = account.clone();
+    session.begin().unwrap();
+    let fresh = session.lock(&account).unwrap();
+    session.commit().unwrap();
+    assert_eq!(fresh, Account { id: 1, owner: "ada".into(), balance: 99, v: 0 });
+    assert_eq!(account, edited);
+    assert_eq!(arena.text("SELECT owner FROM accounts WHERE id = 1").as_deref(), Some("ada"));
+    assert_eq!(arena.number("SELECT balance FROM accounts WHERE id = 1"), 99);
+}
+
+/// A03.
+#[test]
+fn a_row_that_is_gone_is_named_and_the_transaction_goes_on() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    arena.execute("DELETE FROM accounts WHERE id = 1");
+    session.begin().unwrap();
+    session.execute("UPDATE accounts SET v = 1 WHERE id = 2").unwrap();
+    for gone in [session.lock(&stale()), session.lock_by_id::<Account>(1)] {
+        let Err(LockError::Missing { rows }) = gone else { panic!("{gone:?}") };
+        assert_eq!(rows.iter().map(ToString::to_string).collect::<Vec<_>>(), ["Account 1"]);
+        assert_eq!(rows[0].key().get(), Some(&1));
+    }
+    session.execute("UPDATE accounts SET v = 1 WHERE id = 3").unwrap();
+    session.commit().unwrap();
+    assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 1"), 2);
+}
+
+/// A04.
+#[test]
+fn only_that_row_is_locked() {
     let arena = Arena::new();
     let play = Play::<Driver>::new(&arena);
-    let (first, second) = (play.session("first"), play.session("second"));
-    first.run("locks", |s| {
-        s.begin().unwrap();
-        s.lock(&stale()).unwrap();
-    });
-    let waiting = second.start("locks too", |s| {
+    let (locker, other) = (play.session("locker"), play.session("other"));
+    locker.run("locks 1", |s| {
         s.begin().unwrap();
         s.lock(&stale()).unwrap()
     });
-    waiting.blocked_by(&first);
-    first.run("changes and commits", |s| {
-        s.execute("UPDATE accounts SET owner = 'x' WHERE id = 1").unwrap();
-        s.commit().unwrap();
+    assert_eq!(arena.held_keys("accounts", "id"), ["1"]);
+    let inserts = "INSERT INTO accounts (id, owner, balance) VALUES (6, 'new', 0), (0, 'before', 0)";
+    assert_eq!(other.run("inserts around it", |s| s.execute(inserts)), Ok(2));
+    assert_eq!(other.run("updates another", |s| s.execute("UPDATE accounts SET v = 1 WHERE id = 2")), Ok(1));
+}
+
+/// A05.
+#[test]
+fn plain_readers_are_not_blocked() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let (locker, reader) = (play.session("locker"), play.session("reader"));
+    locker.run("locks all and updates one", |s| {
+        s.begin().unwrap();
+        s.lock_set(LockSet::new().ids::<Account>(1..=5)).unwrap();
+        s.execute("UPDATE accounts SET balance = 1000 WHERE id = 1").unwrap();
     });
-    assert_eq!(waiting.join().owner, "x");
+    assert_eq!(arena.held_keys("accounts", "id").len(), 5);
+    let sum = "SELECT sum(balance) FROM accounts";
+    assert_eq!(reader.run("reads", move |s| s.number(sum)), Ok(75));
+    locker.run("commits", |s| s.commit()).unwrap();
+    assert_eq!(reader.run("reads again", move |s| s.number(sum)), Ok(1065));
+}
+
+/// A06.
+#[test]
+fn locking_outside_a_transaction_is_refused_and_nothing_is_sent() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let sent = session.overhear();
+    // Also after a transaction has ended.
+    for end in [None, Some(Driver::commit as fn(&mut Driver) -> _), Some(Driver::rollback)] {
+        if let Some(end) = end {
+            session.begin().unwrap();
+            session.lock(&stale()).unwrap();
+            end(&mut session).unwrap();
+        }
+        sent.take();
+        let refused = [
+            session.lock(&stale()).err(),
+            session.lock_by_id::<Account>(1).err(),
+            session.lock_set(LockSet::new().row(&stale())).err(),
+            session.lock_set(LockSet::new()).err(),
+        ];
+        for error in refused {
+            assert!(matches!(error, Some(LockError::NotInTransaction)), "{error:?}");
+            assert!(error.unwrap().to_string().starts_with("no transaction is open"));
+        }
+        assert_eq!(sent.take(), Vec::<String>::new());
+    }
+}
+
+/// A06, A07.
+#[test]
+fn a_set_may_be_built_outside_a_transaction_but_not_run() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let ben = Account { id: 2, ..stale() };
+    let sent = session.overhear();
+    let build = || LockSet::new().row(&stale()).row(&ben).query::<Account>(accounts::table.filter(accounts::id.gt(3)));
+    let (inside, outside) = (build(), build());
+    assert_eq!(sent.take(), Vec::<String>::new());
+
+    session.begin().unwrap();
+    let locked = session.lock_set(inside).unwrap();
+    assert_eq!(locked.rows::<Account>().iter().map(|account| account.id).collect::<Vec<_>>(), [1, 2, 4, 5]);
+    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "4", "5"]);
+    session.commit().unwrap();
+    sent.take();
+
+    let refused = session.lock_set(outside).unwrap_err();
+    assert!(matches!(refused, LockError::NotInTransaction), "{refused:?}");
+    assert_eq!(sent.take(), Vec::<String>::new());
+    assert!(arena.held_keys("accounts", "id").is_empty());
+}
+
+/// A12.
+#[test]
+fn locking_a_row_again_returns_at_once() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    session.lock(&stale()).unwrap();
+    session.execute("UPDATE accounts SET balance = 11 WHERE id = 1").unwrap();
+    assert_eq!(session.lock(&stale()).unwrap().balance, 11);
+    let locked = session.lock_set(LockSet::new().ids::<Account>([2, 1])).unwrap();
+    assert_eq!(locked.id::<Account>(1).unwrap().balance, 11);
+    session.begin().unwrap();
+    assert_eq!(session.lock_by_id::<Account>(1).unwrap().balance, 11);
+    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2"]);
+}
+
+/// A16.
+#[test]
+fn what_this_transaction_inserted_updated_or_deleted_is_seen() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    session.execute("INSERT INTO accounts (id, owner, balance) VALUES (6, 'new', 60)").unwrap();
+    session.execute("UPDATE accounts SET balance = 21 WHERE id = 2").unwrap();
+    session.execute("DELETE FROM accounts WHERE id = 3").unwrap();
+    let inserted = Account { id: 6, owner: "new".into(), balance: 60, v: 0 };
+    assert_eq!(session.lock(&inserted).unwrap(), inserted);
+    assert_eq!(session.lock_by_id::<Account>(2).unwrap().balance, 21);
+    let deleted = session.lock_by_id::<Account>(3);
+    assert!(matches!(deleted, Err(LockError::Missing { .. })), "{deleted:?}");
+    session.rollback().unwrap();
+    assert_eq!(arena.number("SELECT count(*) FROM accounts"), 5);
+}
+
+/// A23.
+#[test]
+fn in_a_read_only_transaction_a_row_cannot_be_locked() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let verbs: [fn(&mut Driver) -> Option<LockError>; 5] = [
+        |s| s.lock(&stale()).err(),
+        |s| s.lock_by_id::<Account>(1).err(),
+        |s| s.lock_set(LockSet::new().for_share().row(&stale())).err(),
+        |s| s.lock_set(LockSet::new().query::<Account>(accounts::table)).err(),
+        // No such row: still no reason to let it pass.
+        |s| s.lock_set(LockSet::new().id::<Account>(99).allow_missing()).err(),
+    ];
+    for verb in verbs {
+        session.begin_as("READ ONLY").unwrap();
+        let error = verb(&mut session);
+        let Some(LockError::ReadOnly(_)) = &error else { panic!("{error:?}") };
+        session.rollback().unwrap();
+    }
+    session.begin().unwrap();
+    session.lock(&stale()).unwrap();
 }

@@ -11,7 +11,7 @@ use crate::workspace;
 
 /// The demo, optimised because it prints transfers per second.
 const CARGO_DEMO: &[&str] =
-    &["run", "--release", "--package", "diesel_lockset", "--example", "demo", "--features", "postgres,r2d2"];
+    &["run", "--release", "--package", "diesel_lockset", "--example", "demo", "--features", "postgres"];
 
 pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;

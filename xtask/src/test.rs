@@ -9,7 +9,8 @@ use crate::server::{Database, postgres::Purpose};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
-/// The tests that are run: unit, integration and documentation tests of every package.
+/// The tests that are run: unit, integration and documentation tests of every package, and the examples, each of which has
+/// a test that runs it (`test = true` in `Cargo.toml`).
 const CARGO_TEST: &[&str] = &["test", "--workspace", "--all-features"];
 
 /// More than the cores of a small machine: most tests wait for a server, not for the processor.
