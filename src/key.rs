@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    cmp::Ordering,
     fmt::{self, Debug},
     hash::Hash,
     sync::Arc,
@@ -68,6 +69,21 @@ impl RowKey {
     /// Forgets the type of a key.
     pub fn new<K: LockKey>(key: K) -> Self {
         RowKey(Arc::new(key))
+    }
+
+    /// Which of two keys comes first, where Rust and every server agree about it: integers, also in composite keys.
+    ///
+    /// Strings have an order that only the server knows.
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
+        macro_rules! try_each {
+            ($($K:ty),*) => {$(
+                if let (Some(this), Some(other)) = (self.get::<$K>(), other.get::<$K>()) {
+                    return Some(this.cmp(other));
+                }
+            )*};
+        }
+        try_each!(i16, i32, i64, u16, u32, u64, (i32, i32), (i64, i64), (i32, i64), (i64, i32));
+        None
     }
 
     /// The key, if it is a `K`: the field's type, or a tuple of them for a composite key.

@@ -14,6 +14,7 @@ mod lockable;
 mod mode;
 mod run;
 mod sql;
+mod transaction;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -36,14 +37,15 @@ pub use diesel_lockset_derives::Lockable;
 #[doc(inline)]
 pub use self::{
     backend::{HasKeyLocks, HasShareLocks, LockingBackend},
-    error::{LockError, Result, RowName},
+    error::{Attempt, Holder, LockError, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
-    lock_set::{LockSet, Locked},
+    lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,
-    mode::Strength,
-    run::{LoadLocked, LockConnection, LockDsl, RunLockQuery, RunLockSet},
+    mode::{Isolation, Strength},
+    run::{LoadLocked, LockConnection, LockDsl, RunLockQuery, RunLockSet, RunLockTransaction, RunPatientRow},
     sql::{
-        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, RowLock,
-        RowQuery, SkipLocked,
+        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
+        RowLock, RowQuery, SkipLocked, Timeout,
     },
+    transaction::LockTransaction,
 };

@@ -1,4 +1,6 @@
-//! The two words of a row lock: how strong it is and what it does about a row that someone else holds.
+//! The words of a lock: how strong it is, what it does about a row that someone else holds, how isolated it is.
+
+use std::time::Duration;
 
 /// How much a row lock forbids to others, weakest first.
 ///
@@ -31,4 +33,52 @@ pub(crate) enum Wait {
     Block,
     /// Leave it out.
     SkipLocked,
+}
+
+/// What a whole call does about rows that somebody else holds.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Patience {
+    /// Wait as long as the server waits.
+    #[default]
+    Block,
+    /// Give up at once.
+    NoWait,
+    /// Leave them out.
+    SkipLocked,
+    /// Wait so long in all.
+    Timeout(Duration),
+}
+
+impl Patience {
+    /// A timeout; none at all means not to wait.
+    pub(crate) fn timeout(duration: Duration) -> Self {
+        if duration.is_zero() { Patience::NoWait } else { Patience::Timeout(duration) }
+    }
+
+    /// What the locking statements say: the two that do not wait skip what is held and look at what is missing, because a
+    /// `NOWAIT` that fails takes the transaction with it and does not say which rows were busy.
+    pub(crate) fn wait(self) -> Wait {
+        match self {
+            Patience::Block | Patience::Timeout(_) => Wait::Block,
+            Patience::NoWait | Patience::SkipLocked => Wait::SkipLocked,
+        }
+    }
+}
+
+/// How much of what others do a transaction sees while it runs.
+///
+/// What each level means for a lock set is in [PostgreSQL's manual][manual]: under READ COMMITTED, its default, a set sees
+/// what is there when it has got its locks; under the other two, a row that changed after the transaction's first statement
+/// is [`LockError::Serialization`](crate::LockError::Serialization).
+///
+/// [manual]: https://www.postgresql.org/docs/current/transaction-iso.html
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Each statement sees what was committed before it.
+    ReadCommitted,
+    /// All statements see what was committed before the first of them.
+    RepeatableRead,
+    /// As if transactions ran one after the other.
+    Serializable,
 }

@@ -3,13 +3,18 @@
 #[cfg(feature = "postgres")]
 mod pg;
 
-use diesel::{backend::Backend, deserialize, expression::QueryMetadata, result::QueryResult, sql_types::Untyped};
+use std::time::Duration;
+
+use diesel::{
+    backend::Backend, deserialize, expression::QueryMetadata, query_builder::QueryFragment, result::QueryResult,
+    sql_types::Untyped,
+};
 
 use crate::{
     diesel_internals::{RowRef, Statement},
-    error::Result,
-    mode::Strength,
-    sql::{Finished, PartInSet, TableName},
+    error::{Holder, Result, RowName},
+    mode::{Isolation, Patience, Strength},
+    sql::{Choice, Finished, PartInSet, TableName},
 };
 
 /// A backend whose rows can be locked.
@@ -26,7 +31,33 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     type Table<'a>: TableDialogue<Self>;
 
     #[doc(hidden)]
-    fn table<'a>(name: TableName, parts: Vec<PartInSet<'a, Self>>, strength: Strength) -> QueryResult<Self::Table<'a>>;
+    fn table<'a>(
+        name: TableName,
+        parts: Vec<PartInSet<'a, Self>>,
+        strength: Strength,
+        patience: Patience,
+    ) -> QueryResult<Self::Table<'a>>;
+
+    /// What bounds a call in time.
+    #[doc(hidden)]
+    type Clock: Clock<Self>;
+
+    /// Locks what a single query wants, as far as it can be had at once, and asks for the keys of the rest.
+    #[doc(hidden)]
+    fn busy_rows<'q>(
+        query: &'q dyn Choice<Self>,
+        key: &'q dyn QueryFragment<Self>,
+        table: &'q TableName,
+        strength: Strength,
+    ) -> Statement<'q, Self>;
+
+    /// Reads a row of its answer.
+    #[doc(hidden)]
+    fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
+
+    /// Chooses the isolation level of a transaction that has just begun.
+    #[doc(hidden)]
+    fn isolation(level: Isolation) -> Statement<'static, Self>;
 }
 
 /// A backend with locks that others may share.
@@ -56,6 +87,32 @@ pub trait TableDialogue<DB: Backend>: Sized {
 
     /// The rows, model by model.
     fn finish(self) -> Vec<Finished>;
+
+    /// Whether there is nothing more to send.
+    fn is_done(&self) -> bool;
+
+    /// The table, as SQL names it.
+    fn name(&self) -> &TableName;
+
+    /// The rows that were asked for by key.
+    fn asked(&self) -> Vec<RowName>;
+
+    /// A question after a failure: who holds what this table's part of the set wants?
+    fn holders(&self) -> Statement<'_, DB>;
+
+    /// Reads a row of its answer.
+    fn holder(row: &RowRef<'_, DB>) -> deserialize::Result<Holder>;
+}
+
+/// Bounds the statements of one call in time, by a setting of the server that it puts back afterwards.
+#[doc(hidden)]
+pub trait Clock<DB: Backend>: Default {
+    /// Gives the statements that follow so much time. To be sent before each of them.
+    fn limit(&mut self, left: Duration) -> Exchange<'_, DB>;
+
+    /// Puts the setting back, if it was changed. To be sent at the end, unless the transaction is aborted: then a rollback
+    /// does it.
+    fn restore(&mut self) -> Option<Statement<'_, DB>>;
 }
 
 /// A statement and the reader of its rows.

@@ -1,24 +1,28 @@
 //! From Diesel's errors to ours. The only place that reads an error's text.
+//!
+//! Diesel keeps SQLSTATE 40001, 25006 and lost connections apart and drops every other code that matters here, so the rest
+//! can only be told by the text. Whose text it is makes a difference: a stored procedure may raise any words it likes.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::LockError;
+use super::{LockError, postgres};
 
-/// Diesel maps SQLSTATE 40001 to a kind of its own and drops every other code that matters here, so a deadlock can only be
-/// told by its text.
-const DEADLOCK: &str = "deadlock detected";
-
-pub(super) fn classify(error: DieselError) -> LockError {
+/// The class of an error of any statement: `?` in a closure ends here.
+///
+/// A deadlock is believed because the server reports the circle in the detail, which a procedure that merely raises the
+/// same words does not. A lock timeout comes with nothing but its words, so it stays a [`LockError::Query`] here.
+pub(super) fn any_statement(error: DieselError) -> LockError {
     match error {
         DieselError::DatabaseError(kind, ref info) => match kind {
-            DatabaseErrorKind::SerializationFailure => LockError::Serialization(error),
+            DatabaseErrorKind::SerializationFailure => LockError::Serialization { attempt: None, source: error },
             DatabaseErrorKind::ReadOnlyTransaction => LockError::ReadOnly(error),
             DatabaseErrorKind::ClosedConnection => LockError::ConnectionLost(error),
-            DatabaseErrorKind::Unknown if is_deadlock(&**info) => LockError::Deadlock(error),
+            DatabaseErrorKind::Unknown if is_deadlock(&**info) => LockError::Deadlock { attempt: None, source: error },
+            DatabaseErrorKind::Unknown if is(postgres::CANCELED, &**info) => LockError::Canceled(error),
             _ => LockError::Query(error),
         },
         // A failed rollback hides the error that made it necessary; that one says what to do.
-        DieselError::RollbackErrorOnCommit { commit_error, .. } => classify(*commit_error),
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => any_statement(*commit_error),
         DieselError::QueryBuilderError(inner) => match inner.downcast::<LockError>() {
             Ok(error) => *error,
             Err(inner) => LockError::Query(DieselError::QueryBuilderError(inner)),
@@ -27,8 +31,87 @@ pub(super) fn classify(error: DieselError) -> LockError {
     }
 }
 
-/// A message that user code raised names the PL/pgSQL line it came from, a constraint its name: the server's own deadlock
-/// report has neither.
+/// Whether [`any_statement`] would find a class that can be retried.
+pub(super) fn is_retryable(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => is_deadlock(&**info),
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => is_retryable(commit_error),
+        DieselError::QueryBuilderError(inner) => inner.downcast_ref().is_some_and(LockError::is_retryable),
+        _ => false,
+    }
+}
+
 fn is_deadlock(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
-    info.message() == DEADLOCK && info.constraint_name().is_none() && info.details().is_some()
+    info.details().is_some() && is(postgres::DEADLOCK, info)
+}
+
+/// The class of an error of a locking statement that this crate wrote: here the server's words are the server's.
+pub(super) fn locking_statement(error: DieselError) -> LockError {
+    match any_statement(error) {
+        LockError::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)) => {
+            let timed_out = is(postgres::LOCK_TIMEOUT, &*info);
+            let contended = is(postgres::LOCK_NOT_AVAILABLE, &*info);
+            let source = DieselError::DatabaseError(DatabaseErrorKind::Unknown, info);
+            match (timed_out, contended) {
+                (true, _) => LockError::TimedOut { attempt: None, source: Some(source) },
+                (false, true) => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
+                _ => LockError::Query(source),
+            }
+        }
+        error => error,
+    }
+}
+
+/// The whole message is one of these. A part of it would do for the words inside of somebody's data.
+fn is(messages: &[&str], info: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
+    let text = info.message();
+    messages.iter().any(|message| match message.split_once("%s") {
+        Some((before, after)) => {
+            text.len() > before.len() + after.len() && text.starts_with(before) && text.ends_with(after)
+        }
+        None => text == *message,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server_says(message: &str) -> DieselError {
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()))
+    }
+
+    #[test]
+    fn every_language_is_understood() {
+        for message in postgres::LOCK_TIMEOUT {
+            assert!(matches!(locking_statement(server_says(message)), LockError::TimedOut { .. }), "{message}");
+        }
+        for message in postgres::LOCK_NOT_AVAILABLE {
+            let message = message.replace("%s", "accounts");
+            assert!(matches!(locking_statement(server_says(&message)), LockError::Contended { .. }), "{message}");
+        }
+        for message in postgres::CANCELED {
+            assert!(matches!(locking_statement(server_says(message)), LockError::Canceled(_)), "{message}");
+        }
+    }
+
+    #[test]
+    fn words_inside_of_other_words_mean_nothing() {
+        for message in [
+            "job 7 failed: deadlock detected",
+            "canceling statement due to lock timeout (said a procedure)",
+            "could not obtain lock on row in relation \"\"",
+            "could not obtain lock on row in relation",
+        ] {
+            assert!(matches!(locking_statement(server_says(message)), LockError::Query(_)), "{message}");
+        }
+    }
+
+    #[test]
+    fn words_that_anybody_can_raise_are_not_believed_of_any_statement() {
+        for message in [postgres::DEADLOCK[0], postgres::LOCK_TIMEOUT[0]] {
+            assert!(matches!(any_statement(server_says(message)), LockError::Query(_)), "{message}");
+        }
+    }
 }

@@ -1,13 +1,20 @@
 //! What can go wrong, by what the caller does next.
 
+mod attempt;
 mod classify;
+mod listed;
+mod postgres;
 mod row_name;
 
-use std::fmt;
+use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
-pub use self::row_name::RowName;
+use self::listed::{Listed, verb};
+pub use self::{
+    attempt::{Attempt, Holder},
+    row_name::RowName,
+};
 use crate::key::RowKey;
 
 /// The result of everything that locks.
@@ -35,9 +42,9 @@ pub enum LockError {
     ///
     /// The transaction goes on. The rows of the set that do exist are locked until it ends. To get them instead of this
     /// error, build the set with [`allow_missing`](crate::LockSet::allow_missing).
-    #[error("{} not exist: deleted since it was loaded, or never there", Listed(.rows, "does", "do"))]
+    #[error("{} {} not exist: deleted since it was loaded, or never there", Listed(.rows), verb(.rows, "does", "do"))]
     Missing {
-        /// Every missing row of the set, by model in the order of tables, then in the order of adding.
+        /// Every missing row of the set, by table, then in the order of adding.
         rows: Vec<RowName>,
     },
 
@@ -52,6 +59,37 @@ pub enum LockError {
         type_name: &'static str,
         /// Its key.
         key: RowKey,
+    },
+
+    /// Somebody else holds rows, and the call was told not to wait: `no_wait`, or a timeout of zero.
+    ///
+    /// The transaction goes on. Rows that the set locked before it met the busy ones stay locked until it ends.
+    #[error(
+        "{} {} held by another transaction, and this call was told not to wait{}",
+        Listed(.rows), verb(.rows, "is", "are"), .holders.iter().map(|holder| format!("; {holder}")).collect::<String>()
+    )]
+    Contended {
+        /// The busy rows of the first table that had any.
+        rows: Vec<RowName>,
+        /// Who holds them; empty unless [`name_holders`](crate::LockSet::name_holders) was asked for.
+        holders: Vec<Holder>,
+        /// The server's error, if it was the server who said so.
+        source: Option<DieselError>,
+    },
+
+    /// The wait for rows took longer than the call, or the server's `lock_timeout`, allows.
+    ///
+    /// The transaction is aborted, unless [`Attempt::rolled_back`] says that the call undid itself or there is no `source`
+    /// (then the time was up between two statements).
+    #[error(
+        "timed out after {}: run the transaction again, or allow more time",
+        .attempt.as_deref().map_or_else(|| "the server's lock_timeout".to_owned(), ToString::to_string)
+    )]
+    TimedOut {
+        /// What was being locked.
+        attempt: Option<Box<Attempt>>,
+        /// The server's error.
+        source: Option<DieselError>,
     },
 
     /// The transaction, or the server, is read-only, and there a row cannot be locked.
@@ -77,14 +115,30 @@ pub enum LockError {
     ///
     /// The transaction is aborted; nothing of it will be kept. Run all of it again. Two lock sets cannot get into this
     /// with each other: look for statements that lock in another order, before, beside or after the set.
-    #[error("deadlock: this transaction was chosen to give way to another; run all of it again")]
-    Deadlock(#[source] DieselError),
+    #[error(
+        "deadlock{}: this transaction was chosen to give way to another; run all of it again",
+        .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
+    )]
+    Deadlock {
+        /// What was being locked, if it was a lock call that failed.
+        attempt: Option<Box<Attempt>>,
+        /// The server's error, with the circle in its detail.
+        source: DieselError,
+    },
 
     /// Under REPEATABLE READ or SERIALIZABLE: a row changed after this transaction's snapshot was taken.
     ///
     /// The transaction is aborted. Run all of it again.
-    #[error("serialization failure: another transaction changed what this one has seen; run all of it again")]
-    Serialization(#[source] DieselError),
+    #[error(
+        "serialization failure{}: another transaction changed what this one has seen; run all of it again",
+        .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
+    )]
+    Serialization {
+        /// What was being locked, if it was a lock call that failed.
+        attempt: Option<Box<Attempt>>,
+        /// The server's error.
+        source: DieselError,
+    },
 
     /// A limited query had to choose another row, because one that it had chosen changed while the set waited for it, and
     /// the row that it chose instead is held by someone else and comes earlier in the order.
@@ -92,14 +146,52 @@ pub enum LockError {
     /// Waiting for it could end in a deadlock. The transaction goes on and holds what it has locked; to get the rows, run
     /// all of it again.
     #[error(
-        "the rows of `{table}` that a limited query chooses changed while the set waited, and the row it chooses now is \
-         held by another transaction and comes before one that this transaction holds; waiting for it could end in a \
-         deadlock: run the transaction again"
+        "the rows of {table} that a limited query chooses changed while the set waited, and the row it chooses now is held \
+         by another transaction and comes before one that this transaction holds; waiting for it could end in a deadlock: \
+         run the transaction again"
     )]
     Moved {
         /// The table, as SQL names it.
         table: String,
     },
+
+    /// A lock set went back in the order of tables and keys, behind an earlier set of the same transaction.
+    ///
+    /// Only inside a [`LockTransaction`](crate::LockTransaction) that was told to refuse it. Nothing was sent or locked by
+    /// the set that went back if it is seen in the order of tables; if it is seen in the order of keys, its rows are
+    /// locked. The transaction goes on.
+    #[error(
+        "this lock set goes back to {back_to} after an earlier one had locked {after}: another transaction that does the \
+         opposite can deadlock with it; put both into one set"
+    )]
+    OutOfOrder {
+        /// Where the earlier set had got to.
+        after: String,
+        /// Where this one starts.
+        back_to: String,
+    },
+
+    /// A [`LockTransaction`](crate::LockTransaction) gave up.
+    ///
+    /// Nothing of any try is kept. Inside another transaction, that transaction is as the last error says.
+    #[error("gave up after {tries} {} in {} ms{}", if *.tries == 1 { "try" } else { "tries" }, .elapsed.as_millis(),
+        if *.nested { ", as a transaction inside of another one cannot be run again by itself" } else { "" })]
+    GaveUp {
+        /// How often the closure was run.
+        tries: u32,
+        /// How long all of it took.
+        elapsed: Duration,
+        /// It was not retried because it ran inside another transaction: only the outermost one can be run again.
+        nested: bool,
+        /// The last error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// An administrator, or `statement_timeout`, ended a statement.
+    ///
+    /// The transaction is aborted.
+    #[error("the statement was canceled by an administrator or by statement_timeout")]
+    Canceled(#[source] DieselError),
 
     /// The connection to the server is gone, and with it the transaction and all of its locks.
     #[error("the connection to the server is lost, and with it the transaction and its locks")]
@@ -113,11 +205,28 @@ pub enum LockError {
 }
 
 impl LockError {
-    /// Running the whole transaction again can succeed: [`Deadlock`](Self::Deadlock),
-    /// [`Serialization`](Self::Serialization) and [`Moved`](Self::Moved).
+    /// Running the whole transaction again can succeed without anything else being done:
+    /// [`Deadlock`](Self::Deadlock), [`Serialization`](Self::Serialization) and [`Moved`](Self::Moved).
+    ///
+    /// A [`Contended`](Self::Contended) or [`TimedOut`](Self::TimedOut) call can be tried again too, but the caller has
+    /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, LockError::Deadlock(_) | LockError::Serialization(_) | LockError::Moved { .. })
+        match self {
+            LockError::GaveUp { source, .. } => source.downcast_ref().is_some_and(Self::is_retryable),
+            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Somebody else holds what was asked for: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
+    #[must_use]
+    pub fn is_contended(&self) -> bool {
+        match self {
+            LockError::GaveUp { source, .. } => source.downcast_ref().is_some_and(Self::is_contended),
+            LockError::Contended { .. } | LockError::TimedOut { .. } => true,
+            _ => false,
+        }
     }
 
     /// The server has given the transaction up: every further statement fails until it, or the savepoint that the call was
@@ -125,24 +234,71 @@ impl LockError {
     #[must_use]
     pub fn transaction_is_lost(&self) -> bool {
         match self {
-            LockError::ReadOnly(_)
-            | LockError::Deadlock(_)
-            | LockError::Serialization(_)
-            | LockError::ConnectionLost(_) => true,
+            LockError::ReadOnly(_) | LockError::ConnectionLost(_) | LockError::Canceled(_) => true,
+            LockError::Contended { source, .. } => source.is_some(),
+            LockError::TimedOut { attempt, source } => source.is_some() && !undone(attempt.as_deref()),
+            LockError::Deadlock { attempt, .. } | LockError::Serialization { attempt, .. } => {
+                !undone(attempt.as_deref())
+            }
             LockError::Query(error) => matches!(error, DieselError::DatabaseError(..)),
+            LockError::GaveUp { nested, source, .. } => {
+                *nested && source.downcast_ref().is_some_and(Self::transaction_is_lost)
+            }
             LockError::NotInTransaction
             | LockError::Missing { .. }
             | LockError::NotInSet { .. }
             | LockError::Unsupported { .. }
+            | LockError::OutOfOrder { .. }
             | LockError::Moved { .. } => false,
         }
     }
+
+    pub(crate) fn is_retryable_below(error: &DieselError) -> bool {
+        classify::is_retryable(error)
+    }
+
+    /// The last error of a [`GaveUp`](Self::GaveUp) that is a `LockError` itself; any other error as it is.
+    #[must_use]
+    pub fn last(&self) -> &LockError {
+        match self {
+            LockError::GaveUp { source, .. } => source.downcast_ref().map_or(self, Self::last),
+            error => error,
+        }
+    }
+
+    /// The class of an error that a locking statement raised, for code that sends its own.
+    ///
+    /// Unlike `From`, which has to class the errors of any statement, it believes the server's words about lock timeouts
+    /// and `NOWAIT`. Do not use it for statements that run procedures: those can raise any words.
+    ///
+    /// ```
+    /// use diesel::result::{DatabaseErrorKind, Error};
+    /// use diesel_lockset::LockError;
+    ///
+    /// let error = || {
+    ///     let message = "canceling statement due to lock timeout".to_owned();
+    ///     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
+    /// };
+    /// assert!(matches!(LockError::of_locking_statement(error()), LockError::TimedOut { .. }));
+    /// assert!(matches!(LockError::from(error()), LockError::Query(_)));
+    /// ```
+    #[must_use]
+    pub fn of_locking_statement(error: DieselError) -> Self {
+        classify::locking_statement(error)
+    }
+}
+
+fn undone(attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(Attempt::rolled_back)
 }
 
 /// Finds the class of the error, so that `?` on any Diesel call inside a closure that returns [`LockError`] keeps it.
+///
+/// Classes that only the server's words tell, and that any stored procedure could say as well, are not believed here: see
+/// [`LockError::of_locking_statement`].
 impl From<DieselError> for LockError {
     fn from(error: DieselError) -> Self {
-        classify::classify(error)
+        classify::any_statement(error)
     }
 }
 
@@ -154,35 +310,13 @@ impl From<LockError> for DieselError {
     fn from(error: LockError) -> Self {
         match error {
             LockError::ReadOnly(error)
-            | LockError::Deadlock(error)
-            | LockError::Serialization(error)
+            | LockError::Deadlock { source: error, .. }
+            | LockError::Serialization { source: error, .. }
+            | LockError::Canceled(error)
             | LockError::ConnectionLost(error)
             | LockError::Query(error) => error,
             error => DieselError::QueryBuilderError(Box::new(error)),
         }
-    }
-}
-
-/// "Account 3 does", "Account 3, Account 4 and Order 7 do"; a long list is cut.
-struct Listed<'a>(&'a [RowName], &'static str, &'static str);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 20;
-        let Listed(rows, one, many) = *self;
-        let shown = rows.len().min(SHOWN);
-        for (i, row) in rows[..shown].iter().enumerate() {
-            let separator = match i {
-                0 => "",
-                i if i + 1 == rows.len() => " and ",
-                _ => ", ",
-            };
-            write!(f, "{separator}{row}")?;
-        }
-        if rows.len() > shown {
-            write!(f, " and {} more", rows.len() - shown)?;
-        }
-        write!(f, " {}", if rows.len() == 1 { one } else { many })
     }
 }
 
@@ -216,6 +350,6 @@ mod tests {
     fn errors_are_small_and_cross_threads() {
         fn crosses_threads<T: Send + Sync + 'static>() {}
         crosses_threads::<LockError>();
-        assert!(size_of::<LockError>() <= 72, "{}", size_of::<LockError>());
+        assert!(size_of::<LockError>() <= 96, "{}", size_of::<LockError>());
     }
 }

@@ -40,12 +40,14 @@ use crate::{
 pub struct Locked {
     models: HashMap<TypeId, Box<dyn Any + Send>>,
     missing: Vec<RowName>,
+    skipped: Vec<RowName>,
 }
 
 impl Locked {
     pub(crate) fn new(finished: Vec<Finished>, allow_missing: bool) -> Result<Self> {
-        let mut locked = Locked { models: HashMap::new(), missing: Vec::new() };
-        for Finished { model, rows, missing } in finished {
+        let mut locked = Locked { models: HashMap::new(), missing: Vec::new(), skipped: Vec::new() };
+        for Finished { model, rows, missing, skipped, .. } in finished {
+            locked.skipped.extend(skipped);
             locked.missing.extend(missing);
             locked.models.insert(model, rows);
         }
@@ -61,7 +63,8 @@ impl Locked {
     /// # Errors
     ///
     /// [`LockError::Missing`] if the row does not exist (only with
-    /// [`allow_missing`](crate::LockSet::allow_missing)); [`LockError::NotInSet`] if it was never part of the set. The
+    /// [`allow_missing`](crate::LockSet::allow_missing)); [`LockError::Contended`] if it was skipped;
+    /// [`LockError::NotInSet`] if it was never part of the set. The
     /// transaction is not touched.
     pub fn row<T: Lockable>(&self, row: &T) -> Result<&T> {
         self.id::<T>(row.lock_key())
@@ -121,6 +124,15 @@ impl Locked {
         &self.missing
     }
 
+    /// The rows asked for by instance or key that exist and that somebody else holds, by table, then in the order of the
+    /// key.
+    ///
+    /// Empty unless the set was built with [`skip_locked`](crate::LockSet::skip_locked).
+    #[must_use]
+    pub fn skipped(&self) -> &[RowName] {
+        &self.skipped
+    }
+
     fn model<T: Lockable>(&self) -> Option<&FoundRows<T>> {
         self.models.get(&TypeId::of::<T>())?.downcast_ref()
     }
@@ -132,16 +144,20 @@ impl Locked {
     fn absent<T: Lockable>(&self, id: T::Key) -> LockError {
         let id = RowKey::new(id);
         let same = |row: &&RowName| row.type_name() == T::TYPE_NAME && *row.key() == id;
-        match self.missing.iter().find(same) {
-            Some(row) => LockError::Missing { rows: vec![row.clone()] },
-            None => LockError::NotInSet { type_name: T::TYPE_NAME, key: id },
+        if let Some(row) = self.missing.iter().find(same) {
+            LockError::Missing { rows: vec![row.clone()] }
+        } else if let Some(row) = self.skipped.iter().find(same) {
+            LockError::Contended { rows: vec![row.clone()], holders: Vec::new(), source: None }
+        } else {
+            LockError::NotInSet { type_name: T::TYPE_NAME, key: id }
         }
     }
 }
 
 impl fmt::Debug for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Locked { models, missing } = self;
-        f.debug_struct("Locked").field("models", &models.len()).field("missing", missing).finish()
+        let Locked { models, missing, skipped } = self;
+        let mut out = f.debug_struct("Locked");
+        out.field("models", &models.len()).field("missing", missing).field("skipped", skipped).finish()
     }
 }

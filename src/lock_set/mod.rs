@@ -1,18 +1,19 @@
 //! The lock set: what to lock, added in any form and order, and the rows that came back.
 
 mod locked;
+mod patient_row;
 
-use std::{any::TypeId, collections::BTreeMap, fmt};
+use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
 
 use diesel::result::QueryResult;
 
-pub use self::locked::Locked;
+pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     backend::{HasKeyLocks, HasShareLocks, LockingBackend},
     key::IntoKey,
     lockable::Lockable,
-    mode::Strength,
-    sql::{Choice, Chosen, LockTarget, PartInSet, RowQuery, TableName},
+    mode::{Patience, Strength},
+    sql::{Blocking, Choice, Chosen, LockTarget, NoWait, PartInSet, RowQuery, SkipLocked, TableName, Timeout},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and without deadlocks.
@@ -86,10 +87,13 @@ use crate::{
 /// # Ok(()) }) }
 /// ```
 #[must_use = "a lock set locks nothing until `lock` is called on it"]
-pub struct LockSet<'a, DB: LockingBackend> {
+pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
     parts: Vec<(TypeId, Gathered<'a, DB>)>,
     strength: Strength,
+    patience: Patience,
     allow_missing: bool,
+    name_holders: bool,
+    words: PhantomData<fn() -> W>,
 }
 
 struct Gathered<'a, DB: LockingBackend> {
@@ -102,7 +106,89 @@ struct Gathered<'a, DB: LockingBackend> {
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// An empty set. Locking it sends no statement.
     pub fn new() -> Self {
-        LockSet { parts: Vec::new(), strength: Strength::Update, allow_missing: false }
+        LockSet {
+            parts: Vec::new(),
+            strength: Strength::Update,
+            patience: Patience::Block,
+            allow_missing: false,
+            name_holders: false,
+            words: PhantomData,
+        }
+    }
+
+    /// Does not wait: if somebody else holds a row of the set, the call fails with
+    /// [`LockError::Contended`](crate::LockError::Contended), which names the busy rows, and the transaction goes on.
+    ///
+    /// A lock that others may share with this one is no reason to fail. A lock on the table as a whole
+    /// (`LOCK TABLE`, `ALTER TABLE`) is waited for: it is no row lock.
+    ///
+    /// | PostgreSQL |
+    /// | --- |
+    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of what did not come back, if something did not |
+    ///
+    /// `NOWAIT` itself is not sent: it takes the transaction with it and does not say which row was busy.
+    ///
+    /// # Example: name who is in the way
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// match LockSet::new().ids::<Account>([1, 2]).no_wait().lock(conn) {
+    ///     Ok(locked) => assert_eq!(locked.rows::<Account>().len(), 2),
+    ///     Err(LockError::Contended { rows, .. }) => println!("busy: {}", rows[0]),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    pub fn no_wait(self) -> LockSet<'a, DB, NoWait> {
+        self.patient(Patience::NoWait)
+    }
+
+    /// Leaves out the rows that somebody else holds; [`Locked::skipped`] names those that were asked for by instance or key.
+    ///
+    /// Rows that a query chose and that are held are left out silently. A limit chooses first: a query for five rows of
+    /// which two are held gives three.
+    ///
+    /// | PostgreSQL |
+    /// | --- |
+    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
+    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
+        self.patient(Patience::SkipLocked)
+    }
+
+    /// Waits so long at most, in all, for all rows of all tables together; then fails with
+    /// [`LockError::TimedOut`](crate::LockError::TimedOut).
+    ///
+    /// Counted in whole milliseconds on PostgreSQL. Zero means [`no_wait`](Self::no_wait), down to the error. The server's
+    /// own `lock_timeout` and `statement_timeout` still hold if they are shorter.
+    ///
+    /// After a timeout the transaction is aborted, unless [`name_holders`](Self::name_holders) is set: then the call undoes
+    /// itself and the transaction goes on.
+    ///
+    /// | PostgreSQL |
+    /// | --- |
+    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back |
+    pub fn timeout(self, timeout: Duration) -> LockSet<'a, DB, Timeout> {
+        self.patient(Patience::timeout(timeout))
+    }
+
+    fn patient<W>(self, patience: Patience) -> LockSet<'a, DB, W> {
+        let LockSet { parts, strength, allow_missing, name_holders, .. } = self;
+        LockSet { parts, strength, patience, allow_missing, name_holders, words: PhantomData }
+    }
+}
+
+impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
+    /// If the call fails because of what others hold, the error says who: session, application, what it is doing and since
+    /// when. See [`Holder`](crate::Holder).
+    ///
+    /// Costs a statement when the call fails and, unless it does not wait, a savepoint around the call, since a server that
+    /// has given a transaction up answers no questions. The savepoint also keeps the transaction usable after
+    /// [`TimedOut`](crate::LockError::TimedOut), [`Deadlock`](crate::LockError::Deadlock) and
+    /// [`Serialization`](crate::LockError::Serialization), as [`Attempt::rolled_back`](crate::Attempt::rolled_back) says.
+    pub fn name_holders(mut self) -> Self {
+        self.name_holders = true;
+        self
     }
 
     /// Adds the row of an instance. Only its key is taken; adding a row twice locks it once.
@@ -218,12 +304,27 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         gathered
     }
 
+    pub(crate) fn of_row<T: LockTarget<DB>>(row: PatientRow<T, W>) -> Self {
+        let mut set = LockSet::new().id::<T>(row.id).patient(row.patience);
+        set.name_holders = row.name_holders;
+        set
+    }
+
     pub(crate) fn allows_missing(&self) -> bool {
         self.allow_missing
     }
 
+    pub(crate) fn names_holders(&self) -> bool {
+        self.name_holders
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience
+    }
+
     /// The conversations, table by table in the order in which they must be held.
     pub(crate) fn into_tables(self) -> QueryResult<Vec<DB::Table<'a>>> {
+        let patience = self.patience;
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
             let choice = |query: Box<dyn Choice<DB> + 'a>| Ok(Chosen { shape: query.shape()?, query });
@@ -232,7 +333,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
             table.0 = table.0.max(strength);
             table.1.push(PartInSet { part, choices });
         }
-        tables.into_iter().map(|(name, (strength, parts))| DB::table(name, parts, strength)).collect()
+        tables.into_iter().map(|(name, (strength, parts))| DB::table(name, parts, strength, patience)).collect()
     }
 }
 
@@ -242,7 +343,7 @@ impl<DB: LockingBackend> Default for LockSet<'_, DB> {
     }
 }
 
-impl<DB: LockingBackend> fmt::Debug for LockSet<'_, DB> {
+impl<DB: LockingBackend, W> fmt::Debug for LockSet<'_, DB, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (_, part) in &self.parts {

@@ -1,18 +1,19 @@
 //! Locking over a blocking Diesel connection.
 
-use diesel::{
-    connection::Connection,
-    result::{Error as DieselError, QueryResult},
-};
+use std::time::Duration;
 
+use diesel::{connection::Connection, result::Error as DieselError};
+
+use super::{call::Call, guarded};
 use crate::{
-    backend::{Exchange, LockingBackend, TableDialogue},
-    diesel_internals::{DefaultLoadingMode, LoadConnection, RowRef, transaction_depth},
+    backend::LockingBackend,
+    diesel_internals::{DefaultLoadingMode, LoadConnection, transaction_depth},
     error::{LockError, Result},
     key::IntoKey,
-    lock_set::{LockSet, Locked},
+    lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,
-    sql::LockTarget,
+    mode::Patience,
+    sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
 
 /// A connection that rows can be locked over: any of Diesel's, also out of a pool, to a backend that has row locks.
@@ -56,7 +57,7 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
         Conn: LockConnection<Backend = DB>;
 }
 
-impl<DB: LockingBackend> RunLockSet<DB> for LockSet<'_, DB> {
+impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Locked>
     where
         Conn: LockConnection<Backend = DB>,
@@ -64,30 +65,8 @@ impl<DB: LockingBackend> RunLockSet<DB> for LockSet<'_, DB> {
         if transaction_depth(conn)?.is_none() {
             return Err(LockError::NotInTransaction);
         }
-        let allow_missing = self.allows_missing();
-        let mut finished = Vec::new();
-        for mut table in self.into_tables()? {
-            loop {
-                let Some(exchange) = table.exchange() else { break };
-                send(conn, exchange)?;
-                table.end_of_rows()?;
-            }
-            finished.extend(table.finish());
-        }
-        Locked::new(finished, allow_missing)
+        Call::new(conn, &self).run(self)
     }
-}
-
-fn send<DB, Conn>(conn: &mut Conn, exchange: Exchange<'_, DB>) -> QueryResult<()>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-{
-    let Exchange { statement, mut reader } = exchange;
-    for row in LoadConnection::<DefaultLoadingMode>::load(conn, statement)? {
-        RowRef::of(&row?, |row| reader.row(row)).map_err(DieselError::DeserializationError)?;
-    }
-    Ok(())
 }
 
 /// Locks one row over a blocking connection: by its instance, by its key, or around a closure.
@@ -147,6 +126,27 @@ pub trait LockDsl: Lockable {
     where
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>;
+
+    /// Locks the row at once or not at all: `account.no_wait().lock(conn)?`.
+    ///
+    /// If somebody else holds it: [`LockError::Contended`], and the transaction goes on. See [`LockSet::no_wait`].
+    fn no_wait(&self) -> PatientRow<Self, NoWait> {
+        PatientRow::new(self.lock_key(), Patience::NoWait)
+    }
+
+    /// Locks the row unless somebody else holds it: `account.skip_locked().lock(conn)?` is `None` then.
+    ///
+    /// A row that does not exist is [`LockError::Missing`] all the same.
+    fn skip_locked(&self) -> PatientRow<Self, SkipLocked> {
+        PatientRow::new(self.lock_key(), Patience::SkipLocked)
+    }
+
+    /// Waits so long at most: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
+    ///
+    /// Then: [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait). See [`LockSet::timeout`].
+    fn timeout(&self, timeout: Duration) -> PatientRow<Self, Timeout> {
+        PatientRow::new(self.lock_key(), Patience::timeout(timeout))
+    }
 
     /// Opens a transaction, locks the row, runs the closure with the fresh row, commits.
     ///
@@ -214,7 +214,7 @@ impl<T: Lockable> LockDsl for T {
         Self: LockTarget<Conn::Backend>,
         E: From<LockError> + From<DieselError>,
     {
-        conn.transaction(|conn| {
+        guarded::transaction(conn, |conn| {
             let row = LockDsl::lock(self, conn)?;
             f(row, conn)
         })

@@ -5,14 +5,18 @@ use diesel::{
     deserialize::FromSqlRow,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment, QueryId},
+    query_source::Table,
     result::{Error as DieselError, QueryResult},
 };
 
-use super::blocking::LockConnection;
+use super::{blocking::LockConnection, send::each_row, timer::Timer};
 use crate::{
+    backend::LockingBackend,
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, transaction_depth},
-    error::{LockError, Result},
-    sql::RowLock,
+    error::{Attempt, LockError, Result, RowName},
+    key::RowKey,
+    mode::{Patience, Strength},
+    sql::{Blocking, Choice, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
 };
 
 /// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
@@ -25,6 +29,8 @@ pub trait RunLockQuery: Sized {
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
     /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`: nothing was sent.
+    /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
+    /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
     /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`], [`LockError::Query`]: the
     ///   transaction is aborted.
     fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
@@ -66,7 +72,7 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
         if transaction_depth(conn)?.is_none() {
             return Err(LockError::NotInTransaction);
         }
-        Ok(self.load_locked(conn)?)
+        self.load_locked(conn)
     }
 
     fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U>
@@ -88,20 +94,95 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
 )]
 pub trait LoadLocked<Conn, U> {
     #[doc(hidden)]
-    fn load_locked(self, conn: &mut Conn) -> QueryResult<Vec<U>>;
+    fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>>;
 }
 
-impl<Q, S, L, W, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, W>
+macro_rules! without_a_look_first {
+    ($($word:ident),*) => {$(
+        impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
+        where
+            DB: Backend + QueryMetadata<Q::SqlType> + 'static,
+            Conn: LockConnection<Backend = DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>>,
+            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
+        {
+            fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                rows(self, conn).map_err(LockError::of_locking_statement)
+            }
+        }
+    )*};
+}
+
+without_a_look_first!(Blocking, SkipLocked);
+
+macro_rules! with_a_look_first {
+    ($($word:ident),*) => {$(
+        impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
+        where
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            Conn: LockConnection<Backend = DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB> + Unlockable<DB>,
+            S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
+            L: LockWords,
+            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
+        {
+            fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                let table = TableName::of::<DB>(&self.table)?;
+                if self.patience == Patience::NoWait {
+                    at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
+                }
+                let mut timer = Timer::<DB>::start(self.patience);
+                timer.limit(conn)?;
+                let rows = rows(self, conn).map_err(|error| timer.class(error));
+                if rows.as_ref().err().is_none_or(|error| !error.transaction_is_lost()) {
+                    timer.restore(conn)?;
+                }
+                rows.map_err(|error| match error {
+                    LockError::TimedOut { source, .. } => {
+                        let (table, waited) = (table.quoted().to_owned(), timer.elapsed());
+                        let attempt = Attempt { table, rows: vec![], waited, holders: vec![], rolled_back: false };
+                        LockError::TimedOut { attempt: Some(Box::new(attempt)), source }
+                    }
+                    error => error,
+                })
+            }
+        }
+    )*};
+}
+
+with_a_look_first!(NoWait, Timeout);
+
+/// Locks what the query wants if all of it can be had at once.
+fn at_once<DB, Q, S, K, Conn>(query: &Q, table: &S, name: &TableName, strength: Strength, conn: &mut Conn) -> Result<()>
+where
+    DB: LockingBackend,
+    Q: Choice<DB> + Unlockable<DB>,
+    S: Table<PrimaryKey = K>,
+    K: QueryFragment<DB>,
+    Conn: LockConnection<Backend = DB>,
+{
+    if let Some(clause) = query.unlockable()? {
+        return Err(LockError::Unsupported { clause });
+    }
+    let (key, mut busy) = (table.primary_key(), Vec::new());
+    each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
+        busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));
+        Ok(())
+    })
+    .map_err(LockError::of_locking_statement)?;
+    if busy.is_empty() { Ok(()) } else { Err(LockError::Contended { rows: busy, holders: vec![], source: None }) }
+}
+
+fn rows<DB, Q, U, Conn>(query: Q, conn: &mut Conn) -> QueryResult<Vec<U>>
 where
     DB: Backend + QueryMetadata<Q::SqlType> + 'static,
     Conn: LockConnection<Backend = DB>,
-    Q: Query<SqlType: CompatibleType<U, DB>>,
-    Self: QueryFragment<DB> + QueryId + Query<SqlType = Q::SqlType>,
+    Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId,
     U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
 {
-    fn load_locked(self, conn: &mut Conn) -> QueryResult<Vec<U>> {
-        LoadConnection::<DefaultLoadingMode>::load(conn, self)?
-            .map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError))
-            .collect()
-    }
+    LoadConnection::<DefaultLoadingMode>::load(conn, query)?
+        .map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError))
+        .collect()
 }

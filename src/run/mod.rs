@@ -2,8 +2,17 @@
 
 mod blocking;
 mod blocking_query;
+mod blocking_row;
+mod blocking_transaction;
+mod call;
+mod guarded;
+mod send;
+mod timer;
+mod watch;
 
 pub use self::{
     blocking::{LockConnection, LockDsl, RunLockSet},
     blocking_query::{LoadLocked, RunLockQuery},
+    blocking_row::RunPatientRow,
+    blocking_transaction::RunLockTransaction,
 };

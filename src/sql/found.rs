@@ -27,6 +27,12 @@ pub trait Found<DB: Backend>: Send {
 
     /// Every row that a look found unheld came back from the lock that followed.
     fn locked_all(&self) -> bool;
+
+    /// Query `query` chose so many rows in all; this row is one of them, or not.
+    fn count(&mut self, query: usize, chosen: i64, this: bool);
+
+    /// A query chose rows that did not come back.
+    fn is_short(&self) -> bool;
 }
 
 /// What a statement says about a row besides its columns.
@@ -50,6 +56,8 @@ pub enum Sight {
     Again { held: bool, wanted: bool },
     /// The statement locked rows that a look found wanted and not held.
     More,
+    /// The statement only looked whether a row exists that was skipped or is missing.
+    Skipped,
 }
 
 /// Rows that a limited query chooses now and that are not locked yet.
@@ -73,7 +81,10 @@ pub(crate) struct FoundOf<T: Lockable, ST> {
     moved: bool,
     unheld: Vec<T::Key>,
     out_of_order: bool,
-    more: usize,
+    more: HashSet<T::Key>,
+    skipped: Vec<T::Key>,
+    /// For each query: how many rows it chose, how many of them came back.
+    counts: Vec<(i64, i64)>,
     looked: bool,
     asked_set: HashSet<T::Key>,
     marker: PhantomData<fn() -> ST>,
@@ -96,7 +107,9 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
             moved: false,
             unheld: Vec::new(),
             out_of_order: false,
-            more: 0,
+            more: HashSet::new(),
+            skipped: Vec::new(),
+            counts: Vec::new(),
             looked: false,
             asked_set: HashSet::new(),
             marker: PhantomData,
@@ -148,18 +161,30 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
     }
 
     pub(crate) fn lock_more(&mut self) -> Vec<T::Key> {
-        self.more = 0;
+        self.more.clear();
         self.unheld.clone()
     }
 
-    pub(crate) fn finish(self, asked: Vec<T::Key>) -> FoundRows<T> {
-        let mut missing = Vec::new();
-        // Rows are distinct and only asked ones count here: as many as asked for means every one, each asked for once.
-        if self.rows.len() != asked.len() || !self.asked_set.is_empty() {
-            let mut seen: HashSet<T::Key> = self.rows.iter().map(Lockable::lock_key).collect();
-            missing = asked.into_iter().filter(|key| seen.insert(key.clone())).collect();
+    /// What a look found unheld and the lock that followed did not get.
+    pub(crate) fn busy(&self) -> impl Iterator<Item = &T::Key> {
+        self.unheld.iter().filter(|key| !self.more.contains(*key))
+    }
+
+    /// What was asked for and did not come back.
+    pub(crate) fn absent(&self, asked: &[T::Key]) -> Vec<T::Key> {
+        // Rows are distinct and, unless the set is mixed, asked for: as many as that means every one, each asked for once.
+        if asked.is_empty() || (self.asked_set.is_empty() && self.rows.len() == asked.len()) {
+            return Vec::new();
         }
-        FoundRows { rows: self.rows, missing, index: OnceLock::new() }
+        let mut seen: HashSet<T::Key> = self.rows.iter().map(Lockable::lock_key).collect();
+        asked.iter().filter(|key| seen.insert((*key).clone())).cloned().collect()
+    }
+
+    pub(crate) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
+        let mut missing = self.absent(asked);
+        let skipped: HashSet<_> = self.skipped.iter().collect();
+        missing.retain(|key| !skipped.contains(key));
+        FoundRows { rows: self.rows, missing, skipped: self.skipped, index: OnceLock::new() }
     }
 }
 
@@ -179,13 +204,18 @@ where
                 } else if !self.unheld.is_empty() {
                     self.out_of_order = true;
                 }
-                if wanted {
+                if held && wanted {
                     self.rows.push(row);
-                } else {
+                } else if held {
                     self.others.push(row.lock_key());
                 }
             }
-            Sight::More => self.more += 1,
+            Sight::More => {
+                let key = row.lock_key();
+                self.others.push(key.clone());
+                self.more.insert(key);
+            }
+            Sight::Skipped => self.skipped.push(row.lock_key()),
         }
         Ok(())
     }
@@ -203,7 +233,19 @@ where
     }
 
     fn locked_all(&self) -> bool {
-        self.more >= self.unheld.len()
+        self.more.len() >= self.unheld.len()
+    }
+
+    fn count(&mut self, query: usize, chosen: i64, this: bool) {
+        if self.counts.len() <= query {
+            self.counts.resize(query + 1, (0, 0));
+        }
+        self.counts[query].0 = chosen;
+        self.counts[query].1 += i64::from(this);
+    }
+
+    fn is_short(&self) -> bool {
+        self.counts.is_empty() || self.counts.iter().any(|(chosen, seen)| chosen != seen)
     }
 }
 
@@ -211,6 +253,7 @@ where
 pub(crate) struct FoundRows<T: Lockable> {
     rows: Vec<T>,
     missing: Vec<T::Key>,
+    skipped: Vec<T::Key>,
     /// Made by the first look-up: a set that is only walked through needs none.
     index: OnceLock<HashMap<T::Key, usize>>,
 }
@@ -222,6 +265,10 @@ impl<T: Lockable> FoundRows<T> {
 
     pub(crate) fn missing(&self) -> &[T::Key] {
         &self.missing
+    }
+
+    pub(crate) fn skipped(&self) -> &[T::Key] {
+        &self.skipped
     }
 
     pub(crate) fn position(&self, key: &T::Key) -> Option<usize> {

@@ -61,7 +61,7 @@ impl<K, Columns> Keys<K, Columns> {
         C::walk_in(&self.keys, &self.columns, pass)
     }
 
-    pub(crate) fn into_keys(self) -> Vec<K> {
-        self.keys
+    pub(crate) fn as_slice(&self) -> &[K] {
+        &self.keys
     }
 }

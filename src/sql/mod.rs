@@ -13,7 +13,8 @@ pub use self::{
     key_list::KeyList,
     part::{Finished, List, LockTarget, Part, PartInSet, Wanted},
     row_lock::{
-        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, RowLock, SkipLocked,
+        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowLock,
+        SkipLocked, Timeout,
     },
     table_name::TableName,
 };

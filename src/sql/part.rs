@@ -84,8 +84,17 @@ pub trait Part<DB: Backend>: Send {
     /// Turns what was found into the lists of the next look.
     fn look_again(&mut self);
 
-    /// The keys that nobody holds yet become the list of the next lock.
+    /// The keys that a look found unheld become the list of the next lock.
     fn lock_more(&mut self);
+
+    /// The keys that were asked for and did not come back become that list; whether there are any.
+    fn find_absent(&mut self) -> bool;
+
+    /// The names of the rows that were asked for by key.
+    fn asked_names(&self, table: &TableName) -> Vec<RowName>;
+
+    /// The names of the rows that a look found unheld and that could not be locked then.
+    fn busy_names(&self, table: &TableName) -> Vec<RowName>;
 
     /// The rows, and the names of those that are missing from `table`.
     fn finish(self: Box<Self>, table: &TableName) -> Finished;
@@ -154,6 +163,9 @@ pub struct Finished {
     /// `FoundRows<T>`
     pub(crate) rows: Box<dyn Any + Send>,
     pub(crate) missing: Vec<RowName>,
+    pub(crate) skipped: Vec<RowName>,
+    /// The first and the last row, in the order of the key.
+    pub(crate) span: Option<(RowName, RowName)>,
 }
 
 struct PartOf<T, DB, ST>
@@ -268,13 +280,33 @@ where
         }
     }
 
+    fn find_absent(&mut self) -> bool {
+        let Some(lists) = &mut self.wanted.lists else { return false };
+        let absent = self.found.absent(lists.asked.as_slice());
+        let any = !absent.is_empty();
+        if any {
+            lists.more = keys::<T, DB>(absent);
+        }
+        any
+    }
+
+    fn asked_names(&self, table: &TableName) -> Vec<RowName> {
+        let asked = self.wanted.lists.as_ref().map_or(&self.wanted.asked[..], |lists| lists.asked.as_slice());
+        names::<T>(table, asked)
+    }
+
+    fn busy_names(&self, table: &TableName) -> Vec<RowName> {
+        names::<T>(table, self.found.busy())
+    }
+
     fn finish(self: Box<Self>, table: &TableName) -> Finished {
         let PartOf { wanted, found } = *self;
-        let rows = found.finish(wanted.lists.map_or(wanted.asked, |lists| lists.asked.into_keys()));
-        let name = |key: &T::Key| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(key.clone()));
+        let rows = found.finish(wanted.lists.as_ref().map_or(&wanted.asked[..], |lists| lists.asked.as_slice()));
         Finished {
             model: TypeId::of::<T>(),
-            missing: rows.missing().iter().map(name).collect(),
+            missing: names::<T>(table, rows.missing()),
+            skipped: names::<T>(table, rows.skipped()),
+            span: span::<T>(table, rows.rows()),
             rows: Box::new(rows) as Box<FoundRows<T>>,
         }
     }
@@ -337,6 +369,16 @@ where
             None => Ok(()),
         }
     }
+}
+
+fn names<'k, T: Lockable>(table: &TableName, keys: impl IntoIterator<Item = &'k T::Key>) -> Vec<RowName> {
+    let name = |key: &T::Key| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(key.clone()));
+    keys.into_iter().map(name).collect()
+}
+
+fn span<T: Lockable>(table: &TableName, rows: &[T]) -> Option<(RowName, RowName)> {
+    let name = |row: &T| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(row.lock_key()));
+    Some((name(rows.first()?), name(rows.last()?)))
 }
 
 /// How many columns a model takes; a trait so that `Wanted` need not name the SQL type of the row.

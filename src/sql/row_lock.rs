@@ -1,6 +1,6 @@
 //! A single query that the user locks himself: `query.for_update_of(table)`, boxed or not.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
 use diesel::{
     backend::{Backend, DieselReserveSpecialization},
@@ -13,7 +13,7 @@ use diesel::{
 
 use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
-    mode::{Strength, Wait},
+    mode::{Patience, Strength},
 };
 
 /// Locking clauses that name the table whose rows they lock; Diesel's own lock every table of a join.
@@ -37,6 +37,7 @@ use crate::{
 /// | `for_share_of(t)` | `.. FOR SHARE OF "t"` |
 /// | `for_key_share_of(t)` | `.. FOR KEY SHARE OF "t"` |
 /// | `.skip_locked()` after any of them | `.. SKIP LOCKED` |
+/// | `.no_wait()`, `.timeout(..)` after any of them | see [`RowLock`] |
 ///
 /// What the clauses do is in [PostgreSQL's manual][manual].
 ///
@@ -173,17 +174,43 @@ impl<DB: Backend, Q: Unlockable<DB>, S, L, W> Unlockable<DB> for RowLock<Q, S, L
 pub struct RowLock<Q, S, L, W = Blocking> {
     pub(crate) query: Q,
     pub(crate) table: S,
+    pub(crate) patience: Patience,
     words: PhantomData<(L, W)>,
 }
 
 impl<Q, S, L> RowLock<Q, S, L> {
     fn new<A: AsQuery<Query = Q>>(query: A, table: S) -> Self {
-        RowLock { query: query.as_query(), table, words: PhantomData }
+        RowLock { query: query.as_query(), table, patience: Patience::Block, words: PhantomData }
     }
 
     /// Leaves out the rows that somebody else holds, instead of waiting for them.
     pub fn skip_locked(self) -> RowLock<Q, S, L, SkipLocked> {
-        RowLock { query: self.query, table: self.table, words: PhantomData }
+        self.patient(Patience::SkipLocked)
+    }
+
+    /// Does not wait: if somebody else holds a row of the query, loading it is
+    /// [`LockError::Contended`](crate::LockError::Contended) with the keys of the busy rows as text, and the transaction
+    /// goes on.
+    ///
+    /// | PostgreSQL |
+    /// | --- |
+    /// | a statement that locks with `SKIP LOCKED` and returns the keys that it had to skip, then the query with `SKIP LOCKED` |
+    pub fn no_wait(self) -> RowLock<Q, S, L, NoWait> {
+        self.patient(Patience::NoWait)
+    }
+
+    /// Waits so long at most, in all; then loading it is [`LockError::TimedOut`](crate::LockError::TimedOut) and the
+    /// transaction is aborted. Zero means [`no_wait`](Self::no_wait).
+    ///
+    /// | PostgreSQL |
+    /// | --- |
+    /// | the query between two statements that set `statement_timeout` and put it back |
+    pub fn timeout(self, timeout: Duration) -> RowLock<Q, S, L, Timeout> {
+        self.patient(Patience::timeout(timeout))
+    }
+
+    fn patient<W>(self, patience: Patience) -> RowLock<Q, S, L, W> {
+        RowLock { query: self.query, table: self.table, patience, words: PhantomData }
     }
 }
 
@@ -196,10 +223,9 @@ impl<Q, S, L, W> QueryId for RowLock<Q, S, L, W> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// The words of a locking clause, from its types.
+/// The strength of a locking clause, from its type.
 pub(crate) trait LockWords {
     const STRENGTH: Strength;
-    const WAIT: Wait;
 }
 
 macro_rules! words {
@@ -223,20 +249,18 @@ words! {
     Blocking,
     /// `SKIP LOCKED`, as a type.
     SkipLocked,
+    /// Do not wait for rows that are held, as a type.
+    NoWait,
+    /// Wait for a limited time, as a type.
+    Timeout,
 }
 
-macro_rules! clauses {
+macro_rules! strengths {
     ($($strength:ident => $value:ident),*) => {$(
-        impl<Q, S> LockWords for RowLock<Q, S, $strength, Blocking> {
+        impl LockWords for $strength {
             const STRENGTH: Strength = Strength::$value;
-            const WAIT: Wait = Wait::Block;
-        }
-
-        impl<Q, S> LockWords for RowLock<Q, S, $strength, SkipLocked> {
-            const STRENGTH: Strength = Strength::$value;
-            const WAIT: Wait = Wait::SkipLocked;
         }
     )*};
 }
 
-clauses!(ForUpdate => Update, ForNoKeyUpdate => NoKeyUpdate, ForShare => Share, ForKeyShare => KeyShare);
+strengths!(ForUpdate => Update, ForNoKeyUpdate => NoKeyUpdate, ForShare => Share, ForKeyShare => KeyShare);

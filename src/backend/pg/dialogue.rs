@@ -1,20 +1,21 @@
-//! What is sent for one table, in which order: nearly always one statement, more only when rows changed in between.
+//! What is sent for one table, in which order: nearly always one statement, more only when rows changed in between, or
+//! when some are absent and the caller does not wait.
 
-use diesel::{
-    deserialize,
-    pg::Pg,
-    result::QueryResult,
-    row::Row,
-    sql_types::{Bool, Integer},
+use diesel::{deserialize, pg::Pg, result::QueryResult};
+
+use super::{
+    holders::{Holders, holder},
+    lock_query::LockQuery,
+    lock_rows::LockRows,
+    look_again::LookAgain,
+    reader::{PartReader, Reading, RowReader},
 };
-
-use super::{lock_query::LockQuery, lock_rows::LockRows, look_again::LookAgain};
 use crate::{
-    backend::{Exchange, Reader, TableDialogue},
+    backend::{Exchange, TableDialogue},
     diesel_internals::{RowRef, Statement},
-    error::{LockError, Result},
-    mode::{Strength, Wait},
-    sql::{Chosen, Finished, Found, List, PartInSet, Sight, TableName, Unheld, Wanted},
+    error::{Holder, LockError, Result, RowName},
+    mode::{Patience, Strength, Wait},
+    sql::{Finished, List, PartInSet, TableName, Unheld},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -27,6 +28,7 @@ pub struct PgTable<'a> {
     name: TableName,
     parts: Vec<PartInSet<'a, Pg>>,
     strength: Strength,
+    patience: Patience,
     step: Step,
     looks: usize,
 }
@@ -36,15 +38,23 @@ enum Step {
     /// One query makes up the table's part: it locks by itself.
     LockQuery,
     LockRows,
-    /// Part `.0` is unsettled: what do its queries say now that its rows are held?
+    /// Part `.0` is unsettled: what do its queries say now that its rows are held? Or, if the caller does not wait: is
+    /// anything wanted that is not held?
     Look(usize),
-    /// A limited query of part `.0` chose rows that are not held.
+    /// A look at part `.0` found rows that are wanted and not held.
     LockMore(usize, Wait),
+    /// Part `.0` has rows that did not come back: were they skipped, or are they missing?
+    Skipped(usize),
     Done,
 }
 
 impl<'a> PgTable<'a> {
-    pub(super) fn new(name: TableName, mut parts: Vec<PartInSet<'a, Pg>>, strength: Strength) -> QueryResult<Self> {
+    pub(super) fn new(
+        name: TableName,
+        mut parts: Vec<PartInSet<'a, Pg>>,
+        strength: Strength,
+        patience: Patience,
+    ) -> QueryResult<Self> {
         let queries: usize = parts.iter().map(|part| part.choices.len()).sum();
         let mixed = queries > 0 || parts.len() > 1;
         for part in &mut parts {
@@ -52,57 +62,122 @@ impl<'a> PgTable<'a> {
         }
         let asked = parts.iter().any(|part| part.part.wanted().has(List::Asked));
         let step = match (asked, &parts[..]) {
-            (false, [part]) if queries == 1 && LockQuery::suits(&part.choices[0], &name)? => Step::LockQuery,
+            // A query that skips by itself does not say that it skipped.
+            (false, [part])
+                if queries == 1 && patience != Patience::NoWait && LockQuery::suits(&part.choices[0], &name)? =>
+            {
+                Step::LockQuery
+            }
             (false, _) if queries == 0 => Step::Done,
             _ => Step::LockRows,
         };
-        Ok(PgTable { name, parts, strength, step, looks: 0 })
+        Ok(PgTable { name, parts, strength, patience, step, looks: 0 })
     }
 
-    fn next_unsettled(&self) -> Step {
-        match self.parts.iter().position(|part| part.part.found().is_unsettled()) {
-            Some(i) => Step::Look(i),
-            None => Step::Done,
+    /// The first part, from `from` on, about which something must still be asked.
+    fn next(&mut self, from: usize) -> Step {
+        for i in from..self.parts.len() {
+            let PartInSet { part, choices, .. } = &mut self.parts[i];
+            let unsettled = part.found().is_unsettled();
+            let look = match self.patience {
+                Patience::NoWait => unsettled || part.find_absent() || (!choices.is_empty() && part.found().is_short()),
+                _ => unsettled,
+            };
+            if look {
+                return Step::Look(i);
+            }
+            if self.patience == Patience::SkipLocked && part.find_absent() {
+                return Step::Skipped(i);
+            }
+        }
+        Step::Done
+    }
+
+    /// What follows a look at part `i`.
+    fn looked(&mut self, i: usize) -> Step {
+        let part = &mut self.parts[i].part;
+        let unheld = part.found().unheld();
+        let again = match (self.patience, unheld) {
+            (_, Unheld::None) => None,
+            (Patience::NoWait, _) => Some(Wait::SkipLocked),
+            // One more try, then what is held by others is left out.
+            (Patience::SkipLocked, _) => (self.looks == 0).then_some(Wait::SkipLocked),
+            (_, Unheld::After) => Some(Wait::Block),
+            (_, Unheld::Before) => Some(Wait::SkipLocked),
+        };
+        match again {
+            Some(wait) => {
+                part.lock_more();
+                Step::LockMore(i, wait)
+            }
+            None if self.patience == Patience::SkipLocked && part.find_absent() => Step::Skipped(i),
+            None => self.next(i + 1),
+        }
+    }
+
+    /// What follows a lock of rows that a look at part `i` found.
+    fn locked_more(&mut self, i: usize, wait: Wait) -> Result<Step> {
+        self.looks += 1;
+        let part = &self.parts[i].part;
+        let all = wait == Wait::Block || part.found().locked_all();
+        match self.patience {
+            Patience::NoWait if !all => {
+                Err(LockError::Contended { rows: part.busy_names(&self.name), holders: Vec::new(), source: None })
+            }
+            Patience::Block | Patience::Timeout(_) if !all || self.looks > MOST_LOOKS => {
+                Err(LockError::Moved { table: self.name.quoted().to_owned() })
+            }
+            _ => Ok(Step::Look(i)),
         }
     }
 }
 
 impl TableDialogue<Pg> for PgTable<'_> {
     fn exchange(&mut self) -> Option<Exchange<'_, Pg>> {
-        let PgTable { name, parts, strength, .. } = self;
-        let (name, strength) = (&*name, *strength);
+        let PgTable { name, parts, strength, patience, .. } = self;
+        let (name, strength, wait) = (&*name, *strength, patience.wait());
+        let count = *patience == Patience::NoWait;
         let (statement, reader) = match self.step {
             Step::Done => return None,
             Step::LockQuery => {
                 let PartInSet { part, choices, .. } = parts.first_mut()?;
                 let (wanted, found) = part.sides();
                 let query = &*choices.first()?.query;
-                let statement = Statement::new(LockQuery { name, wanted, query, strength });
+                let statement = Statement::new(LockQuery { name, wanted, query, strength, wait });
                 (statement, RowReader::new(vec![PartReader::new(wanted, found, &[])], Reading::Query))
             }
             Step::LockRows => {
-                let (mut views, mut readers) = (Vec::new(), Vec::new());
+                let (mut views, mut readers, mut mixed) = (Vec::new(), Vec::new(), parts.len() > 1);
                 for PartInSet { part, choices, .. } in parts {
                     let (wanted, found) = part.sides();
-                    readers.push(PartReader::new(wanted, found, choices));
+                    mixed |= !choices.is_empty();
+                    readers.push(PartReader::new(wanted, found, choices).counting(count));
                     views.push((wanted, &choices[..]));
                 }
-                let mixed = readers.len() > 1 || readers.iter().any(|reader| !reader.limited.is_empty());
                 let reading = if mixed { Reading::Mixed } else { Reading::Keys };
-                let lock = LockRows { name, parts: views, list: List::Asked, strength, wait: Wait::Block };
-                (Statement::new(lock), RowReader::new(readers, reading))
+                let lock = Some((strength, wait));
+                let statement = LockRows { name, parts: views, list: List::Asked, lock, count };
+                (Statement::new(statement), RowReader::new(readers, reading))
             }
             Step::Look(i) => {
                 let PartInSet { part, choices, .. } = parts.get_mut(i)?;
                 let (wanted, found) = part.sides();
-                let statement = Statement::new(LookAgain { name, wanted, choices });
+                let statement = Statement::new(LookAgain { name, wanted, choices, whole: count });
                 (statement, RowReader::new(vec![PartReader::new(wanted, found, &[])], Reading::Again))
             }
             Step::LockMore(i, wait) => {
                 let (wanted, found) = parts.get_mut(i)?.part.sides();
-                let lock = LockRows { name, parts: vec![(wanted, &[])], list: List::More, strength, wait };
+                let lock = Some((strength, wait));
+                let statement = LockRows { name, parts: vec![(wanted, &[])], list: List::More, lock, count: false };
                 let readers = vec![PartReader::new(wanted, found, &[])];
-                (Statement::new(lock), RowReader::new(readers, Reading::More))
+                (Statement::new(statement), RowReader::new(readers, Reading::More))
+            }
+            Step::Skipped(i) => {
+                let (wanted, found) = parts.get_mut(i)?.part.sides();
+                let statement =
+                    LockRows { name, parts: vec![(wanted, &[])], list: List::More, lock: None, count: false };
+                let readers = vec![PartReader::new(wanted, found, &[])];
+                (Statement::new(statement), RowReader::new(readers, Reading::Skipped))
             }
         };
         Some(Exchange { statement, reader: Box::new(reader) })
@@ -110,26 +185,11 @@ impl TableDialogue<Pg> for PgTable<'_> {
 
     fn end_of_rows(&mut self) -> Result<()> {
         self.step = match self.step {
-            Step::LockQuery | Step::Done => Step::Done,
-            Step::LockRows => self.next_unsettled(),
-            Step::Look(i) => {
-                let part = &mut self.parts[i].part;
-                match part.found().unheld() {
-                    Unheld::None => self.next_unsettled(),
-                    unheld => {
-                        part.lock_more();
-                        Step::LockMore(i, if unheld == Unheld::After { Wait::Block } else { Wait::SkipLocked })
-                    }
-                }
-            }
-            Step::LockMore(i, wait) => {
-                let skipped = wait == Wait::SkipLocked && !self.parts[i].part.found().locked_all();
-                self.looks += 1;
-                if skipped || self.looks > MOST_LOOKS {
-                    return Err(LockError::Moved { table: self.name.quoted().to_owned() });
-                }
-                Step::Look(i)
-            }
+            Step::Done => Step::Done,
+            Step::LockQuery | Step::LockRows => self.next(0),
+            Step::Look(i) => self.looked(i),
+            Step::LockMore(i, wait) => self.locked_more(i, wait)?,
+            Step::Skipped(i) => self.next(i + 1),
         };
         if let Step::Look(i) = self.step {
             self.parts[i].part.look_again();
@@ -141,83 +201,25 @@ impl TableDialogue<Pg> for PgTable<'_> {
         let PgTable { name, parts, .. } = self;
         parts.into_iter().map(|part| part.part.finish(&name)).collect()
     }
-}
 
-/// Reads the rows of one statement into the parts that it serves.
-struct RowReader<'e> {
-    parts: Vec<PartReader<'e>>,
-    reading: Reading,
-}
-
-struct PartReader<'e> {
-    found: &'e mut dyn Found<Pg>,
-    width: usize,
-    /// For each query of the part: has it a limit?
-    limited: Vec<bool>,
-}
-
-/// What stands behind the models' columns.
-#[derive(Debug, Clone, Copy)]
-enum Reading {
-    /// Nothing: every row was asked for by key.
-    Keys,
-    /// Nothing: every row was chosen by the one query.
-    Query,
-    /// One number per query, see [`LockRows`].
-    Mixed,
-    /// Two booleans, held and wanted, see [`LookAgain`].
-    Again,
-    /// Nothing: the row is held now.
-    More,
-}
-
-impl<'e> PartReader<'e> {
-    fn new(wanted: &dyn Wanted<Pg>, found: &'e mut dyn Found<Pg>, choices: &[Chosen<'_, Pg>]) -> Self {
-        let limited = choices.iter().map(|choice| choice.shape.limited).collect();
-        PartReader { found, width: wanted.width(), limited }
+    fn is_done(&self) -> bool {
+        matches!(self.step, Step::Done)
     }
-}
 
-impl<'e> RowReader<'e> {
-    fn new(parts: Vec<PartReader<'e>>, reading: Reading) -> Self {
-        RowReader { parts, reading }
+    fn name(&self) -> &TableName {
+        &self.name
     }
-}
 
-impl Reader<Pg> for RowReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        let mut column = 0;
-        let mut extra: usize = self.parts.iter().map(|part| part.width).sum();
-        for part in &mut self.parts {
-            let own = row.window(column..column + part.width);
-            column += part.width;
-            let sight = match self.reading {
-                Reading::Keys => Sight::Wanted,
-                Reading::Query => Sight::Chosen { firm: true, limited: false, doubtful: false, moved: false },
-                Reading::Mixed => sight(row, &part.limited, &mut extra)?,
-                Reading::Again => Sight::Again {
-                    held: row.get_value::<Bool, bool, _>(extra)?,
-                    wanted: row.get_value::<Bool, bool, _>(extra + 1)?,
-                },
-                Reading::More => Sight::More,
-            };
-            part.found.read(&own, sight)?;
-        }
-        Ok(())
+    fn asked(&self) -> Vec<RowName> {
+        self.parts.iter().flat_map(|part| part.part.asked_names(&self.name)).collect()
     }
-}
 
-fn sight(row: &RowRef<'_, Pg>, queries: &[bool], column: &mut usize) -> deserialize::Result<Sight> {
-    let (mut firm, mut limited, mut doubtful, mut moved) = (false, false, false, false);
-    for has_limit in queries {
-        match (row.get_value::<Integer, i32, _>(*column)?, has_limit) {
-            (1, false) => firm = true,
-            (1, true) => limited = true,
-            (2, false) => doubtful = true,
-            (2, true) => moved = true,
-            _ => {}
-        }
-        *column += 1;
+    fn holders(&self) -> Statement<'_, Pg> {
+        let parts = self.parts.iter().map(|part| (part.part.wanted(), &part.choices[..])).collect();
+        Statement::new(Holders { name: &self.name, parts })
     }
-    Ok(Sight::Chosen { firm, limited, doubtful, moved })
+
+    fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
+        holder(row)
+    }
 }

@@ -21,6 +21,7 @@ pub(super) struct LockQuery<'q> {
     pub(super) wanted: &'q dyn Wanted<Pg>,
     pub(super) query: &'q dyn Choice<Pg>,
     pub(super) strength: Strength,
+    pub(super) wait: Wait,
 }
 
 impl LockQuery<'_> {
@@ -47,7 +48,7 @@ impl QueryFragment<Pg> for LockQuery<'_> {
         self.query.walk_filter(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");
         self.wanted.walk_key(pass.reborrow())?;
-        locking_clause(&mut pass, self.strength, Some(self.name), Wait::Block)
+        locking_clause(&mut pass, self.strength, Some(self.name), self.wait)
     }
 }
 

@@ -30,8 +30,10 @@ pub(super) struct LockRows<'q> {
     pub(super) name: &'q TableName,
     pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
     pub(super) list: List,
-    pub(super) strength: Strength,
-    pub(super) wait: Wait,
+    /// Nothing: only look.
+    pub(super) lock: Option<(Strength, Wait)>,
+    /// Say behind each query's number how many rows it chose, whether they came back or not.
+    pub(super) count: bool,
 }
 
 impl<'q> LockRows<'q> {
@@ -85,6 +87,13 @@ impl<'q> LockRows<'q> {
         key_names(&mut pass, wanted.key_width())?;
         self.walk_from_wanted(i, pass.reborrow())?;
         pass.push_sql(") THEN 2 ELSE 0 END");
+        if self.count {
+            pass.push_sql(", (SELECT count(DISTINCT (");
+            key_names(&mut pass, wanted.key_width())?;
+            pass.push_sql("))");
+            self.walk_from_wanted(i, pass.reborrow())?;
+            pass.push_sql(")");
+        }
         Ok(())
     }
 
@@ -148,7 +157,10 @@ impl QueryFragment<Pg> for LockRows<'_> {
         self.walk_from(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");
         table.walk_key(pass.reborrow())?;
-        locking_clause(&mut pass, self.strength, Some(self.name), self.wait)
+        match self.lock {
+            Some((strength, wait)) => locking_clause(&mut pass, strength, Some(self.name), wait),
+            None => Ok(()),
+        }
     }
 }
 

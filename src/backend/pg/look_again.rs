@@ -26,6 +26,8 @@ pub(super) struct LookAgain<'q> {
     pub(super) name: &'q TableName,
     pub(super) wanted: &'q dyn Wanted<Pg>,
     pub(super) choices: &'q [Chosen<'q, Pg>],
+    /// Ask every query as a whole, and about what was asked for by key too: is anything wanted that is not held?
+    pub(super) whole: bool,
 }
 
 impl LookAgain<'_> {
@@ -36,10 +38,11 @@ impl LookAgain<'_> {
         pass.push_sql(" (");
         key_names(&mut pass, width)?;
         pass.push_sql(") AS MATERIALIZED (");
-        self.wanted.walk_list(List::Firm, pass.reborrow())?;
+        self.wanted.walk_list(if self.whole { List::Asked } else { List::Firm }, pass.reborrow())?;
         for choice in self.choices {
             pass.push_sql(" UNION ALL (");
-            if !choice.shape.limited {
+            let restricted = !(self.whole || choice.shape.limited);
+            if restricted {
                 pass.push_sql("SELECT * FROM (");
             }
             choice.query.walk_head(pass.reborrow())?;
@@ -47,7 +50,7 @@ impl LookAgain<'_> {
             choice.query.walk_from(pass.reborrow())?;
             choice.query.walk_filter(pass.reborrow())?;
             choice.query.walk_rest(pass.reborrow())?;
-            if !choice.shape.limited {
+            if restricted {
                 pass.push_sql(") AS \"again\" (");
                 key_names(&mut pass, width)?;
                 pass.push_sql(") WHERE (");

@@ -2,28 +2,62 @@
 //!
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
+mod clock;
 mod dialogue;
+mod holders;
+mod isolation;
 mod key_list;
 mod lock_query;
 mod lock_rows;
 mod look_again;
+mod reader;
 mod row_lock;
 mod words;
 
-use diesel::{pg::Pg, result::QueryResult};
+use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
-use self::dialogue::PgTable;
+use self::{
+    clock::PgClock,
+    dialogue::PgTable,
+    isolation::SetIsolation,
+    row_lock::{BusyRows, busy_key},
+};
 use super::{HasKeyLocks, HasShareLocks, LockingBackend};
 use crate::{
-    mode::Strength,
-    sql::{PartInSet, TableName},
+    diesel_internals::{RowRef, Statement},
+    mode::{Isolation, Patience, Strength},
+    sql::{Choice, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
     type Table<'a> = PgTable<'a>;
 
-    fn table<'a>(name: TableName, parts: Vec<PartInSet<'a, Self>>, strength: Strength) -> QueryResult<Self::Table<'a>> {
-        PgTable::new(name, parts, strength)
+    type Clock = PgClock;
+
+    fn busy_rows<'q>(
+        query: &'q dyn Choice<Pg>,
+        key: &'q dyn QueryFragment<Pg>,
+        table: &'q TableName,
+        strength: Strength,
+    ) -> Statement<'q, Pg> {
+        Statement::new(BusyRows { query, key, table, strength })
+    }
+
+    fn busy_key(row: &RowRef<'_, Pg>) -> deserialize::Result<String> {
+        busy_key(row)
+    }
+
+    fn isolation(level: Isolation) -> Statement<'static, Pg> {
+        Statement::new(SetIsolation(level))
+    }
+
+    fn table<'a>(
+        name: TableName,
+        parts: Vec<PartInSet<'a, Self>>,
+        strength: Strength,
+        patience: Patience,
+    ) -> QueryResult<Self::Table<'a>> {
+        PgTable::new(name, parts, strength, patience)
     }
 }
 

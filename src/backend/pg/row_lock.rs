@@ -1,21 +1,26 @@
 //! PostgreSQL's spelling of a locking clause on a user's query.
 
 use diesel::{
+    deserialize,
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
     query_source::QuerySource,
     result::QueryResult,
+    row::Row,
+    sql_types::Text,
 };
 
 use super::words::locking_clause;
 use crate::{
+    diesel_internals::RowRef,
     error::LockError,
-    sql::{LockWords, RowLock, TableName, Unlockable},
+    mode::{Strength, Wait},
+    sql::{Choice, LockWords, RowLock, TableName, Unlockable},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
-    Self: LockWords,
+    L: LockWords,
     Q: QueryFragment<Pg> + Unlockable<Pg>,
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {
@@ -25,6 +30,48 @@ where
         }
         self.query.walk_ast(pass.reborrow())?;
         let table = TableName::of::<Pg>(&self.table.from_clause())?;
-        locking_clause(&mut pass, Self::STRENGTH, Some(&table), Self::WAIT)
+        locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
     }
+}
+
+/// The keys, as text, of the rows that a query wants and that cannot be locked at once; the others are locked.
+///
+/// ```sql
+/// SELECT k FROM (SELECT * FROM (SELECT (t.id)::text, true .. FOR UPDATE OF t SKIP LOCKED) AS locked
+///   UNION ALL (SELECT (t.id)::text, false ..)) AS seen (k, held) GROUP BY k HAVING NOT bool_or(held) ORDER BY k
+/// ```
+pub(super) struct BusyRows<'q> {
+    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) key: &'q dyn QueryFragment<Pg>,
+    pub(super) table: &'q TableName,
+    pub(super) strength: Strength,
+}
+
+impl BusyRows<'_> {
+    fn walk_keys<'b>(&'b self, held: bool, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.query.walk_head(pass.reborrow())?;
+        pass.push_sql("(");
+        self.key.walk_ast(pass.reborrow())?;
+        pass.push_sql(if held { ")::text, true" } else { ")::text, false" });
+        self.query.walk_from(pass.reborrow())?;
+        self.query.walk_filter(pass.reborrow())?;
+        self.query.walk_rest(pass)
+    }
+}
+
+impl QueryFragment<Pg> for BusyRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // A select under a union takes no locking clause, but one under a select under a union does.
+        pass.push_sql("SELECT \"k\" FROM (SELECT * FROM (");
+        self.walk_keys(true, pass.reborrow())?;
+        locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
+        pass.push_sql(") AS \"locked\" UNION ALL (");
+        self.walk_keys(false, pass.reborrow())?;
+        pass.push_sql(")) AS \"seen\" (\"k\", \"held\") GROUP BY \"k\" HAVING NOT bool_or(\"held\") ORDER BY \"k\"");
+        Ok(())
+    }
+}
+
+pub(super) fn busy_key(row: &RowRef<'_, Pg>) -> deserialize::Result<String> {
+    row.get_value::<Text, String, _>(0)
 }

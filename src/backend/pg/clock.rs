@@ -1,0 +1,87 @@
+//! The time that a call may take, by `statement_timeout`.
+//!
+//! `lock_timeout` would be the obvious setting, but it counts each wait by itself: a statement that waits for four rows in
+//! turn may take four times as long ([manual][manual]). A statement's time is armed when it begins, so the setting must be
+//! a statement of its own.
+//!
+//! [manual]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
+
+use std::time::Duration;
+
+use diesel::{
+    deserialize,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+    row::Row,
+    sql_types::{BigInt, Text},
+};
+
+use crate::{
+    backend::{Clock, Exchange, Reader},
+    diesel_internals::{RowRef, Statement},
+};
+
+/// Remembers what `statement_timeout` was, and never allows more than that.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct PgClock {
+    before: Option<String>,
+}
+
+impl Clock<Pg> for PgClock {
+    fn limit(&mut self, left: Duration) -> Exchange<'_, Pg> {
+        // Rounded up, so that the time is up when the server says so; zero would mean no limit.
+        let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+        let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
+        let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
+        Exchange { statement, reader: Box::new(Before(&mut self.before)) }
+    }
+
+    fn restore(&mut self) -> Option<Statement<'_, Pg>> {
+        Some(Statement::new(Restore(self.before.take()?)))
+    }
+}
+
+/// `SELECT current_setting('statement_timeout'), set_config('statement_timeout', ..the smaller of both.., true)`
+struct Limit {
+    milliseconds: i64,
+    before: Option<String>,
+}
+
+impl QueryFragment<Pg> for Limit {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // The setting reads `300ms`, `5s`, `1min`: an interval understands all of them.
+        pass.push_sql("SELECT \"before\", set_config('statement_timeout', LEAST(");
+        pass.push_bind_param::<BigInt, i64>(&self.milliseconds)?;
+        pass.push_sql(
+            ", NULLIF((extract(epoch FROM \"before\"::interval) * 1000)::bigint, 0))::text, true) FROM (SELECT ",
+        );
+        match &self.before {
+            Some(before) => pass.push_bind_param::<Text, String>(before)?,
+            None => pass.push_sql("current_setting('statement_timeout')"),
+        }
+        pass.push_sql(" AS \"before\") AS \"setting\"");
+        Ok(())
+    }
+}
+
+struct Restore(String);
+
+impl QueryFragment<Pg> for Restore {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("SELECT set_config('statement_timeout', ");
+        pass.push_bind_param::<Text, String>(&self.0)?;
+        pass.push_sql(", true)");
+        Ok(())
+    }
+}
+
+struct Before<'e>(&'e mut Option<String>);
+
+impl Reader<Pg> for Before<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        *self.0 = Some(row.get_value::<Text, String, _>(0)?);
+        Ok(())
+    }
+}

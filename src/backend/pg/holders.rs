@@ -1,0 +1,79 @@
+//! Who holds the rows that a set wants?
+
+use std::time::Duration;
+
+use diesel::{
+    deserialize,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+    row::Row,
+    sql_types::{Double, Integer, Nullable, Text},
+};
+
+use super::words::{from_table_among, key_names};
+use crate::{
+    diesel_internals::RowRef,
+    error::Holder,
+    sql::{Chosen, List, TableName, Wanted},
+};
+
+/// The sessions whose transactions marked the rows: a row lock is kept in the row itself (`xmax`), and a transaction holds
+/// a lock on its own number.
+pub(super) struct Holders<'q> {
+    pub(super) name: &'q TableName,
+    pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
+}
+
+impl QueryFragment<Pg> for Holders<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let table = self.parts[0].0;
+        pass.push_sql(
+            "SELECT DISTINCT \"session\".\"pid\", \"session\".\"application_name\", \"session\".\"state\", \
+             extract(epoch FROM clock_timestamp() - \"session\".\"xact_start\")::float8, \"session\".\"query\" \
+             FROM \"pg_catalog\".\"pg_stat_activity\" AS \"session\" \
+             INNER JOIN \"pg_catalog\".\"pg_locks\" AS \"held\" ON \"held\".\"pid\" = \"session\".\"pid\" \
+             AND \"held\".\"locktype\" = 'transactionid' AND \"held\".\"granted\" \
+             WHERE \"session\".\"pid\" <> pg_backend_pid() AND \"held\".\"transactionid\" IN (SELECT ",
+        );
+        table.walk_table(pass.reborrow())?;
+        pass.push_sql(".\"xmax\"");
+        from_table_among(&mut pass, self.name, table, |pass| {
+            let mut separator = "";
+            for (part, choices) in &self.parts {
+                if part.has(List::Asked) {
+                    pass.push_sql(separator);
+                    part.walk_list(List::Asked, pass.reborrow())?;
+                    separator = " UNION ALL ";
+                }
+                for choice in *choices {
+                    pass.push_sql(separator);
+                    pass.push_sql("SELECT * FROM (");
+                    choice.query.walk_head(pass.reborrow())?;
+                    part.walk_key(pass.reborrow())?;
+                    choice.query.walk_from(pass.reborrow())?;
+                    choice.query.walk_filter(pass.reborrow())?;
+                    choice.query.walk_rest(pass.reborrow())?;
+                    pass.push_sql(") AS \"asked\" (");
+                    key_names(pass, part.key_width())?;
+                    pass.push_sql(")");
+                    separator = " UNION ALL ";
+                }
+            }
+            Ok(())
+        })?;
+        pass.push_sql(") ORDER BY 1");
+        Ok(())
+    }
+}
+
+pub(super) fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
+    let age = row.get_value::<Nullable<Double>, Option<f64>, _>(3)?;
+    Ok(Holder {
+        session: row.get_value::<Integer, i32, _>(0)?,
+        application: row.get_value::<Nullable<Text>, Option<String>, _>(1)?.unwrap_or_default(),
+        state: row.get_value::<Nullable<Text>, Option<String>, _>(2)?,
+        transaction_age: age.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()),
+        statement: row.get_value::<Nullable<Text>, Option<String>, _>(4)?,
+    })
+}

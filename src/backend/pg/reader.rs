@@ -1,0 +1,107 @@
+//! Reads the rows of one statement into the parts that it serves.
+
+use diesel::{
+    deserialize,
+    pg::Pg,
+    row::Row,
+    sql_types::{BigInt, Bool, Integer},
+};
+
+use crate::{
+    backend::Reader,
+    diesel_internals::RowRef,
+    sql::{Chosen, Found, Sight, Wanted},
+};
+
+/// The reader of one statement.
+pub(super) struct RowReader<'e> {
+    parts: Vec<PartReader<'e>>,
+    reading: Reading,
+}
+
+pub(super) struct PartReader<'e> {
+    found: &'e mut dyn Found<Pg>,
+    width: usize,
+    /// For each query of the part: has it a limit?
+    limited: Vec<bool>,
+    /// Behind each query's number stands how many rows it chose.
+    counts: bool,
+}
+
+/// What stands behind the models' columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reading {
+    /// Nothing: every row was asked for by key.
+    Keys,
+    /// Nothing: every row was chosen by the one query.
+    Query,
+    /// One number per query, see [`LockRows`].
+    Mixed,
+    /// Two booleans, held and wanted, see [`LookAgain`].
+    Again,
+    /// Nothing: the row is held now.
+    More,
+    /// Nothing: the row exists.
+    Skipped,
+}
+
+impl<'e> PartReader<'e> {
+    pub(super) fn new(wanted: &dyn Wanted<Pg>, found: &'e mut dyn Found<Pg>, choices: &[Chosen<'_, Pg>]) -> Self {
+        let limited = choices.iter().map(|choice| choice.shape.limited).collect();
+        PartReader { found, width: wanted.width(), limited, counts: false }
+    }
+
+    pub(super) fn counting(self, counts: bool) -> Self {
+        PartReader { counts, ..self }
+    }
+
+    fn sight(&mut self, row: &RowRef<'_, Pg>, column: &mut usize) -> deserialize::Result<Sight> {
+        let (mut firm, mut limited, mut doubtful, mut moved) = (false, false, false, false);
+        for (query, has_limit) in self.limited.iter().enumerate() {
+            let number = row.get_value::<Integer, i32, _>(*column)?;
+            match (number, has_limit) {
+                (1, false) => firm = true,
+                (1, true) => limited = true,
+                (2, false) => doubtful = true,
+                (2, true) => moved = true,
+                _ => {}
+            }
+            *column += 1;
+            if self.counts {
+                self.found.count(query, row.get_value::<BigInt, i64, _>(*column)?, number != 0);
+                *column += 1;
+            }
+        }
+        Ok(Sight::Chosen { firm, limited, doubtful, moved })
+    }
+}
+
+impl<'e> RowReader<'e> {
+    pub(super) fn new(parts: Vec<PartReader<'e>>, reading: Reading) -> Self {
+        RowReader { parts, reading }
+    }
+}
+
+impl Reader<Pg> for RowReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        let mut column = 0;
+        let mut extra: usize = self.parts.iter().map(|part| part.width).sum();
+        for part in &mut self.parts {
+            let own = row.window(column..column + part.width);
+            column += part.width;
+            let sight = match self.reading {
+                Reading::Keys => Sight::Wanted,
+                Reading::Query => Sight::Chosen { firm: true, limited: false, doubtful: false, moved: false },
+                Reading::Mixed => part.sight(row, &mut extra)?,
+                Reading::Again => Sight::Again {
+                    held: row.get_value::<Bool, bool, _>(extra)?,
+                    wanted: row.get_value::<Bool, bool, _>(extra + 1)?,
+                },
+                Reading::More => Sight::More,
+                Reading::Skipped => Sight::Skipped,
+            };
+            part.found.read(&own, sight)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What a lock call was at when it failed: which rows, how long, and who held them.
+
+use std::{fmt, time::Duration};
+
+use super::RowName;
+
+/// The part of a lock call that failed: the table it was at, what it wanted there, how long it had been waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub(crate) table: String,
+    pub(crate) rows: Vec<RowName>,
+    pub(crate) waited: Duration,
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) rolled_back: bool,
+}
+
+impl Attempt {
+    /// The table whose rows were being locked, as SQL names it.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The rows of that table that were asked for by instance or key; at least one of them was held by somebody else,
+    /// unless a query of the set chose the row that was.
+    #[must_use]
+    pub fn rows(&self) -> &[RowName] {
+        &self.rows
+    }
+
+    /// How long the whole call had been running.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Who held the rows; empty unless [`name_holders`](crate::LockSet::name_holders) was asked for.
+    #[must_use]
+    pub fn holders(&self) -> &[Holder] {
+        &self.holders
+    }
+
+    /// Whether the call undid itself, so that the transaction goes on as if it had not been made.
+    #[must_use]
+    pub fn rolled_back(&self) -> bool {
+        self.rolled_back
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms waiting for rows of {}", self.waited.as_millis(), self.table)?;
+        if !self.rows.is_empty() {
+            write!(f, " ({})", super::Listed(&self.rows))?;
+        }
+        self.holders.iter().try_for_each(|holder| write!(f, "; {holder}"))
+    }
+}
+
+/// A session that holds a row, as far as the server tells.
+///
+/// On PostgreSQL from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. A share lock
+/// that several sessions hold together names nobody. What another role runs is only shown to it, to members of
+/// `pg_read_all_stats` and to superusers.
+///
+/// [activity]: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub(crate) session: i32,
+    pub(crate) application: String,
+    pub(crate) state: Option<String>,
+    pub(crate) transaction_age: Option<Duration>,
+    pub(crate) statement: Option<String>,
+}
+
+impl Holder {
+    /// The session, as `pg_cancel_backend` and `pg_terminate_backend` take it.
+    #[must_use]
+    pub fn session(&self) -> i32 {
+        self.session
+    }
+
+    /// Its `application_name`.
+    #[must_use]
+    pub fn application(&self) -> &str {
+        &self.application
+    }
+
+    /// What it is doing: `active`, `idle in transaction`.
+    #[must_use]
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    /// How long its transaction has been open.
+    #[must_use]
+    pub fn transaction_age(&self) -> Option<Duration> {
+        self.transaction_age
+    }
+
+    /// Its current or last statement.
+    #[must_use]
+    pub fn statement(&self) -> Option<&str> {
+        self.statement.as_deref()
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "held by session {}", self.session)?;
+        if !self.application.is_empty() {
+            write!(f, " ({:?})", self.application)?;
+        }
+        if let Some(state) = &self.state {
+            write!(f, ", {state}")?;
+        }
+        if let Some(age) = self.transaction_age {
+            write!(f, ", in a transaction of {} ms", age.as_millis())?;
+        }
+        if let Some(statement) = &self.statement {
+            write!(f, ", at: {statement}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What PostgreSQL says about locks, in every language that it speaks. `%s` stands for the name of a relation.
+//!
+//! From the translations of the server's own messages, versions 15 and 17 to 19: the primary message of SQLSTATE 40P01,
+//! 55P03 and 57014 ([codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)). A message depends on
+//! `lc_messages` and on the environment that the server was started in, never on the client.
+
+/// 40P01
+pub(super) const DEADLOCK: &[&str] = &[
+    "deadlock detected",                 // C
+    "Verklemmung (Deadlock) entdeckt",   // de
+    "se ha detectado un deadlock",       // es
+    "interblocage (deadlock) détecté",   // fr
+    "terdeteksi 'deadlock'",             // id
+    "rilevato deadlock",                 // it
+    "デッドロックを検出しました",        // ja
+    "ნაპოვნია ურთიერთბლოკირება",         // ka
+    "deadlock 발생했음",                 // ko
+    "wykryto zakleszczenie",             // pl
+    "impasse detectado",                 // pt_BR
+    "обнаружена взаимоблокировка",       // ru
+    "deadlock upptäckt",                 // sv
+    "çıkmaz (deadlock) durumu saptandı", // tr
+    "виявлено взаємне блокування",       // uk
+    "检测到死锁",                        // zh_CN
+    "發現死結",                          // zh_TW
+];
+
+/// 55P03 of `lock_timeout`
+pub(super) const LOCK_TIMEOUT: &[&str] = &[
+    "canceling statement due to lock timeout",                 // C
+    "storniere Anfrage wegen Zeitüberschreitung einer Sperre", // de
+    "cancelando la sentencia debido a que se agotó el tiempo de espera de candados (locks)", // es
+    "cancelando la sentencia debido a que se agotó el tiempo de espera de “locks”", // es
+    "annulation de la requête à cause du délai écoulé pour l'obtention des verrous", // fr
+    "pembatalan perintah karena kunci kehabisan waktu tunggu", // id
+    "annullamento dell'istruzione a causa di timeout del lock", // it
+    "annullamento dell'istruzione a causa di timeout di lock", // it
+    "ロックのタイムアウトのためステートメントをキャンセルしています", // ja
+    "გამოსახულება გაუქმდება ბლოკის მოლოდინის ვადის ამოწურვის გამო", // ka
+    "잠금 대기 시간 초과로 작업을 취소합니다.",                // ko
+    "anulowano polecenie z powodu przekroczenia czasu blokady", // pl
+    "cancelando comando por causa do tempo de espera (timeout) do bloqueio", // pt_BR
+    "выполнение оператора отменено из-за тайм-аута блокировки", // ru
+    "avbryter sats på grund av lås-timeout",                   // sv
+    "виконання оператора скасовано через тайм-аут блокування", // uk
+    "由于锁超时，取消语句操作",                                // zh_CN
+    "由于锁超时，正在取消语句",                                // zh_CN
+    "由於鎖定逾時，正在取消敘述",                              // zh_TW
+];
+
+/// 55P03 of `NOWAIT`
+pub(super) const LOCK_NOT_AVAILABLE: &[&str] = &[
+    "could not obtain lock on row in relation \"%s\"",               // C
+    "could not obtain lock on relation \"%s\"",                      // C
+    "konnte Sperre für Zeile in Relation »%s« nicht setzen",         // de
+    "no se pudo bloquear un candado en la fila de la relación «%s»", // es
+    "no se pudo bloquear un “lock” en la fila de la relación «%s»",  // es
+    "n'a pas pu obtenir un verrou sur la relation « %s »",           // fr
+    "tidak mendapatkan kunci pada baris relasi « %s »",              // id
+    "lock di riga nella relazione \"%s\" fallito",                   // it
+    "non è stato possibile ottenere il lock sulla riga nella relazione \"%s\"", // it
+    "リレーション\"%s\"の行ロックを取得できませんでした",            // ja
+    "ურთიერთობაში \"%s\" მწკრივის დაბლოკვის შეცდომა",                // ka
+    "\"%s\" 릴레이션의 잠금 정보를 구할 수 없음",                    // ko
+    "nie można nałożyć blokady na rekord w relacji \"%s\"",          // pl
+    "não foi possível obter bloqueio na linha da relação \"%s\"",    // pt_BR
+    "не удалось получить блокировку строки в таблице \"%s\"",        // ru
+    "kunde inte låsa rad i relationen \"%s\"",                       // sv
+    "\"%s\" tablosundaki satır için lock alınamadı",                 // tr
+    "не вдалося отримати блокування у рядку стосовно \"%s\"",        // uk
+    "无法在关系 \"%s\"中的记录上获得锁",                             // zh_CN
+    "无法获取关系 \"%s\" 中行的锁",                                  // zh_CN
+    "無法取得關聯 \"%s\" 中的資料列鎖定",                            // zh_TW
+    "konnte Sperre für Relation »%s« nicht setzen",                  // de
+    "no se pudo bloquear un candado en la relación «%s»",            // es
+    "no se pudo bloquear un “lock” en la relación «%s»",             // es
+    "tidak mendapatkan 'lock' pada relasi« %s »",                    // id
+    "lock della relazione \"%s\" fallito",                           // it
+    "non è stato possibile ottenere il lock sulla relazione \"%s\"", // it
+    "リレーション\"%s\"のロックを取得できませんでした",              // ja
+    "ბლოკის მიღების შეცდომა ურთიერთობაზე %s\"",                      // ka
+    "nie można nałożyć blokady na relację \"%s\"",                   // pl
+    "não foi possível obter bloqueio na relação \"%s\"",             // pt_BR
+    "не удалось получить блокировку таблицы \"%s\"",                 // ru
+    "kunde inte ta lås på relationen \"%s\"",                        // sv
+    "\"%s\" tablosu için kilit alınamadı",                           // tr
+    "не вдалося отримати блокування зв'язку \"%s\"",                 // uk
+    "无法在关系 \"%s\" 上获得锁",                                    // zh_CN
+    "无法获取关系 \"%s\" 上的锁",                                    // zh_CN
+    "無法取得關聯 \"%s\" 的鎖定",                                    // zh_TW
+];
+
+/// 57014: `statement_timeout`, and a request of a user or administrator
+pub(super) const CANCELED: &[&str] = &[
+    "canceling statement due to statement timeout",           // C
+    "storniere Anfrage wegen Zeitüberschreitung der Anfrage", // de
+    "cancelando la sentencia debido a que se agotó el tiempo de espera de sentencias", // es
+    "annulation de la requête à cause du délai écoulé pour l'exécution de l'instruction", // fr
+    "pembatalan perintah karena perintah kehabisan waktu tunggu", // id
+    "annullamento dell'istruzione a causa di timeout",        // it
+    "annullamento dell'istruzione a causa di timeout dell'istruzione", // it
+    "ステートメントのタイムアウトのためステートメントをキャンセルしています", // ja
+    "명령실행시간 초과로 작업을 취소합니다.",                 // ko
+    "anulowano polecenie z powodu przekroczonego czasu wykonania", // pl
+    "cancelando comando por causa do tempo de espera (timeout) do comando", // pt_BR
+    "выполнение оператора отменено из-за тайм-аута",          // ru
+    "avbryter sats på grund av sats-timeout",                 // sv
+    "sorgu zaman aşımına uğradı ve iptal edildi",             // tr
+    "виконання оператора скасовано через тайм-аут",           // uk
+    "由于语句执行超时，正在取消查询命令",                     // zh_CN
+    "由于语句执行超时，正在取消语句",                         // zh_CN
+    "因為陳述式逾時，正在取消陳述式",                         // zh_TW
+    "canceling statement due to user request",                // C
+    "storniere Anfrage wegen Benutzeraufforderung",           // de
+    "cancelando la sentencia debido a una petición del usuario", // es
+    "annulation de la requête à la demande de l'utilisateur", // fr
+    "annullamento dell'istruzione su richiesta dell'utente",  // it
+    "ユーザーからの要求により文をキャンセルしています",       // ja
+    "사용자 요청에 의해 작업을 취소합니다.",                  // ko
+    "выполнение оператора отменено по запросу пользователя",  // ru
+    "avbryter sats på användares begäran",                    // sv
+    "виконання оператора скасовано по запиту користувача",    // uk
+    "由于用户请求而正在取消查询",                             // zh_CN
+];

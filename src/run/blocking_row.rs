@@ -1,0 +1,71 @@
+//! Locking one row with limited patience over a blocking connection.
+
+use super::blocking::{LockConnection, RunLockSet};
+use crate::{
+    backend::LockingBackend,
+    error::{LockError, Result},
+    lock_set::{LockSet, PatientRow},
+    lockable::Lockable,
+    sql::{LockTarget, NoWait, SkipLocked, Timeout},
+};
+
+/// Locks a [`PatientRow`] over a blocking connection.
+pub trait RunPatientRow<T> {
+    /// The row, or for `skip_locked` perhaps none.
+    type Row;
+
+    /// Locks the row and returns it as it is now; `skip_locked` returns `None` if somebody else holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunLockSet::lock`]: a row that is gone is [`LockError::Missing`] also when it is not waited for; a row that is
+    /// held is [`LockError::Contended`] after `no_wait` and [`LockError::TimedOut`] after `timeout`.
+    fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row>
+    where
+        Conn: LockConnection,
+        T: LockTarget<Conn::Backend>;
+}
+
+macro_rules! whole_rows {
+    ($($word:ident),*) => {$(
+        impl<T: Lockable> RunPatientRow<T> for PatientRow<T, $word> {
+            type Row = T;
+
+            fn lock<Conn>(self, conn: &mut Conn) -> Result<T>
+            where
+                Conn: LockConnection,
+                T: LockTarget<Conn::Backend>,
+            {
+                let id = self.id.clone();
+                set(self).lock(conn)?.take_id::<T>(id)
+            }
+        }
+    )*};
+}
+
+whole_rows!(NoWait, Timeout);
+
+impl<T: Lockable> RunPatientRow<T> for PatientRow<T, SkipLocked> {
+    type Row = Option<T>;
+
+    fn lock<Conn>(self, conn: &mut Conn) -> Result<Option<T>>
+    where
+        Conn: LockConnection,
+        T: LockTarget<Conn::Backend>,
+    {
+        let id = self.id.clone();
+        match set(self).lock(conn)?.take_id::<T>(id) {
+            Ok(row) => Ok(Some(row)),
+            Err(LockError::Contended { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn set<T, DB, W>(row: PatientRow<T, W>) -> LockSet<'static, DB, W>
+where
+    DB: LockingBackend,
+    T: LockTarget<DB>,
+{
+    LockSet::of_row::<T>(row)
+}

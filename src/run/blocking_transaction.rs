@@ -1,0 +1,75 @@
+//! Running a transaction, again if need be, over a blocking connection.
+
+use std::error::Error;
+
+use diesel::result::Error as DieselError;
+
+use super::{blocking::LockConnection, guarded, watch};
+use crate::{
+    backend::LockingBackend,
+    diesel_internals::transaction_depth,
+    error::LockError,
+    transaction::{LockTransaction, Retries, Verdict},
+};
+
+/// Runs a [`LockTransaction`] over a blocking connection.
+pub trait RunLockTransaction {
+    /// Opens a transaction, runs the closure in it and commits; runs it again if it lost against another transaction.
+    ///
+    /// Blocks while the closure does, and during the pauses between tries.
+    ///
+    /// # Errors
+    ///
+    /// The closure's error, unchanged, if it is not one to retry. [`LockError::GaveUp`], turned into the closure's error
+    /// type, with the number of tries and the last error, if it is and the retries or the time are used up. Diesel's errors
+    /// of `BEGIN` and `COMMIT`. In each case nothing of the closure's work is kept.
+    ///
+    /// # Panics
+    ///
+    /// If the closure does: the transaction is rolled back first.
+    fn run<Conn, R, E>(self, conn: &mut Conn, f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
+    where
+        Conn: LockConnection,
+        E: Error + From<LockError> + From<DieselError> + Send + Sync + 'static;
+}
+
+impl RunLockTransaction for LockTransaction<'_> {
+    fn run<Conn, R, E>(mut self, conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
+    where
+        Conn: LockConnection,
+        E: Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
+    {
+        let nested = transaction_depth(conn)?.is_some();
+        if nested && self.isolation.is_some() {
+            return Err(DieselError::AlreadyInTransaction.into());
+        }
+        let mut retries = Retries::new(&self, nested);
+        let hook = &mut self.hook;
+        loop {
+            let outcome = guarded::transaction(conn, |conn| {
+                if let Some(isolation) = self.isolation {
+                    let statement = <Conn::Backend as LockingBackend>::isolation(isolation);
+                    conn.execute_returning_count(&statement)?;
+                }
+                watch::during(conn, self.refuse_disorder, &mut f)
+            });
+            let error = match outcome {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            match retries.judge(&error) {
+                Verdict::Pass => return Err(error),
+                Verdict::GiveUp => {
+                    let (tries, elapsed) = (retries.tries(), retries.elapsed());
+                    return Err(LockError::GaveUp { tries, elapsed, nested, source: Box::new(error) }.into());
+                }
+                Verdict::Retry(pause) => {
+                    if let Some(hook) = hook {
+                        hook(&error, retries.tries());
+                    }
+                    std::thread::sleep(pause);
+                }
+            }
+        }
+    }
+}

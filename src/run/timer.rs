@@ -1,0 +1,66 @@
+//! The time that one call may take, over a blocking connection.
+
+use std::time::{Duration, Instant};
+
+use diesel::result::{Error as DieselError, QueryResult};
+
+use super::{
+    blocking::LockConnection,
+    send::{each_row, send},
+};
+use crate::{
+    backend::{Clock, LockingBackend},
+    error::{LockError, Result},
+    mode::Patience,
+};
+
+/// Counts from the beginning of a call.
+pub(super) struct Timer<DB: LockingBackend> {
+    began: Instant,
+    timeout: Option<Duration>,
+    clock: DB::Clock,
+}
+
+impl<DB: LockingBackend> Timer<DB> {
+    pub(super) fn start(patience: Patience) -> Self {
+        let timeout = match patience {
+            Patience::Timeout(timeout) => Some(timeout),
+            Patience::Block | Patience::NoWait | Patience::SkipLocked => None,
+        };
+        Timer { began: Instant::now(), timeout, clock: DB::Clock::default() }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Gives the next statement the time that is left.
+    pub(super) fn limit<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> Result<()> {
+        let Some(timeout) = self.timeout else { return Ok(()) };
+        let left = timeout.saturating_sub(self.elapsed());
+        if left.is_zero() {
+            return Err(LockError::TimedOut { attempt: None, source: None });
+        }
+        Ok(send(conn, self.clock.limit(left))?)
+    }
+
+    /// Puts the server's setting back.
+    pub(super) fn restore<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> QueryResult<()> {
+        match self.clock.restore() {
+            Some(statement) => each_row(conn, statement, |_| Ok(())),
+            None => Ok(()),
+        }
+    }
+
+    /// What an error means depends on what was asked: when the time is up, the server was told to end the statement, in
+    /// whatever words it says so.
+    pub(super) fn class(&self, error: DieselError) -> LockError {
+        let late = self.timeout.is_some_and(|timeout| self.elapsed() >= timeout);
+        match LockError::of_locking_statement(error) {
+            LockError::Canceled(source) | LockError::Query(source @ DieselError::DatabaseError(..)) if late => {
+                LockError::TimedOut { attempt: None, source: Some(source) }
+            }
+            error => error,
+        }
+    }
+}

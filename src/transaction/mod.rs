@@ -1,0 +1,151 @@
+//! A transaction that is run again when it is safe to: what to retry, how often, how long to wait in between.
+
+mod order;
+mod retry;
+
+use std::{fmt, time::Duration};
+
+use crate::mode::Isolation;
+
+pub(crate) use self::{
+    order::{OrderWatch, StepBack},
+    retry::{Retries, Verdict},
+};
+
+/// A transaction around a closure that is run again when it lost against another one.
+///
+/// [`run`](crate::RunLockTransaction::run) opens the transaction, runs the closure, commits. If that fails with
+/// [`Deadlock`](crate::LockError::Deadlock), [`Serialization`](crate::LockError::Serialization) or
+/// [`Moved`](crate::LockError::Moved), everything is rolled back and run again after a pause that grows and is jittered, so
+/// that two losers do not meet again. The class is found in the closure's error or in any error beneath it
+/// ([`source`](std::error::Error::source)), so a closure may return an error type of its own.
+///
+/// The closure must not do anything that a rollback does not undo, or must bear doing it twice.
+///
+/// Only the outermost transaction can be run again: inside an open one the closure is run once, in a savepoint, and an error
+/// that could be retried comes back as [`GaveUp`](crate::LockError::GaveUp), which says so; an outer `LockTransaction`
+/// finds its class and retries.
+///
+/// # Order
+///
+/// A [`LockSet`](crate::LockSet) is free of deadlocks; two of them in one transaction are only as long as the second one
+/// does not go back behind the first. That is watched: going back to an earlier table, or to an earlier key of the same
+/// table, is reported as a warning of `tracing` (with the feature of that name), or refused with
+/// [`refuse_disorder`](Self::refuse_disorder). Keys are compared where every server compares them alike: integers.
+///
+/// # Example: retry, with a look at each failure
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let conn = &mut establish();
+/// let moved = LockTransaction::new()
+///     .retries(5)
+///     .before_retry(|error, tries| eprintln!("try {tries}: {error}"))
+///     .run(conn, |conn| {
+///         let locked = LockSet::new().ids::<Account>([1, 2]).lock(conn)?;
+///         let (from, to) = (locked.id::<Account>(1)?, locked.id::<Account>(2)?);
+///         diesel::update(accounts::table.find(from.id)).set(accounts::balance.eq(from.balance - 30)).execute(conn)?;
+///         diesel::update(accounts::table.find(to.id)).set(accounts::balance.eq(to.balance + 30)).execute(conn)?;
+///         Ok::<_, LockError>(30)
+///     });
+/// assert_eq!(moved.unwrap(), 30);
+/// # }
+/// ```
+#[must_use = "a transaction does nothing until it is run"]
+pub struct LockTransaction<'h> {
+    pub(crate) retries: u32,
+    pub(crate) backoff: (Duration, Duration),
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) retry_contended: bool,
+    pub(crate) retry_timed_out: bool,
+    pub(crate) isolation: Option<Isolation>,
+    pub(crate) refuse_disorder: bool,
+    pub(crate) hook: Option<Hook<'h>>,
+}
+
+pub(crate) type Hook<'h> = Box<dyn FnMut(&(dyn std::error::Error + 'static), u32) + 'h>;
+
+impl<'h> LockTransaction<'h> {
+    /// Five retries, the first after 5 to 10 ms, with the server's isolation level.
+    pub fn new() -> Self {
+        LockTransaction {
+            retries: 5,
+            backoff: (Duration::from_millis(5), Duration::from_secs(1)),
+            deadline: None,
+            retry_contended: false,
+            retry_timed_out: false,
+            isolation: None,
+            refuse_disorder: false,
+            hook: None,
+        }
+    }
+
+    /// How often the closure may be run again after the first try.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The pause before the first retry and the longest one. Each is double the one before, with up to as much jitter added.
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.backoff = (first, longest.max(first));
+        self
+    }
+
+    /// No retry begins later than this after the first try began. A try that is running is not cut short.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Also retries [`Contended`](crate::LockError::Contended).
+    pub fn retry_contended(mut self) -> Self {
+        self.retry_contended = true;
+        self
+    }
+
+    /// Also retries [`TimedOut`](crate::LockError::TimedOut).
+    pub fn retry_timed_out(mut self) -> Self {
+        self.retry_timed_out = true;
+        self
+    }
+
+    /// The isolation level of the transaction; without this call, whatever the server's is.
+    ///
+    /// It cannot be chosen inside an open transaction.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// A lock set that goes back behind an earlier one of this transaction is an error,
+    /// [`OutOfOrder`](crate::LockError::OutOfOrder), not a warning. For tests, above all.
+    pub fn refuse_disorder(mut self) -> Self {
+        self.refuse_disorder = true;
+        self
+    }
+
+    /// Called before each retry, with the error and the number of tries so far; after the rollback, before the pause.
+    pub fn before_retry(mut self, hook: impl FnMut(&(dyn std::error::Error + 'static), u32) + 'h) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
+    }
+}
+
+impl Default for LockTransaction<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for LockTransaction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockTransaction")
+            .field("retries", &self.retries)
+            .field("backoff", &self.backoff)
+            .field("deadline", &self.deadline)
+            .field("isolation", &self.isolation)
+            .finish_non_exhaustive()
+    }
+}
