@@ -29,6 +29,15 @@ pub(crate) fn transaction_depth<Conn: Connection>(conn: &mut Conn) -> QueryResul
     }
 }
 
+/// Whether the server has given the transaction up, so that a commit would be a rollback.
+///
+/// Diesel knows, and shows it in the `Debug` form of its status only; asking the server would cost a statement. A test of
+/// the suite fails should a later Diesel call it otherwise.
+pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
+    let status = <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn);
+    format!("{status:?}").contains("requires_rollback_maybe_up_to_top_level: true")
+}
+
 /// The SQL of a fragment, without its values.
 pub(crate) fn sql_of<DB>(fragment: &dyn QueryFragment<DB>) -> QueryResult<String>
 where

@@ -12,8 +12,13 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
     ("backend", &["sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
     ("lock_set", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
-    ("run", &["lock_set", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
-    ("private", &["backend", "sql", "lockable", "key", "diesel_internals"], true),
+    ("transaction", &["mode", "key", "error"], false),
+    (
+        "run",
+        &["transaction", "lock_set", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"],
+        true,
+    ),
+    ("private", &["backend", "sql", "lockable", "mode", "key", "diesel_internals"], true),
     ("prelude", &["run", "lock_set", "sql", "lockable", "error"], true),
     ("doctest_setup", &[], false),
 ];

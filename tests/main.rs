@@ -9,6 +9,7 @@
 //! | `layering`, `behaviours` | rules that the repository keeps |
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::duplicate_mod, reason = "the contract is included once for each driver")]
 
 mod behaviours;
 mod isolation;

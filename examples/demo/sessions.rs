@@ -109,7 +109,7 @@ fn make(
                 return Ok(());
             }
             Err(error) if error.is_retryable() => {
-                if matches!(error, LockError::Deadlock(_)) {
+                if matches!(error, LockError::Deadlock { .. }) {
                     counts.deadlocks.fetch_add(1, Relaxed);
                 }
                 if !is_open() {

@@ -9,8 +9,8 @@ use super::{LockError, postgres};
 
 /// The class of an error of any statement: `?` in a closure ends here.
 ///
-/// A deadlock is believed because the server reports the circle in the detail, which a procedure that merely raises the
-/// same words does not. A lock timeout comes with nothing but its words, so it stays a [`LockError::Query`] here.
+/// A deadlock is believed if the detail reports a circle of processes, which a procedure that merely raises the same words
+/// does not. A timeout comes with nothing but its words, so it stays a [`LockError::Query`] here.
 pub(super) fn any_statement(error: DieselError) -> LockError {
     match error {
         DieselError::DatabaseError(kind, ref info) => match kind {
@@ -18,9 +18,10 @@ pub(super) fn any_statement(error: DieselError) -> LockError {
             DatabaseErrorKind::ReadOnlyTransaction => LockError::ReadOnly(error),
             DatabaseErrorKind::ClosedConnection => LockError::ConnectionLost(error),
             DatabaseErrorKind::Unknown if is_deadlock(&**info) => LockError::Deadlock { attempt: None, source: error },
-            DatabaseErrorKind::Unknown if is(postgres::CANCELED, &**info) => LockError::Canceled(error),
             _ => LockError::Query(error),
         },
+        // Diesel does not know any more whether a transaction is open: it lost the connection while one was.
+        DieselError::BrokenTransactionManager => LockError::ConnectionLost(error),
         // A failed rollback hides the error that made it necessary; that one says what to do.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => any_statement(*commit_error),
         DieselError::QueryBuilderError(inner) => match inner.downcast::<LockError>() {
@@ -43,20 +44,32 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
 }
 
 fn is_deadlock(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
-    info.details().is_some() && is(postgres::DEADLOCK, info)
+    is(postgres::DEADLOCK, info) && info.details().is_some_and(reports_a_circle)
+}
+
+/// "Process 7 waits for ShareLock on transaction 90; blocked by process 8.", a line for each process, in some language: each
+/// process is named in two lines, so each line shares a number with the next one, and the last with the first.
+fn reports_a_circle(detail: &str) -> bool {
+    let numbers = |line: &str| -> Vec<u64> {
+        line.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+    };
+    let lines: Vec<_> = detail.lines().map(numbers).collect();
+    let next = lines.iter().cycle().skip(1);
+    lines.len() > 1 && lines.iter().zip(next).all(|(line, next)| line.iter().any(|number| next.contains(number)))
 }
 
 /// The class of an error of a locking statement that this crate wrote: here the server's words are the server's.
 pub(super) fn locking_statement(error: DieselError) -> LockError {
     match any_statement(error) {
         LockError::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)) => {
-            let timed_out = is(postgres::LOCK_TIMEOUT, &*info);
-            let contended = is(postgres::LOCK_NOT_AVAILABLE, &*info);
+            let class = [postgres::LOCK_TIMEOUT, postgres::LOCK_NOT_AVAILABLE, postgres::CANCELED];
+            let class = class.iter().position(|messages| is(messages, &*info));
             let source = DieselError::DatabaseError(DatabaseErrorKind::Unknown, info);
-            match (timed_out, contended) {
-                (true, _) => LockError::TimedOut { attempt: None, source: Some(source) },
-                (false, true) => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
-                _ => LockError::Query(source),
+            match class {
+                Some(0) => LockError::TimedOut { attempt: None, source: Some(source) },
+                Some(1) => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
+                Some(_) => LockError::Canceled(source),
+                None => LockError::Query(source),
             }
         }
         error => error,
@@ -97,6 +110,18 @@ mod tests {
     }
 
     #[test]
+    fn a_circle_is_told_from_prose() {
+        let server = "Process 71 waits for ShareLock on transaction 90; blocked by process 82.\n\
+                      Process 82 waits for ShareLock on transaction 91; blocked by process 71.";
+        assert!(reports_a_circle(server));
+        let japanese = "プロセス 71 は ShareLock を トランザクション 90 で待機しています; プロセス 82 でブロックされています。\n\
+                        プロセス 82 は ShareLock を トランザクション 91 で待機しています; プロセス 71 でブロックされています。";
+        assert!(reports_a_circle(japanese));
+        assert!(!reports_a_circle("Process 7 of the assembly line waits."));
+        assert!(!reports_a_circle("Two carts want lamp 3.\nRestock 4."));
+    }
+
+    #[test]
     fn words_inside_of_other_words_mean_nothing() {
         for message in [
             "job 7 failed: deadlock detected",
@@ -110,7 +135,7 @@ mod tests {
 
     #[test]
     fn words_that_anybody_can_raise_are_not_believed_of_any_statement() {
-        for message in [postgres::DEADLOCK[0], postgres::LOCK_TIMEOUT[0]] {
+        for message in [postgres::DEADLOCK[0], postgres::LOCK_TIMEOUT[0], postgres::CANCELED[0]] {
             assert!(matches!(any_statement(server_says(message)), LockError::Query(_)), "{message}");
         }
     }

@@ -187,7 +187,18 @@ pub enum LockError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// An administrator, or `statement_timeout`, ended a statement.
+    /// The closure returned `Ok`, but a statement in it had failed and the server had given the transaction up.
+    ///
+    /// [`with_lock`](crate::LockDsl::with_lock) and [`LockTransaction`](crate::LockTransaction) say so; Diesel's own
+    /// `transaction` would return `Ok`, since PostgreSQL answers the `COMMIT` of an aborted transaction with a silent
+    /// rollback. Nothing is kept. Return the error that the closure has met, or meet it inside a nested transaction.
+    #[error(
+        "nothing was committed: a statement had failed and the server had given the transaction up, but the closure \
+         returned `Ok`"
+    )]
+    Aborted,
+
+    /// A locking statement was ended by an administrator, or by a `statement_timeout` that is not this crate's.
     ///
     /// The transaction is aborted.
     #[error("the statement was canceled by an administrator or by statement_timeout")]
@@ -249,6 +260,7 @@ impl LockError {
             | LockError::NotInSet { .. }
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }
+            | LockError::Aborted
             | LockError::Moved { .. } => false,
         }
     }

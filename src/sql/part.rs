@@ -1,9 +1,6 @@
 //! What one model wants of its table, in one set: the typed side of it, and the trait object that plans work with.
 
-use std::{
-    any::{Any, TypeId},
-    fmt,
-};
+use std::any::{Any, TypeId};
 
 use diesel::{
     Selectable,
@@ -392,10 +389,4 @@ where
     T: Selectable<DB> + StaticallySizedRow<<T::SelectExpression as Expression>::SqlType, DB>,
 {
     const WIDTH: usize = T::FIELD_COUNT;
-}
-
-impl<DB: Backend> fmt::Debug for dyn Part<DB> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part").field("model", &self.wanted().model_name()).finish_non_exhaustive()
-    }
 }

@@ -4,7 +4,9 @@
 
 use super::Driver;
 
+mod deadlocks;
 mod errors;
+mod in_a_transaction;
 mod one_row;
 mod one_row_waits;
 mod strengths;

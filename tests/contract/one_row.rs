@@ -1,12 +1,11 @@
 //! Locking one instance, or the row of one key.
 
-use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
 
 use super::Driver;
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Account, probe::Held, schema::accounts},
+    support::{arena::Arena, driver::Session, models::Account, probe::Held},
 };
 
 /// Account 1 as somebody loaded it long ago.
@@ -115,58 +114,6 @@ fn plain_readers_are_not_blocked() {
     assert_eq!(reader.run("reads again", move |s| s.number(sum)), Ok(1065));
 }
 
-/// A06.
-#[test]
-fn locking_outside_a_transaction_is_refused_and_nothing_is_sent() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    let sent = session.overhear();
-    // Also after a transaction has ended.
-    for end in [None, Some(Driver::commit as fn(&mut Driver) -> _), Some(Driver::rollback)] {
-        if let Some(end) = end {
-            session.begin().unwrap();
-            session.lock(&stale()).unwrap();
-            end(&mut session).unwrap();
-        }
-        sent.take();
-        let refused = [
-            session.lock(&stale()).err(),
-            session.lock_by_id::<Account>(1).err(),
-            session.lock_set(LockSet::new().row(&stale())).err(),
-            session.lock_set(LockSet::new()).err(),
-        ];
-        for error in refused {
-            assert!(matches!(error, Some(LockError::NotInTransaction)), "{error:?}");
-            assert!(error.unwrap().to_string().starts_with("no transaction is open"));
-        }
-        assert_eq!(sent.take(), Vec::<String>::new());
-    }
-}
-
-/// A06, A07.
-#[test]
-fn a_set_may_be_built_outside_a_transaction_but_not_run() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    let ben = Account { id: 2, ..stale() };
-    let sent = session.overhear();
-    let build = || LockSet::new().row(&stale()).row(&ben).query::<Account>(accounts::table.filter(accounts::id.gt(3)));
-    let (inside, outside) = (build(), build());
-    assert_eq!(sent.take(), Vec::<String>::new());
-
-    session.begin().unwrap();
-    let locked = session.lock_set(inside).unwrap();
-    assert_eq!(locked.rows::<Account>().iter().map(|account| account.id).collect::<Vec<_>>(), [1, 2, 4, 5]);
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "4", "5"]);
-    session.commit().unwrap();
-    sent.take();
-
-    let refused = session.lock_set(outside).unwrap_err();
-    assert!(matches!(refused, LockError::NotInTransaction), "{refused:?}");
-    assert_eq!(sent.take(), Vec::<String>::new());
-    assert!(arena.held_keys("accounts", "id").is_empty());
-}
-
 /// A12.
 #[test]
 fn locking_a_row_again_returns_at_once() {
@@ -199,27 +146,4 @@ fn what_this_transaction_inserted_updated_or_deleted_is_seen() {
     assert!(matches!(deleted, Err(LockError::Missing { .. })), "{deleted:?}");
     session.rollback().unwrap();
     assert_eq!(arena.number("SELECT count(*) FROM accounts"), 5);
-}
-
-/// A23.
-#[test]
-fn in_a_read_only_transaction_a_row_cannot_be_locked() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    let verbs: [fn(&mut Driver) -> Option<LockError>; 5] = [
-        |s| s.lock(&stale()).err(),
-        |s| s.lock_by_id::<Account>(1).err(),
-        |s| s.lock_set(LockSet::new().for_share().row(&stale())).err(),
-        |s| s.lock_set(LockSet::new().query::<Account>(accounts::table)).err(),
-        // No such row: still no reason to let it pass.
-        |s| s.lock_set(LockSet::new().id::<Account>(99).allow_missing()).err(),
-    ];
-    for verb in verbs {
-        session.begin_as("READ ONLY").unwrap();
-        let error = verb(&mut session);
-        let Some(LockError::ReadOnly(_)) = &error else { panic!("{error:?}") };
-        session.rollback().unwrap();
-    }
-    session.begin().unwrap();
-    session.lock(&stale()).unwrap();
 }

@@ -178,5 +178,5 @@ fn two_who_share_and_then_lock_deadlock_and_one_is_told_so() {
     let (one, other) = (one.join().unwrap(), other.join().unwrap());
     assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
     let error = one.and(other).unwrap_err();
-    assert!(matches!(error, LockError::Deadlock(_)), "{error:?}");
+    assert!(matches!(error, LockError::Deadlock { .. }), "{error:?}");
 }

@@ -1,6 +1,9 @@
 //! Locking one row around a closure: commit, error, panic, nested.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::channel,
+};
 
 use diesel_lockset::LockError;
 
@@ -157,24 +160,51 @@ fn a_panic_inside_a_transaction_undoes_the_inner_work_only() {
     is_as_before(&mut session, &arena, 10);
 }
 
-/// A09, A21.
-#[test]
-fn an_error_of_the_closure_comes_back_also_when_the_connection_is_lost() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
+/// Runs `with_lock` and kills the session while the closure is in it; what came of it, with a panic as a text.
+fn killed_inside(arena: &Arena, then: fn(Account) -> Result<(), Refusal>) -> Result<Result<(), Refusal>, &'static str> {
+    let play = Play::<Driver>::new(arena);
     let session = play.session("session");
-    let (go_on, wait) = std::sync::mpsc::channel();
-    let (is_in, entered) = std::sync::mpsc::channel();
-    let pending = session.start("refuses", move |s| {
-        s.with_lock(&stale(), |account, _| -> Result<(), _> {
-            is_in.send(()).unwrap();
-            wait.recv().unwrap();
-            Err(Refusal::TooPoor { has: account.balance, wants: 300 })
-        })
+    let (is_in, entered) = channel();
+    let (go_on, killed) = channel::<()>();
+    let pending = session.start("is killed inside", move |s| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            s.with_lock(&stale(), |account, _| {
+                is_in.send(()).unwrap();
+                killed.recv().unwrap();
+                then(account)
+            })
+        }));
+        outcome.map_err(|panic| *panic.downcast::<&str>().unwrap())
     });
     entered.recv().unwrap();
     session.kill();
     go_on.send(()).unwrap();
-    assert_eq!(pending.join(), Err(Refusal::TooPoor { has: 10, wants: 300 }));
+    pending.join()
+}
+
+/// A09, A21.
+#[test]
+fn an_error_of_the_closure_comes_back_also_when_the_connection_is_lost() {
+    let arena = Arena::new();
+    let refused = killed_inside(&arena, |account| Err(Refusal::TooPoor { has: account.balance, wants: 300 }));
+    assert_eq!(refused, Ok(Err(Refusal::TooPoor { has: 10, wants: 300 })));
+    assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
+}
+
+/// A09, A21.
+#[test]
+fn a_panic_in_the_closure_unwinds_also_when_the_connection_is_lost() {
+    let arena = Arena::new();
+    let unwound = killed_inside(&arena, |_| panic!("on purpose"));
+    assert_eq!(unwound, Err("on purpose"));
+    assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
+}
+
+/// A08, A21.
+#[test]
+fn a_closure_whose_connection_is_lost_is_not_told_that_all_went_well() {
+    let arena = Arena::new();
+    let lost = killed_inside(&arena, |_| Ok(()));
+    assert!(matches!(lost, Ok(Err(Refusal::Diesel(_)))), "{lost:?}");
     assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
 }

@@ -133,6 +133,6 @@ fn two_who_added_a_child_and_lock_the_parent_for_update_deadlock_and_one_is_told
     let (one, other) = (one.join(), other.join());
     assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
     let error = one.and(other).unwrap_err();
-    assert!(matches!(error, LockError::Deadlock(_)), "{error:?}");
+    assert!(matches!(error, LockError::Deadlock { .. }), "{error:?}");
     assert_eq!(arena.number("SELECT count(*) FROM children WHERE id > 20"), 1);
 }

@@ -1,7 +1,7 @@
-//! PostgreSQL's four strengths: the clauses, who conflicts with whom, and with which statements.
+//! PostgreSQL's four strengths: who conflicts with whom, and with which statements.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, LockSet, RunLockQuery};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet, RunLockQuery, RunLockSet};
 
 use crate::{
     isolation::Play,
@@ -17,18 +17,13 @@ use crate::{
 type Set<'a> = LockSet<'a, diesel::pg::Pg>;
 
 /// What is added after this is locked at `strength`.
-fn at(strength: Strength, set: Set<'_>) -> Set<'_> {
+pub(super) fn at(strength: Strength, set: Set<'_>) -> Set<'_> {
     match strength {
         Strength::KeyShare => set.for_key_share(),
         Strength::Share => set.for_share(),
         Strength::NoKeyUpdate => set.for_no_key_update(),
         Strength::Update => set.for_update(),
     }
-}
-
-/// Locks account 1 at `strength`; the caller has begun.
-fn lock_1(session: &mut Blocking, strength: Strength) -> Result<(), LockError> {
-    session.lock_set(at(strength, LockSet::new()).id::<Account>(1)).map(drop)
 }
 
 /// Runs `$query` at `$strength` and `$more`, whose types differ.
@@ -43,70 +38,17 @@ macro_rules! single {
     };
 }
 
+pub(super) use single;
+
+/// Locks account 1 at `strength`; the caller has begun.
+fn lock_1(session: &mut Blocking, strength: Strength) -> Result<(), LockError> {
+    session.lock_set(at(strength, LockSet::new()).id::<Account>(1)).map(drop)
+}
+
 /// Account 1, if nobody has a lock that conflicts with `strength`.
 fn skip_to_1(session: &mut Blocking, strength: Strength) -> Vec<Account> {
     let query = accounts::table.filter(accounts::id.eq(1));
     single!(strength, accounts::table, query, session.conn(), skip_locked).unwrap()
-}
-
-/// What was sent, without its values.
-fn text(statements: Vec<String>) -> String {
-    let [statement] = &statements[..] else { panic!("one statement: {statements:?}") };
-    statement.split(" -- binds").next().unwrap().to_owned()
-}
-
-/// B01.
-#[test]
-fn each_strength_of_a_set_is_its_clause() {
-    let arena = Arena::new();
-    let mut session = Blocking::connect(arena.url());
-    session.begin().unwrap();
-    let sent = session.overhear();
-    for strength in Strength::ALL {
-        let strong = || at(strength, LockSet::new());
-        let sets = [
-            strong().id::<Account>(1),
-            strong().query::<Account>(accounts::table.filter(accounts::balance.gt(9)).order(accounts::owner)),
-            strong().query::<Account>(accounts::table.order(accounts::owner.desc()).limit(2).into_boxed()),
-            strong().id::<Account>(1).query::<Account>(accounts::table.filter(accounts::balance.gt(9))),
-        ];
-        for set in sets {
-            assert!(!session.lock_set(set).unwrap().rows::<Account>().is_empty());
-            let statement = text(sent.take());
-            let end = format!(" ORDER BY \"accounts\".\"id\" {} OF \"accounts\"", strength.clause());
-            assert!(statement.ends_with(&end), "{statement}");
-        }
-    }
-    assert_eq!(session.lock_set(LockSet::new().id::<Account>(1)).unwrap().rows::<Account>().len(), 1);
-    assert!(text(sent.take()).ends_with(" FOR UPDATE OF \"accounts\""), "the default");
-}
-
-/// B01, B08.
-#[test]
-fn each_strength_of_a_single_query_is_its_clause_at_the_end() {
-    let arena = Arena::new();
-    let mut session = Blocking::connect(arena.url());
-    session.begin().unwrap();
-    let sent = session.overhear();
-    let last_two = accounts::table.order(accounts::id.desc()).limit(2);
-    for strength in Strength::ALL {
-        let conn = session.conn();
-        let loaded: [Result<Vec<Account>, LockError>; 4] = [
-            single!(strength, accounts::table, last_two, conn),
-            single!(strength, accounts::table, last_two, conn, skip_locked),
-            single!(strength, accounts::table, last_two.into_boxed(), conn),
-            single!(strength, accounts::table, last_two.into_boxed(), conn, skip_locked),
-        ];
-        for loaded in loaded {
-            assert_eq!(loaded.unwrap().iter().map(|account| account.id).collect::<Vec<_>>(), [5, 4]);
-        }
-        let clause = strength.clause();
-        for (statement, skips) in sent.take().into_iter().zip([false, true, false, true]) {
-            let end = if skips { " SKIP LOCKED" } else { "" };
-            let end = format!(" ORDER BY \"accounts\".\"id\" DESC LIMIT $1 {clause} OF \"accounts\"{end}");
-            assert!(text(vec![statement.clone()]).ends_with(&end), "{statement}");
-        }
-    }
 }
 
 /// B01.
@@ -130,40 +72,6 @@ fn two_tables_of_a_query_can_be_locked_at_two_strengths() {
         assert_eq!(probe_at(conn, strength, "orders", "id = 1"), held(Strength::NoKeyUpdate), "{strength:?}");
         assert_eq!(probe_at(conn, strength, "customers", "id = 1"), held(Strength::KeyShare), "{strength:?}");
     }
-}
-
-/// B11.
-#[test]
-fn a_plain_load_of_a_model_locks_nothing() {
-    let arena = Arena::new();
-    let mut session = Blocking::connect(arena.url());
-    session.begin().unwrap();
-    let sent = session.overhear();
-    let all: Vec<Account> = accounts::table.select(Account::as_select()).load(session.conn()).unwrap();
-    assert_eq!(all.len(), 5);
-    assert!(!text(sent.take()).contains("FOR "));
-    assert!(arena.held_keys("accounts", "id").is_empty());
-}
-
-/// A06.
-#[test]
-fn a_single_query_outside_a_transaction_is_refused_and_nothing_is_sent() {
-    let arena = Arena::new();
-    let mut session = Blocking::connect(arena.url());
-    let sent = session.overhear();
-    for strength in Strength::ALL {
-        let conn = session.conn();
-        let refused: [Result<Vec<Account>, LockError>; 2] = [
-            single!(strength, accounts::table, accounts::table, conn),
-            single!(strength, accounts::table, accounts::table.into_boxed(), conn, skip_locked),
-        ];
-        for refused in refused {
-            assert!(matches!(refused, Err(LockError::NotInTransaction)), "{refused:?}");
-        }
-    }
-    let refused: Result<Account, _> = accounts::table.for_update_of(accounts::table).get_result(session.conn());
-    assert!(matches!(refused, Err(LockError::NotInTransaction)), "{refused:?}");
-    assert_eq!(sent.take(), Vec::<String>::new());
 }
 
 /// A23.
@@ -205,10 +113,20 @@ fn who_waits_for_whom_is_the_table_of_the_manual() {
                     lock_1(s, held)
                 })
                 .unwrap();
-            asker.run("begins", |s| s.begin()).unwrap();
             let conflict = held.conflicts_with(asked);
-            let skipped = asker.run("skips", move |s| skip_to_1(s, asked).is_empty());
+            let (skipped, tried) = asker.run("does not wait", move |s| {
+                s.begin().unwrap();
+                let tried = at(asked, LockSet::new()).id::<Account>(1).no_wait().lock(s.conn()).map(drop);
+                s.rollback().unwrap();
+                s.begin().unwrap();
+                let skipped = skip_to_1(s, asked).is_empty();
+                s.rollback().unwrap();
+                (skipped, tried)
+            });
             assert_eq!(skipped, conflict, "{held:?} against {asked:?}");
+            assert_eq!(tried.is_err(), conflict, "{held:?} against {asked:?}: {tried:?}");
+            assert!(matches!(tried, Ok(()) | Err(LockError::Contended { .. })), "{tried:?}");
+            asker.run("begins", |s| s.begin()).unwrap();
             let asking = asker.start(&format!("locks, {asked:?}"), move |s| lock_1(s, asked));
             if conflict {
                 asking.blocked_by(&holder);

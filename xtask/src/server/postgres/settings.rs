@@ -1,4 +1,4 @@
-//! What a throw-away server is told: plain arguments, no IO.
+//! What a throw-away server is told: plain arguments and variables, no IO.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,28 +8,91 @@ const USER: &str = "postgres";
 /// The locales to try. `C.UTF-8` sorts like `C` everywhere and knows letters beyond ASCII; old systems lack it.
 pub(super) const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
-/// What the server is for.
+/// What a server is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Fast: nothing has to survive a power cut.
     Tests,
+    /// Errors in German.
+    German,
+    /// Errors in Japanese.
+    Japanese,
+    /// May be crashed by the tests that want that, and by no other test used: every session on it is lost then.
+    Crash,
     /// As durable as a real server, because transfers per second are printed.
     Demo,
 }
 
-/// Settings of every server.
+impl Purpose {
+    /// The servers that the test suite works on.
+    pub(crate) const SUITE: [Self; 4] = [Self::Tests, Self::German, Self::Japanese, Self::Crash];
+
+    /// Returns the variable that names such a server; the first is called as in Diesel's own tests.
+    pub(crate) const fn variable(self) -> &'static str {
+        match self {
+            Self::Tests | Self::Demo => "PG_DATABASE_URL",
+            Self::German => "PG_GERMAN_DATABASE_URL",
+            Self::Japanese => "PG_JAPANESE_DATABASE_URL",
+            Self::Crash => "PG_CRASH_DATABASE_URL",
+        }
+    }
+
+    /// Returns what its files are called by.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Tests | Self::Demo => "postgres",
+            Self::German => "postgres-german",
+            Self::Japanese => "postgres-japanese",
+            Self::Crash => "postgres-crash",
+        }
+    }
+
+    /// Returns the language of the server's errors, unless it is English.
+    pub(super) const fn language(self) -> Option<&'static str> {
+        match self {
+            Self::German => Some("de"),
+            Self::Japanese => Some("ja"),
+            Self::Tests | Self::Crash | Self::Demo => None,
+        }
+    }
+
+    fn settings(self) -> Vec<&'static [&'static str]> {
+        match self {
+            Self::Tests => vec![ALWAYS, LARGE, ENGLISH, NOT_DURABLE, LAZY],
+            Self::German | Self::Japanese => vec![ALWAYS, SMALL, TRANSLATED, NOT_DURABLE, LAZY],
+            // Not lazy: what a test has committed is still there after a crash, which only the machine's would undo.
+            Self::Crash => vec![ALWAYS, SMALL, ENGLISH, NOT_DURABLE, RESTARTED],
+            Self::Demo => vec![ALWAYS, LARGE, ENGLISH],
+        }
+    }
+}
+
 const ALWAYS: &[&str] = &[
     "listen_addresses=127.0.0.1",
-    "max_connections=300",
-    "shared_buffers=128MB",
     // The default of 1 s makes sessions sleep through most of a 10 s demo, and each test of a deadlock last a second.
     "deadlock_timeout=200ms",
     "log_lock_waits=on",
-    // Readable by whoever looks into the log, and by this program.
-    "lc_messages=C",
 ];
 
-const NOT_DURABLE: &[&str] = &["fsync=off", "full_page_writes=off", "synchronous_commit=off"];
+const LARGE: &[&str] = &["max_connections=300", "shared_buffers=128MB"];
+
+const SMALL: &[&str] = &["max_connections=100", "shared_buffers=32MB"];
+
+/// Readable by whoever looks into the log.
+const ENGLISH: &[&str] = &["lc_messages=C"];
+
+/// Any locale but `C`, with which `LANGUAGE` counts for nothing. This one needs no installation, unlike `de_DE.UTF-8`;
+/// macOS has all of those and, for long, lacked this one.
+const TRANSLATED: &[&str] =
+    if cfg!(target_os = "macos") { &["lc_messages=en_US.UTF-8"] } else { &["lc_messages=C.UTF-8"] };
+
+const NOT_DURABLE: &[&str] = &["fsync=off", "full_page_writes=off"];
+
+/// Commits are written a moment after they are reported.
+const LAZY: &[&str] = &["synchronous_commit=off"];
+
+/// When a backend is killed, the postmaster ends all the others and starts over.
+const RESTARTED: &[&str] = &["restart_after_crash=on"];
 
 /// Returns the arguments of `initdb`.
 pub(super) fn initdb_arguments(data: &Path, locale: &str) -> Vec<OsString> {
@@ -43,11 +106,7 @@ pub(super) fn initdb_arguments(data: &Path, locale: &str) -> Vec<OsString> {
 pub(super) fn server_arguments(data: &Path, sockets: &Path, port: u16, purpose: Purpose) -> Vec<OsString> {
     let mut arguments = vec![OsString::from("-D"), data.into(), "-p".into(), port.to_string().into(), "-k".into()];
     arguments.push(sockets.into());
-    let durability = match purpose {
-        Purpose::Tests => NOT_DURABLE,
-        Purpose::Demo => &[],
-    };
-    for setting in ALWAYS.iter().chain(durability) {
+    for setting in purpose.settings().concat() {
         arguments.extend(["-c".into(), OsString::from(setting)]);
     }
     arguments
@@ -61,6 +120,7 @@ pub(super) fn url(port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn text(purpose: Purpose) -> String {
         let arguments = server_arguments(Path::new("/d"), Path::new("/s"), 5433, purpose);
@@ -72,6 +132,27 @@ mod tests {
         assert!(text(Purpose::Tests).starts_with("-D /d -p 5433 -k /s -c listen_addresses=127.0.0.1 "));
         assert!(text(Purpose::Tests).ends_with("-c fsync=off -c full_page_writes=off -c synchronous_commit=off"));
         assert!(!text(Purpose::Demo).contains("off"));
+    }
+
+    #[test]
+    fn commits_survive_where_tests_crash_the_server() {
+        assert!(text(Purpose::Crash).contains("restart_after_crash=on"));
+        assert!(!text(Purpose::Crash).contains("synchronous_commit"));
+    }
+
+    #[test]
+    fn a_server_speaks_another_language_only_where_the_locale_is_not_c() {
+        for purpose in Purpose::SUITE {
+            let is_c = text(purpose).contains("-c lc_messages=C -c");
+            assert_eq!(purpose.language().is_none(), is_c, "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn the_servers_of_the_suite_do_not_share_a_variable_or_a_folder() {
+        let variables: BTreeSet<_> = Purpose::SUITE.iter().map(|purpose| purpose.variable()).collect();
+        let names: BTreeSet<_> = Purpose::SUITE.iter().map(|purpose| purpose.name()).collect();
+        assert_eq!((variables.len(), names.len()), (4, 4));
     }
 
     #[test]
