@@ -6,6 +6,7 @@ mod ended_waits;
 mod errors;
 mod foreign_keys;
 mod pooled;
+mod raw_transactions;
 mod serialization;
 mod strengths;
 mod with_lock;

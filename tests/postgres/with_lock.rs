@@ -1,7 +1,7 @@
 //! `with_lock` where PostgreSQL aborts a transaction: a commit that fails, an error that the closure swallows.
 
-use diesel::result::Error as DieselError;
-use diesel_lockset::LockError;
+use diesel::{Connection, PgConnection, result::Error as DieselError};
+use diesel_lockset::{LockDsl, LockError};
 
 use crate::support::{
     arena::Arena,
@@ -68,4 +68,36 @@ fn nested_a_closure_that_swallows_an_error_of_the_server_loses_its_own_work_only
     assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 1"), 2);
     let outside = session.lock(&stale());
     assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");
+}
+
+/// A08, A10.
+#[test]
+fn an_error_met_inside_a_nested_transaction_or_a_savepoint_does_not_keep_the_rest_from_being_committed() {
+    let arena = Arena::new();
+    let mut session = Blocking::connect(arena.url());
+    let fails = |conn: &mut PgConnection| -> Result<(), LockError> {
+        Blocking::execute_on(conn, "UPDATE accounts SET balance = 0 WHERE id = 1")?;
+        Blocking::execute_on(conn, "SELECT 1 / 0")?;
+        Ok(())
+    };
+    type Meets = fn(&mut PgConnection, &dyn Fn(&mut PgConnection) -> Result<(), LockError>) -> Result<(), LockError>;
+    let nested: [Meets; 3] = [
+        |conn, fails| conn.transaction(|conn| fails(conn)),
+        |conn, fails| Account { id: 2, ..stale() }.with_lock(conn, |_, conn| fails(conn)),
+        |conn, fails| {
+            Blocking::execute_on(conn, "SAVEPOINT mine")?;
+            let failed = fails(conn);
+            Blocking::execute_on(conn, "ROLLBACK TO SAVEPOINT mine")?;
+            failed
+        },
+    ];
+    for meets in nested {
+        let result = session.with_lock(&stale(), |_, conn| {
+            Blocking::execute_on(conn, "UPDATE accounts SET balance = balance + 1 WHERE id = 1")?;
+            meets(conn, &fails).unwrap_err();
+            Ok::<_, LockError>(())
+        });
+        assert!(result.is_ok(), "{result:?}");
+    }
+    assert_eq!(arena.number("SELECT balance FROM accounts WHERE id = 1"), 13);
 }

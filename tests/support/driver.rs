@@ -1,5 +1,7 @@
 //! A session of a test, through any driver: what the contract and the interleavings are written against.
 
+use std::time::Duration;
+
 use diesel::{
     Connection, PgConnection, QueryResult, RunQueryDsl,
     connection::{LoadConnection, TransactionManager},
@@ -10,7 +12,7 @@ use diesel::{
     sql_types::{BigInt, Integer},
 };
 
-use diesel_lockset::{IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet};
+use diesel_lockset::{IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunPatientRow};
 
 use super::{server, statements::Statements};
 
@@ -59,11 +61,20 @@ pub(crate) trait Session: Send + Sized + 'static {
 
     // The verbs of the crate, one method each, so that a driver whose verbs are futures can block on them.
 
-    fn lock_set(&mut self, set: LockSet<'_, Self::Backend>) -> Result<Locked, LockError>;
+    fn lock_set<W>(&mut self, set: LockSet<'_, Self::Backend, W>) -> Result<Locked, LockError>;
 
     fn lock<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>;
 
     fn lock_by_id<T: LockTarget<Self::Backend>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError>;
+
+    /// `row.no_wait().lock(..)`
+    fn no_wait<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>;
+
+    /// `row.skip_locked().lock(..)`
+    fn skip_locked<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>;
+
+    /// `row.timeout(time).lock(..)`
+    fn timeout<T: LockTarget<Self::Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError>;
 
     fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut Self::Conn) -> Result<R, E>) -> Result<R, E>
     where
@@ -152,7 +163,7 @@ where
         C::TransactionManager::rollback_transaction(&mut self.conn)
     }
 
-    fn lock_set(&mut self, set: LockSet<'_, Pg>) -> Result<Locked, LockError> {
+    fn lock_set<W>(&mut self, set: LockSet<'_, Pg, W>) -> Result<Locked, LockError> {
         set.lock(&mut self.conn)
     }
 
@@ -162,6 +173,18 @@ where
 
     fn lock_by_id<T: LockTarget<Pg>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError> {
         T::lock_by_id(id, &mut self.conn)
+    }
+
+    fn no_wait<T: LockTarget<Pg>>(&mut self, row: &T) -> Result<T, LockError> {
+        row.no_wait().lock(&mut self.conn)
+    }
+
+    fn skip_locked<T: LockTarget<Pg>>(&mut self, row: &T) -> Result<Option<T>, LockError> {
+        row.skip_locked().lock(&mut self.conn)
+    }
+
+    fn timeout<T: LockTarget<Pg>>(&mut self, row: &T, time: Duration) -> Result<T, LockError> {
+        row.timeout(time).lock(&mut self.conn)
     }
 
     fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut C) -> Result<R, E>) -> Result<R, E>

@@ -14,11 +14,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run every test: unit, integration and documentation tests.
+    /// Run every test: unit, integration and documentation tests, and the examples.
+    ///
+    /// The tests work on four throw-away servers: the main one (PG_DATABASE_URL), one that speaks German
+    /// (PG_GERMAN_DATABASE_URL), one that speaks Japanese (PG_JAPANESE_DATABASE_URL), and one that some tests crash
+    /// (PG_CRASH_DATABASE_URL). For each of these variables that is set already, no server is started.
     Test(TestOptions),
     /// Run the main job: many sessions that lock the same few rows.
     Demo(DemoOptions),
-    /// Start a throw-away server, print how to reach it, and stop it on Ctrl-C.
+    /// Start the servers of `test`, print how to reach them, and stop them on Ctrl-C.
     Serve(PostgresOptions),
     /// Install what the tests and the demo need, and stop there.
     Install(PostgresOptions),
@@ -51,7 +55,7 @@ pub(crate) struct DemoOptions {
 /// Which PostgreSQL to use.
 #[derive(Debug, Default, Args)]
 pub(crate) struct PostgresOptions {
-    /// Use this server instead of a throw-away one; PG_DATABASE_URL does the same.
+    /// Use this server as the main one instead of a throw-away one; PG_DATABASE_URL does the same.
     #[arg(long, value_name = "URL")]
     pub(crate) pg_url: Option<String>,
     /// Take initdb, postgres and pgbench from this folder and nowhere else.

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use crate::cli::DemoOptions;
 use crate::install::Need;
 use crate::process::{AT_ONCE, exit_code};
-use crate::server::{Database, postgres::Purpose};
+use crate::server::{Databases, postgres::Purpose};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
@@ -15,13 +15,13 @@ const CARGO_DEMO: &[&str] =
 
 pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    let database = Database::open(&supervisor, &options.postgres, &[Need::Libpq, Need::Pgbench], Purpose::Demo)?;
+    let databases = Databases::open(&supervisor, &options.postgres, &[Need::Libpq, Need::Pgbench], &[Purpose::Demo])?;
 
     let mut command = cargo_demo(options);
-    database.equip(&mut command);
+    databases.equip(&mut command);
     let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
     if !status.success() {
-        database.keep_log();
+        databases.keep_logs();
     }
     Ok(exit_code(status))
 }

@@ -50,6 +50,11 @@ impl<'s> Group<'s> {
     ///
     /// `Interrupted` if a signal came, once the whole group is gone.
     pub(crate) fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        self.wait_and(|| Ok(()))
+    }
+
+    /// Like [`wait`](Self::wait), and does something else again and again meanwhile, until the child has to end.
+    pub(crate) fn wait_and(&mut self, mut meanwhile: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<ExitStatus> {
         let mut deadline = None;
         loop {
             if let Some(status) = self.try_wait()? {
@@ -68,7 +73,12 @@ impl<'s> Group<'s> {
                     deadline = self.ending.first().map(|(_, patience)| Instant::now() + *patience);
                 }
                 None if deadline.is_some_and(|deadline| deadline < Instant::now()) => self.end(),
-                None => std::thread::sleep(POLL),
+                None => {
+                    if deadline.is_none() {
+                        meanwhile()?;
+                    }
+                    std::thread::sleep(POLL);
+                }
             }
         }
     }
@@ -76,6 +86,13 @@ impl<'s> Group<'s> {
     /// Returns how the child ended, or `None` while it runs.
     pub(crate) fn try_wait(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.child.try_wait().context("cannot wait for a child process")
+    }
+
+    /// Sends the first of the signals that end the group, and does not wait.
+    pub(crate) fn begin_to_end(&self) {
+        if let Some((signal, _)) = self.ending.first() {
+            self.signal(*signal);
+        }
     }
 
     /// Ends the group; does nothing when it is gone already.
@@ -92,7 +109,6 @@ impl<'s> Group<'s> {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn id(&self) -> Pid {
         self.id
     }

@@ -1,16 +1,16 @@
-//! `cargo xtask test`: every test, against a server of its own.
+//! `cargo xtask test`: every test, against servers of its own.
 
 use std::process::{Command, ExitCode};
 
 use crate::cli::TestOptions;
 use crate::install::Need;
 use crate::process::{AT_ONCE, exit_code};
-use crate::server::{Database, postgres::Purpose};
+use crate::server::{Databases, postgres::Purpose};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
-/// The tests that are run: unit, integration and documentation tests of every package, and the examples, each of which has
-/// a test that runs it (`test = true` in `Cargo.toml`).
+/// The tests that are run: unit, integration and documentation tests of every package, and the examples, each of
+/// which has a test that runs it (`test = true` in `Cargo.toml`).
 const CARGO_TEST: &[&str] = &["test", "--workspace", "--all-features"];
 
 /// More than the cores of a small machine: most tests wait for a server, not for the processor.
@@ -18,16 +18,16 @@ const TEST_THREADS: &str = "4";
 
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    let database = Database::open(&supervisor, &options.postgres, &[Need::Libpq], Purpose::Tests)?;
+    let mut databases = Databases::open(&supervisor, &options.postgres, &[Need::Libpq], &Purpose::SUITE)?;
 
     let mut command = cargo_test(&options.passed_on);
-    database.equip(&mut command);
+    databases.equip(&mut command);
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         command.env("RUST_TEST_THREADS", TEST_THREADS);
     }
-    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
+    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait_and(|| databases.revive())?;
     if !status.success() {
-        database.keep_log();
+        databases.keep_logs();
     }
     Ok(exit_code(status))
 }

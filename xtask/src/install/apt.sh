@@ -16,4 +16,6 @@ echo 'create_main_cluster = false' >"$setting"
 # Another apt-get may be at work, as on machines that update themselves after boot.
 apt="apt-get -q -o DPkg::Lock::Timeout=300"
 $apt update
-$apt install -y --no-install-recommends "$@"
+# Images of containers leave translations out; the tests need PostgreSQL's.
+$apt -o 'DPkg::Options::=--path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*.mo' \
+    install -y --no-install-recommends "$@"

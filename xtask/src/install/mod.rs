@@ -85,7 +85,11 @@ impl fmt::Display for Missing {
         }
         let wants_server_only = self.needs.iter().all(|need| *need == Need::Server);
         if wants_server_only {
-            write!(f, "Set PG_DATABASE_URL to use a server that is already running, or install it with:")?;
+            write!(
+                f,
+                "Set PG_DATABASE_URL (for the tests the variables of their other servers too, see \
+                 `cargo xtask test --help`) to use a server that is already running, or install it with:"
+            )?;
         } else {
             write!(f, "Install with:")?;
         }

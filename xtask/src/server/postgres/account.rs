@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 /// Ourselves, or the user that root steps down to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Account {
     Ourselves,
     Other { uid: u32, gid: u32 },
@@ -32,8 +32,8 @@ impl Account {
     }
 
     /// Gives the folder to the server's user.
-    pub(crate) fn own(&self, folder: &Path) -> anyhow::Result<()> {
-        match *self {
+    pub(crate) fn own(self, folder: &Path) -> anyhow::Result<()> {
+        match self {
             Self::Ourselves => Ok(()),
             Self::Other { uid, gid } => {
                 chown(folder, Some(uid), Some(gid)).context("cannot give the scratch folder away")
@@ -45,11 +45,11 @@ impl Account {
     ///
     /// The standard library itself steps down, supplementary groups included, so neither `setpriv` nor `runuser` nor
     /// `su` is needed; the latter two would also put a process between us and the server, who would get our signals.
-    pub(crate) fn command(&self, program: &Path, folder: &Path) -> Command {
+    pub(crate) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         // Any locale that surely exists: the server's own is set by arguments.
         command.current_dir(folder).env("LC_ALL", "C").env_remove("PGDATA");
-        if let Self::Other { uid, gid } = *self {
+        if let Self::Other { uid, gid } = self {
             command.uid(uid).gid(gid);
         }
         command
