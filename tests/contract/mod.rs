@@ -10,4 +10,5 @@ mod in_a_transaction;
 mod one_row;
 mod one_row_waits;
 mod strengths;
+mod waiting;
 mod with_lock;

@@ -1,0 +1,66 @@
+//! Sets and rows that are not waited for at any price: `no_wait`, `skip_locked`, `timeout`, and who is in the way.
+
+use diesel_lockset::{LockError, LockSet, Lockable, Locked, RowName};
+
+use super::{Driver, one_row::stale};
+use crate::{
+    isolation::{Actor, Play},
+    support::{driver::Session, models::Account},
+};
+
+mod deadlocked;
+mod holders;
+mod messages;
+mod no_wait;
+mod no_wait_queries;
+mod skip_locked;
+mod skip_locked_queries;
+mod staggered;
+mod timeout;
+
+type Set = LockSet<'static, <Driver as Session>::Backend>;
+
+/// A session that has begun and holds what `wants` adds to a set.
+fn holder(play: &Play<Driver>, name: &str, wants: fn(Set) -> Set) -> Actor<Driver> {
+    let holder = play.session(name);
+    holder
+        .run("locks", move |s| {
+            s.begin()?;
+            s.lock_set(wants(LockSet::new())).map(drop)
+        })
+        .unwrap();
+    holder
+}
+
+/// A session that has begun.
+fn beginner(play: &Play<Driver>, name: &str) -> Actor<Driver> {
+    let session = play.session(name);
+    session.run("begins", |s| s.begin()).unwrap();
+    session
+}
+
+fn names(rows: &[RowName]) -> Vec<String> {
+    rows.iter().map(ToString::to_string).collect()
+}
+
+/// The names of the rows that a call which does not wait met busy.
+#[track_caller]
+fn busy<T: std::fmt::Debug>(result: Result<T, LockError>) -> Vec<String> {
+    let error = result.unwrap_err();
+    assert!(error.is_contended() && !error.is_retryable() && !error.transaction_is_lost(), "{error:?}");
+    let LockError::Contended { rows, holders, source: None } = error else { panic!("{error:?}") };
+    assert!(holders.is_empty(), "nobody asked: {holders:?}");
+    names(&rows)
+}
+
+/// The keys of the rows that came back.
+fn keys<T: Lockable>(locked: &Locked) -> Vec<T::Key> {
+    locked.rows::<T>().iter().map(Lockable::lock_key).collect()
+}
+
+/// The transaction of `s`, who has begun, takes another row, and what it did is kept.
+fn goes_on_and_commits(s: &mut Driver) {
+    assert_eq!(s.lock_by_id::<Account>(5).unwrap().balance, 0);
+    assert_eq!(s.execute("UPDATE accounts SET v = v + 1 WHERE id = 5"), Ok(1));
+    s.commit().unwrap();
+}

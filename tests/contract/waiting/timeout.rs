@@ -1,0 +1,156 @@
+//! `timeout`: the wait ends, and zero is no wait at all.
+
+use std::{
+    error::Error as _,
+    time::{Duration, Instant},
+};
+
+use diesel::{prelude::*, result::Error as DieselError};
+use diesel_lockset::{LockError, LockSet};
+
+use super::{Driver, beginner, busy, goes_on_and_commits, holder, keys, names, stale};
+use crate::{
+    isolation::Play,
+    support::{
+        arena::Arena,
+        driver::Session,
+        models::{Account, Order, Seat},
+        schema::accounts,
+    },
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SHORT: Duration = Duration::from_millis(50);
+/// Nobody waits so long.
+const LONG: Duration = Duration::from_secs(100);
+
+type Fails = fn(&mut Driver) -> LockError;
+
+/// G01, P03, P05.
+#[test]
+fn a_timeout_ends_the_wait() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let holder = holder(&play, "holder", |set| set.ids::<Account>([1, 3]));
+    let calls: [(&str, Fails, &[&str]); 3] = [
+        ("a row", |s| s.timeout(&stale(), SECOND).unwrap_err(), &["Account 1"]),
+        (
+            "a set",
+            |s| {
+                let set = LockSet::new().id::<Order>(1).ids::<Account>([3, 2]).id::<Seat>(("A".to_owned(), 1));
+                s.lock_set(set.timeout(SECOND)).unwrap_err()
+            },
+            &["Account 3", "Account 2"],
+        ),
+        (
+            "a query",
+            |s| {
+                let set = LockSet::new().query::<Account>(accounts::table.filter(accounts::balance.gt(9)));
+                s.lock_set(set.timeout(SECOND)).unwrap_err()
+            },
+            &[],
+        ),
+    ];
+    for (name, call, asked) in calls {
+        let patient = beginner(&play, name);
+        let waiting = patient.start(name, move |s| {
+            let began = Instant::now();
+            let error = call(s);
+            (error, began.elapsed())
+        });
+        waiting.blocked_by(&holder);
+        let (error, took) = waiting.join();
+        assert!((900..2000).contains(&took.as_millis()), "{name}: {took:?}");
+        assert!(error.is_contended() && !error.is_retryable() && error.transaction_is_lost(), "{error:?}");
+        let LockError::TimedOut { attempt: Some(attempt), source: Some(_) } = &error else { panic!("{error:?}") };
+        assert!(attempt.table().contains("accounts"), "{error:?}");
+        assert_eq!(names(attempt.rows()), asked, "{name}");
+        assert!((SECOND..took + SHORT).contains(&attempt.waited()), "{error:?}, {took:?}");
+        assert!(attempt.holders().is_empty() && !attempt.rolled_back(), "{error:?}");
+        assert!(matches!(error.source().unwrap().downcast_ref(), Some(DieselError::DatabaseError(..))), "{error:?}");
+        patient.run("rolls back and goes on", |s| {
+            s.rollback().unwrap();
+            s.begin().unwrap();
+            goes_on_and_commits(s);
+        });
+    }
+    holder.run("goes on", goes_on_and_commits);
+}
+
+/// G01, O10.
+#[test]
+fn a_timeout_in_a_nested_transaction_costs_the_nested_one_only() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
+    let patient = beginner(&play, "patient");
+    patient.run("changes 2", |s| s.execute("UPDATE accounts SET v = 1 WHERE id = 2")).unwrap();
+    let waiting = patient.start("waits in a nested transaction", |s| {
+        s.begin().unwrap();
+        s.lock_by_id::<Account>(3).unwrap();
+        let error = s.timeout(&stale(), SHORT).unwrap_err();
+        s.rollback().unwrap();
+        error
+    });
+    let error = waiting.join();
+    assert!(matches!(error, LockError::TimedOut { .. }), "{error:?}");
+    patient.run("goes on", goes_on_and_commits);
+    assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 1"), 2);
+    assert_eq!(arena.held_keys("accounts", "id"), ["1"]);
+}
+
+/// G01.
+#[test]
+fn within_its_time_a_call_gets_the_row_and_what_has_become_of_it() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    for (number, time) in [LONG, Duration::MAX].into_iter().enumerate() {
+        let holder = holder(&play, &format!("holder {number}"), |set| set.id::<Account>(1));
+        let patient = beginner(&play, &format!("patient {number}"));
+        let waiting = patient.start("locks", move |s| {
+            let row = s.timeout(&stale(), time);
+            (row, s.lock_set(LockSet::new().id::<Order>(1).ids::<Account>([2, 1]).timeout(time)))
+        });
+        waiting.blocked_by(&holder);
+        holder.run("changes and commits", |s| {
+            s.execute("UPDATE accounts SET v = v + 1 WHERE id = 1").unwrap();
+            s.commit().unwrap();
+        });
+        let (row, set) = waiting.join();
+        assert_eq!(row.unwrap().v, i32::try_from(number).unwrap() + 1);
+        assert_eq!(keys::<Account>(&set.unwrap()), [1, 2]);
+        assert_eq!((arena.held_keys("accounts", "id").len(), arena.held_keys("orders", "id").len()), (2, 1));
+    }
+}
+
+/// G01, A03.
+#[test]
+fn a_missing_row_is_missing_also_with_a_timeout() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let error = session.timeout(&Account { id: 99, ..stale() }, LONG).unwrap_err();
+    assert!(matches!(error, LockError::Missing { .. }), "{error:?}");
+    let locked = session.lock_set(LockSet::new().ids::<Account>([99, 1]).allow_missing().timeout(LONG)).unwrap();
+    assert_eq!((keys::<Account>(&locked), names(locked.missing())), (vec![1], vec!["Account 99".to_owned()]));
+    goes_on_and_commits(&mut session);
+    let outside = session.timeout(&stale(), LONG);
+    assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");
+}
+
+/// G07.
+#[test]
+fn no_time_at_all_is_no_wait() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let holder = holder(&play, "holder", |set| set.id::<Account>(1));
+    let hasty = beginner(&play, "hasty");
+    assert_eq!(busy(hasty.run("tries", |s| s.timeout(&stale(), Duration::ZERO))), ["Account 1"]);
+    let set = |s: &mut Driver| s.lock_set(LockSet::new().ids::<Account>([2, 1]).timeout(Duration::ZERO));
+    assert_eq!(busy(hasty.run("tries a set", set)), ["Account 1"]);
+    let query = |s: &mut Driver| s.lock_set(LockSet::new().query::<Account>(accounts::table).timeout(Duration::ZERO));
+    assert_eq!(busy(hasty.run("tries a query", query)), ["Account 1"]);
+    holder.run("commits", |s| s.commit()).unwrap();
+    assert_eq!(hasty.run("tries again", |s| s.timeout(&stale(), Duration::ZERO)).unwrap().balance, 10);
+    hasty.run("goes on", goes_on_and_commits);
+}
