@@ -12,7 +12,9 @@ use diesel::{
     sql_types::{BigInt, Integer},
 };
 
-use diesel_lockset::{IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunPatientRow};
+use diesel_lockset::{
+    IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunPatientRow,
+};
 
 use super::{server, statements::Statements};
 
