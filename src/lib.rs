@@ -42,7 +42,10 @@ pub use self::{
     lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,
     mode::{Isolation, Strength},
-    run::{LoadLocked, LockConnection, LockDsl, RunLockQuery, RunLockSet, RunLockTransaction, RunPatientRow},
+    run::{
+        LoadLocked, LockConnection, LockDsl, PickDsl, PickLockedDsl, RunLockQuery, RunLockSet, RunLockTransaction,
+        RunPatientRow,
+    },
     sql::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
         RowLock, RowQuery, SkipLocked, Timeout,

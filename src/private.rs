@@ -1,10 +1,13 @@
 //! What the derive's expansion names, and what hidden parts of public traits are made of. Not part of the public API.
 
 pub use crate::{
-    backend::{Clock, Exchange, Reader, TableDialogue},
+    backend::{Clock, Exchange, Picking, Reader, TableDialogue},
     diesel_internals::{FieldRef, RowRef, Statement},
     key::LockKey,
     lockable::{IsKey, One, PrimaryKeyOf},
     mode::Patience,
-    sql::{Choice, Finished, Found, KeyList, List, Part, PartInSet, Shape, Sight, TableName, Unheld, Wanted},
+    sql::{
+        Choice, Columns, Finished, Found, KeyList, List, Part, PartInSet, PickSource, Shape, Sight, TableName, Unheld,
+        Wanted,
+    },
 };

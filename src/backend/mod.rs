@@ -14,7 +14,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result, RowName},
     mode::{Isolation, Patience, Strength},
-    sql::{Choice, Finished, PartInSet, TableName},
+    sql::{Choice, Columns, Finished, PartInSet, TableName, Wanted},
 };
 
 /// A backend whose rows can be locked.
@@ -55,9 +55,35 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
 
+    /// Locks and loads the first free rows of a query, in its order.
+    #[doc(hidden)]
+    fn pick<'q>(query: &'q dyn Choice<Self>, columns: Columns<'q, Self>, pick: Picking<'q>) -> Statement<'q, Self>;
+
+    /// Locks, changes and loads the first free rows of a query; behind the columns of each stands its place in the order.
+    #[doc(hidden)]
+    fn claim<'q>(
+        query: &'q dyn Choice<Self>,
+        wanted: &'q dyn Wanted<Self>,
+        changes: &'q dyn QueryFragment<Self>,
+        pick: Picking<'q>,
+    ) -> Statement<'q, Self>;
+
+    /// Reads that place.
+    #[doc(hidden)]
+    fn place(row: &RowRef<'_, Self>, column: usize) -> deserialize::Result<i64>;
+
     /// Chooses the isolation level of a transaction that has just begun.
     #[doc(hidden)]
     fn isolation(level: Isolation) -> Statement<'static, Self>;
+}
+
+/// How many rows to pick, from which table of a query, how strongly.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Picking<'q> {
+    pub(crate) table: &'q TableName,
+    pub(crate) strength: Strength,
+    pub(crate) limit: &'q i64,
 }
 
 /// A backend with locks that others may share.

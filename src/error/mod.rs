@@ -98,17 +98,16 @@ pub enum LockError {
     #[error("rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes")]
     ReadOnly(#[source] DieselError),
 
-    /// A boxed query has a clause that folds rows together, so its rows cannot be locked.
+    /// A boxed query has a clause that cannot be had together with the call.
     ///
-    /// No statement was sent; the transaction goes on. Leave the clause out, or lock by key what such a query chooses:
-    /// [`LockSet::query`](crate::LockSet::query).
-    #[error(
-        "the rows of a query with {clause} are not rows of a table and cannot be locked: leave it out, or lock what the \
-         query chooses with `LockSet::new().query::<T>(query)`"
-    )]
+    /// No statement was sent; the transaction goes on. Rows that are folded together cannot be locked: leave the clause out,
+    /// or lock by key what such a query chooses: [`LockSet::query`](crate::LockSet::query). A pick has a limit of its own.
+    #[error("a query with {clause} cannot be locked like this: {advice}")]
     Unsupported {
         /// The clause.
         clause: &'static str,
+        /// What to do instead.
+        advice: &'static str,
     },
 
     /// Two sessions waited for each other and the server ended this one's statement.
@@ -263,6 +262,13 @@ impl LockError {
             | LockError::Aborted
             | LockError::Moved { .. } => false,
         }
+    }
+
+    /// A clause that folds rows together.
+    pub(crate) fn folded(clause: &'static str) -> Self {
+        let advice = "its rows are not rows of a table; leave the clause out, or lock what the query chooses with \
+                      `LockSet::new().query::<T>(query)`";
+        LockError::Unsupported { clause, advice }
     }
 
     pub(crate) fn is_retryable_below(error: &DieselError) -> bool {

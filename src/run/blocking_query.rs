@@ -164,7 +164,7 @@ where
     Conn: LockConnection<Backend = DB>,
 {
     if let Some(clause) = query.unlockable()? {
-        return Err(LockError::Unsupported { clause });
+        return Err(LockError::folded(clause));
     }
     let (key, mut busy) = (table.primary_key(), Vec::new());
     each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {

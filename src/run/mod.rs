@@ -1,6 +1,7 @@
 //! The only place that touches a connection. Plans decide what to send; this sends it.
 
 mod blocking;
+mod blocking_pick;
 mod blocking_query;
 mod blocking_row;
 mod blocking_transaction;
@@ -12,6 +13,7 @@ mod watch;
 
 pub use self::{
     blocking::{LockConnection, LockDsl, RunLockSet},
+    blocking_pick::{PickDsl, PickLockedDsl},
     blocking_query::{LoadLocked, RunLockQuery},
     blocking_row::RunPatientRow,
     blocking_transaction::RunLockTransaction,

@@ -69,6 +69,9 @@ pub trait Choice<DB: Backend>: Send {
     /// `SELECT`, and `DISTINCT` if there is one.
     fn walk_head<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
+    /// The query's own select list.
+    fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
     /// `FROM`, with all joins.
     fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
@@ -85,7 +88,7 @@ where
     DB: Backend + Default,
     F: QuerySource,
     FromClause<F>: QueryFragment<DB> + Send,
-    S: Send,
+    S: QueryFragment<DB> + Send,
     D: QueryFragment<DB> + Send,
     W: QueryFragment<DB> + Send,
     O: QueryFragment<DB> + Send,
@@ -104,6 +107,10 @@ where
     fn walk_head<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         pass.push_sql("SELECT ");
         self.distinct.walk_ast(pass)
+    }
+
+    fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.select.walk_ast(pass)
     }
 
     fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -143,6 +150,10 @@ where
         self.distinct.walk_ast(pass)
     }
 
+    fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.select.walk_ast(pass)
+    }
+
     fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.from.walk_ast(pass)
     }
@@ -161,3 +172,16 @@ where
         self.limit_offset.walk_ast(pass)
     }
 }
+
+/// A query that rows can be picked from: any but one with a locking clause of its own, which says how by itself.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "rows cannot be picked from this query",
+    label = "not a `SELECT` over tables",
+    note = "pick from a table or a `SELECT` over it, filtered, joined, ordered, boxed or not; not from a union, and not from a \
+            query with Diesel's own `for_update()`"
+)]
+pub trait PickSource {}
+
+impl<F, S, D, W, O, LOf, G, H> PickSource for SelectStatement<F, S, D, W, O, LOf, G, H> {}
+impl<ST, F, DB, GB> PickSource for BoxedSelectStatement<'_, ST, F, DB, GB> {}

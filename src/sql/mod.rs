@@ -1,6 +1,7 @@
 //! The grammar: what a set wants of a table, as query nodes that no backend is named in.
 
 mod choice;
+mod columns;
 mod found;
 mod key_list;
 mod part;
@@ -8,7 +9,8 @@ mod row_lock;
 mod table_name;
 
 pub use self::{
-    choice::{Choice, RowQuery, Shape},
+    choice::{Choice, PickSource, RowQuery, Shape},
+    columns::Columns,
     found::{Found, Sight, Unheld},
     key_list::KeyList,
     part::{Finished, List, LockTarget, Part, PartInSet, Wanted},

@@ -26,7 +26,7 @@ where
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let Some(clause) = self.query.unlockable()? {
-            return Err(LockError::Unsupported { clause }.into());
+            return Err(LockError::folded(clause).into());
         }
         self.query.walk_ast(pass.reborrow())?;
         let table = TableName::of::<Pg>(&self.table.from_clause())?;

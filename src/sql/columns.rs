@@ -1,0 +1,15 @@
+//! The select list of a statement that is not about a whole set.
+
+use diesel::backend::Backend;
+
+use super::part::Wanted;
+
+/// What a pick selects.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub enum Columns<'q, DB: Backend> {
+    /// The columns of a model.
+    Of(&'q dyn Wanted<DB>),
+    /// What the query selects by itself.
+    Own,
+}
