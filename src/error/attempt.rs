@@ -59,9 +59,10 @@ impl fmt::Display for Attempt {
 
 /// A session that holds a row, as far as the server tells.
 ///
-/// On PostgreSQL from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. A share lock
-/// that several sessions hold together names nobody. What another role runs is only shown to it, to members of
-/// `pg_read_all_stats` and to superusers.
+/// On PostgreSQL from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. If that leads
+/// to nobody, because the lock was taken in a savepoint that has been released since or is shared by several sessions, every
+/// session is named that has written something and holds a lock on the table. What another role runs is only shown to it, to
+/// members of `pg_read_all_stats` and to superusers.
 ///
 /// [activity]: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,7 +65,7 @@ pub enum LockError {
     ///
     /// The transaction goes on. Rows that the set locked before it met the busy ones stay locked until it ends.
     #[error(
-        "{} {} held by another transaction, and this call was told not to wait{}",
+        "{} {} held by another transaction, and this call was told not to wait{}: try again later, or give it time",
         Listed(.rows), verb(.rows, "is", "are"), .holders.iter().map(|holder| format!("; {holder}")).collect::<String>()
     )]
     Contended {

@@ -74,8 +74,9 @@ fn an_error_of_the_closure_rolls_back_and_comes_back_unchanged() {
     });
     assert_eq!(refused, Err(Refusal::TooPoor { has: 10, wants: 300 }));
     is_as_before(&mut session, &arena, 10);
-    let refused = session.with_lock(&stale(), |_, _| Err::<(), _>(LockError::Unsupported { clause: "mine" }));
-    assert!(matches!(refused, Err(LockError::Unsupported { clause: "mine" })), "{refused:?}");
+    let refused =
+        session.with_lock(&stale(), |_, _| Err::<(), _>(LockError::Unsupported { clause: "mine", advice: "none" }));
+    assert!(matches!(refused, Err(LockError::Unsupported { clause: "mine", .. })), "{refused:?}");
     is_as_before(&mut session, &arena, 10);
 }
 

@@ -9,4 +9,5 @@ mod pooled;
 mod raw_transactions;
 mod serialization;
 mod strengths;
+mod waiting;
 mod with_lock;

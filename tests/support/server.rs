@@ -22,8 +22,8 @@ pub(crate) fn japanese_url() -> String {
 
 /// A server that may be crashed: nobody but the tests that do so uses it, and each of them must expect the others.
 ///
-/// If a backend is killed, the server restarts by itself. If the postmaster ends (`kill -QUIT`), `cargo xtask test` starts
-/// it again within a second, on the same port and data. What was committed survives both.
+/// If a backend is killed, the server restarts by itself. If the postmaster ends (`kill -QUIT`), `cargo xtask test`
+/// starts it again within a second or so, on the same port and data. What was committed survives both.
 pub(crate) fn crash_url() -> String {
     further("crash", "PG_CRASH_DATABASE_URL")
 }

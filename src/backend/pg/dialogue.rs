@@ -31,6 +31,8 @@ pub struct PgTable<'a> {
     patience: Patience,
     step: Step,
     looks: usize,
+    /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
+    busy: Vec<RowName>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +73,7 @@ impl<'a> PgTable<'a> {
             (false, _) if queries == 0 => Step::Done,
             _ => Step::LockRows,
         };
-        Ok(PgTable { name, parts, strength, patience, step, looks: 0 })
+        Ok(PgTable { name, parts, strength, patience, step, looks: 0, busy: Vec::new() })
     }
 
     /// The first part, from `from` on, about which something must still be asked.
@@ -122,7 +124,8 @@ impl<'a> PgTable<'a> {
         let all = wait == Wait::Block || part.found().locked_all();
         match self.patience {
             Patience::NoWait if !all => {
-                Err(LockError::Contended { rows: part.busy_names(&self.name), holders: Vec::new(), source: None })
+                self.busy.extend(part.busy_names(&self.name));
+                Ok(self.next(i + 1))
             }
             Patience::Block | Patience::Timeout(_) if !all || self.looks > MOST_LOOKS => {
                 Err(LockError::Moved { table: self.name.quoted().to_owned() })
@@ -191,8 +194,13 @@ impl TableDialogue<Pg> for PgTable<'_> {
             Step::LockMore(i, wait) => self.locked_more(i, wait)?,
             Step::Skipped(i) => self.next(i + 1),
         };
-        if let Step::Look(i) = self.step {
-            self.parts[i].part.look_again();
+        match self.step {
+            Step::Look(i) => self.parts[i].part.look_again(),
+            Step::Done if !self.busy.is_empty() => {
+                let rows = std::mem::take(&mut self.busy);
+                return Err(LockError::Contended { rows, holders: Vec::new(), source: None });
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -20,6 +20,10 @@ use crate::{
 
 /// The sessions whose transactions marked the rows: a row lock is kept in the row itself (`xmax`), and a transaction holds
 /// a lock on its own number.
+///
+/// A savepoint has a number of its own, whose lock is gone when it is released, and a row that several sessions share has a
+/// number for all of them: if nobody is found by number, whoever has written something and holds a lock on the table may be
+/// it.
 pub(super) struct Holders<'q> {
     pub(super) name: &'q TableName,
     pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
@@ -29,12 +33,12 @@ impl QueryFragment<Pg> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
         pass.push_sql(
-            "SELECT DISTINCT \"session\".\"pid\", \"session\".\"application_name\", \"session\".\"state\", \
-             extract(epoch FROM clock_timestamp() - \"session\".\"xact_start\")::float8, \"session\".\"query\" \
-             FROM \"pg_catalog\".\"pg_stat_activity\" AS \"session\" \
-             INNER JOIN \"pg_catalog\".\"pg_locks\" AS \"held\" ON \"held\".\"pid\" = \"session\".\"pid\" \
-             AND \"held\".\"locktype\" = 'transactionid' AND \"held\".\"granted\" \
-             WHERE \"session\".\"pid\" <> pg_backend_pid() AND \"held\".\"transactionid\" IN (SELECT ",
+            "WITH \"session\" AS MATERIALIZED (SELECT \"activity\".\"pid\", \"application_name\", \"state\", \
+             extract(epoch FROM statement_timestamp() - \"xact_start\")::float8 AS \"age\", \"query\", \
+             \"transactionid\", \"relation\", \"database\", \"mode\" FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" \
+             INNER JOIN \"pg_catalog\".\"pg_locks\" AS \"held\" ON \"held\".\"pid\" = \"activity\".\"pid\" AND \"granted\" \
+             WHERE \"activity\".\"pid\" <> pg_backend_pid() AND \"backend_xid\" IS NOT NULL), \
+             \"marked\" AS (SELECT * FROM \"session\" WHERE \"transactionid\" IN (SELECT ",
         );
         table.walk_table(pass.reborrow())?;
         pass.push_sql(".\"xmax\"");
@@ -62,7 +66,17 @@ impl QueryFragment<Pg> for Holders<'_> {
             }
             Ok(())
         })?;
-        pass.push_sql(") ORDER BY 1");
+        pass.push_sql(
+            ")) SELECT DISTINCT \"pid\", \"application_name\", \"state\", \"age\", \"query\" FROM (SELECT * FROM \"marked\" \
+             UNION ALL SELECT * FROM \"session\" WHERE \"relation\" = to_regclass(",
+        );
+        pass.push_bind_param::<Text, str>(self.name.quoted())?;
+        // A relation's number is its database's: a database made from a template has the same ones.
+        pass.push_sql(
+            ") AND \"database\" = (SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" WHERE \"datname\" = \
+             current_database()) AND \"mode\" <> 'AccessShareLock'",
+        );
+        pass.push_sql(" AND NOT EXISTS (SELECT FROM \"marked\")) AS \"holder\" ORDER BY \"pid\"");
         Ok(())
     }
 }

@@ -10,8 +10,8 @@ use super::settings::{self, Purpose};
 use crate::process::AT_ONCE;
 use crate::supervisor::Supervisor;
 
-/// Makes a data folder for each server. To copy one takes a fraction of the time that `initdb` takes, even if several of
-/// those run side by side.
+/// Makes a data folder for each server. To copy one takes a fraction of the time that `initdb` takes, even if several
+/// of those run side by side.
 pub(super) fn make(
     supervisor: &Supervisor,
     account: Account,
@@ -47,7 +47,8 @@ fn init(supervisor: &Supervisor, account: Account, initdb: &Path, data: &Path) -
     outcome
 }
 
-/// Returns the postmaster that accepts connections, by the first and the eighth line of its lock file, as `pg_ctl` does.
+/// Returns the postmaster that accepts connections, by the first and the eighth line of its lock file, as `pg_ctl`
+/// does.
 ///
 /// A connection attempt would say less: it succeeds while the server still starts up, and also if the port belongs
 /// to somebody else.

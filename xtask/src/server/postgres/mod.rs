@@ -44,10 +44,8 @@ impl<'s> Servers<'s> {
         all.servers.iter_mut().try_for_each(Server::wait_until_ready)?;
         step.done(format_args!("{what}: ready on 127.0.0.1"));
         if all.servers.iter().any(Server::lacks_its_language) {
-            say(
-                "the message catalogues of PostgreSQL are missing (packages for containers are often installed without): \
-                 the tests on servers that speak other languages will fail",
-            );
+            say("the message catalogues of PostgreSQL are missing (images of containers often leave them out): \
+                 the tests on servers that speak other languages will fail");
         }
         Ok(all)
     }

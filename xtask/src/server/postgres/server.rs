@@ -97,12 +97,13 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// Starts the server again, on its port and its data, if a test has made an end of it. To be called again and again.
+    /// Starts the server again, on its port and its data, if a test has made an end of it. To be called again and
+    /// again.
     ///
-    /// A killed backend is the postmaster's business: it restarts the others itself. But when the postmaster is told to
-    /// shut down (`kill -QUIT`, the immediate shutdown, or any other signal), the whole server is gone, and only here is
-    /// somebody to bring it back. That may take several launches: until the last backend of a killed postmaster is gone,
-    /// its data are refused to the next, and the port may be busy for a moment.
+    /// A killed backend is the postmaster's business: it restarts the others itself. But when the postmaster is told
+    /// to shut down (`kill -QUIT`, the immediate shutdown, or any other signal), the whole server is gone, and only
+    /// here is somebody to bring it back. That may take several launches: until the last backend of a killed
+    /// postmaster is gone, its data are refused to the next, and the port may be busy for a moment.
     pub(super) fn revive(&mut self) -> anyhow::Result<()> {
         if self.purpose == Purpose::Crash && self.ended()?.is_some() {
             // Lets go at once: the group's id may be given away.

@@ -1,0 +1,131 @@
+//! What patience costs: no statement on the plain path, and elsewhere what the documentation says.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_lockset::LockSet;
+
+use super::{Set, holder};
+use crate::{
+    isolation::Play,
+    support::{
+        arena::Arena,
+        driver::{Blocking, Session},
+        models::{Account, Order},
+        schema::accounts,
+    },
+};
+
+const LONG: Duration = Duration::from_secs(100);
+
+/// The kind of each statement: what it does to which table, or to the transaction.
+fn kinds(statements: Vec<String>) -> Vec<String> {
+    let kind = |statement: &String| {
+        let text = statement.split(" -- binds").next().unwrap();
+        assert!(!text.contains("NOWAIT"), "{text}");
+        for word in ["SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT"] {
+            if text.starts_with(word) {
+                return word.to_owned();
+            }
+        }
+        for (part, kind) in
+            [("pg_stat_activity", "holders"), ("\"before\", set_config", "limit"), ("set_config", "restore")]
+        {
+            if text.contains(part) {
+                return kind.to_owned();
+            }
+        }
+        let table = if text.contains("\"orders\"") { "orders" } else { "accounts" };
+        let verb = match (text.contains(" FOR UPDATE"), text.ends_with("SKIP LOCKED")) {
+            (true, true) => "skip",
+            (true, false) => "lock",
+            (false, _) => "look at",
+        };
+        format!("{verb} {table}")
+    };
+    statements.iter().map(kind).collect()
+}
+
+fn keys(set: Set) -> Set {
+    set.id::<Order>(1).ids::<Account>([2, 3])
+}
+
+fn query(set: Set) -> Set {
+    set.query::<Account>(accounts::table.filter(accounts::id.gt(1)))
+}
+
+/// What `call` sends.
+fn sent<T>(s: &mut Blocking, call: impl FnOnce(&mut Blocking) -> T) -> (T, Vec<String>) {
+    s.begin().unwrap();
+    let heard = s.overhear();
+    let result = call(s);
+    let statements = kinds(heard.take());
+    s.rollback().unwrap();
+    (result, statements)
+}
+
+/// D02, E01, G02.
+#[test]
+fn on_success_each_kind_of_patience_costs_what_it_says() {
+    let arena = Arena::new();
+    let mut session = Blocking::connect(arena.url());
+    let s = &mut session;
+    let of = |s: &mut Blocking, wants: fn(Set) -> Set| -> [Vec<String>; 7] {
+        let set = || wants(LockSet::new());
+        [
+            sent(s, |s| s.lock_set(set()).map(drop).unwrap()).1,
+            sent(s, |s| s.lock_set(set().no_wait()).map(drop).unwrap()).1,
+            sent(s, |s| s.lock_set(set().skip_locked()).map(drop).unwrap()).1,
+            sent(s, |s| s.lock_set(set().timeout(Duration::ZERO)).map(drop).unwrap()).1,
+            sent(s, |s| s.lock_set(set().timeout(LONG)).map(drop).unwrap()).1,
+            sent(s, |s| s.lock_set(set().name_holders()).map(drop).unwrap()).1,
+            sent(s, |s| s.lock_set(set().name_holders().no_wait()).map(drop).unwrap()).1,
+        ]
+    };
+    let skip = vec!["skip accounts", "skip orders"];
+    let expected: [Vec<&str>; 7] = [
+        vec!["lock accounts", "lock orders"],
+        skip.clone(),
+        skip.clone(),
+        skip.clone(),
+        vec!["limit", "lock accounts", "limit", "lock orders", "restore"],
+        vec!["SAVEPOINT", "lock accounts", "lock orders", "RELEASE SAVEPOINT"],
+        skip,
+    ];
+    assert_eq!(of(s, keys), expected);
+    let expected: [Vec<&str>; 7] = [
+        vec!["lock accounts"],
+        vec!["skip accounts"],
+        vec!["skip accounts"],
+        vec!["skip accounts"],
+        vec!["limit", "lock accounts", "restore"],
+        vec!["SAVEPOINT", "lock accounts", "RELEASE SAVEPOINT"],
+        vec!["skip accounts"],
+    ];
+    assert_eq!(of(s, query), expected);
+    let nothing: [Vec<&str>; 7] = Default::default();
+    assert_eq!(of(s, |set| set), nothing);
+}
+
+/// D01, E01, G01.
+#[test]
+fn when_a_row_is_held_one_look_more_is_sent_and_one_question_if_asked() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let _holder = holder(&play, "holder", |set| set.id::<Account>(3));
+    let mut session = Blocking::connect(arena.url());
+    let s = &mut session;
+    let set = || keys(LockSet::new());
+    let (_, skipped) = sent(s, |s| s.lock_set(set().skip_locked()).unwrap());
+    assert_eq!(skipped, ["skip accounts", "look at accounts", "skip orders"]);
+    // A second try by key follows the look: the row may have come free.
+    let (_, contended) = sent(s, |s| s.lock_set(set().no_wait()).unwrap_err());
+    assert_eq!(contended, ["skip accounts", "look at accounts", "skip accounts"]);
+    let (_, named) = sent(s, |s| s.lock_set(set().no_wait().name_holders()).unwrap_err());
+    assert_eq!(named, ["skip accounts", "look at accounts", "skip accounts", "holders"]);
+    let short = Duration::from_millis(20);
+    let (_, timed_out) = sent(s, |s| s.lock_set(set().timeout(short)).unwrap_err());
+    assert_eq!(timed_out, ["limit", "lock accounts"]);
+    let (_, named) = sent(s, |s| s.lock_set(set().timeout(short).name_holders()).unwrap_err());
+    assert_eq!(named, ["SAVEPOINT", "limit", "lock accounts", "ROLLBACK TO SAVEPOINT", "holders"]);
+}
