@@ -68,7 +68,7 @@ pub(super) fn locking_statement(error: DieselError) -> LockError {
             match class {
                 Some(0) => LockError::TimedOut { attempt: None, source: Some(source) },
                 Some(1) => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
-                Some(_) => LockError::Canceled(source),
+                Some(_) => LockError::Canceled { attempt: None, source },
                 None => LockError::Query(source),
             }
         }
@@ -105,7 +105,7 @@ mod tests {
             assert!(matches!(locking_statement(server_says(&message)), LockError::Contended { .. }), "{message}");
         }
         for message in postgres::CANCELED {
-            assert!(matches!(locking_statement(server_says(message)), LockError::Canceled(_)), "{message}");
+            assert!(matches!(locking_statement(server_says(message)), LockError::Canceled { .. }), "{message}");
         }
     }
 

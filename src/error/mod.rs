@@ -199,9 +199,17 @@ pub enum LockError {
 
     /// A locking statement was ended by an administrator, or by a `statement_timeout` that is not this crate's.
     ///
-    /// The transaction is aborted.
-    #[error("the statement was canceled by an administrator or by statement_timeout")]
-    Canceled(#[source] DieselError),
+    /// The transaction is aborted, unless [`Attempt::rolled_back`] says that the call undid itself.
+    #[error(
+        "canceled by an administrator or by statement_timeout{}",
+        .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
+    )]
+    Canceled {
+        /// What was being locked.
+        attempt: Option<Box<Attempt>>,
+        /// The server's error.
+        source: DieselError,
+    },
 
     /// The connection to the server is gone, and with it the transaction and all of its locks.
     #[error("the connection to the server is lost, and with it the transaction and its locks")]
@@ -244,12 +252,12 @@ impl LockError {
     #[must_use]
     pub fn transaction_is_lost(&self) -> bool {
         match self {
-            LockError::ReadOnly(_) | LockError::ConnectionLost(_) | LockError::Canceled(_) => true,
+            LockError::ReadOnly(_) | LockError::ConnectionLost(_) => true,
             LockError::Contended { source, .. } => source.is_some(),
             LockError::TimedOut { attempt, source } => source.is_some() && !undone(attempt.as_deref()),
-            LockError::Deadlock { attempt, .. } | LockError::Serialization { attempt, .. } => {
-                !undone(attempt.as_deref())
-            }
+            LockError::Deadlock { attempt, .. }
+            | LockError::Serialization { attempt, .. }
+            | LockError::Canceled { attempt, .. } => !undone(attempt.as_deref()),
             LockError::Query(error) => matches!(error, DieselError::DatabaseError(..)),
             LockError::GaveUp { nested, source, .. } => {
                 *nested && source.downcast_ref().is_some_and(Self::transaction_is_lost)
@@ -330,7 +338,7 @@ impl From<LockError> for DieselError {
             LockError::ReadOnly(error)
             | LockError::Deadlock { source: error, .. }
             | LockError::Serialization { source: error, .. }
-            | LockError::Canceled(error)
+            | LockError::Canceled { source: error, .. }
             | LockError::ConnectionLost(error)
             | LockError::Query(error) => error,
             error => DieselError::QueryBuilderError(Box::new(error)),

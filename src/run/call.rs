@@ -117,6 +117,7 @@ where
         match error {
             LockError::TimedOut { source, .. } => LockError::TimedOut { attempt: attempt(), source },
             LockError::Deadlock { source, .. } => LockError::Deadlock { attempt: attempt(), source },
+            LockError::Canceled { source, .. } => LockError::Canceled { attempt: attempt(), source },
             LockError::Serialization { source, .. } => LockError::Serialization { attempt: attempt(), source },
             LockError::Contended { rows, source, .. } => LockError::Contended { rows, holders, source },
             error => error,

@@ -57,7 +57,7 @@ impl<DB: LockingBackend> Timer<DB> {
     pub(super) fn class(&self, error: DieselError) -> LockError {
         let late = self.timeout.is_some_and(|timeout| self.elapsed() >= timeout);
         match LockError::of_locking_statement(error) {
-            LockError::Canceled(source) | LockError::Query(source @ DieselError::DatabaseError(..)) if late => {
+            LockError::Canceled { source, .. } | LockError::Query(source @ DieselError::DatabaseError(..)) if late => {
                 LockError::TimedOut { attempt: None, source: Some(source) }
             }
             error => error,

@@ -29,7 +29,7 @@ fn adds(s: &mut Driver, id: i32) -> Result<(), LockError> {
     Ok(())
 }
 
-/// Both have begun. The first locks 1 and then 2, the second 2 and then 1: the number of the victim, and what it was told.
+/// Both have begun. The first locks 1, then 2, the second 2, then 1: the number of the victim, and what it was told.
 fn cross(
     first: &Actor<Driver>,
     second: &Actor<Driver>,

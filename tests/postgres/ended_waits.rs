@@ -40,7 +40,7 @@ fn a_statement_timeout_is_no_lock_error() {
     let play = Play::<Blocking>::new(&arena);
     let (holder, waiter) = (play.session("holder"), play.session("waiter"));
     let error = waits(&holder, &waiter, "300ms").join();
-    assert!(matches!(error, LockError::Canceled(_)), "{error:?}");
+    assert!(matches!(error, LockError::Canceled { .. }), "{error:?}");
     assert!(format!("{error:?}").contains("canceling statement due to statement timeout"), "{error:?}");
     assert!(error.transaction_is_lost() && !error.is_retryable());
     both_go_on(&holder, &waiter);
@@ -56,7 +56,7 @@ fn a_wait_cancelled_by_an_administrator_is_no_lock_error() {
     waiting.blocked_by(&holder);
     arena.execute(&format!("SELECT pg_cancel_backend({})", waiter.pid()));
     let error = waiting.join();
-    assert!(matches!(error, LockError::Canceled(_)), "{error:?}");
+    assert!(matches!(error, LockError::Canceled { .. }), "{error:?}");
     assert!(format!("{error:?}").contains("canceling statement due to user request"), "{error:?}");
     assert!(error.transaction_is_lost() && !error.is_retryable());
     both_go_on(&holder, &waiter);

@@ -171,23 +171,27 @@ fn a_lock_keeps_plain_statements_off_as_far_as_its_strength_goes() {
 #[test]
 fn an_upgrade_rolled_back_with_its_savepoint_leaves_the_weaker_lock() {
     let arena = Arena::new();
-    let (mut session, mut other) = (Blocking::connect(arena.url()), Blocking::connect(arena.url()));
     let upgrades: [fn(&mut Blocking); 2] = [
         |s| lock_1(s, Strength::NoKeyUpdate).unwrap(),
         |s| assert_eq!(s.execute("DELETE FROM accounts WHERE id = 1"), Ok(1)),
     ];
     for upgrade in upgrades {
-        session.begin().unwrap();
-        lock_1(&mut session, Strength::KeyShare).unwrap();
-        session.begin().unwrap();
-        upgrade(&mut session);
-        other.begin().unwrap();
-        assert!(skip_to_1(&mut other, Strength::NoKeyUpdate).is_empty());
-        session.rollback().unwrap();
-        assert_eq!(skip_to_1(&mut other, Strength::NoKeyUpdate).len(), 1);
-        assert!(skip_to_1(&mut other, Strength::Update).is_empty());
-        other.rollback().unwrap();
-        session.rollback().unwrap();
+        let play = Play::<Blocking>::new(&arena);
+        let (session, other) = (play.session("session"), play.session("other"));
+        let gets = |strength| other.run("skips", move |s| skip_to_1(s, strength).len());
+        session.run("locks, upgrades in a savepoint", move |s| {
+            s.begin().unwrap();
+            lock_1(s, Strength::KeyShare).unwrap();
+            s.begin().unwrap();
+            upgrade(s);
+        });
+        other.run("begins", |s| s.begin()).unwrap();
+        assert_eq!(gets(Strength::NoKeyUpdate), 0);
+        session.run("rolls the savepoint back", |s| s.rollback()).unwrap();
+        assert_eq!(gets(Strength::NoKeyUpdate), 1);
+        assert_eq!(gets(Strength::Update), 0);
+        other.run("ends", |s| s.rollback()).unwrap();
+        session.run("ends", |s| s.rollback()).unwrap();
+        assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
     }
-    assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
 }

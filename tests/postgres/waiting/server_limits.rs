@@ -43,7 +43,7 @@ fn a_shorter_statement_timeout_of_the_user_is_no_lock_error() {
     let arena = Arena::new();
     for timeout in [None, Some(SECOND), Some(LONG)] {
         let error = waits(&arena, "SET statement_timeout = '300ms'", timeout);
-        assert!(matches!(error, LockError::Canceled(_)), "{timeout:?}: {error:?}");
+        assert!(matches!(error, LockError::Canceled { .. }), "{timeout:?}: {error:?}");
         assert!(error.transaction_is_lost() && !error.is_retryable() && !error.is_contended(), "{error:?}");
     }
 }
@@ -77,7 +77,7 @@ fn with_holders_a_shorter_limit_of_the_user_leaves_the_transaction_as_the_error_
     let arena = Arena::new();
     let play = Play::<Blocking>::new(&arena);
     let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
-    for (setting, lost) in [("lock_timeout", false), ("statement_timeout", true)] {
+    for (setting, canceled) in [("lock_timeout", false), ("statement_timeout", true)] {
         let patient = beginner(&play, setting);
         let waiting = patient.start("waits", move |s| {
             s.execute(&format!("SET LOCAL {setting} = '100ms'")).unwrap();
@@ -85,7 +85,7 @@ fn with_holders_a_shorter_limit_of_the_user_leaves_the_transaction_as_the_error_
             (error, s.execute("UPDATE accounts SET v = v + 1 WHERE id = 2").is_err())
         });
         let (error, is_lost) = waiting.join();
-        assert_eq!(matches!(error, LockError::Canceled(_)), lost, "{error:?}");
+        assert_eq!(matches!(error, LockError::Canceled { .. }), canceled, "{error:?}");
         assert_eq!(error.transaction_is_lost(), is_lost, "{error:?}");
     }
 }
@@ -105,7 +105,7 @@ fn a_wait_with_a_timeout_that_an_administrator_cancels_is_no_lock_error() {
     waiting.blocked_by(&holder);
     arena.execute(&format!("SELECT pg_cancel_backend({})", patient.pid()));
     let (error, setting) = waiting.join();
-    assert!(matches!(error, LockError::Canceled(_)), "{error:?}");
+    assert!(matches!(error, LockError::Canceled { .. }), "{error:?}");
     assert_eq!(setting, Ok(0));
     holder.run("commits", |s| s.execute("UPDATE accounts SET v = 1 WHERE id = 1").and_then(|_| s.commit())).unwrap();
     let row = patient.run("locks at last", |s| s.begin().map(|()| s.timeout(&stale(), LONG)));
