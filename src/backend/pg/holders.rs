@@ -32,12 +32,15 @@ pub(super) struct Holders<'q> {
 impl QueryFragment<Pg> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
+        // What sessions do is read once a transaction unless that is forgotten first; a condition without columns is
+        // evaluated before anything is read.
         pass.push_sql(
             "WITH \"session\" AS MATERIALIZED (SELECT \"activity\".\"pid\", \"application_name\", \"state\", \
              extract(epoch FROM statement_timestamp() - \"xact_start\")::float8 AS \"age\", \"query\", \
              \"transactionid\", \"relation\", \"database\", \"mode\" FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" \
              INNER JOIN \"pg_catalog\".\"pg_locks\" AS \"held\" ON \"held\".\"pid\" = \"activity\".\"pid\" AND \"granted\" \
-             WHERE \"activity\".\"pid\" <> pg_backend_pid() AND \"backend_xid\" IS NOT NULL), \
+             WHERE \"activity\".\"pid\" <> pg_backend_pid() AND \"backend_xid\" IS NOT NULL \
+             AND (SELECT pg_stat_clear_snapshot()) IS NOT NULL), \
              \"marked\" AS (SELECT * FROM \"session\" WHERE \"transactionid\" IN (SELECT ",
         );
         table.walk_table(pass.reborrow())?;
