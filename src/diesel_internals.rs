@@ -49,6 +49,13 @@ where
     Ok(sql.finish())
 }
 
+/// Whether a fragment has pieces whose text Diesel does not know, as `diesel::dsl::sql` makes them.
+///
+/// Diesel keeps statements with such pieces out of its cache, and says so; it does the same for some of its own nodes.
+pub(crate) fn has_raw_sql<DB: Backend + Default>(fragment: &dyn QueryFragment<DB>) -> QueryResult<bool> {
+    Ok(!fragment.is_safe_to_cache_prepared(&DB::default())?)
+}
+
 /// Whether a clause writes anything.
 pub(crate) fn is_empty<DB: Backend + Default>(clause: &dyn QueryFragment<DB>) -> QueryResult<bool> {
     clause.is_noop(&DB::default())

@@ -116,6 +116,12 @@ impl Locked {
         self.model_mut::<T>().map(FoundRows::take).unwrap_or_default()
     }
 
+    /// The only row of a set of one row.
+    pub(crate) fn take_only<T: Lockable>(&mut self) -> Result<T> {
+        let row = self.model_mut::<T>().and_then(|found| found.take().pop());
+        row.ok_or_else(|| LockError::Missing { rows: self.missing.clone() })
+    }
+
     /// The rows asked for by instance or key that do not exist, by table, then in the order of adding.
     ///
     /// Empty unless the set was built with [`allow_missing`](crate::LockSet::allow_missing).

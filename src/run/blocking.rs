@@ -200,8 +200,8 @@ impl<T: Lockable> LockDsl for T {
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>,
     {
-        let id = id.into_key();
-        RunLockSet::lock(LockSet::new().id::<T>(&id), conn)?.take_id::<T>(id)
+        // The one row there is, whatever its key looks like in Rust: the server has found it by the key.
+        RunLockSet::lock(LockSet::new().id::<T>(id), conn)?.take_only::<T>()
     }
 
     fn with_lock<Conn, R, E>(

@@ -3,7 +3,7 @@
 use super::blocking::{LockConnection, RunLockSet};
 use crate::{
     backend::LockingBackend,
-    error::{LockError, Result},
+    error::Result,
     lock_set::{LockSet, PatientRow},
     lockable::Lockable,
     sql::{LockTarget, NoWait, SkipLocked, Timeout},
@@ -36,8 +36,7 @@ macro_rules! whole_rows {
                 Conn: LockConnection,
                 T: LockTarget<Conn::Backend>,
             {
-                let id = self.id.clone();
-                set(self).lock(conn)?.take_id::<T>(id)
+                set(self).lock(conn)?.take_only::<T>()
             }
         }
     )*};
@@ -53,12 +52,7 @@ impl<T: Lockable> RunPatientRow<T> for PatientRow<T, SkipLocked> {
         Conn: LockConnection,
         T: LockTarget<Conn::Backend>,
     {
-        let id = self.id.clone();
-        match set(self).lock(conn)?.take_id::<T>(id) {
-            Ok(row) => Ok(Some(row)),
-            Err(LockError::Contended { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(set(self).lock(conn)?.take_rows::<T>().pop())
     }
 }
 

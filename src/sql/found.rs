@@ -43,6 +43,8 @@ pub enum Sight {
     Wanted,
     /// The statement locked rows for several reasons; these are the queries' reasons for this one.
     Chosen {
+        /// It was asked for by key.
+        asked: bool,
         /// A query without a limit chose it, and it did not change between choice and lock.
         firm: bool,
         /// As `firm`, by a query with a limit.
@@ -86,7 +88,8 @@ pub(crate) struct FoundOf<T: Lockable, ST> {
     /// For each query: how many rows it chose, how many of them came back.
     counts: Vec<(i64, i64)>,
     looked: bool,
-    asked_set: HashSet<T::Key>,
+    /// How many of the rows were asked for by key, as far as only the server compared.
+    asked: Option<usize>,
     marker: PhantomData<fn() -> ST>,
 }
 
@@ -111,25 +114,23 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
             skipped: Vec::new(),
             counts: Vec::new(),
             looked: false,
-            asked_set: HashSet::new(),
+            asked: Some(0),
             marker: PhantomData,
         }
     }
 }
 
 impl<T: Lockable, ST> FoundOf<T, ST> {
-    /// Says which keys were asked for. Only a mixed set looks them up row by row.
-    pub(crate) fn expect(&mut self, asked: &[T::Key], mixed: bool) {
+    /// Makes room for the rows that were asked for by key.
+    pub(crate) fn expect(&mut self, asked: &[T::Key]) {
         self.rows.reserve(asked.len());
-        if mixed {
-            self.asked_set = asked.iter().cloned().collect();
-        }
     }
 
-    fn choose(&mut self, row: T, firm: bool, limited: bool, doubtful: bool, moved: bool) {
+    fn choose(&mut self, row: T, asked: bool, firm: bool, limited: bool, doubtful: bool, moved: bool) {
         let key = row.lock_key();
         self.moved |= moved;
-        let firm = firm || self.asked_set.contains(&key);
+        self.asked = self.asked.map(|count| count + usize::from(asked));
+        let firm = firm || asked;
         if firm || limited {
             // A join gives a row as often as it finds partners; the statement is ordered by the key.
             if self.rows.last().is_none_or(|last| last.lock_key() != key) {
@@ -154,6 +155,7 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
             (firm, std::mem::take(&mut self.doubtful))
         });
         self.looked = true;
+        self.asked = None;
         self.moved = false;
         self.unheld.clear();
         self.out_of_order = false;
@@ -171,13 +173,20 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
     }
 
     /// What was asked for and did not come back.
+    ///
+    /// As long as the server said of each row whether it was asked for, its count goes before a comparison in Rust: it may
+    /// hold keys for equal that Rust does not.
     pub(crate) fn absent(&self, asked: &[T::Key]) -> Vec<T::Key> {
-        // Rows are distinct and, unless the set is mixed, asked for: as many as that means every one, each asked for once.
-        if asked.is_empty() || (self.asked_set.is_empty() && self.rows.len() == asked.len()) {
+        if asked.is_empty() || self.asked == Some(asked.len()) {
             return Vec::new();
         }
-        let mut seen: HashSet<T::Key> = self.rows.iter().map(Lockable::lock_key).collect();
-        asked.iter().filter(|key| seen.insert((*key).clone())).cloned().collect()
+        let found: HashSet<T::Key> = self.rows.iter().map(Lockable::lock_key).collect();
+        let mut distinct = HashSet::new();
+        let asked: Vec<_> = asked.iter().filter(|key| distinct.insert(*key)).collect();
+        if self.asked == Some(asked.len()) {
+            return Vec::new();
+        }
+        asked.into_iter().filter(|key| !found.contains(*key)).cloned().collect()
     }
 
     pub(crate) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
@@ -196,8 +205,13 @@ where
     fn read(&mut self, row: &RowRef<'_, DB>, sight: Sight) -> deserialize::Result<()> {
         let row = T::build_from_row(row)?;
         match sight {
-            Sight::Wanted => self.rows.push(row),
-            Sight::Chosen { firm, limited, doubtful, moved } => self.choose(row, firm, limited, doubtful, moved),
+            Sight::Wanted => {
+                self.asked = self.asked.map(|count| count + 1);
+                self.rows.push(row);
+            }
+            Sight::Chosen { asked, firm, limited, doubtful, moved } => {
+                self.choose(row, asked, firm, limited, doubtful, moved);
+            }
             Sight::Again { held, wanted } => {
                 if !held {
                     self.unheld.push(row.lock_key());

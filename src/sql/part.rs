@@ -70,8 +70,8 @@ pub trait Part<DB: Backend>: Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn model(&self) -> TypeId;
 
-    /// Makes the lists that statements write from the keys asked for. `mixed`: rows may come that nobody asked for by key.
-    fn prepare(&mut self, mixed: bool);
+    /// Makes the lists that statements write from the keys asked for.
+    fn prepare(&mut self);
 
     /// The side that statements are written from, and the side that rows are read into.
     fn sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>);
@@ -239,9 +239,9 @@ where
         TypeId::of::<T>()
     }
 
-    fn prepare(&mut self, mixed: bool) {
+    fn prepare(&mut self) {
         let asked = std::mem::take(&mut self.wanted.asked);
-        self.found.expect(&asked, mixed);
+        self.found.expect(&asked);
         let none = || keys::<T, DB>(Vec::new());
         let asked = keys::<T, DB>(asked);
         self.wanted.lists = Some(Lists { asked, more: none(), held: none(), firm: none(), doubtful: none() });

@@ -104,7 +104,8 @@ impl<Q: AsQuery> LockQueryDsl for Q {}
     message = "the rows of this query cannot be locked",
     label = "its rows are not rows of a table",
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out, or lock by key what such a \
-            query chose: `LockSet::new().query::<T>(query)`"
+            query chose: `LockSet::new().query::<T>(query)`",
+    note = "nothing can follow `no_wait()` and `timeout(..)`: they are about the query as a whole"
 )]
 pub trait LockableSelect: Query {
     /// The tables of the query.
@@ -127,10 +128,12 @@ where
     type From = F;
 }
 
-impl<Q, S, L, W> LockableSelect for RowLock<Q, S, L, W>
-where
-    Q: LockableSelect,
-{
+// Not for `NoWait` and `Timeout`: they are about running the query, and a further clause would forget them.
+impl<Q: LockableSelect, S, L> LockableSelect for RowLock<Q, S, L, Blocking> {
+    type From = Q::From;
+}
+
+impl<Q: LockableSelect, S, L> LockableSelect for RowLock<Q, S, L, SkipLocked> {
     type From = Q::From;
 }
 

@@ -58,9 +58,8 @@ impl<'a> PgTable<'a> {
         patience: Patience,
     ) -> QueryResult<Self> {
         let queries: usize = parts.iter().map(|part| part.choices.len()).sum();
-        let mixed = queries > 0 || parts.len() > 1;
         for part in &mut parts {
-            part.part.prepare(mixed);
+            part.part.prepare();
         }
         let asked = parts.iter().any(|part| part.part.wanted().has(List::Asked));
         let step = match (asked, &parts[..]) {

@@ -8,7 +8,7 @@ use diesel::{
 
 use super::words::locking_clause;
 use crate::{
-    diesel_internals::sql_of,
+    diesel_internals::{has_raw_sql, sql_of},
     mode::{Strength, Wait},
     sql::{Choice, Chosen, TableName, Wanted},
 };
@@ -28,7 +28,7 @@ impl LockQuery<'_> {
     /// Whether a query is over the table alone, without a limit, which would be applied in the query's order and not in
     /// ours, and without folding, which leaves nothing to lock.
     ///
-    /// Joins and subqueries go the other way: when PostgreSQL looks again at a row that it had to wait for, a nested loop
+    /// Joins and subqueries go the other way, and raw SQL, which may hide one: when PostgreSQL looks again at a row that it had to wait for, a nested loop
     /// over a union (a view may hide one) finds no partner for it, and the row does not come back although it still
     /// matches. Seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
     pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> QueryResult<bool> {
@@ -36,7 +36,8 @@ impl LockQuery<'_> {
             return Ok(false);
         }
         let alone = sql_of::<Pg>(&From(&*choice.query))?.strip_prefix(" FROM ") == Some(name.quoted());
-        Ok(alone && !sql_of::<Pg>(&Filter(&*choice.query))?.contains("SELECT"))
+        let filter = Filter(&*choice.query);
+        Ok(alone && !has_raw_sql::<Pg>(&filter)? && !sql_of::<Pg>(&filter)?.contains("SELECT"))
     }
 }
 

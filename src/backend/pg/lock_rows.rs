@@ -21,7 +21,7 @@ use crate::{
 ///
 /// ```sql
 /// WITH wanted (o, c, k0) AS MATERIALIZED ((SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
-/// SELECT cols, CASE WHEN (t.tableoid, t.ctid) IN (SELECT o, c FROM wanted) THEN 1
+/// SELECT cols, t.id = ANY($1), CASE WHEN (t.tableoid, t.ctid) IN (SELECT o, c FROM wanted) THEN 1
 ///                   WHEN t.id IN (SELECT k0 FROM wanted) THEN 2 ELSE 0 END
 /// FROM t WHERE t.id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))
 /// ORDER BY t.id FOR UPDATE OF t
@@ -39,6 +39,12 @@ pub(super) struct LockRows<'q> {
 impl<'q> LockRows<'q> {
     fn choices(&self) -> impl Iterator<Item = (&'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
         self.parts.iter().flat_map(|&(wanted, choices)| choices.iter().map(move |choice| (wanted, choice)))
+    }
+
+    /// Rows may come for several reasons; then each part says of each row whether it asked for it by key. The server
+    /// compares: it may hold keys for equal that Rust does not, such as a time that is finer than its column.
+    fn mixed(&self) -> bool {
+        self.parts.len() > 1 || self.choices().next().is_some()
     }
 
     fn several(&self) -> bool {
@@ -151,8 +157,17 @@ impl QueryFragment<Pg> for LockRows<'_> {
             part.walk_columns(pass.reborrow())?;
             separator = ", ";
         }
-        for (i, (wanted, _)) in self.choices().enumerate() {
-            self.walk_sight(i, wanted, pass.reborrow())?;
+        let mut i = 0;
+        for (part, choices) in &self.parts {
+            if self.mixed() && part.has(self.list) {
+                pass.push_sql(", ");
+                key_value(&mut pass, *part)?;
+                part.walk_in_list(self.list, pass.reborrow())?;
+            }
+            for _ in *choices {
+                self.walk_sight(i, *part, pass.reborrow())?;
+                i += 1;
+            }
         }
         self.walk_from(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");

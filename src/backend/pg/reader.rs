@@ -10,7 +10,7 @@ use diesel::{
 use crate::{
     backend::Reader,
     diesel_internals::RowRef,
-    sql::{Chosen, Found, Sight, Wanted},
+    sql::{Chosen, Found, List, Sight, Wanted},
 };
 
 /// The reader of one statement.
@@ -22,6 +22,8 @@ pub(super) struct RowReader<'e> {
 pub(super) struct PartReader<'e> {
     found: &'e mut dyn Found<Pg>,
     width: usize,
+    /// Before the queries' numbers stands whether the row was asked for by key.
+    asked: bool,
     /// For each query of the part: has it a limit?
     limited: Vec<bool>,
     /// Behind each query's number stands how many rows it chose.
@@ -48,7 +50,7 @@ pub(super) enum Reading {
 impl<'e> PartReader<'e> {
     pub(super) fn new(wanted: &dyn Wanted<Pg>, found: &'e mut dyn Found<Pg>, choices: &[Chosen<'_, Pg>]) -> Self {
         let limited = choices.iter().map(|choice| choice.shape.limited).collect();
-        PartReader { found, width: wanted.width(), limited, counts: false }
+        PartReader { found, width: wanted.width(), asked: wanted.has(List::Asked), limited, counts: false }
     }
 
     pub(super) fn counting(self, counts: bool) -> Self {
@@ -56,7 +58,11 @@ impl<'e> PartReader<'e> {
     }
 
     fn sight(&mut self, row: &RowRef<'_, Pg>, column: &mut usize) -> deserialize::Result<Sight> {
-        let (mut firm, mut limited, mut doubtful, mut moved) = (false, false, false, false);
+        let (mut asked, mut firm, mut limited, mut doubtful, mut moved) = (false, false, false, false, false);
+        if self.asked {
+            asked = row.get_value::<Bool, bool, _>(*column)?;
+            *column += 1;
+        }
         for (query, has_limit) in self.limited.iter().enumerate() {
             let number = row.get_value::<Integer, i32, _>(*column)?;
             match (number, has_limit) {
@@ -72,7 +78,7 @@ impl<'e> PartReader<'e> {
                 *column += 1;
             }
         }
-        Ok(Sight::Chosen { firm, limited, doubtful, moved })
+        Ok(Sight::Chosen { asked, firm, limited, doubtful, moved })
     }
 }
 
@@ -91,7 +97,9 @@ impl Reader<Pg> for RowReader<'_> {
             column += part.width;
             let sight = match self.reading {
                 Reading::Keys => Sight::Wanted,
-                Reading::Query => Sight::Chosen { firm: true, limited: false, doubtful: false, moved: false },
+                Reading::Query => {
+                    Sight::Chosen { asked: false, firm: true, limited: false, doubtful: false, moved: false }
+                }
                 Reading::Mixed => part.sight(row, &mut extra)?,
                 Reading::Again => Sight::Again {
                     held: row.get_value::<Bool, bool, _>(extra)?,

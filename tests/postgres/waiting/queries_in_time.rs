@@ -92,22 +92,3 @@ fn within_its_time_a_query_gets_its_rows_and_in_no_time_it_names_the_busy_ones()
     holder.run("commits", |s| s.commit()).unwrap();
     assert_eq!(waiting.join(), [3, 3, 3, 3]);
 }
-
-/// G01.
-#[test]
-fn a_timeout_for_one_table_of_a_join_is_not_forgotten_when_another_is_locked_too() {
-    let arena = Arena::new();
-    let play = Play::<Blocking>::new(&arena);
-    let holder = holder(&play, "holder", |set| set.id::<Order>(1));
-    let patient = beginner(&play, "patient");
-    let waiting = patient.start("waits", |s| {
-        // Ends the wait if nobody else does.
-        s.execute("SET LOCAL statement_timeout = '3s'").unwrap();
-        let query = orders::table.inner_join(customers::table).filter(orders::id.eq(1));
-        let query = query.for_update_of(orders::table).timeout(Duration::from_millis(50));
-        query.for_share_of(customers::table).load::<(Order, Customer), _>(s.conn()).map(drop)
-    });
-    let end = waiting.join();
-    assert!(matches!(end, Err(LockError::TimedOut { .. })), "{end:?}");
-    holder.run("commits", |s| s.commit()).unwrap();
-}

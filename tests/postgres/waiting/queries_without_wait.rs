@@ -115,21 +115,6 @@ fn a_query_that_shares_is_not_in_the_way_of_one_that_shares() {
     assert_eq!(busy(hasty.run("wants all", RICH[0].1)), ["\"accounts\" 1"]);
 }
 
-/// D01.
-#[test]
-fn not_to_wait_for_one_table_of_a_join_is_not_forgotten_when_another_is_locked_too() {
-    let arena = Arena::new();
-    let play = Play::<Blocking>::new(&arena);
-    let _holder = holder(&play, "holder", |set| set.id::<Order>(1));
-    let hasty = beginner(&play, "hasty");
-    let both = |s: &mut Blocking| -> Result<Vec<(Order, Customer)>, LockError> {
-        let query = orders::table.inner_join(customers::table).filter(customers::name.eq("Ada"));
-        query.for_update_of(orders::table).no_wait().for_share_of(customers::table).load(s.conn())
-    };
-    let locked = hasty.run("tries", both);
-    assert!(locked.is_err(), "one of two orders was left out silently: {locked:?}");
-}
-
 /// The numbers of the first jobs that the session can have.
 fn first<const N: i64>(s: &mut Blocking) -> Vec<i64> {
     let first = jobs::table.order(jobs::id).limit(N).for_update_of(jobs::table).skip_locked();
