@@ -4,11 +4,28 @@
 
 use super::Driver;
 
+mod after_waiting;
+mod bad_input;
 mod deadlocks;
 mod errors;
+mod hostile_keys;
 mod in_a_transaction;
+mod invariants;
+mod joins;
+mod lock_set_composite_keys;
+mod lock_set_from_queries;
+mod lock_set_large;
+mod lock_set_of_instances;
+mod lock_set_order;
+mod lock_set_statements;
+mod lock_set_stress;
+mod lock_transaction;
 mod one_row;
 mod one_row_waits;
+mod stale;
 mod strengths;
+mod transactions;
+mod two_models;
+mod types;
 mod waiting;
 mod with_lock;

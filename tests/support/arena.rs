@@ -23,6 +23,7 @@ use super::{
 pub(crate) struct Arena {
     name: String,
     url: String,
+    server: String,
 }
 
 impl Arena {
@@ -35,21 +36,32 @@ impl Arena {
     /// An arena for `title`. Two of one title are two arenas.
     #[must_use]
     pub(crate) fn named(title: &str) -> Self {
-        let template = template::name();
+        Self::create(title, server::url(), template::name())
+    }
+
+    /// An arena for the running test on another server than the usual one, filled without a template.
+    #[must_use]
+    pub(crate) fn on(server: String) -> Self {
+        let arena = Self::create(thread::current().name().unwrap_or("unnamed"), server, "template0");
+        template::fill(arena.url());
+        arena
+    }
+
+    fn create(title: &str, server: String, template: &str) -> Self {
         // Seeded anew for every `RandomState`: no two runs, processes or calls get the same digest.
         let digest = RandomState::new().hash_one((title, std::process::id()));
         let tail = title.rsplit("::").next().unwrap_or(title);
         let name = DatabaseName::new(digest, tail).to_string();
 
-        let mut maintenance = server::connect(&server::url());
+        let mut maintenance = server::connect(&server);
         maintenance
             .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
             .unwrap_or_else(|error| panic!("cannot create the database of {title}: {error}"));
         // Deadlocks are found sooner. Only a superuser may say so; for others the tests take longer, with the same result.
         let _ = maintenance.batch_execute(&format!("ALTER DATABASE {name} SET deadlock_timeout = '200ms'"));
 
-        let url = server::with_database(&server::url(), &name);
-        Self { name, url }
+        let url = server::with_database(&server, &name);
+        Self { name, url, server }
     }
 
     /// How to connect to this database.
@@ -69,7 +81,7 @@ impl Arena {
 
     /// A new connection to the server, outside of this database: for what cannot be done from within.
     pub(crate) fn admin(&self) -> PgConnection {
-        server::connect(&server::url())
+        server::connect(&self.server)
     }
 
     /// Runs statements in a connection of their own, committed when this returns.

@@ -46,6 +46,12 @@ fn migrations() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres")
 }
 
+/// Runs the migrations in an empty database.
+pub(super) fn fill(url: &str) {
+    let source = FileBasedMigrations::from_path(migrations()).expect("the migrations are where they should be");
+    server::connect(url).run_pending_migrations(source).expect("the migrations run");
+}
+
 /// Migrated under another name, so that a build that was cut short is never taken for a template.
 fn build(maintenance: &mut PgConnection, digest: u64) -> String {
     let unfinished = DatabaseName::new(digest, UNFINISHED).to_string();
@@ -55,10 +61,7 @@ fn build(maintenance: &mut PgConnection, digest: u64) -> String {
         .and_then(|()| maintenance.batch_execute(&format!("CREATE DATABASE {unfinished} TEMPLATE template0")))
         .unwrap_or_else(|error| panic!("the user of PG_DATABASE_URL must be able to create databases: {error}"));
 
-    let source = FileBasedMigrations::from_path(migrations()).expect("the migrations are where they should be");
-    let mut inside = server::connect(&server::with_database(&server::url(), &unfinished));
-    inside.run_pending_migrations(source).expect("the migrations run");
-    drop(inside);
+    fill(&server::with_database(&server::url(), &unfinished));
 
     // A database with somebody in it can be neither renamed nor copied: nobody gets in from here on.
     maintenance

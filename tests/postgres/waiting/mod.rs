@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod holders;
+mod languages;
 mod pool;
 mod queries_in_time;
 mod queries_without_wait;

@@ -1,0 +1,129 @@
+//! Single queries over several tables, locked with `for_update_of`: only the table that is named is locked.
+
+use diesel::prelude::*;
+use diesel_lockset::{LockQueryDsl, LockSet, RunLockQuery};
+
+use super::Driver;
+use crate::{
+    isolation::Play,
+    support::{
+        arena::Arena,
+        driver::Session,
+        models::{Account, Child, Parent},
+        probe::Held,
+        schema::{accounts, children, parents},
+    },
+};
+
+/// N01.
+#[test]
+fn naming_one_table_of_a_join_locks_only_that_table() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let family = || parents::table.inner_join(children::table).filter(parents::id.eq(1));
+
+    session.begin().unwrap();
+    let parent = family().select(parents::all_columns).for_update_of(parents::table);
+    let rows: Vec<Parent> = parent.load(session.conn()).unwrap();
+    assert_eq!(rows.iter().map(|parent| parent.id).collect::<Vec<_>>(), [1, 1], "the rows are those of the query");
+    assert_eq!(arena.held_keys("parents", "id"), ["1"]);
+    assert!(arena.held_keys("children", "id").is_empty());
+    session.rollback().unwrap();
+
+    session.begin().unwrap();
+    let both = family().order(children::id).into_boxed().for_update_of(children::table);
+    let rows: Vec<(Parent, Child)> = both.load(session.conn()).unwrap();
+    assert_eq!(rows.iter().map(|(parent, child)| (parent.id, child.id)).collect::<Vec<_>>(), [(1, 10), (1, 11)]);
+    assert_eq!(arena.held_keys("children", "id"), ["10", "11"]);
+    assert!(arena.held_keys("parents", "id").is_empty());
+}
+
+/// N01.
+#[test]
+fn the_order_and_the_limit_of_a_locked_query_are_its_own() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let last = children::table.inner_join(parents::table).order((parents::data.desc(), children::id.desc())).limit(2);
+    let rows: Vec<(Child, Parent)> = last.for_update_of(children::table).load(session.conn()).unwrap();
+    assert_eq!(rows.iter().map(|(child, _)| child.id).collect::<Vec<_>>(), [20, 11]);
+    assert_eq!(arena.held_keys("children", "id"), ["11", "20"]);
+    let one: String = parents::table
+        .inner_join(children::table)
+        .filter(children::id.eq(20))
+        .select(parents::data)
+        .for_update_of(parents::table)
+        .get_result(session.conn())
+        .unwrap();
+    assert_eq!(one, "two");
+    assert_eq!(arena.held_keys("parents", "id"), ["2"]);
+}
+
+/// N01.
+#[test]
+fn rows_of_the_named_table_that_are_held_can_be_skipped_while_its_partner_is_held_too() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let (other, worker) = (play.session("other worker"), play.session("worker"));
+    let next = || {
+        let of_one = children::table.inner_join(parents::table).filter(parents::data.eq("one"));
+        of_one.select(children::all_columns).order(children::id).limit(1).for_update_of(children::table).skip_locked()
+    };
+    let first = other.run("takes the next child", move |s| {
+        s.begin().unwrap();
+        next().load::<Child, _>(s.conn()).unwrap()
+    });
+    let second = worker.run("takes the next child", move |s| {
+        s.begin().unwrap();
+        next().load::<Child, _>(s.conn()).unwrap()
+    });
+    assert_eq!((first[0].id, second[0].id), (10, 11));
+}
+
+/// N04.
+#[test]
+fn an_aliased_table_is_named_by_its_alias() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let (elder, next) = diesel::alias!(parents as elder, accounts as next);
+
+    session.begin().unwrap();
+    let named = elder.filter(elder.field(parents::data).eq("two")).for_update_of(elder);
+    let rows: Vec<Parent> = named.load(session.conn()).unwrap();
+    assert_eq!(rows[0].id, 2);
+    assert_eq!(arena.held_keys("parents", "id"), ["2"]);
+
+    let pair = || {
+        accounts::table
+            .inner_join(next.on(next.field(accounts::id).eq(accounts::id + 1)))
+            .filter(accounts::owner.eq("ada"))
+    };
+    let rows: Vec<(Account, Account)> = pair().for_update_of(next).load(session.conn()).unwrap();
+    assert_eq!((rows[0].0.id, rows[0].1.id), (1, 2));
+    assert_eq!(arena.held_keys("accounts", "id"), ["2"], "the row that was reached through the alias");
+    let rows: Vec<(Account, Account)> =
+        pair().into_boxed().for_update_of(accounts::table).load(session.conn()).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2"]);
+}
+
+/// N06.
+#[test]
+fn a_left_join_locks_its_base_also_where_it_has_no_partner() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let all = || parents::table.left_join(children::table);
+
+    session.begin().unwrap();
+    let rows: Vec<(Parent, Option<Child>)> = all().for_update_of(parents::table).load(session.conn()).unwrap();
+    assert_eq!(rows.iter().filter(|(_, child)| child.is_none()).count(), 2);
+    assert_eq!(arena.held_keys("parents", "id"), ["1", "2", "3", "4"]);
+    assert!(arena.held_keys("children", "id").is_empty());
+    session.rollback().unwrap();
+
+    session.begin().unwrap();
+    let locked = session.lock_set(LockSet::new().query::<Parent>(all())).unwrap();
+    assert_eq!(locked.rows::<Parent>().len(), 4);
+    assert_eq!(arena.held_keys("parents", "id"), ["1", "2", "3", "4"]);
+    assert_eq!(arena.probe("children", "id = 10"), Held::Free);
+}

@@ -1,0 +1,75 @@
+//! Sets of very many rows: one statement, whatever their number.
+
+use std::time::{Duration, Instant};
+
+use diesel_lockset::{LockError, LockSet};
+
+use super::{Driver, stale::account};
+use crate::support::{
+    arena::Arena,
+    driver::Session,
+    models::{Account, Seat},
+    probe::Held,
+};
+
+/// More than any server takes parameters (65,535).
+const MANY: i32 = 100_000;
+
+/// Generous: it takes a second or two.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// H17.
+#[test]
+fn a_hundred_thousand_instances_are_locked_and_come_back_in_one_statement() {
+    let arena = Arena::new();
+    arena.execute(&format!(
+        "DELETE FROM accounts; {}",
+        insert("accounts (id, owner, balance)", |id| format!("({id}, 'x', {id})"))
+    ));
+    let mut session = Driver::connect(arena.url());
+    let sent = session.overhear();
+    // Every row, backwards, and every tenth once more.
+    let instances: Vec<Account> = (1..=MANY).rev().chain((1..=MANY).step_by(10)).map(account).collect();
+    session.begin().unwrap();
+    sent.take();
+    let begin = Instant::now();
+    let mut locked = session.lock_set(LockSet::new().rows(&instances)).unwrap();
+    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
+    assert_eq!(sent.take().len(), 1);
+    assert_eq!(locked.row(&account(MANY)).unwrap().balance, MANY);
+    let rows = locked.take_rows::<Account>();
+    assert!(rows.iter().map(|account| (account.id, account.balance)).eq((1..=MANY).map(|id| (id, id))));
+    for id in [1, 2, MANY / 2, MANY] {
+        assert_eq!(arena.probe("accounts", &format!("id = {id}")), Held::Held);
+    }
+    session.commit().unwrap();
+}
+
+/// H17.
+#[test]
+fn seventy_thousand_composite_keys_are_locked_and_the_missing_ones_named() {
+    let arena = Arena::new();
+    arena.execute(&insert("seats (section, number)", |id| format!("('S', {id})")));
+    let mut session = Driver::connect(arena.url());
+    let sent = session.overhear();
+    session.begin().unwrap();
+    sent.take();
+    let keys = || (1..=70_000).map(|number| ("S".to_owned(), number)).chain([("T".to_owned(), 1)]);
+    let begin = Instant::now();
+    let error = session.lock_set(LockSet::new().ids::<Seat>(keys())).unwrap_err();
+    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
+    let LockError::Missing { rows } = error else { panic!("{error:?}") };
+    assert_eq!(rows.iter().map(ToString::to_string).collect::<Vec<_>>(), ["Seat (\"T\", 1)"]);
+    let locked = session.lock_set(LockSet::new().ids::<Seat>(keys()).allow_missing()).unwrap();
+    assert_eq!(locked.rows::<Seat>().len(), 70_000);
+    assert_eq!(sent.take().len(), 2);
+    assert_eq!(arena.probe("seats", "section = 'S' AND number = 70000"), Held::Held);
+    assert_eq!(arena.probe("seats", "section = 'S' AND number = 70001"), Held::Free);
+    session.commit().unwrap();
+}
+
+/// One statement that inserts [`MANY`] rows.
+fn insert(into: &str, row: impl Fn(i32) -> String) -> String {
+    let rows: Vec<String> = (1..=MANY).map(row).collect();
+    format!("INSERT INTO {into} VALUES {}", rows.join(", "))
+}

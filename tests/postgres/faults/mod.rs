@@ -1,0 +1,129 @@
+//! Sessions that are ended, cancelled and crashed while they wait and while they hold: at every step of a call.
+
+use std::time::Duration;
+
+use diesel_lockset::{LockError, LockSet, Locked};
+
+use crate::support::{
+    arena::Arena,
+    driver::{Blocking, Session},
+    models::{Account, Order},
+    probe::Held,
+    schema::accounts,
+};
+use diesel::prelude::*;
+
+mod crashes;
+mod lost;
+mod sessions;
+mod transfers;
+
+/// Longer than any test lasts.
+const LONG: Duration = Duration::from_secs(600);
+
+/// A place at which a call waits.
+struct Step {
+    name: &'static str,
+    /// What the holder holds when the call comes there.
+    held: &'static str,
+    /// What somebody changes just before, while the call waits for him: that makes it look a second time.
+    changed: Option<&'static str>,
+    call: fn(&mut Blocking) -> Result<Locked, LockError>,
+    /// The rows that are locked if the call succeeds.
+    rows: &'static [(&'static str, &'static str)],
+    /// The call undoes itself when it fails.
+    rolls_back: bool,
+}
+
+const THREE: &[(&str, &str)] = &[("accounts", "id = 1"), ("accounts", "id = 3"), ("accounts", "id = 5")];
+const TWO_TABLES: &[(&str, &str)] = &[("accounts", "id = 1"), ("accounts", "id = 2"), ("orders", "id = 1")];
+
+fn three<'a>() -> LockSet<'a, diesel::pg::Pg> {
+    LockSet::new().ids::<Account>([5, 1, 3])
+}
+
+fn two_tables<'a>() -> LockSet<'a, diesel::pg::Pg> {
+    LockSet::new().id::<Order>(1).ids::<Account>([2, 1])
+}
+
+const STEPS: [Step; 8] = [
+    Step {
+        name: "the first row",
+        held: "SELECT FROM accounts WHERE id = 1 FOR UPDATE",
+        changed: None,
+        call: |s| s.lock_set(three()),
+        rows: THREE,
+        rolls_back: false,
+    },
+    Step {
+        name: "a row in the middle",
+        held: "SELECT FROM accounts WHERE id = 3 FOR UPDATE",
+        changed: None,
+        call: |s| s.lock_set(three()),
+        rows: THREE,
+        rolls_back: false,
+    },
+    Step {
+        name: "the last row",
+        held: "UPDATE accounts SET v = 7 WHERE id = 5",
+        changed: None,
+        call: |s| s.lock_set(three()),
+        rows: THREE,
+        rolls_back: false,
+    },
+    Step {
+        name: "the second table",
+        held: "SELECT FROM orders WHERE id = 1 FOR UPDATE",
+        changed: None,
+        call: |s| s.lock_set(two_tables()),
+        rows: TWO_TABLES,
+        rolls_back: false,
+    },
+    Step {
+        name: "the second look",
+        held: "SELECT FROM accounts WHERE id = 4 FOR UPDATE",
+        // 1 and 2 were chosen; now it is 2 and 4.
+        changed: Some("UPDATE accounts SET balance = 0 WHERE id = 1"),
+        call: |s| {
+            let richest = accounts::table.filter(accounts::balance.gt(9)).order(accounts::id).limit(2);
+            s.lock_set(LockSet::new().query::<Account>(richest))
+        },
+        rows: &[("accounts", "id = 2"), ("accounts", "id = 4")],
+        rolls_back: false,
+    },
+    Step {
+        name: "with a timeout",
+        held: "SELECT FROM orders WHERE id = 1 FOR UPDATE",
+        changed: None,
+        call: |s| s.lock_set(two_tables().timeout(LONG)),
+        rows: TWO_TABLES,
+        rolls_back: false,
+    },
+    Step {
+        name: "with holders named",
+        held: "SELECT FROM accounts WHERE id = 3 FOR UPDATE",
+        changed: None,
+        call: |s| s.lock_set(three().name_holders()),
+        rows: THREE,
+        rolls_back: true,
+    },
+    Step {
+        name: "with a timeout and holders named",
+        held: "SELECT FROM orders WHERE id = 1 FOR UPDATE",
+        changed: None,
+        call: |s| s.lock_set(two_tables().timeout(LONG).name_holders()),
+        rows: TWO_TABLES,
+        rolls_back: true,
+    },
+];
+
+/// Undoes what a step before has changed.
+const FIXTURES: &str = "UPDATE accounts SET balance = 10 WHERE id = 1; UPDATE accounts SET v = 0";
+
+/// Every row of the step is as `expected`.
+#[track_caller]
+fn all(arena: &Arena, step: &Step, expected: Held) {
+    for (table, condition) in step.rows {
+        assert_eq!(arena.probe(table, condition), expected, "{}: {table}, {condition}", step.name);
+    }
+}

@@ -1,0 +1,7 @@
+include!("../bank.rs");
+
+fn set(conn: &mut PgConnection, account: &Account) {
+    let _ = LockSet::new().id::<Account>(account).lock(conn);
+}
+
+fn main() {}

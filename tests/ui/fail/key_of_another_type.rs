@@ -1,0 +1,7 @@
+include!("../bank.rs");
+
+fn set(conn: &mut PgConnection) {
+    let _ = LockSet::new().id::<Account>("42").lock(conn);
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+#![deny(unused_must_use)]
+
+include!("../bank.rs");
+
+fn set(conn: &mut PgConnection, account: &Account) -> Result<(), LockError> {
+    LockSet::new().row(account).ids::<Account>([2, 3]);
+    let _ = account.lock(conn)?;
+    Ok(())
+}
+
+fn main() {}
