@@ -10,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::duplicate_mod, reason = "the contract is included once for each driver")]
+#![allow(clippy::type_complexity, reason = "tables of closures")]
 
 mod behaviours;
 mod isolation;

@@ -17,6 +17,11 @@ pub(super) fn any_statement(error: DieselError) -> LockError {
             DatabaseErrorKind::SerializationFailure => LockError::Serialization { attempt: None, source: error },
             DatabaseErrorKind::ReadOnlyTransaction => LockError::ReadOnly(error),
             DatabaseErrorKind::ClosedConnection => LockError::ConnectionLost(error),
+            // libpq sends nothing over a lost connection, nor more parameters than the protocol has room for; of the second
+            // it names the number, in every language.
+            DatabaseErrorKind::UnableToSendCommand if !info.message().contains("65535") => {
+                LockError::ConnectionLost(error)
+            }
             DatabaseErrorKind::Unknown if is_deadlock(&**info) => LockError::Deadlock { attempt: None, source: error },
             _ => LockError::Query(error),
         },

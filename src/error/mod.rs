@@ -231,7 +231,7 @@ impl LockError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            LockError::GaveUp { source, .. } => source.downcast_ref().is_some_and(Self::is_retryable),
+            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_retryable(),
             LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => true,
             _ => false,
         }
@@ -241,7 +241,7 @@ impl LockError {
     #[must_use]
     pub fn is_contended(&self) -> bool {
         match self {
-            LockError::GaveUp { source, .. } => source.downcast_ref().is_some_and(Self::is_contended),
+            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_contended(),
             LockError::Contended { .. } | LockError::TimedOut { .. } => true,
             _ => false,
         }
@@ -259,8 +259,8 @@ impl LockError {
             | LockError::Serialization { attempt, .. }
             | LockError::Canceled { attempt, .. } => !undone(attempt.as_deref()),
             LockError::Query(error) => matches!(error, DieselError::DatabaseError(..)),
-            LockError::GaveUp { nested, source, .. } => {
-                *nested && source.downcast_ref().is_some_and(Self::transaction_is_lost)
+            LockError::GaveUp { nested, .. } => {
+                *nested && !std::ptr::eq(self.last(), self) && self.last().transaction_is_lost()
             }
             LockError::NotInTransaction
             | LockError::Missing { .. }
@@ -283,13 +283,18 @@ impl LockError {
         classify::is_retryable(error)
     }
 
-    /// The last error of a [`GaveUp`](Self::GaveUp) that is a `LockError` itself; any other error as it is.
+    /// Of a [`GaveUp`](Self::GaveUp), the `LockError` that is its last error or lies beneath it; any other error as it is.
     #[must_use]
     pub fn last(&self) -> &LockError {
-        match self {
-            LockError::GaveUp { source, .. } => source.downcast_ref().map_or(self, Self::last),
-            error => error,
+        let LockError::GaveUp { source, .. } = self else { return self };
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**source);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<LockError>() {
+                return error.last();
+            }
+            next = error.source();
         }
+        self
     }
 
     /// The class of an error that a locking statement raised, for code that sends its own.

@@ -30,7 +30,8 @@ use crate::{
 ///
 /// Tables are ordered by their quoted name, byte by byte, as Diesel writes it: `"accounts"` before `"orders"`, a schema
 /// before the name. A table that is written with its schema in one model and without in another counts as two tables, so
-/// keep to one spelling. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`.
+/// keep to one spelling. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`. A row
+/// whose key itself is changed by somebody while the set waits for it keeps the place of its old key.
 ///
 /// A second set in one transaction is allowed, but the order holds only within a set: if the second one goes back to an
 /// earlier row, it can deadlock with another transaction that does the opposite. Put what belongs together into one set.
@@ -231,7 +232,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
     /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
     ///
-    /// A query that matches nothing adds nothing. Rows that begin to match after the query was run are not locked: no row
+    /// A query that matches nothing adds nothing; a limited one is asked twice then, since what it had chosen may have been
+    /// deleted while the set waited. Rows that begin to match after the query was run are not locked: no row
     /// lock keeps rows from appearing.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
         self.part::<T>().queries.push(query.into_choice());

@@ -103,11 +103,12 @@ macro_rules! without_a_look_first {
         where
             DB: Backend + QueryMetadata<Q::SqlType> + 'static,
             Conn: LockConnection<Backend = DB>,
-            Q: Query<SqlType: CompatibleType<U, DB>>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + Unlockable<DB>,
             Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                lockable(&self.query)?;
                 rows(self, conn).map_err(LockError::of_locking_statement)
             }
         }
@@ -129,6 +130,7 @@ macro_rules! with_a_look_first {
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                lockable(&self.query)?;
                 let table = TableName::of::<DB>(&self.table)?;
                 if self.patience == Patience::NoWait {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
@@ -154,18 +156,23 @@ macro_rules! with_a_look_first {
 
 with_a_look_first!(NoWait, Timeout);
 
+/// Refuses a query whose rows are not rows of a table, before anything is sent or even told to Diesel's instrumentation.
+fn lockable<DB: Backend>(query: &impl Unlockable<DB>) -> Result<()> {
+    match query.unlockable()? {
+        Some(clause) => Err(LockError::folded(clause)),
+        None => Ok(()),
+    }
+}
+
 /// Locks what the query wants if all of it can be had at once.
 fn at_once<DB, Q, S, K, Conn>(query: &Q, table: &S, name: &TableName, strength: Strength, conn: &mut Conn) -> Result<()>
 where
     DB: LockingBackend,
-    Q: Choice<DB> + Unlockable<DB>,
+    Q: Choice<DB>,
     S: Table<PrimaryKey = K>,
     K: QueryFragment<DB>,
     Conn: LockConnection<Backend = DB>,
 {
-    if let Some(clause) = query.unlockable()? {
-        return Err(LockError::folded(clause));
-    }
     let (key, mut busy) = (table.primary_key(), Vec::new());
     each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
         busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));

@@ -57,7 +57,7 @@ impl RunLockTransaction for LockTransaction<'_> {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            match retries.judge(&error) {
+            match retries.judge(&error, self.retry_when.as_deref_mut()) {
                 Verdict::Pass => return Err(error),
                 Verdict::GiveUp => {
                     let (tries, elapsed) = (retries.tries(), retries.elapsed());

@@ -56,8 +56,8 @@ pub struct Shape {
     pub limited: bool,
     /// `DISTINCT`, `GROUP BY` or `HAVING`: a row of the answer is not a row of the table.
     pub folded: bool,
-    /// `ORDER BY`
-    pub ordered: bool,
+    /// `DISTINCT`: what is ordered by must be selected, and a limit counts what is distinct in the query's own select list.
+    pub distinct: bool,
 }
 
 /// A query taken apart at its select list, with its type forgotten.
@@ -100,7 +100,7 @@ where
         Ok(Shape {
             limited: !is_empty(&self.limit_offset)?,
             folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
-            ordered: !is_empty(&self.order)?,
+            distinct: !is_empty(&self.distinct)?,
         })
     }
 
@@ -141,7 +141,7 @@ where
         Ok(Shape {
             limited: !is_empty(&self.limit_offset)?,
             folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
-            ordered: self.order.is_some(),
+            distinct: !is_empty(&self.distinct)?,
         })
     }
 

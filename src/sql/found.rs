@@ -31,7 +31,7 @@ pub trait Found<DB: Backend>: Send {
     /// Query `query` chose so many rows in all; this row is one of them, or not.
     fn count(&mut self, query: usize, chosen: i64, this: bool);
 
-    /// A query chose rows that did not come back.
+    /// A counted query chose rows that did not come back, or no row came back that could have told.
     fn is_short(&self) -> bool;
 }
 

@@ -18,7 +18,8 @@ pub(crate) use self::{
 /// [`Deadlock`](crate::LockError::Deadlock), [`Serialization`](crate::LockError::Serialization) or
 /// [`Moved`](crate::LockError::Moved), everything is rolled back and run again after a pause that grows and is jittered, so
 /// that two losers do not meet again. The class is found in the closure's error or in any error beneath it
-/// ([`source`](std::error::Error::source)), so a closure may return an error type of its own.
+/// ([`source`](std::error::Error::source)), so a closure may return an error type of its own; one that hides its source
+/// needs [`retry_when`](Self::retry_when).
 ///
 /// The closure must not do anything that a rollback does not undo, or must bear doing it twice.
 ///
@@ -62,7 +63,10 @@ pub struct LockTransaction<'h> {
     pub(crate) isolation: Option<Isolation>,
     pub(crate) refuse_disorder: bool,
     pub(crate) hook: Option<Hook<'h>>,
+    pub(crate) retry_when: Option<Box<When<'h>>>,
 }
+
+pub(crate) type When<'h> = dyn FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h;
 
 pub(crate) type Hook<'h> = Box<dyn FnMut(&(dyn std::error::Error + 'static), u32) + 'h>;
 
@@ -78,6 +82,7 @@ impl<'h> LockTransaction<'h> {
             isolation: None,
             refuse_disorder: false,
             hook: None,
+            retry_when: None,
         }
     }
 
@@ -108,6 +113,13 @@ impl<'h> LockTransaction<'h> {
     /// Also retries [`TimedOut`](crate::LockError::TimedOut).
     pub fn retry_timed_out(mut self) -> Self {
         self.retry_timed_out = true;
+        self
+    }
+
+    /// Also retries what this says `true` of. For an error type that hides the class: a `#[error(transparent)]` variant has no
+    /// source of its own, so a `LockError` inside it cannot be seen from outside.
+    pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {
+        self.retry_when = Some(Box::new(retry_when));
         self
     }
 

@@ -8,7 +8,7 @@ use std::{
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use diesel::result::Error as DieselError;
 
-use super::LockTransaction;
+use super::{LockTransaction, When};
 use crate::error::LockError;
 
 /// The tries of one transaction.
@@ -53,13 +53,14 @@ impl Retries {
         }
     }
 
-    pub(crate) fn judge(&mut self, error: &(dyn Error + 'static)) -> Verdict {
+    pub(crate) fn judge(&mut self, error: &(dyn Error + 'static), retry_when: Option<&mut When<'_>>) -> Verdict {
         self.tries += 1;
-        if !self.allowed || !self.is_mendable(error) {
+        let asked = retry_when.is_some_and(|retry_when| retry_when(error));
+        if !self.allowed || !(asked || self.is_mendable(error)) {
             return Verdict::Pass;
         }
         let Some(pause) = self.pauses.next() else { return Verdict::GiveUp };
-        let late = self.deadline.is_some_and(|deadline| self.began.elapsed() + pause > deadline);
+        let late = self.deadline.is_some_and(|deadline| self.began.elapsed().saturating_add(pause) > deadline);
         if late { Verdict::GiveUp } else { Verdict::Retry(pause) }
     }
 
@@ -75,8 +76,10 @@ impl Retries {
     fn is_mendable(&self, error: &(dyn Error + 'static)) -> bool {
         let mut next = Some(error);
         while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<LockError>() {
-                return self.may_retry(error.last());
+            // What an inner transaction gave up is as good as what it gave up on.
+            match error.downcast_ref::<LockError>() {
+                Some(LockError::GaveUp { .. }) | None => {}
+                Some(error) => return self.may_retry(error),
             }
             if let Some(error) = error.downcast_ref::<DieselError>() {
                 return LockError::is_retryable_below(error);
@@ -106,27 +109,27 @@ mod tests {
     #[test]
     fn tries_are_counted_and_end() {
         let mut retries = Retries::new(&LockTransaction::new().retries(2), false);
-        assert!(matches!(retries.judge(&moved()), Verdict::Retry(_)));
-        assert!(matches!(retries.judge(&moved()), Verdict::Retry(_)));
-        assert_eq!(retries.judge(&moved()), Verdict::GiveUp);
+        assert!(matches!(retries.judge(&moved(), None), Verdict::Retry(_)));
+        assert!(matches!(retries.judge(&moved(), None), Verdict::Retry(_)));
+        assert_eq!(retries.judge(&moved(), None), Verdict::GiveUp);
         assert_eq!(retries.tries(), 3);
     }
 
     #[test]
     fn what_cannot_be_mended_passes() {
         let mut retries = Retries::new(&LockTransaction::new(), false);
-        assert_eq!(retries.judge(&LockError::NotInTransaction), Verdict::Pass);
+        assert_eq!(retries.judge(&LockError::NotInTransaction, None), Verdict::Pass);
         let timed_out = || LockError::TimedOut { attempt: None, source: None };
-        assert_eq!(retries.judge(&timed_out()), Verdict::Pass);
+        assert_eq!(retries.judge(&timed_out(), None), Verdict::Pass);
         let mut retries = Retries::new(&LockTransaction::new().retry_timed_out(), false);
-        assert!(matches!(retries.judge(&timed_out()), Verdict::Retry(_)));
+        assert!(matches!(retries.judge(&timed_out(), None), Verdict::Retry(_)));
     }
 
     #[test]
     fn nested_ones_give_up_at_once_and_pauses_keep_within_the_deadline() {
-        assert_eq!(Retries::new(&LockTransaction::new(), true).judge(&moved()), Verdict::GiveUp);
+        assert_eq!(Retries::new(&LockTransaction::new(), true).judge(&moved(), None), Verdict::GiveUp);
         let transaction = LockTransaction::new().deadline(Duration::ZERO);
-        assert_eq!(Retries::new(&transaction, false).judge(&moved()), Verdict::GiveUp);
+        assert_eq!(Retries::new(&transaction, false).judge(&moved(), None), Verdict::GiveUp);
     }
 
     #[test]
@@ -136,7 +139,7 @@ mod tests {
         struct Own(#[source] LockError);
 
         let mut retries = Retries::new(&LockTransaction::new(), false);
-        assert!(matches!(retries.judge(&Own(moved())), Verdict::Retry(_)));
-        assert_eq!(retries.judge(&Own(LockError::NotInTransaction)), Verdict::Pass);
+        assert!(matches!(retries.judge(&Own(moved()), None), Verdict::Retry(_)));
+        assert_eq!(retries.judge(&Own(LockError::NotInTransaction), None), Verdict::Pass);
     }
 }

@@ -4,7 +4,6 @@ mod folded;
 mod joined;
 mod limited;
 mod several_tables;
-mod while_waiting;
 
 use diesel::prelude::*;
 use diesel_lockset::{LockSet, Locked};

@@ -11,9 +11,7 @@ use super::Driver;
 use crate::support::{
     arena::Arena,
     driver::Session,
-    models::{
-        Account, Blob, Day, Doc, Event, Job, OddOrder, S1Item, S2Item, Seat, SmallThing, Tag, Ticket, TicketNumber,
-    },
+    models::{Account, Blob, Day, Doc, Event, Job, OddOrder, S1Item, Seat, SmallThing, Tag, Ticket, TicketNumber},
     probe::Held,
     schema::{accounts, blobs, days, docs, events, jobs, odd_order, s1_items, seats, small_things, tags, tickets},
 };
@@ -272,18 +270,4 @@ fn a_table_of_another_schema() {
         named: "S1Item 3",
     };
     case.holds(|| s1_items::table.filter(s1_items::name.like("%two")));
-}
-
-/// R03, H23.
-#[test]
-fn one_table_name_in_two_schemas_is_two_tables() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    session.begin().unwrap();
-    let locked = session.lock_set(LockSet::new().ids::<S2Item>([1, 2]).id::<S1Item>(1)).unwrap();
-    let names = |found: &[S2Item]| found.iter().map(|item| item.name.clone()).collect::<Vec<_>>();
-    assert_eq!(locked.id::<S1Item>(1).unwrap().name, "s1 one");
-    assert_eq!(names(locked.rows()), ["s2 one", "s2 two"]);
-    assert_eq!(arena.held_keys("s1.items", "id"), ["1"]);
-    assert_eq!(arena.held_keys("s2.items", "id"), ["1", "2"]);
 }

@@ -105,10 +105,10 @@ fn the_strongest_strength_counts_for_the_table() {
 fn two_models_of_a_table_have_their_columns_side_by_side_and_their_keys_in_one_list() {
     assert_sends(
         LockSet::new().id::<Account>(1).id::<AccountSummary>(2),
-        &[r#"SELECT "accounts"."id", "accounts"."owner", "accounts"."balance", "accounts"."v",
-                 "accounts"."id", "accounts"."balance"
-             FROM "accounts" WHERE "accounts"."id" = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT unnest($2)))
-             ORDER BY "accounts"."id" FOR UPDATE OF "accounts""#],
+        &[r#"SELECT "accounts"."id", "accounts"."owner", "accounts"."balance", "accounts"."v", "accounts"."id",
+             "accounts"."balance", "accounts"."id" = ANY($1), "accounts"."id" = ANY($2) FROM "accounts" WHERE
+             "accounts"."id" = ANY(ARRAY(SELECT unnest($3) UNION ALL SELECT unnest($4))) ORDER BY "accounts"."id"
+             FOR UPDATE OF "accounts""#],
     );
 }
 
@@ -130,14 +130,12 @@ fn a_query_over_the_table_alone_locks_by_itself_in_the_order_of_the_key() {
 fn a_limited_query_chooses_first_in_its_own_order() {
     assert_sends(
         LockSet::new().query::<AccountSummary>(accounts::table.order(accounts::owner.desc()).limit(2).into_boxed()),
-        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED (
-                 (SELECT "accounts"."tableoid", "accounts"."ctid", "accounts"."id"
-                  FROM "accounts" ORDER BY "accounts"."owner" DESC LIMIT $1))
-             SELECT "accounts"."id", "accounts"."balance",
-                 CASE WHEN ("accounts"."tableoid", "accounts"."ctid") IN (SELECT "o", "c" FROM "wanted") THEN 1
-                 WHEN "accounts"."id" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END
-             FROM "accounts" WHERE "accounts"."id" = ANY(ARRAY(SELECT "k0" FROM "wanted"))
-             ORDER BY "accounts"."id" FOR UPDATE OF "accounts""#],
+        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "accounts"."tableoid", "accounts"."ctid",
+             "accounts"."id" FROM "accounts" ORDER BY "accounts"."owner" DESC LIMIT $1)) SELECT "accounts"."id",
+             "accounts"."balance", CASE WHEN ("accounts"."tableoid", "accounts"."ctid") IN (SELECT "o", "c" FROM
+             "wanted") THEN 1 WHEN "accounts"."id" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END, (SELECT
+             count(DISTINCT ("k0")) FROM "wanted") FROM "accounts" WHERE "accounts"."id" = ANY(ARRAY(SELECT "k0"
+             FROM "wanted")) ORDER BY "accounts"."id" FOR UPDATE OF "accounts""#],
     );
 }
 
@@ -145,14 +143,14 @@ fn a_limited_query_chooses_first_in_its_own_order() {
 fn a_distinct_query_chooses_first() {
     assert_sends(
         LockSet::new().query::<OddOrder>(odd_order::table.filter(odd_order::locked).distinct()),
-        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED (
-                 (SELECT DISTINCT "order"."tableoid", "order"."ctid", "order"."key" FROM "order"
-                  WHERE "order"."locked"))
-             SELECT "order"."key", "order"."of", "order"."skip", "order"."nowait", "order"."locked",
-                 CASE WHEN ("order"."tableoid", "order"."ctid") IN (SELECT "o", "c" FROM "wanted") THEN 1
-                 WHEN "order"."key" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END
-             FROM "order" WHERE "order"."key" = ANY(ARRAY(SELECT "k0" FROM "wanted"))
-             ORDER BY "order"."key" FOR UPDATE OF "order""#],
+        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "lockset_o", "lockset_c", "lockset_k0" FROM
+             (SELECT DISTINCT "order"."tableoid", "order"."ctid", "order"."key", "order"."key", "order"."of",
+             "order"."skip", "order"."nowait", "order"."locked" FROM "order" WHERE "order"."locked") AS
+             "distinct" ("lockset_o", "lockset_c", "lockset_k0"))) SELECT "order"."key", "order"."of",
+             "order"."skip", "order"."nowait", "order"."locked", CASE WHEN ("order"."tableoid", "order"."ctid")
+             IN (SELECT "o", "c" FROM "wanted") THEN 1 WHEN "order"."key" IN (SELECT "k0" FROM "wanted") THEN 2
+             ELSE 0 END FROM "order" WHERE "order"."key" = ANY(ARRAY(SELECT "k0" FROM "wanted")) ORDER BY
+             "order"."key" FOR UPDATE OF "order""#],
     );
 }
 
@@ -193,20 +191,16 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
     let named = parents::table.filter(parents::data.eq("two"));
     assert_sends(
         LockSet::new().query::<Parent>(named).id::<Parent>(4).query::<Parent>(parents::table.limit(1)),
-        &[r#"WITH "wanted" ("q", "o", "c", "k0") AS MATERIALIZED (
-                 (SELECT 0, "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents"
-                  WHERE ("parents"."data" = $1))
-                 UNION ALL
-                 (SELECT 1, "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2))
-             SELECT "parents"."id", "parents"."data",
-                 CASE WHEN ("parents"."tableoid", "parents"."ctid")
-                     IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 0) THEN 1
-                 WHEN "parents"."id" IN (SELECT "k0" FROM "wanted" WHERE "q" = 0) THEN 2 ELSE 0 END,
-                 CASE WHEN ("parents"."tableoid", "parents"."ctid")
-                     IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 1) THEN 1
-                 WHEN "parents"."id" IN (SELECT "k0" FROM "wanted" WHERE "q" = 1) THEN 2 ELSE 0 END
-             FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT unnest($3) UNION ALL SELECT "k0" FROM "wanted"))
-             ORDER BY "parents"."id" FOR UPDATE OF "parents""#],
+        &[r#"WITH "wanted" ("q", "o", "c", "k0") AS MATERIALIZED ((SELECT 0, "parents"."tableoid",
+             "parents"."ctid", "parents"."id" FROM "parents" WHERE ("parents"."data" = $1)) UNION ALL (SELECT 1,
+             "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2)) SELECT
+             "parents"."id", "parents"."data", "parents"."id" = ANY($3), CASE WHEN ("parents"."tableoid",
+             "parents"."ctid") IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 0) THEN 1 WHEN "parents"."id" IN
+             (SELECT "k0" FROM "wanted" WHERE "q" = 0) THEN 2 ELSE 0 END, CASE WHEN ("parents"."tableoid",
+             "parents"."ctid") IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 1) THEN 1 WHEN "parents"."id" IN
+             (SELECT "k0" FROM "wanted" WHERE "q" = 1) THEN 2 ELSE 0 END, (SELECT count(DISTINCT ("k0")) FROM
+             "wanted" WHERE "q" = 1) FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT unnest($4) UNION ALL
+             SELECT "k0" FROM "wanted")) ORDER BY "parents"."id" FOR UPDATE OF "parents""#],
     );
 }
 
@@ -214,16 +208,15 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
 fn composite_keys_and_a_query_are_one_distinct_list() {
     assert_sends(
         LockSet::new().id::<Seat>(seat("A", 1)).query::<Seat>(seats::table.filter(seats::holder.is_null())),
-        &[r#"WITH "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED (
-                 (SELECT "seats"."tableoid", "seats"."ctid", "seats"."section", "seats"."number" FROM "seats"
-                  WHERE ("seats"."holder" IS NULL)))
-             SELECT "seats"."section", "seats"."number", "seats"."holder",
-                 CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT "o", "c" FROM "wanted") THEN 1
-                 WHEN ("seats"."section", "seats"."number") IN (SELECT "k0", "k1" FROM "wanted") THEN 2 ELSE 0 END
-             FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (
-                     SELECT unnest($1), unnest($2) UNION ALL SELECT "k0", "k1" FROM "wanted") AS "listed")
-                 AS "among" ("k0", "k1") ON ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1")
-             ORDER BY "seats"."section", "seats"."number" FOR UPDATE OF "seats""#],
+        &[r#"WITH "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED ((SELECT "seats"."tableoid", "seats"."ctid",
+             "seats"."section", "seats"."number" FROM "seats" WHERE ("seats"."holder" IS NULL))) SELECT
+             "seats"."section", "seats"."number", "seats"."holder", ("seats"."section", "seats"."number") IN
+             (SELECT unnest($1), unnest($2)), CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT "o", "c"
+             FROM "wanted") THEN 1 WHEN ("seats"."section", "seats"."number") IN (SELECT "k0", "k1" FROM
+             "wanted") THEN 2 ELSE 0 END FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest($3),
+             unnest($4) UNION ALL SELECT "k0", "k1" FROM "wanted") AS "listed") AS "among" ("k0", "k1") ON
+             ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1") ORDER BY "seats"."section",
+             "seats"."number" FOR UPDATE OF "seats""#],
     );
 }
 

@@ -108,8 +108,10 @@ fn a_transaction_for_tests_counts_as_one() {
     assert_eq!((nested.unwrap().id, held(&arena)), (2, vec!["1".to_owned(), "2".to_owned()]));
 }
 
+type Form = (&'static str, fn() -> LockSet<'static, Pg>);
+
 /// Queries that choose account 1.
-const QUERIES: [(&str, fn() -> LockSet<'static, Pg>); 4] = [
+const QUERIES: [Form; 4] = [
     ("alone", || LockSet::new().query::<Account>(accounts::table.filter(accounts::owner.eq("ada")))),
     ("boxed", || LockSet::new().query::<Account>(accounts::table.filter(accounts::v.eq(0)).into_boxed())),
     ("limited", || LockSet::new().query::<Account>(accounts::table.order(accounts::id).limit(1))),

@@ -31,6 +31,8 @@ pub struct PgTable<'a> {
     patience: Patience,
     step: Step,
     looks: usize,
+    /// The part whose limited queries last went on to other rows.
+    went_on: Option<usize>,
     /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
     busy: Vec<RowName>,
 }
@@ -72,18 +74,23 @@ impl<'a> PgTable<'a> {
             (false, _) if queries == 0 => Step::Done,
             _ => Step::LockRows,
         };
-        Ok(PgTable { name, parts, strength, patience, step, looks: 0, busy: Vec::new() })
+        Ok(PgTable { name, parts, strength, patience, step, looks: 0, went_on: None, busy: Vec::new() })
     }
 
     /// The first part, from `from` on, about which something must still be asked.
     fn next(&mut self, from: usize) -> Step {
         for i in from..self.parts.len() {
             let PartInSet { part, choices, .. } = &mut self.parts[i];
-            let unsettled = part.found().is_unsettled();
-            let look = match self.patience {
-                Patience::NoWait => unsettled || part.find_absent() || (!choices.is_empty() && part.found().is_short()),
-                _ => unsettled,
-            };
+            let short = part.found().is_short();
+            let look = part.found().is_unsettled()
+                || match self.patience {
+                    Patience::NoWait => part.find_absent() || (!choices.is_empty() && short),
+                    // What was skipped is no reason to ask again.
+                    Patience::SkipLocked => false,
+                    Patience::Block | Patience::Timeout(_) => {
+                        short && choices.iter().any(|choice| choice.shape.limited)
+                    }
+                };
             if look {
                 return Step::Look(i);
             }
@@ -103,12 +110,14 @@ impl<'a> PgTable<'a> {
             (Patience::NoWait, _) => Some(Wait::SkipLocked),
             // One more try, then what is held by others is left out.
             (Patience::SkipLocked, _) => (self.looks == 0).then_some(Wait::SkipLocked),
-            (_, Unheld::After) => Some(Wait::Block),
-            (_, Unheld::Before) => Some(Wait::SkipLocked),
+            // What another model's queries went on to is held too, but this look did not see where.
+            (_, Unheld::After) if self.went_on.is_none_or(|other| other == i) => Some(Wait::Block),
+            (_, Unheld::After | Unheld::Before) => Some(Wait::SkipLocked),
         };
         match again {
             Some(wait) => {
                 part.lock_more();
+                self.went_on = Some(i);
                 Step::LockMore(i, wait)
             }
             None if self.patience == Patience::SkipLocked && part.find_absent() => Step::Skipped(i),

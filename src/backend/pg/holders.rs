@@ -11,7 +11,7 @@ use diesel::{
     sql_types::{Double, Integer, Nullable, Text},
 };
 
-use super::words::{from_table_among, key_names};
+use super::words::{choice, from_table_among, key_names};
 use crate::{
     diesel_internals::RowRef,
     error::Holder,
@@ -53,14 +53,10 @@ impl QueryFragment<Pg> for Holders<'_> {
                     part.walk_list(List::Asked, pass.reborrow())?;
                     separator = " UNION ALL ";
                 }
-                for choice in *choices {
+                for chosen in *choices {
                     pass.push_sql(separator);
                     pass.push_sql("SELECT * FROM (");
-                    choice.query.walk_head(pass.reborrow())?;
-                    part.walk_key(pass.reborrow())?;
-                    choice.query.walk_from(pass.reborrow())?;
-                    choice.query.walk_filter(pass.reborrow())?;
-                    choice.query.walk_rest(pass.reborrow())?;
+                    choice(pass, chosen, *part, None, false)?;
                     pass.push_sql(") AS \"asked\" (");
                     key_names(pass, part.key_width())?;
                     pass.push_sql(")");

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{from_table_among, helper, key_names, key_value, locking_clause};
+use super::words::{choice, from_table_among, helper, key_names, key_value, locking_clause, walk_position};
 use crate::{
     mode::{Strength, Wait},
     sql::{Chosen, List, TableName, Wanted},
@@ -32,7 +32,8 @@ pub(super) struct LockRows<'q> {
     pub(super) list: List,
     /// Nothing: only look.
     pub(super) lock: Option<(Strength, Wait)>,
-    /// Say behind each query's number how many rows it chose, whether they came back or not.
+    /// Say behind each query's number how many rows it chose, whether they came back or not. Of a limited query this is said
+    /// in any case: if a row that it chose was deleted meanwhile, another takes its place.
     pub(super) count: bool,
 }
 
@@ -41,10 +42,18 @@ impl<'q> LockRows<'q> {
         self.parts.iter().flat_map(|&(wanted, choices)| choices.iter().map(move |choice| (wanted, choice)))
     }
 
+    fn helper(&self) -> QueryResult<&'static str> {
+        helper(self.name, self.parts.iter().map(|part| part.0))
+    }
+
     /// Rows may come for several reasons; then each part says of each row whether it asked for it by key. The server
     /// compares: it may hold keys for equal that Rust does not, such as a time that is finer than its column.
     fn mixed(&self) -> bool {
         self.parts.len() > 1 || self.choices().next().is_some()
+    }
+
+    fn counts(&self, chosen: &Chosen<'_, Pg>) -> bool {
+        self.count || chosen.shape.limited
     }
 
     fn several(&self) -> bool {
@@ -54,23 +63,13 @@ impl<'q> LockRows<'q> {
     /// The rows that the queries choose, numbered by query if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql("WITH ");
-        pass.push_identifier(helper(self.name))?;
+        pass.push_identifier(self.helper()?)?;
         pass.push_sql(if self.several() { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
         key_names(&mut pass, self.parts[0].0.key_width())?;
         pass.push_sql(") AS MATERIALIZED (");
-        for (i, (wanted, choice)) in self.choices().enumerate() {
+        for (i, (wanted, chosen)) in self.choices().enumerate() {
             pass.push_sql(if i == 0 { "(" } else { ") UNION ALL (" });
-            choice.query.walk_head(pass.reborrow())?;
-            if self.several() {
-                pass.push_sql(&i.to_string());
-                pass.push_sql(", ");
-            }
-            walk_position(&mut pass, wanted)?;
-            pass.push_sql(", ");
-            wanted.walk_key(pass.reborrow())?;
-            choice.query.walk_from(pass.reborrow())?;
-            choice.query.walk_filter(pass.reborrow())?;
-            choice.query.walk_rest(pass.reborrow())?;
+            choice(&mut pass, chosen, wanted, self.several().then_some(i), true)?;
         }
         pass.push_sql(")) ");
         Ok(())
@@ -80,6 +79,7 @@ impl<'q> LockRows<'q> {
     fn walk_sight<'b>(
         &'b self,
         i: usize,
+        chosen: &Chosen<'_, Pg>,
         wanted: &'b dyn Wanted<Pg>,
         mut pass: AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {
@@ -93,7 +93,7 @@ impl<'q> LockRows<'q> {
         key_names(&mut pass, wanted.key_width())?;
         self.walk_from_wanted(i, pass.reborrow())?;
         pass.push_sql(") THEN 2 ELSE 0 END");
-        if self.count {
+        if self.counts(chosen) {
             pass.push_sql(", (SELECT count(DISTINCT (");
             key_names(&mut pass, wanted.key_width())?;
             pass.push_sql("))");
@@ -105,7 +105,7 @@ impl<'q> LockRows<'q> {
 
     fn walk_from_wanted(&self, i: usize, mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
         pass.push_sql(" FROM ");
-        pass.push_identifier(helper(self.name))?;
+        pass.push_identifier(self.helper()?)?;
         if self.several() {
             pass.push_sql(" WHERE \"q\" = ");
             pass.push_sql(&i.to_string());
@@ -137,7 +137,7 @@ impl<'q> LockRows<'q> {
                     pass.push_sql("SELECT ");
                     key_names(pass, table.key_width())?;
                     pass.push_sql(" FROM ");
-                    pass.push_identifier(helper(self.name))?;
+                    pass.push_identifier(self.helper()?)?;
                 }
                 Ok(())
             }),
@@ -164,8 +164,8 @@ impl QueryFragment<Pg> for LockRows<'_> {
                 key_value(&mut pass, *part)?;
                 part.walk_in_list(self.list, pass.reborrow())?;
             }
-            for _ in *choices {
-                self.walk_sight(i, *part, pass.reborrow())?;
+            for chosen in *choices {
+                self.walk_sight(i, chosen, *part, pass.reborrow())?;
                 i += 1;
             }
         }
@@ -177,13 +177,4 @@ impl QueryFragment<Pg> for LockRows<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// Where the row lies: its partition and its place in it. A changed row lies elsewhere.
-fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
-    wanted.walk_table(pass.reborrow())?;
-    pass.push_sql(".\"tableoid\", ");
-    wanted.walk_table(pass.reborrow())?;
-    pass.push_sql(".\"ctid\"");
-    Ok(())
 }

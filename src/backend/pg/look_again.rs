@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{from_table_among, helper, key_names, key_value};
+use super::words::{choice, from_table_among, helper, key_names, key_value};
 use crate::sql::{Chosen, List, TableName, Wanted};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
@@ -34,22 +34,18 @@ impl LookAgain<'_> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let width = self.wanted.key_width();
         pass.push_sql("WITH ");
-        pass.push_identifier(helper(self.name))?;
+        pass.push_identifier(helper(self.name, std::iter::once(self.wanted))?)?;
         pass.push_sql(" (");
         key_names(&mut pass, width)?;
         pass.push_sql(") AS MATERIALIZED (");
         self.wanted.walk_list(if self.whole { List::Asked } else { List::Firm }, pass.reborrow())?;
-        for choice in self.choices {
+        for chosen in self.choices {
             pass.push_sql(" UNION ALL (");
-            let restricted = !(self.whole || choice.shape.limited);
+            let restricted = !(self.whole || chosen.shape.limited);
             if restricted {
                 pass.push_sql("SELECT * FROM (");
             }
-            choice.query.walk_head(pass.reborrow())?;
-            self.wanted.walk_key(pass.reborrow())?;
-            choice.query.walk_from(pass.reborrow())?;
-            choice.query.walk_filter(pass.reborrow())?;
-            choice.query.walk_rest(pass.reborrow())?;
+            choice(&mut pass, chosen, self.wanted, None, false)?;
             if restricted {
                 pass.push_sql(") AS \"again\" (");
                 key_names(&mut pass, width)?;
@@ -68,7 +64,7 @@ impl LookAgain<'_> {
         pass.push_sql("SELECT ");
         key_names(pass, self.wanted.key_width())?;
         pass.push_sql(" FROM ");
-        pass.push_identifier(helper(self.name))
+        pass.push_identifier(helper(self.name, std::iter::once(self.wanted))?)
     }
 }
 

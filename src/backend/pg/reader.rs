@@ -73,7 +73,7 @@ impl<'e> PartReader<'e> {
                 _ => {}
             }
             *column += 1;
-            if self.counts {
+            if self.counts || *has_limit {
                 self.found.count(query, row.get_value::<BigInt, i64, _>(*column)?, number != 0);
                 *column += 1;
             }

@@ -1,10 +1,15 @@
 //! The pieces that PostgreSQL's statements share: clauses, key conditions, the names of helper columns.
 
-use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
+use diesel::{
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
 
 use crate::{
+    diesel_internals::sql_of,
     mode::{Strength, Wait},
-    sql::{TableName, Wanted},
+    sql::{Chosen, TableName, Wanted},
 };
 
 /// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
@@ -97,7 +102,100 @@ pub(super) fn key_names(pass: &mut AstPass<'_, '_, Pg>, width: usize) -> QueryRe
     Ok(())
 }
 
-/// The name of the helper table, which must not hide the table itself.
-pub(super) fn helper(table: &TableName) -> &'static str {
-    if table.bare() == "wanted" { "chosen" } else { "wanted" }
+/// Writes a user's query with our select list: where the row lies, if asked for, and its key.
+///
+/// A distinct query keeps its own select list behind ours, inside of a subquery: `ORDER BY` may only name what is selected,
+/// and a limit counts what is distinct there.
+pub(super) fn choice<'b>(
+    pass: &mut AstPass<'_, 'b, Pg>,
+    choice: &'b Chosen<'_, Pg>,
+    wanted: &'b dyn Wanted<Pg>,
+    number: Option<usize>,
+    position: bool,
+) -> QueryResult<()> {
+    let query = &*choice.query;
+    if choice.shape.distinct {
+        pass.push_sql("SELECT ");
+        push_number(pass, number);
+        own_names(pass, wanted.key_width(), position)?;
+        pass.push_sql(" FROM (");
+    }
+    query.walk_head(pass.reborrow())?;
+    if !choice.shape.distinct {
+        push_number(pass, number);
+    }
+    if position {
+        walk_position(pass, wanted)?;
+        pass.push_sql(", ");
+    }
+    wanted.walk_key(pass.reborrow())?;
+    if choice.shape.distinct {
+        pass.push_sql(", ");
+        query.walk_select(pass.reborrow())?;
+    }
+    query.walk_from(pass.reborrow())?;
+    query.walk_filter(pass.reborrow())?;
+    query.walk_rest(pass.reborrow())?;
+    if choice.shape.distinct {
+        pass.push_sql(") AS \"distinct\" (");
+        own_names(pass, wanted.key_width(), position)?;
+        pass.push_sql(")");
+    }
+    Ok(())
+}
+
+fn push_number(pass: &mut AstPass<'_, '_, Pg>, number: Option<usize>) {
+    if let Some(number) = number {
+        pass.push_sql(&number.to_string());
+        pass.push_sql(", ");
+    }
+}
+
+/// Names for our columns that no column of the user's is likely to have.
+fn own_names(pass: &mut AstPass<'_, '_, Pg>, width: usize, position: bool) -> QueryResult<()> {
+    if position {
+        pass.push_sql("\"lockset_o\", \"lockset_c\", ");
+    }
+    for i in 0..width {
+        if i > 0 {
+            pass.push_sql(", ");
+        }
+        pass.push_identifier(&format!("lockset_k{i}"))?;
+    }
+    Ok(())
+}
+
+/// Where the row lies: its partition and its place in it. A changed row lies elsewhere.
+pub(super) fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
+    wanted.walk_table(pass.reborrow())?;
+    pass.push_sql(".\"tableoid\", ");
+    wanted.walk_table(pass.reborrow())?;
+    pass.push_sql(".\"ctid\"");
+    Ok(())
+}
+
+/// A name for the helper table that hides neither the table nor anything that a model's own expressions name.
+pub(super) fn helper<'q>(
+    table: &TableName,
+    parts: impl Iterator<Item = &'q dyn Wanted<Pg>> + Clone,
+) -> QueryResult<&'static str> {
+    const NAMES: [&str; 4] = ["wanted", "chosen", "lockset_wanted", "lockset_chosen"];
+    for name in NAMES {
+        let mut hides = table.bare() == name;
+        for part in parts.clone() {
+            hides |= sql_of::<Pg>(&ColumnsOf(part))?.contains(name);
+        }
+        if !hides {
+            return Ok(name);
+        }
+    }
+    Ok("lockset_helper")
+}
+
+struct ColumnsOf<'q>(&'q dyn Wanted<Pg>);
+
+impl QueryFragment<Pg> for ColumnsOf<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_columns(pass)
+    }
 }

@@ -123,16 +123,6 @@ fn several_rows_that_change_one_after_the_other_are_all_looked_at() {
     }
 }
 
-/// F01, H12.
-#[test]
-fn rows_come_back_in_the_order_of_the_key_also_if_a_key_was_changed() {
-    let scene = Scene::of("jobs");
-    for (form, query) in FORMS {
-        let jobs = scene.after("UPDATE jobs SET id = 10 WHERE id = 2", lock(query));
-        assert!(ids(&jobs).is_sorted(), "{form}: {:?}", ids(&jobs));
-    }
-}
-
 fn open_orders(s: &mut Driver) -> Vec<Order> {
     let open = orders::table.filter(orders::status.eq("open"));
     s.lock_set(LockSet::new().query::<Order>(open.inner_join(customers::table).filter(customers::name.eq("Ada"))))

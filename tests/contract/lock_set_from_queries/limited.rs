@@ -1,18 +1,14 @@
 //! Queries with `LIMIT` and `OFFSET`: only the rows they choose are locked.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockSet};
+use diesel_lockset::LockSet;
 
-use super::{Driver, Form, account, account_ids, job_ids, search};
-use crate::{
-    isolation::{Actor, Pending, Play},
-    support::{
-        arena::Arena,
-        driver::Session,
-        models::{Account, Job, Parent},
-        probe::Held,
-        schema::{accounts, children, jobs, parents},
-    },
+use super::{Driver, Form, account_ids, search};
+use crate::support::{
+    arena::Arena,
+    driver::Session,
+    models::{Account, Parent},
+    schema::{accounts, children, parents},
 };
 
 /// I08.
@@ -80,91 +76,4 @@ fn a_limit_on_a_join_counts_the_rows_of_the_join() {
     assert_eq!(ids, [1], "10 and 11 are both of parent 1");
     assert_eq!(arena.held_keys("parents", "id"), ["1"]);
     assert!(arena.held_keys("children", "id").is_empty());
-}
-
-/// A limited query waits for the row that an outsider takes out of its choice, here by setting job `id` to DONE.
-fn wait_for_a_row_that_leaves(
-    outsider: &Actor<Driver>,
-    locker: &Actor<Driver>,
-    id: i64,
-    set: fn() -> super::Set,
-) -> Pending<Result<Vec<i64>, LockError>> {
-    outsider.run("takes a row out", move |s| {
-        s.begin().unwrap();
-        s.execute(&format!("UPDATE jobs SET status = 'DONE' WHERE id = {id}")).unwrap();
-    });
-    let waiting = locker.start("locks what is next", move |s| {
-        s.begin().unwrap();
-        s.lock_set(set()).map(|locked| job_ids(&locked))
-    });
-    waiting.blocked_by(outsider);
-    waiting
-}
-
-fn first_by_id() -> super::Set {
-    LockSet::new().query::<Job>(jobs::table.filter(jobs::status.eq("NEW")).order(jobs::id).limit(1))
-}
-
-fn first_by_priority() -> super::Set {
-    LockSet::new().query::<Job>(jobs::table.filter(jobs::status.eq("NEW")).order(jobs::priority).limit(1))
-}
-
-/// I08.
-#[test]
-fn the_next_row_takes_the_place_of_one_that_left() {
-    let arena = Arena::new();
-    for (set, leaves, next) in [(first_by_id as fn() -> super::Set, 1, 2), (first_by_priority, 4, 3)] {
-        let play = Play::<Driver>::new(&arena);
-        let (outsider, locker) = (play.session("outsider"), play.session("locker"));
-        let waiting = wait_for_a_row_that_leaves(&outsider, &locker, leaves, set);
-        outsider.run("commits", |s| s.commit()).unwrap();
-        assert_eq!(waiting.join().unwrap(), [next]);
-        assert_eq!(arena.probe("jobs", &format!("id = {next}")), Held::Held);
-        locker.run("ends", |s| s.rollback()).unwrap();
-        arena.execute("UPDATE jobs SET status = 'NEW' WHERE id < 5");
-    }
-}
-
-/// I08.
-#[test]
-fn a_later_row_that_takes_the_place_is_waited_for() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let (outsider, holder, locker) = (play.session("outsider"), play.session("holder"), play.session("locker"));
-    holder.run("holds 2", |s| {
-        s.begin().unwrap();
-        s.lock_by_id::<Job>(2).unwrap();
-    });
-    let waiting = wait_for_a_row_that_leaves(&outsider, &locker, 1, first_by_id);
-    outsider.run("commits", |s| s.commit()).unwrap();
-    waiting.blocked_by(&holder);
-    holder.run("ends", |s| s.rollback()).unwrap();
-    assert_eq!(waiting.join().unwrap(), [2]);
-}
-
-/// I08.
-#[test]
-fn an_earlier_row_that_takes_the_place_and_is_held_is_not_waited_for() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let (outsider, holder, locker) = (play.session("outsider"), play.session("holder"), play.session("locker"));
-    holder.run("holds 3", |s| {
-        s.begin().unwrap();
-        s.lock_by_id::<Job>(3).unwrap();
-    });
-    let waiting = wait_for_a_row_that_leaves(&outsider, &locker, 4, first_by_priority);
-    outsider.run("commits", |s| s.commit()).unwrap();
-    let error = waiting.join().unwrap_err();
-    assert!(matches!(&error, LockError::Moved { table } if table.contains("jobs")), "{error:?}");
-    assert!(error.is_retryable() && !error.transaction_is_lost());
-    let goes_on = locker.run("goes on in the same transaction", |s| s.lock(&account(1)));
-    assert_eq!(goes_on.unwrap().balance, 10);
-    holder.run("ends", |s| s.rollback()).unwrap();
-    locker.run("ends", |s| s.rollback()).unwrap();
-
-    let again = locker.run("runs all of it again", |s| {
-        s.begin().unwrap();
-        s.lock_set(first_by_priority()).map(|locked| job_ids(&locked))
-    });
-    assert_eq!(again.unwrap(), [3]);
 }

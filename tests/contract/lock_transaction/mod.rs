@@ -27,11 +27,7 @@ enum Own {
     TooPoor(i32),
 }
 
-fn run<R, E>(
-    s: &mut Driver,
-    transaction: LockTransaction<'_>,
-    f: impl FnMut(&mut Conn) -> Result<R, E>,
-) -> Result<R, E>
+fn run<R, E>(s: &mut Driver, transaction: LockTransaction<'_>, f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
     E: std::error::Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
 {

@@ -79,20 +79,22 @@ fn the_class_is_found_beneath_the_applications_error() {
 
 /// P05, P06.
 #[test]
-fn an_error_type_that_is_transparent_is_seen_through() {
+fn an_error_type_that_is_transparent_says_by_itself_what_to_retry() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
-    let s = &mut session;
-    let deadlock = || LockError::Deadlock { attempt: None, source: DieselError::NotFound };
-    let serialization_of_ours = || LockError::Serialization { attempt: None, source: serialization() };
-    let found = [
-        ("Moved", tries(s, || Transparent::Lock(moved()))),
-        ("TimedOut", tries(s, || Transparent::Lock(timed_out()))),
-        ("Deadlock", tries(s, || Transparent::Lock(deadlock()))),
-        ("Serialization", tries(s, || Transparent::Lock(serialization_of_ours()))),
-        ("a serialization failure of Diesel's", tries(s, || Transparent::Database(serialization()))),
-    ];
-    assert!(found.iter().all(|(_, tries)| *tries == 3), "{found:?}");
+    for (told, expected) in [(false, 1), (true, 3)] {
+        let transaction = quick().retry_when(move |error| match error.downcast_ref() {
+            Some(Transparent::Lock(error)) => told && error.is_retryable(),
+            _ => false,
+        });
+        let mut tries = 0;
+        let error = run(&mut session, transaction, |_| {
+            tries += 1;
+            Err::<(), _>(Transparent::Lock(moved()))
+        });
+        assert!(error.is_err());
+        assert_eq!(tries, expected);
+    }
 }
 
 /// P06.

@@ -37,7 +37,7 @@ fn a_held_row_is_named_and_the_transaction_goes_on() {
     assert_eq!(free.unwrap().unwrap().v, 1);
 }
 
-/// D01, D02.
+/// D01, D02, H13.
 #[test]
 fn all_busy_rows_of_a_table_are_named_and_no_other() {
     let arena = Arena::new();

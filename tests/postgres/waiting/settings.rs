@@ -38,13 +38,17 @@ fn timed_out<T: std::fmt::Debug>(result: Result<T, LockError>) {
 type Call = fn(&mut Blocking);
 
 /// Inside of a transaction that goes on afterwards.
-const CALLS: [(&str, Call); 10] = [
+const CALLS: [(&str, Call); 11] = [
     ("a row", |s| drop(s.timeout(&Account { id: 2, ..stale() }, LONG).unwrap())),
     ("a set of two tables", |s| {
         s.lock_set(LockSet::new().id::<Order>(1).ids::<Account>([2, 3]).timeout(LONG)).unwrap();
     }),
     ("a single query", |s| assert_eq!(single(2, LONG, s).unwrap().len(), 1)),
     ("a missing row", |s| drop(s.timeout(&Account { id: 99, ..stale() }, LONG).unwrap_err())),
+    ("a row that cannot be read", |s| {
+        let error = s.timeout(&Account { id: 4, ..stale() }, LONG).unwrap_err();
+        assert!(!error.transaction_is_lost(), "{error:?}");
+    }),
     ("no time at all", |s| drop(s.timeout(&stale(), Duration::ZERO).unwrap_err())),
     ("holders, on success", |s| {
         s.lock_set(LockSet::new().id::<Account>(2).timeout(LONG).name_holders()).unwrap();
@@ -76,23 +80,20 @@ const CALLS: [(&str, Call); 10] = [
 
 /// Runs `call` with settings made by `set`, which works in the session or in the transaction.
 fn unchanged(s: &mut Blocking, local: bool, value: &str, (name, call): (&str, Call)) {
-    let set = |s: &mut Blocking| {
+    let set = |s: &mut Blocking, scope: &str, value: &str| {
         for setting in ["lock_timeout", "statement_timeout"] {
-            let scope = if local { "LOCAL" } else { "SESSION" };
             s.execute(&format!("SET {scope} {setting} = '{value}'")).unwrap();
         }
     };
-    if !local {
-        set(s);
-    }
+    set(s, "SESSION", if local { "33s" } else { value });
     let outside = settings(s);
     for commit in [true, false] {
         s.begin().unwrap();
         if local {
-            set(s);
+            set(s, "LOCAL", value);
         }
         let inside = settings(s);
-        assert!(local || inside == outside);
+        assert_eq!(inside == outside, !local);
         call(s);
         assert_eq!(settings(s), inside, "inside, after {name}, '{value}', local: {local}");
         if commit {
@@ -111,6 +112,7 @@ fn the_settings_of_the_server_are_as_before_after_every_call() {
     let play = Play::<Blocking>::new(&arena);
     let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
     let mut session = Blocking::connect(arena.url());
+    arena.execute("ALTER TABLE accounts ALTER owner DROP NOT NULL; UPDATE accounts SET owner = NULL WHERE id = 4");
     for value in ["0", "5s", "90s", "1min", "2h", "1d", "12345ms", "2147483647"] {
         for local in [false, true] {
             for call in CALLS {
