@@ -109,10 +109,10 @@ fn unchanged(s: &mut Blocking, local: bool, value: &str, (name, call): (&str, Ca
 #[test]
 fn the_settings_of_the_server_are_as_before_after_every_call() {
     let arena = Arena::new();
+    arena.execute("ALTER TABLE accounts ALTER owner DROP NOT NULL; UPDATE accounts SET owner = NULL WHERE id = 4");
     let play = Play::<Blocking>::new(&arena);
     let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
     let mut session = Blocking::connect(arena.url());
-    arena.execute("ALTER TABLE accounts ALTER owner DROP NOT NULL; UPDATE accounts SET owner = NULL WHERE id = 4");
     for value in ["0", "5s", "90s", "1min", "2h", "1d", "12345ms", "2147483647"] {
         for local in [false, true] {
             for call in CALLS {
