@@ -18,8 +18,8 @@ pub trait RunPatientRow<T> {
     ///
     /// # Errors
     ///
-    /// As [`RunLockSet::lock`]: a row that is gone is [`LockError::Missing`] also when it is not waited for; a row that is
-    /// held is [`LockError::Contended`] after `no_wait` and [`LockError::TimedOut`] after `timeout`.
+    /// As [`RunLockSet::lock`]: a row that is gone is [`LockError::Missing`](crate::LockError::Missing) also when it is not waited for; a row that is
+    /// held is [`LockError::Contended`](crate::LockError::Contended) after `no_wait` and [`LockError::TimedOut`](crate::LockError::TimedOut) after `timeout`.
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row>
     where
         Conn: LockConnection,
