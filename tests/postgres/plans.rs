@@ -19,7 +19,8 @@ use crate::{
 
 type Set = LockSet<'static, Pg>;
 
-/// One kind of join is left, loops with a copy of the inner side or without, or all are; distinct lists are hashed or sorted; tables are scanned or indexes are.
+/// One kind of join is left, loops with a copy of the inner side or without, or all are; distinct lists are hashed or
+/// sorted; tables are scanned or indexes are.
 const JOINS: [&[&str]; 5] = [
     &[],
     &["enable_mergejoin", "enable_nestloop"],
@@ -47,23 +48,29 @@ fn plans() -> Vec<Vec<&'static str>> {
 }
 
 diesel::table! {
-    // A view: the orders that have items, and those that are open.
+    // A view: what is in either of two tables.
     hidden_union (order_id) {
         order_id -> BigInt,
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(orders, hidden_union);
+diesel::table! {
+    // Never analyzed and without an index, so that the planner thinks of it as large and puts it in front.
+    old_orders (id) {
+        id -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(orders, hidden_union, old_orders);
 
 /// Runs a set that has to wait for `change`, under every combination of settings, and looks at what it found.
 #[track_caller]
 fn assert_finds_under_every_plan(change: &str, set: fn() -> Set, found: fn(&Locked) -> Vec<String>, expected: &[&str]) {
     let arena = Arena::new();
     arena.execute(
-        "CREATE VIEW hidden_union AS \
-             SELECT order_id FROM order_items UNION ALL SELECT id FROM orders WHERE status = 'open'; \
-         CREATE TABLE old_orders AS SELECT * FROM orders; CREATE TABLE old_seats AS SELECT * FROM seats; \
-         CREATE TABLE old_accounts AS SELECT * FROM accounts",
+        "CREATE TABLE old_orders AS SELECT * FROM orders; CREATE TABLE old_seats AS SELECT * FROM seats; \
+         CREATE TABLE old_accounts AS SELECT * FROM accounts; \
+         CREATE VIEW hidden_union AS SELECT order_id FROM order_items UNION ALL SELECT id FROM old_orders",
     );
     let play = Play::<Blocking>::new(&arena);
     let (holder, locker) = (play.session("holder"), play.session("locker"));
@@ -100,16 +107,17 @@ fn assert_finds_under_every_plan(change: &str, set: fn() -> Set, found: fn(&Lock
     }
 }
 
-/// 1 stays and is changed, 2 leaves; 3 would be `3: 40`.
-const ORDERS: &str = "UPDATE orders SET total = 999 WHERE id = 1; UPDATE orders SET status = 'paid' WHERE id = 2";
+/// 1 and 3 stay and are changed, 2 leaves. A join never loses the first changed row, only those after it, and only
+/// where the planner looks the locked table up last: hence conditions that most of its rows meet.
+const ORDERS: &str = "UPDATE orders SET total = 999 WHERE id IN (1, 3); UPDATE orders SET status = 'paid' WHERE id = 2";
 
 fn totals(locked: &Locked) -> Vec<String> {
     locked.rows::<Order>().iter().map(|order| format!("{}: {}", order.id, order.total)).collect()
 }
 
-/// (A,2) leaves; (B,1) stays and is written anew.
+/// (A,2) leaves; (A,1) and (B,1) stay and are written anew.
 const SEATS: &str = "UPDATE seats SET holder = 'x' WHERE section = 'A' AND number = 2; \
-                     UPDATE seats SET holder = NULL WHERE section = 'B' AND number = 1";
+                     UPDATE seats SET holder = NULL WHERE section <> 'C' AND number = 1";
 
 fn holders(locked: &Locked) -> Vec<String> {
     let seats = locked.rows::<Seat>().iter();
@@ -174,8 +182,8 @@ fn keys_beside_queries() {
 /// F01, F02.
 #[test]
 fn a_query_alone() {
-    let open = || LockSet::new().query::<Order>(orders::table.filter(orders::status.eq("open")));
-    assert_finds_under_every_plan(ORDERS, open, totals, &["1: 999", "3: 40"]);
+    let open = || LockSet::new().query::<Order>(orders::table.filter(orders::status.ne("paid")));
+    assert_finds_under_every_plan(ORDERS, open, totals, &["1: 999", "3: 999"]);
 }
 
 /// F01, F02.
@@ -184,12 +192,12 @@ fn joins() {
     assert_finds_under_every_plan(
         ORDERS,
         || {
-            let open = orders::table.inner_join(customers::table).filter(orders::status.eq("open"));
+            let open = orders::table.inner_join(customers::table).filter(orders::status.ne("paid"));
             let of_some = open.filter(customers::name.ne("Cleo"));
             LockSet::new().query::<Order>(of_some)
         },
         totals,
-        &["1: 999", "3: 40"],
+        &["1: 999", "3: 999"],
     );
 }
 
@@ -199,11 +207,11 @@ fn joins_that_repeat_rows() {
     assert_finds_under_every_plan(
         ORDERS,
         || {
-            let open = orders::table.left_join(order_items::table).filter(orders::status.eq("open"));
+            let open = orders::table.left_join(order_items::table).filter(orders::status.ne("paid"));
             LockSet::new().query::<Order>(open.filter(order_items::id.is_not_null()))
         },
         totals,
-        &["1: 999", "3: 40"],
+        &["1: 999", "3: 999"],
     );
 }
 
@@ -213,14 +221,13 @@ fn subqueries_that_are_unions() {
     assert_finds_under_every_plan(
         ORDERS,
         || {
-            let other = diesel::alias!(orders as other);
-            let one = order_items::table.select(order_items::order_id);
-            let either = one.union_all(other.select(other.field(orders::id)));
+            let either =
+                order_items::table.select(order_items::order_id).union_all(old_orders::table.select(old_orders::id));
             LockSet::new()
-                .query::<Order>(orders::table.filter(orders::id.eq_any(either)).filter(orders::status.eq("open")))
+                .query::<Order>(orders::table.filter(orders::id.eq_any(either)).filter(orders::status.ne("paid")))
         },
         totals,
-        &["1: 999", "3: 40"],
+        &["1: 999", "3: 999"],
     );
 }
 
@@ -231,10 +238,10 @@ fn subqueries_written_by_hand_in_lower_case() {
         ORDERS,
         || {
             let either = "orders.id in (select order_id from order_items union all select id from old_orders)";
-            LockSet::new().query::<Order>(orders::table.filter(sql::<Bool>(either)).filter(orders::status.eq("open")))
+            LockSet::new().query::<Order>(orders::table.filter(sql::<Bool>(either)).filter(orders::status.ne("paid")))
         },
         totals,
-        &["1: 999", "3: 40"],
+        &["1: 999", "3: 999"],
     );
 }
 
@@ -245,10 +252,10 @@ fn joins_with_a_view_that_is_a_union() {
         ORDERS,
         || {
             let join = orders::table.inner_join(hidden_union::table.on(hidden_union::order_id.eq(orders::id)));
-            LockSet::new().query::<Order>(join.filter(orders::status.eq("open")))
+            LockSet::new().query::<Order>(join.filter(orders::status.ne("paid")))
         },
         totals,
-        &["1: 999", "3: 40"],
+        &["1: 999", "3: 999"],
     );
 }
 
@@ -260,9 +267,9 @@ fn limited_joins_with_a_view_that_is_a_union() {
         || {
             let join = orders::table.inner_join(hidden_union::table.on(hidden_union::order_id.eq(orders::id)));
             // Each of 1 and 2 occurs several times.
-            LockSet::new().query::<Order>(join.filter(orders::status.eq("open")).order(orders::id).limit(4).distinct())
+            LockSet::new().query::<Order>(join.filter(orders::status.ne("paid")).order(orders::id).limit(4).distinct())
         },
         totals,
-        &["1: 999", "3: 40"],
+        &["1: 999", "3: 999"],
     );
 }
