@@ -232,9 +232,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
     /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
     ///
-    /// A query that matches nothing adds nothing; a limited one is asked twice then, since what it had chosen may have been
-    /// deleted while the set waited. Rows that begin to match after the query was run are not locked: no row
-    /// lock keeps rows from appearing.
+    /// A query that matches nothing adds nothing. Rows that begin to match after the query was run are not locked: no row lock
+    /// keeps rows from appearing.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
         self.part::<T>().queries.push(query.into_choice());
         self

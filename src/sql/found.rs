@@ -31,7 +31,10 @@ pub trait Found<DB: Backend>: Send {
     /// Query `query` chose so many rows in all; this row is one of them, or not.
     fn count(&mut self, query: usize, chosen: i64, this: bool);
 
-    /// A counted query chose rows that did not come back, or no row came back that could have told.
+    /// No row came back, though the queries chose some, or did not.
+    fn none_came(&mut self, chosen: bool);
+
+    /// A counted query chose rows that did not come back.
     fn is_short(&self) -> bool;
 }
 
@@ -87,6 +90,8 @@ pub(crate) struct FoundOf<T: Lockable, ST> {
     skipped: Vec<T::Key>,
     /// For each query: how many rows it chose, how many of them came back.
     counts: Vec<(i64, i64)>,
+    /// Rows were chosen, and none came back.
+    lost: bool,
     looked: bool,
     /// How many of the rows were asked for by key, as far as only the server compared.
     asked: Option<usize>,
@@ -113,6 +118,7 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
             more: HashSet::new(),
             skipped: Vec::new(),
             counts: Vec::new(),
+            lost: false,
             looked: false,
             asked: Some(0),
             marker: PhantomData,
@@ -258,8 +264,12 @@ where
         self.counts[query].1 += i64::from(this);
     }
 
+    fn none_came(&mut self, chosen: bool) {
+        self.lost = chosen;
+    }
+
     fn is_short(&self) -> bool {
-        self.counts.is_empty() || self.counts.iter().any(|(chosen, seen)| chosen != seen)
+        self.lost || self.counts.iter().any(|(chosen, seen)| chosen != seen)
     }
 }
 

@@ -21,7 +21,7 @@ type Set = LockSet<'static, <Driver as Session>::Backend>;
 type Form = (&'static str, fn() -> Set);
 
 /// Everything that a set can want of one table.
-const ONE_TABLE: [Form; 21] = [
+const ONE_TABLE: [Form; 24] = [
     ("an instance", || LockSet::new().row(&account(1))),
     ("instances", || LockSet::new().rows(&accounts([5, 3, 1]))),
     ("keys", || LockSet::new().ids::<Account>([3, 3, 1, 1])),
@@ -33,6 +33,11 @@ const ONE_TABLE: [Form; 21] = [
     ("an ordered query", || LockSet::new().query::<Job>(new_jobs().order(jobs::priority.desc()))),
     ("a limited query", || LockSet::new().query::<Job>(new_jobs().order(jobs::priority).limit(2))),
     ("a limited query that finds too few", || LockSet::new().query::<Job>(new_jobs().limit(99))),
+    ("a limited query that finds nothing", || LockSet::new().query::<Job>(new_jobs().filter(jobs::id.gt(99)).limit(2))),
+    ("limited queries that find nothing", || {
+        let none = || jobs::table.filter(jobs::id.gt(99)).limit(2);
+        LockSet::new().query::<Job>(none()).query::<Job>(none().order(jobs::priority).distinct())
+    }),
     ("a query with an offset", || {
         LockSet::new().query::<Job>(new_jobs().order(jobs::id).limit(1).offset(1).into_boxed())
     }),
@@ -58,6 +63,9 @@ const ONE_TABLE: [Form; 21] = [
     ("composite keys and queries", || {
         let free = seats::table.filter(seats::holder.is_null());
         LockSet::new().row(&seat("B", 1)).query::<Seat>(free.order(seats::number).limit(2)).query::<Seat>(free)
+    }),
+    ("a limited query for composite keys that finds nothing", || {
+        LockSet::new().query::<Seat>(seats::table.filter(seats::number.gt(99)).limit(2))
     }),
 ];
 
@@ -105,6 +113,21 @@ fn one_table_is_one_statement_in_every_form() {
         session.begin().unwrap();
         let sent = sends(&mut session, set());
         assert_eq!(sent.len(), 1, "{form}: {sent:#?}");
+        session.rollback().unwrap();
+    }
+}
+
+#[test]
+fn not_waiting_costs_no_statement_more() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    for (form, set) in ONE_TABLE {
+        session.begin().unwrap();
+        let sent = session.overhear();
+        session.lock_set(set().no_wait()).unwrap();
+        assert_eq!(sent.take().len(), 1, "no_wait: {form}");
+        session.lock_set(set().skip_locked()).unwrap();
+        assert_eq!(sent.take().len(), 1, "skip_locked: {form}");
         session.rollback().unwrap();
     }
 }
@@ -172,7 +195,7 @@ fn sent_after(doing: &'static str, commit: bool) -> Vec<(&'static str, Vec<Strin
     let arena = Arena::new();
     let play = Play::<Driver>::new(&arena);
     let (holder, locker): (Actor<Driver>, Actor<Driver>) = (play.session("holder"), play.session("locker"));
-    let forms = ONE_TABLE.iter().filter(|(form, _)| *form != "a query that finds nothing");
+    let forms = ONE_TABLE.iter().filter(|(form, _)| !form.contains("nothing"));
     let sent = forms.map(|&(form, set)| {
         holder.run("holds", move |s| {
             s.begin().unwrap();

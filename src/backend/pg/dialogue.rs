@@ -168,7 +168,8 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let reading = if mixed { Reading::Mixed } else { Reading::Keys };
                 let lock = Some((strength, wait));
                 let statement = LockRows { name, parts: views, list: List::Asked, lock, count };
-                (Statement::new(statement), RowReader::new(readers, reading))
+                let reader = RowReader::new(readers, reading).told_if_empty(statement.says_if_empty());
+                (Statement::new(statement), reader)
             }
             Step::Look(i) => {
                 let PartInSet { part, choices, .. } = parts.get_mut(i)?;

@@ -26,6 +26,13 @@ use crate::{
 /// FROM t WHERE t.id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))
 /// ORDER BY t.id FOR UPDATE OF t
 /// ```
+///
+/// No row may come back because none was chosen, or because what was chosen was deleted while it was waited for. Where that
+/// makes a difference, all of the above is `locked` in
+///
+/// ```sql
+/// SELECT locked.*, EXISTS (SELECT FROM wanted) FROM (VALUES (1)) AS once LEFT JOIN (SELECT .., true ..) AS locked ON true
+/// ```
 pub(super) struct LockRows<'q> {
     pub(super) name: &'q TableName,
     pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
@@ -54,6 +61,12 @@ impl<'q> LockRows<'q> {
 
     fn counts(&self, chosen: &Chosen<'_, Pg>) -> bool {
         self.count || chosen.shape.limited
+    }
+
+    /// Whether an answer comes even if no row does.
+    pub(super) fn says_if_empty(&self) -> bool {
+        let asks_again = self.count || matches!(self.lock, Some((_, Wait::Block)));
+        asks_again && self.choices().any(|(_, chosen)| self.counts(chosen))
     }
 
     fn several(&self) -> bool {
@@ -143,14 +156,10 @@ impl<'q> LockRows<'q> {
             }),
         }
     }
-}
 
-impl QueryFragment<Pg> for LockRows<'_> {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    /// `SELECT .. FOR UPDATE`
+    fn walk_locked<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
-        if self.choices().next().is_some() {
-            self.walk_wanted(pass.reborrow())?;
-        }
         let mut separator = "SELECT ";
         for (part, _) in &self.parts {
             pass.push_sql(separator);
@@ -169,6 +178,9 @@ impl QueryFragment<Pg> for LockRows<'_> {
                 i += 1;
             }
         }
+        if self.says_if_empty() {
+            pass.push_sql(", true");
+        }
         self.walk_from(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");
         table.walk_key(pass.reborrow())?;
@@ -176,5 +188,22 @@ impl QueryFragment<Pg> for LockRows<'_> {
             Some((strength, wait)) => locking_clause(&mut pass, strength, Some(self.name), wait),
             None => Ok(()),
         }
+    }
+}
+
+impl QueryFragment<Pg> for LockRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if self.choices().next().is_some() {
+            self.walk_wanted(pass.reborrow())?;
+        }
+        if !self.says_if_empty() {
+            return self.walk_locked(pass);
+        }
+        pass.push_sql("SELECT \"locked\".*, EXISTS (SELECT FROM ");
+        pass.push_identifier(self.helper()?)?;
+        pass.push_sql(") FROM (VALUES (1)) AS \"once\" LEFT JOIN (");
+        self.walk_locked(pass.reborrow())?;
+        pass.push_sql(") AS \"locked\" ON true");
+        Ok(())
     }
 }

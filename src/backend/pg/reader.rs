@@ -4,7 +4,7 @@ use diesel::{
     deserialize,
     pg::Pg,
     row::Row,
-    sql_types::{BigInt, Bool, Integer},
+    sql_types::{BigInt, Bool, Integer, Nullable},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 pub(super) struct RowReader<'e> {
     parts: Vec<PartReader<'e>>,
     reading: Reading,
+    /// Last come whether this is a row at all, and whether anything was chosen, see [`LockRows::says_if_empty`].
+    told_if_empty: bool,
 }
 
 pub(super) struct PartReader<'e> {
@@ -84,12 +86,29 @@ impl<'e> PartReader<'e> {
 
 impl<'e> RowReader<'e> {
     pub(super) fn new(parts: Vec<PartReader<'e>>, reading: Reading) -> Self {
-        RowReader { parts, reading }
+        RowReader { parts, reading, told_if_empty: false }
+    }
+
+    pub(super) fn told_if_empty(self, told_if_empty: bool) -> Self {
+        RowReader { told_if_empty, ..self }
+    }
+
+    /// No row came back; was any chosen?
+    fn empty(&self, row: &RowRef<'_, Pg>) -> deserialize::Result<Option<bool>> {
+        let last = row.field_count() - 1;
+        if !self.told_if_empty || row.get_value::<Nullable<Bool>, Option<bool>, _>(last - 1)?.is_some() {
+            return Ok(None);
+        }
+        row.get_value::<Bool, bool, _>(last).map(Some)
     }
 }
 
 impl Reader<Pg> for RowReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        if let Some(chosen) = self.empty(row)? {
+            self.parts.iter_mut().for_each(|part| part.found.none_came(chosen));
+            return Ok(());
+        }
         let mut column = 0;
         let mut extra: usize = self.parts.iter().map(|part| part.width).sum();
         for part in &mut self.parts {
