@@ -218,7 +218,7 @@ pub enum LockError {
     /// Any other error of the database or of Diesel.
     ///
     /// If the server raised it, the transaction is aborted.
-    #[error("the database refused the statement")]
+    #[error("the statement failed")]
     Query(#[source] DieselError),
 }
 

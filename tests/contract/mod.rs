@@ -22,6 +22,7 @@ mod lock_set_stress;
 mod lock_transaction;
 mod one_row;
 mod one_row_waits;
+mod pick;
 mod stale;
 mod strengths;
 mod transactions;

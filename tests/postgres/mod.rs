@@ -11,6 +11,7 @@ mod joins;
 mod key_types;
 mod lock_transaction;
 mod names;
+mod pick;
 mod plans;
 mod pooled;
 mod queries_in_sets;

@@ -37,9 +37,13 @@ impl QueryFragment<Pg> for Pick<'_> {
 
 /// ```sql
 /// WITH picked (k0) AS MATERIALIZED (SELECT t.id ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED),
-///   placed (k0, place) AS (SELECT k0, row_number() OVER () FROM picked)
+///   placed (k0, place) AS (SELECT k0, min(place) FROM (SELECT *, row_number() OVER () FROM picked) AS numbered (k0, place)
+///     GROUP BY k0)
 /// UPDATE t SET .. FROM placed WHERE t.id = placed.k0 RETURNING cols, placed.place
 /// ```
+///
+/// The grouping reads all of `picked` before the first row is changed. Without it, a row that a join repeats would already be
+/// changed by this very statement when it comes again, and would be passed over in favour of the row after the last.
 ///
 /// A materialized helper runs once, whatever the plan. `WHERE id IN (SELECT .. LIMIT 1 FOR UPDATE SKIP LOCKED)` may be run
 /// once for each row: measured on PostgreSQL 15, it took 20 of 20 rows under a nested loop.
@@ -66,8 +70,10 @@ impl QueryFragment<Pg> for Claim<'_> {
         pass.push_identifier(placed)?;
         pass.push_sql(" AS (SELECT ");
         key_names(&mut pass, width)?;
-        pass.push_sql(", row_number() OVER () AS \"place\" FROM ");
+        pass.push_sql(", min(\"place\") AS \"place\" FROM (SELECT *, row_number() OVER () AS \"place\" FROM ");
         pass.push_identifier(picked)?;
+        pass.push_sql(") AS \"numbered\" GROUP BY ");
+        key_names(&mut pass, width)?;
         pass.push_sql(") UPDATE ");
         self.wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" SET ");

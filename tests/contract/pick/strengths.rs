@@ -1,0 +1,36 @@
+//! Picks of other strengths.
+
+use diesel::prelude::*;
+use diesel_lockset::{LockQueryDsl, PickLockedDsl};
+
+use super::{Driver, new_mail};
+use crate::support::{arena::Arena, driver::Session, models::Job, schema::jobs};
+
+/// E05.
+#[test]
+fn those_who_share_pick_the_same_rows() {
+    let arena = Arena::new();
+    let (mut one, mut two) = (Driver::connect(arena.url()), Driver::connect(arena.url()));
+    for session in [&mut one, &mut two] {
+        session.begin().unwrap();
+        let shared: Vec<i64> = new_mail().select(jobs::id).for_share_of(jobs::table).pick(2, session.conn()).unwrap();
+        assert_eq!(shared, [4, 3]);
+    }
+    let mut three = Driver::connect(arena.url());
+    three.begin().unwrap();
+    let own: Vec<i64> = new_mail().select(jobs::id).for_update_of(jobs::table).pick(4, three.conn()).unwrap();
+    assert_eq!(own, [2, 1]);
+}
+
+#[test]
+fn a_claim_takes_the_strength_of_its_clause() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let sent = session.overhear();
+    let weak = new_mail().for_update_of(jobs::table);
+    let claimed: Vec<Job> = weak.claim(1, jobs::status.eq("TAKEN"), session.conn()).unwrap();
+    assert_eq!(claimed[0].id, 4);
+    let sent = sent.take();
+    assert!(sent[0].contains("FOR UPDATE OF \"jobs\" SKIP LOCKED"), "{sent:?}");
+}
