@@ -1,0 +1,152 @@
+//! The table of jobs: which comes next, and how a try at one is written down. Who may do that, and when, is not said here.
+
+use diesel::{
+    connection::SimpleConnection,
+    dsl::{IntervalDsl, exists, now, sql},
+    insert_into,
+    pg::Pg,
+    prelude::*,
+    select,
+    sql_types::{Text, Timestamptz},
+    update,
+};
+use diesel_lockset::Lockable;
+
+diesel::table! {
+    jobs (id) {
+        id -> BigInt,
+        kind -> Text,
+        priority -> Integer,
+        status -> Text,
+        attempts -> Integer,
+        run_at -> Timestamptz,
+        locked_until -> Nullable<Timestamptz>,
+        locked_by -> Nullable<Text>,
+        last_error -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    /// What every job that was done to its end leaves behind, in the transaction that ends it.
+    done (id) { id -> BigInt, job_id -> BigInt, worker -> Text, }
+}
+
+/// The index has the order of [`due`] and only what is left to do, so a pick reads the first few entries of it and sorts
+/// nothing, however many jobs are done. Rows have room for their next version, so that a claim, which changes no indexed
+/// column, need not touch any index.
+///
+/// `done.job_id` is not unique: that would prevent what is to be measured.
+pub(crate) const TABLES: &str = "
+    CREATE TABLE jobs (
+        id bigint PRIMARY KEY,
+        kind text NOT NULL,
+        priority int NOT NULL,
+        status text NOT NULL DEFAULT 'ready' CHECK (status IN ('ready', 'done', 'dead')),
+        attempts int NOT NULL DEFAULT 0,
+        run_at timestamptz NOT NULL DEFAULT now(),
+        locked_until timestamptz,
+        locked_by text,
+        last_error text
+    ) WITH (fillfactor = 70);
+    CREATE INDEX jobs_next ON jobs (priority DESC, run_at, id) WHERE status = 'ready';
+    CREATE TABLE done (id bigserial PRIMARY KEY, job_id bigint NOT NULL, worker text NOT NULL)";
+
+/// A job that failed so often is dead.
+pub(crate) const MOST_TRIES: i32 = 5;
+
+/// The pause after the first failed try. Each is double the one before.
+const FIRST_PAUSE_MS: i32 = 50;
+
+#[derive(Debug, Queryable, Selectable, Identifiable, Lockable)]
+#[diesel(table_name = jobs)]
+pub(crate) struct Job {
+    pub(crate) id: i64,
+    pub(crate) kind: String,
+    pub(crate) attempts: i32,
+    locked_by: Option<String>,
+}
+
+/// How a try at a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// It failed and will be tried again.
+    Again,
+    /// It failed for the last time.
+    Dead,
+    /// It was not this worker's any more, so nothing was written down.
+    Lost,
+}
+
+/// The jobs that may be done now, the most urgent ones first.
+///
+/// A literal, not `eq("ready")`: that is a bind parameter, and a plan for any value of it cannot use the partial index.
+pub(crate) fn due() -> jobs::BoxedQuery<'static, Pg> {
+    jobs::table
+        .filter(jobs::status.eq(sql::<Text>("'ready'")))
+        .filter(jobs::run_at.le(now.into_sql::<Timestamptz>()))
+        .order((jobs::priority.desc(), jobs::run_at, jobs::id))
+        .into_boxed()
+}
+
+/// Whether there is anything left to do, now or later, by anybody.
+pub(crate) fn is_anything_left(conn: &mut PgConnection) -> QueryResult<bool> {
+    select(exists(jobs::table.filter(jobs::status.eq(sql::<Text>("'ready'"))))).get_result(conn)
+}
+
+impl Job {
+    /// The row, if it still is as it was when it was taken. With the row locked that goes without saying; with a lease,
+    /// another worker may have it by now, and has counted up `attempts`, so one UPDATE asks and acts at once.
+    #[diesel::dsl::auto_type(no_type_alias)]
+    fn as_taken<'a>(&'a self) -> _ {
+        let locked_by: Option<&'a str> = self.locked_by.as_deref();
+        let attempts: i32 = self.attempts;
+        let id: i64 = self.id;
+        jobs::table.find(id).filter(jobs::attempts.eq(attempts)).filter(jobs::locked_by.is_not_distinct_from(locked_by))
+    }
+
+    /// To be called in a transaction: that the job is done and what it leaves behind are one change.
+    pub(crate) fn finish(&self, worker: &str, conn: &mut PgConnection) -> QueryResult<Outcome> {
+        let changed = update(self.as_taken())
+            .set((
+                jobs::status.eq("done"),
+                jobs::locked_until.eq(None::<chrono::DateTime<chrono::Utc>>),
+                jobs::locked_by.eq(None::<&str>),
+            ))
+            .execute(conn)?;
+        if changed == 0 {
+            return Ok(Outcome::Lost);
+        }
+        insert_into(done::table).values((done::job_id.eq(self.id), done::worker.eq(worker))).execute(conn)?;
+        Ok(Outcome::Done)
+    }
+
+    /// The job failed, for the `tries`th time.
+    pub(crate) fn put_back(&self, tries: i32, error: &str, conn: &mut PgConnection) -> QueryResult<Outcome> {
+        let (status, outcome) = if tries < MOST_TRIES { ("ready", Outcome::Again) } else { ("dead", Outcome::Dead) };
+        let pause = FIRST_PAUSE_MS << (tries - 1).clamp(0, 10);
+        let changed = update(self.as_taken())
+            .set((
+                jobs::status.eq(status),
+                jobs::attempts.eq(tries),
+                jobs::run_at.eq(now.into_sql::<Timestamptz>() + pause.milliseconds()),
+                jobs::locked_until.eq(None::<chrono::DateTime<chrono::Utc>>),
+                jobs::locked_by.eq(None::<&str>),
+                jobs::last_error.eq(error),
+            ))
+            .execute(conn)?;
+        Ok(if changed == 0 { Outcome::Lost } else { outcome })
+    }
+}
+
+/// Begins anew: so many jobs, of three priorities, that can be done, of which each fiftieth fails at first, and some that
+/// cannot.
+pub(crate) fn fill(jobs: u32, poison: u32, conn: &mut PgConnection) -> QueryResult<()> {
+    let all = u64::from(jobs) + u64::from(poison);
+    conn.batch_execute(&format!(
+        "TRUNCATE jobs, done RESTART IDENTITY;
+         INSERT INTO jobs (id, kind, priority)
+         SELECT n, CASE WHEN n > {jobs} THEN 'poison' WHEN n % 50 = 0 THEN 'shaky' ELSE 'plain' END, n % 3
+         FROM generate_series(1, {all}) n;
+         ANALYZE jobs"
+    ))
+}
