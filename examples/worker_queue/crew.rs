@@ -13,8 +13,8 @@ use std::{
 
 use crate::{
     progress::Progress,
-    queue::Outcome,
     shared::Result,
+    tally::Tally,
     worker::{Orders, Said},
 };
 
@@ -28,20 +28,6 @@ pub(crate) struct Crew<'a> {
     /// What this program is to be started with to become a worker, besides its orders.
     pub(crate) arguments: &'a [&'a str],
     pub(crate) interrupted: &'a AtomicBool,
-}
-
-/// What was heard of the workers.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) done: usize,
-    pub(crate) again: usize,
-    pub(crate) dead: usize,
-    pub(crate) lost: usize,
-    pub(crate) kills: usize,
-    /// Workers that were killed and the job that each had taken and had not reported as ended.
-    pub(crate) in_hand: Vec<(String, i64)>,
-    /// Until the last job ended.
-    pub(crate) time: Duration,
 }
 
 /// A process. If it is still there when this is dropped, it is killed.
@@ -83,14 +69,21 @@ impl Crew<'_> {
             let stop = self.interrupted.load(SeqCst);
             match events.recv_timeout(Duration::from_millis(20)) {
                 Ok((seat, Event::Said(said))) => {
-                    if let Some(worker) = &mut seats[seat] {
-                        tally.hear(worker, said, begin);
+                    let Some(worker) = &mut seats[seat] else { continue };
+                    match said {
+                        Said::Taken(job) => worker.in_hand = Some(job),
+                        Said::Ended(outcome) => {
+                            worker.in_hand = None;
+                            tally.count(outcome, begin.elapsed());
+                        }
                     }
                 }
                 Ok((seat, Event::Gone)) => {
-                    let is_to_be_replaced = seats[seat].take().map_or(Ok(false), |worker| tally.part_with(worker))?;
-                    if is_to_be_replaced && !stop {
-                        seats[seat] = Some(hire(seat)?);
+                    let Some(mut worker) = seats[seat].take() else { continue };
+                    if self.was_killed(&mut worker)? {
+                        tally.kills += 1;
+                        tally.in_hand.extend(worker.in_hand.map(|job| (worker.name.clone(), job)));
+                        seats[seat] = if stop { None } else { Some(hire(seat)?) };
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -98,16 +91,15 @@ impl Crew<'_> {
             }
             if stop {
                 seats.iter_mut().flatten().for_each(|worker| drop(worker.input.take()));
-            } else if killed < self.most_kills && self.is_time_for_a_kill(last_kill) && !tally.is_empty() {
-                // By the clock, and one in the middle of a job if there is one. To wait for one would, at the end, hit
-                // every try at the last jobs.
-                let mut workers: Vec<_> = seats.iter_mut().flatten().filter(|worker| !worker.killed).collect();
-                workers.sort_by_key(|worker| worker.in_hand.is_none());
-                let busy = workers.iter().filter(|worker| worker.in_hand.is_some()).count();
-                if let Some(victim) = workers.get_mut(fastrand::usize(..busy.max(1))) {
-                    victim.kill()?;
-                    (last_kill, killed) = (Instant::now(), killed + 1);
+            } else if self.kill_every.is_some_and(|every| last_kill.elapsed() >= every) && killed < self.most_kills {
+                // By the clock. To wait for somebody who has a job in hand would, at the end, hit every try at the last
+                // jobs, and so many lost tries are as good as dead.
+                if let Some(victim) = victim(&mut seats).filter(|_| tally.has_begun()) {
+                    victim.killed = true;
+                    victim.process.kill()?; // SIGKILL: the process has no say in it
+                    killed += 1;
                 }
+                last_kill = Instant::now();
             }
             if shown.elapsed() > Duration::from_millis(50) {
                 shown = Instant::now();
@@ -117,8 +109,17 @@ impl Crew<'_> {
         Ok(tally)
     }
 
-    fn is_time_for_a_kill(&self, last_kill: Instant) -> bool {
-        self.kill_every.is_some_and(|every| last_kill.elapsed() >= every)
+    /// Whether a worker that is gone, or is about to be, has been killed by us. One that neither was nor did what it was told
+    /// is an error.
+    fn was_killed(&self, worker: &mut Worker) -> Result<bool> {
+        let status = worker.process.wait()?;
+        // Ctrl-C is for all of the terminal's processes, and may come before this one knew what to do about it.
+        let is_interrupted = self.interrupted.load(SeqCst) && status.code().is_none();
+        match status.success() {
+            false if worker.killed => Ok(true),
+            false if !is_interrupted => Err(format!("worker {} ended by itself: {status}", worker.name).into()),
+            _ => Ok(false),
+        }
     }
 
     /// Starts a worker, whose name is that of its seat and a number that nobody had before.
@@ -143,47 +144,10 @@ impl Crew<'_> {
     }
 }
 
-impl Worker {
-    /// SIGKILL: the process has no say in it.
-    fn kill(&mut self) -> Result<()> {
-        self.killed = true;
-        Ok(self.process.kill()?)
-    }
-}
-
-impl Tally {
-    /// Whether no job has ended yet.
-    fn is_empty(&self) -> bool {
-        self.time.is_zero()
-    }
-
-    fn hear(&mut self, worker: &mut Worker, said: Said, begin: Instant) {
-        let outcome = match said {
-            Said::Taken(job) => return worker.in_hand = Some(job),
-            Said::Ended(outcome) => outcome,
-        };
-        worker.in_hand = None;
-        self.time = begin.elapsed();
-        *match outcome {
-            Outcome::Done => &mut self.done,
-            Outcome::Again => &mut self.again,
-            Outcome::Dead => &mut self.dead,
-            Outcome::Lost => &mut self.lost,
-        } += 1;
-    }
-
-    /// Says whether the seat is to be taken by another.
-    fn part_with(&mut self, mut worker: Worker) -> Result<bool> {
-        let status = worker.process.wait()?;
-        if status.success() {
-            return Ok(false);
-        }
-        if !worker.killed {
-            return Err(format!("worker {} ended by itself: {status}", worker.name).into());
-        }
-        self.kills += 1;
-        let name = std::mem::take(&mut worker.name);
-        self.in_hand.extend(worker.in_hand.map(|job| (name, job)));
-        Ok(true)
-    }
+/// Anybody who has a job in hand, as far as was heard; or just anybody.
+fn victim(seats: &mut [Option<Worker>]) -> Option<&mut Worker> {
+    let alive = seats.iter_mut().flatten().filter(|worker| !worker.killed);
+    let (busy, idle): (Vec<_>, Vec<_>) = alive.partition(|worker| worker.in_hand.is_some());
+    let mut workers = if busy.is_empty() { idle } else { busy };
+    if workers.is_empty() { None } else { Some(workers.swap_remove(fastrand::usize(..workers.len()))) }
 }

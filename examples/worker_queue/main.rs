@@ -16,6 +16,7 @@ mod lease;
 mod progress;
 mod queue;
 mod report;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod work;

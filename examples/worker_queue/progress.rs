@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{crew::Tally, shared::Result};
+use crate::{shared::Result, tally::Tally};
 
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,

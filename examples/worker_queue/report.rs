@@ -9,9 +9,9 @@ use diesel::{
 };
 
 use crate::{
-    crew::Tally,
     queue::{done, jobs},
     shared::Result,
+    tally::Tally,
     worker::Variant,
 };
 
@@ -139,11 +139,13 @@ impl Report {
             return format!("{runs} runs, {jobs} jobs, each done exactly once; {taken_over} of them after a crash.");
         };
         let Run { jobs, poison, done, distinct, marked_done, dead, left, .. } = fault;
-        let twice = done - distinct;
-        let what = if fault.is_sound() && *left > 0 { "STOPPED EARLY" } else { "FAILED" };
+        if fault.is_sound() && *left > 0 {
+            return format!("STOPPED EARLY: {distinct} jobs are done, each exactly once, and {left} are left.");
+        }
         format!(
-            "{what}: of {jobs} jobs {distinct} were done ({marked_done} are marked so), {twice} times one was done again; \
-             {dead} are dead, which {poison} should be; {left} are left."
+            "FAILED: of {jobs} jobs {distinct} were done, and {marked_done} say so; {} times one was done again; {left} are \
+             left; {dead} are dead, and {poison} should be.",
+            done - distinct
         )
     }
 }
