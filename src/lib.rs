@@ -12,6 +12,7 @@ mod key;
 mod lock_set;
 mod lockable;
 mod mode;
+mod pick;
 mod run;
 mod sql;
 mod transaction;
@@ -42,10 +43,8 @@ pub use self::{
     lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,
     mode::{Isolation, Strength},
-    run::{
-        LoadLocked, LockConnection, LockDsl, PickDsl, PickLockedDsl, RunLockQuery, RunLockSet, RunLockTransaction,
-        RunPatientRow,
-    },
+    pick::{ClaimFrom, PickFrom},
+    run::{LoadLocked, LockConnection, LockDsl, PickDsl, RunLockQuery, RunLockSet, RunLockTransaction, RunPatientRow},
     sql::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
         RowLock, RowQuery, SkipLocked, Timeout,

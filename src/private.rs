@@ -6,8 +6,6 @@ pub use crate::{
     key::LockKey,
     lockable::{IsKey, One, PrimaryKeyOf},
     mode::Patience,
-    sql::{
-        Choice, Columns, Finished, Found, KeyList, List, Part, PartInSet, PickSource, Shape, Sight, TableName, Unheld,
-        Wanted,
-    },
+    pick::Picks,
+    sql::{Choice, Columns, Finished, Found, KeyList, List, Part, PartInSet, Shape, Sight, TableName, Unheld, Wanted},
 };

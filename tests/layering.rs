@@ -12,13 +12,14 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
     ("backend", &["sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
     ("lock_set", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("transaction", &["mode", "key", "error"], false),
     (
         "run",
-        &["transaction", "lock_set", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"],
+        &["transaction", "pick", "lock_set", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"],
         true,
     ),
-    ("private", &["backend", "sql", "lockable", "mode", "key", "diesel_internals"], true),
+    ("private", &["pick", "backend", "sql", "lockable", "mode", "key", "diesel_internals"], true),
     ("prelude", &["run", "lock_set", "sql", "lockable", "error"], true),
     ("doctest_setup", &[], false),
 ];

@@ -13,7 +13,7 @@ mod watch;
 
 pub use self::{
     blocking::{LockConnection, LockDsl, RunLockSet},
-    blocking_pick::{PickDsl, PickLockedDsl},
+    blocking_pick::PickDsl,
     blocking_query::{LoadLocked, RunLockQuery},
     blocking_row::RunPatientRow,
     blocking_transaction::RunLockTransaction,

@@ -3,12 +3,11 @@
 use diesel::{
     backend::{Backend, DieselReserveSpecialization},
     query_builder::{AsQuery, AstPass, BoxedLimitOffsetClause, QueryFragment},
-    query_dsl::methods::{LockingDsl, SelectDsl},
+    query_dsl::methods::SelectDsl,
     query_source::{QuerySource, Table},
     result::QueryResult,
 };
 
-use super::row_lock::ForUpdate;
 use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     lockable::Lockable,
@@ -173,23 +172,3 @@ where
         self.limit_offset.walk_ast(pass)
     }
 }
-
-/// A query that rows can be picked from: its rows are rows of a table, and it has no locking clause of its own, which says how
-/// by itself.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "rows cannot be picked from this query",
-    label = "its rows are not rows of a table",
-    note = "pick from a table or a `SELECT` over it, filtered, joined, ordered, boxed or not; `DISTINCT`, `GROUP BY`, `HAVING` \
-            and unions fold rows together, and Diesel's own `for_update()` locks every table of a join"
-)]
-pub trait PickSource {}
-
-impl<F, S, D, W, O, LOf> PickSource for SelectStatement<FromClause<F>, S, D, W, O, LOf>
-where
-    F: QuerySource,
-    Self: LockingDsl<ForUpdate>,
-{
-}
-
-impl<ST, F: QuerySource, DB: Backend> PickSource for BoxedSelectStatement<'_, ST, FromClause<F>, DB, ()> {}

@@ -9,7 +9,7 @@ mod row_lock;
 mod table_name;
 
 pub use self::{
-    choice::{Choice, PickSource, RowQuery, Shape},
+    choice::{Choice, RowQuery, Shape},
     columns::Columns,
     found::{Found, Sight, Unheld},
     key_list::KeyList,

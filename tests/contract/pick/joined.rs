@@ -1,7 +1,7 @@
 //! Picks from joined queries: only rows of the model's table are locked.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, PickDsl, PickLockedDsl};
+use diesel_lockset::{LockQueryDsl, PickDsl};
 
 use super::Driver;
 use crate::{

@@ -1,7 +1,7 @@
 //! Which row is picked: filters, orders, boxed queries, numbers of rows.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, PickDsl, PickLockedDsl};
+use diesel_lockset::{LockError, PickDsl};
 
 use super::{Driver, ids, new_mail, pick_id};
 use crate::support::{

@@ -1,7 +1,7 @@
 //! What a pick refuses, before anything is sent.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, PickDsl, PickLockedDsl};
+use diesel_lockset::{LockError, LockQueryDsl, PickDsl};
 
 use super::{Driver, new_mail};
 use crate::support::{arena::Arena, driver::Session, models::Job, schema::jobs};

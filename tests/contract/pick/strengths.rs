@@ -1,7 +1,7 @@
 //! Picks of other strengths.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, PickLockedDsl};
+use diesel_lockset::{LockQueryDsl, PickDsl};
 
 use super::{Driver, new_mail};
 use crate::support::{arena::Arena, driver::Session, models::Job, schema::jobs};

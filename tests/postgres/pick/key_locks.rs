@@ -1,7 +1,7 @@
 //! Picks that leave the key alone, so that others can reference the row meanwhile.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, PickDsl, PickLockedDsl};
+use diesel_lockset::{LockQueryDsl, PickDsl};
 
 use crate::{
     isolation::Play,

@@ -1,0 +1,93 @@
+//! Picks from a query with a locking clause on it: the strength and the table are those of the clause.
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSqlRow},
+    expression::QueryMetadata,
+    query_builder::{Query, QueryFragment},
+    query_source::{QuerySource, Table},
+};
+
+use super::{ClaimFrom, PickFrom, Picks, check, model::Claims};
+use crate::{
+    backend::{Exchange, LockingBackend, Picking, Reader},
+    diesel_internals::{CompatibleType, RowRef},
+    error::Result,
+    lockable::Lockable,
+    mode::Strength,
+    sql::{Choice, Columns, LockTarget, LockWords, RowLock, TableName},
+};
+
+/// What the select list of `Q` is when it is read into a `U`.
+type Selected<Q, U, DB> = <<Q as Query>::SqlType as CompatibleType<U, DB>>::SqlType;
+
+#[diagnostic::do_not_recommend]
+impl<'a, U, DB, Q, S, L> PickFrom<'a, U, DB> for RowLock<Q, S, L>
+where
+    DB: LockingBackend + QueryMetadata<Q::SqlType>,
+    Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>> + 'a,
+    S: QuerySource<FromClause: QueryFragment<DB>>,
+    L: LockWords,
+    U: FromSqlRow<Selected<Q, U, DB>, DB> + Send + 'a,
+    Selected<Q, U, DB>: 'a,
+{
+    fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, U> + 'a>> {
+        check::<DB>(&self.query)?;
+        let table = TableName::of::<DB>(&self.table.from_clause())?;
+        let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
+        Ok(Box::new(PickSelected { query, table, limit, strength, rows: Vec::new() }))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T, DB, Q, L> ClaimFrom<'a, T, DB> for RowLock<Q, T::Table, L>
+where
+    DB: LockingBackend,
+    T: LockTarget<DB> + Lockable,
+    T::Table: Table,
+    Q: Choice<DB> + 'a,
+    L: LockWords,
+{
+    fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
+        Ok(Box::new(Claims::new(self.query, n, L::STRENGTH, changes)?))
+    }
+}
+
+struct PickSelected<Q, U> {
+    query: Q,
+    table: TableName,
+    limit: i64,
+    strength: Strength,
+    rows: Vec<U>,
+}
+
+impl<Q, U, DB> Picks<DB, U> for PickSelected<Q, U>
+where
+    DB: LockingBackend,
+    Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>>,
+    U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
+{
+    fn exchange(&mut self) -> Exchange<'_, DB> {
+        let PickSelected { query, table, limit, strength, rows } = self;
+        let statement = DB::pick(query, Columns::Own, Picking { table, strength: *strength, limit });
+        Exchange { statement, reader: Box::new(RowsReader(rows, |row: &RowRef<'_, DB>| U::build_from_row(row))) }
+    }
+
+    fn finish(self: Box<Self>) -> Vec<U> {
+        self.rows
+    }
+}
+
+/// Reads each row as the function says.
+struct RowsReader<'e, U, F>(&'e mut Vec<U>, F);
+
+impl<U, F, DB> Reader<DB> for RowsReader<'_, U, F>
+where
+    DB: Backend,
+    F: Fn(&RowRef<'_, DB>) -> deserialize::Result<U>,
+{
+    fn row(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<()> {
+        self.0.push(self.1(row)?);
+        Ok(())
+    }
+}

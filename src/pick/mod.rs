@@ -1,0 +1,72 @@
+//! The next free rows: what to send for them and what its rows mean. Sends nothing.
+
+mod clause;
+mod model;
+
+use crate::{
+    backend::{Exchange, LockingBackend},
+    error::{LockError, Result},
+    sql::Choice,
+};
+
+use diesel::query_builder::QueryFragment;
+
+/// A query from which rows can be picked as `T`.
+///
+/// - Any `SELECT` over tables, filtered, joined, ordered, boxed or not: `T` is a model of one of its tables, and rows of that
+///   table are locked, `FOR UPDATE`. The query's own select list does not matter.
+/// - The same with a locking clause on it, `query.for_no_key_update_of(jobs::table)`: the strength and the table, or alias,
+///   are those of the clause, and `T` is whatever Diesel can load the query's own select list into.
+#[diagnostic::on_unimplemented(
+    message = "rows cannot be picked as `{T}` from this query",
+    label = "no rows of `{T}` that could be locked one by one",
+    note = "what comes back is a model, `#[derive(Queryable, Selectable, Lockable)]`, of a table that occurs in the query once, and \
+            not on the optional side of an outer join",
+    note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
+    note = "leave Diesel's own `for_update()` out; for another strength or an alias use `for_no_key_update_of(table)` and its \
+            sisters, without `no_wait`, `skip_locked` or `timeout`: a pick never waits",
+    note = "a boxed query must be boxed for the backend of the connection"
+)]
+pub trait PickFrom<'a, T, DB: LockingBackend>: Sized {
+    #[doc(hidden)]
+    fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>>;
+}
+
+/// A query whose rows can be picked and changed at once: as [`PickFrom`], where `T` is a model in any case.
+#[diagnostic::on_unimplemented(
+    message = "rows cannot be claimed as `{T}` from this query",
+    label = "no rows of `{T}` that could be locked one by one",
+    note = "what comes back is a model, `#[derive(Queryable, Selectable, Lockable)]`, of a table that occurs in the query once, and \
+            not on the optional side of an outer join",
+    note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
+    note = "leave Diesel's own `for_update()` out; for another strength use `for_no_key_update_of(table)` and its sisters, \
+            without `no_wait`, `skip_locked` or `timeout`: a claim never waits",
+    note = "a boxed query must be boxed for the backend of the connection"
+)]
+pub trait ClaimFrom<'a, T, DB: LockingBackend>: Sized {
+    #[doc(hidden)]
+    fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>>;
+}
+
+/// A pick or a claim on its way.
+#[doc(hidden)]
+pub trait Picks<DB: LockingBackend, T> {
+    /// What to send, and who reads its rows.
+    fn exchange(&mut self) -> Exchange<'_, DB>;
+
+    /// The rows, in the order of the query.
+    fn finish(self: Box<Self>) -> Vec<T>;
+}
+
+/// Sees to it that the rows of the query are rows of a table, and that their number is ours to say.
+fn check<DB: LockingBackend>(query: &dyn Choice<DB>) -> Result<()> {
+    let shape = query.shape()?;
+    if shape.folded {
+        return Err(LockError::folded("DISTINCT, GROUP BY or HAVING"));
+    }
+    if shape.limited {
+        let advice = "leave the clause out and say how many rows to take: `query.pick(n, conn)`";
+        return Err(LockError::Unsupported { clause: "LIMIT or OFFSET", advice });
+    }
+    Ok(())
+}
