@@ -7,5 +7,8 @@ pub use crate::{
     lockable::{IsKey, One, PrimaryKeyOf},
     mode::Patience,
     pick::Picks,
-    sql::{Choice, Columns, Finished, Found, KeyList, List, Part, PartInSet, Shape, Sight, TableName, Unheld, Wanted},
+    sql::{
+        Choice, ChosenBy, Columns, Finished, Found, KeyList, List, Part, PartInSet, Shape, Sight, TableName, Unheld,
+        Wanted,
+    },
 };

@@ -6,8 +6,8 @@ use diesel::{
     backend::{Backend, DieselReserveSpecialization},
     deserialize,
     query_builder::QueryFragment,
-    query_dsl::methods::{LockingDsl, SelectDsl},
-    query_source::{QuerySource, Table},
+    query_dsl::methods::LockingDsl,
+    query_source::QuerySource,
     result::Error as DieselError,
 };
 
@@ -17,16 +17,16 @@ use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, RowRef, SelectStatement, is_empty},
     error::{LockError, Result},
     mode::Strength,
-    sql::{Choice, Columns, ForUpdate, Found, FoundRows, LockTarget, Part, Sight, TableName},
+    sql::{Choice, ChosenBy, Columns, ForUpdate, Found, FoundRows, LockTarget, Part, Sight, TableName},
 };
 
 #[diagnostic::do_not_recommend]
 impl<'a, T, DB, F, S, D, W, O, LOf> PickFrom<'a, T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     DB: LockingBackend,
-    T: LockTarget<DB>,
+    T: LockTarget<DB> + ChosenBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + LockingDsl<ForUpdate> + SelectDsl<<T::Table as Table>::PrimaryKey> + 'a,
+    Self: Choice<DB> + LockingDsl<ForUpdate> + 'a,
 {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self, n, Strength::Update)?))
@@ -37,9 +37,9 @@ where
 impl<'a, 'q, T, DB, F, ST> PickFrom<'a, T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
 where
     DB: LockingBackend + DieselReserveSpecialization,
-    T: LockTarget<DB>,
+    T: LockTarget<DB> + ChosenBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + SelectDsl<<T::Table as Table>::PrimaryKey> + 'a,
+    Self: Choice<DB> + 'a,
 {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self, n, Strength::Update)?))
@@ -50,9 +50,9 @@ where
 impl<'a, T, DB, F, S, D, W, O, LOf> ClaimFrom<'a, T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     DB: LockingBackend,
-    T: LockTarget<DB>,
+    T: LockTarget<DB> + ChosenBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + LockingDsl<ForUpdate> + SelectDsl<<T::Table as Table>::PrimaryKey> + 'a,
+    Self: Choice<DB> + LockingDsl<ForUpdate> + 'a,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(Claims::new(self, n, Strength::Update, changes)?))
@@ -63,9 +63,9 @@ where
 impl<'a, 'q, T, DB, F, ST> ClaimFrom<'a, T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
 where
     DB: LockingBackend + DieselReserveSpecialization,
-    T: LockTarget<DB>,
+    T: LockTarget<DB> + ChosenBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + SelectDsl<<T::Table as Table>::PrimaryKey> + 'a,
+    Self: Choice<DB> + 'a,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(Claims::new(self, n, Strength::Update, changes)?))

@@ -39,13 +39,28 @@ pub trait RowQuery<'a, T, DB: Backend> {
 impl<'a, Q, T, DB> RowQuery<'a, T, DB> for Q
 where
     DB: Backend,
-    T: Lockable,
     Q: AsQuery,
-    Q::Query: Choice<DB> + SelectDsl<<T::Table as Table>::PrimaryKey> + 'a,
+    Q::Query: Choice<DB> + 'a,
+    T: ChosenBy<Q::Query>,
 {
     fn into_choice(self) -> Box<dyn Choice<DB> + 'a> {
         Box::new(self.as_query())
     }
+}
+
+/// A model of a table that the query `Q` is over.
+///
+/// Asked of the model and not of the query: as long as nobody has said which model it is, there is nothing to try. The other
+/// way round the compiler tried every expression of Diesel's, for minutes, before it asked for a type.
+#[doc(hidden)]
+pub trait ChosenBy<Q>: Lockable {}
+
+#[diagnostic::do_not_recommend]
+impl<T, Q> ChosenBy<Q> for T
+where
+    T: Lockable,
+    Q: SelectDsl<<T::Table as Table>::PrimaryKey>,
+{
 }
 
 /// What a query has besides tables and filters.

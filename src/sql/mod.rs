@@ -9,7 +9,7 @@ mod row_lock;
 mod table_name;
 
 pub use self::{
-    choice::{Choice, RowQuery, Shape},
+    choice::{Choice, ChosenBy, RowQuery, Shape},
     columns::Columns,
     found::{Found, Sight, Unheld},
     key_list::KeyList,
