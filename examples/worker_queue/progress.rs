@@ -33,7 +33,10 @@ impl Progress {
         self.show(tally);
         match self.bar {
             Some(bar) => bar.abandon(), // as it is: it may not be full
-            None => eprintln!("{}: {} done, {} dead, {} kills", self.title, tally.done, tally.dead, tally.kills),
+            // A worker that is killed after its commit has no time to report it.
+            None => {
+                eprintln!("{}: {} reported done, {} dead, {} kills", self.title, tally.done, tally.dead, tally.kills)
+            }
         }
     }
 }
