@@ -15,7 +15,7 @@ use diesel::{
 
 pub(crate) use diesel::{
     connection::{DefaultLoadingMode, LoadConnection},
-    query_builder::{BoxedSelectStatement, FromClause, SelectStatement},
+    query_builder::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement},
     query_dsl::CompatibleType,
 };
 

@@ -47,7 +47,7 @@ pub use self::{
     run::{LoadLocked, LockConnection, LockDsl, PickDsl, RunLockQuery, RunLockSet, RunLockTransaction, RunPatientRow},
     sql::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
-        RowLock, RowQuery, SkipLocked, Timeout,
+        RowLock, RowQuery, SkipLocked, TableIn, Timeout,
     },
     transaction::LockTransaction,
 };

@@ -8,7 +8,7 @@ pub use crate::{
     mode::Patience,
     pick::Picks,
     sql::{
-        Choice, ChosenBy, Columns, Finished, Found, KeyList, List, Part, PartInSet, Shape, Sight, TableName, Unheld,
-        Wanted,
+        Choice, ChosenBy, Columns, Finished, Found, KeyList, List, Part, PartInSet, RowByRow, Shape, Sight, TableName,
+        Unheld, Wanted,
     },
 };

@@ -25,6 +25,7 @@ use crate::{
 )]
 pub trait LockConnection: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 
+#[diagnostic::do_not_recommend]
 impl<Conn> LockConnection for Conn where Conn: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 
 /// Locks a set over a blocking connection.

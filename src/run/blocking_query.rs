@@ -99,6 +99,7 @@ pub trait LoadLocked<Conn, U> {
 
 macro_rules! without_a_look_first {
     ($($word:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
             DB: Backend + QueryMetadata<Q::SqlType> + 'static,
@@ -119,6 +120,7 @@ without_a_look_first!(Blocking, SkipLocked);
 
 macro_rules! with_a_look_first {
     ($($word:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
             DB: LockingBackend + QueryMetadata<Q::SqlType>,

@@ -15,8 +15,8 @@ pub use self::{
     key_list::KeyList,
     part::{Finished, List, LockTarget, Part, PartInSet, Wanted},
     row_lock::{
-        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowLock,
-        SkipLocked, Timeout,
+        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
+        RowLock, SkipLocked, TableIn, Timeout,
     },
     table_name::TableName,
 };

@@ -27,7 +27,8 @@ use crate::{error::RowName, key::RowKey, lockable::Lockable};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be locked on `{DB}`",
     label = "not a model that can be locked and loaded from `{DB}`",
-    note = "a model needs `#[derive(Queryable, Selectable, Lockable)]`, and the feature of its backend"
+    note = "a model needs `#[derive(Queryable, Selectable, Lockable)]`, and the feature of its backend; each field must be \
+            what Diesel reads from its column: `#[diesel(check_for_backend(..))]` on the model says which one is not"
 )]
 pub trait LockTarget<DB: Backend>: Lockable {
     #[doc(hidden)]
@@ -38,6 +39,7 @@ pub trait LockTarget<DB: Backend>: Lockable {
     fn ask(part: &mut dyn Part<DB>, key: Self::Key);
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, DB, ST> LockTarget<DB> for T
 where
     DB: Backend + Default + 'static,

@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use diesel::{
     backend::{Backend, DieselReserveSpecialization},
-    expression::SelectableExpression,
+    expression::{SelectableExpression, ValidGrouping, is_aggregate},
     query_builder::{AsQuery, Query, QueryId},
     query_dsl::methods::LockingDsl,
     query_source::QuerySource,
@@ -12,7 +12,7 @@ use diesel::{
 };
 
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement, is_empty},
     mode::{Patience, Strength},
 };
 
@@ -63,7 +63,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
     fn for_update_of<S>(self, table: S) -> RowLock<Self::Query, S, ForUpdate>
     where
         Self::Query: LockableSelect,
-        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+        S: TableIn<<Self::Query as LockableSelect>::From>,
     {
         RowLock::new(self, table)
     }
@@ -72,7 +72,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
     fn for_no_key_update_of<S>(self, table: S) -> RowLock<Self::Query, S, ForNoKeyUpdate>
     where
         Self::Query: LockableSelect,
-        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+        S: TableIn<<Self::Query as LockableSelect>::From>,
     {
         RowLock::new(self, table)
     }
@@ -81,7 +81,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
     fn for_share_of<S>(self, table: S) -> RowLock<Self::Query, S, ForShare>
     where
         Self::Query: LockableSelect,
-        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+        S: TableIn<<Self::Query as LockableSelect>::From>,
     {
         RowLock::new(self, table)
     }
@@ -90,7 +90,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
     fn for_key_share_of<S>(self, table: S) -> RowLock<Self::Query, S, ForKeyShare>
     where
         Self::Query: LockableSelect,
-        S: QuerySource<DefaultSelection: SelectableExpression<<Self::Query as LockableSelect>::From>>,
+        S: TableIn<<Self::Query as LockableSelect>::From>,
     {
         RowLock::new(self, table)
     }
@@ -98,13 +98,24 @@ pub trait LockQueryDsl: AsQuery + Sized {
 
 impl<Q: AsQuery> LockQueryDsl for Q {}
 
+/// A table, or an alias of one, whose rows a query over `F` can lock.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a table of this query whose rows can be locked",
+    label = "not in the query, or on the optional side of an outer join",
+    note = "name a table of the query; a table that the query has under an alias goes by that alias"
+)]
+pub trait TableIn<F>: QuerySource {}
+
+#[diagnostic::do_not_recommend]
+impl<S, F> TableIn<F> for S where S: QuerySource<DefaultSelection: SelectableExpression<F>> {}
+
 /// A query whose rows can be locked one by one: a table or a `SELECT` over tables, boxed or not, without `DISTINCT`,
 /// `GROUP BY` or `HAVING`.
 #[diagnostic::on_unimplemented(
     message = "the rows of this query cannot be locked",
     label = "its rows are not rows of a table",
-    note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out, or lock by key what such a \
-            query chose: `LockSet::new().query::<T>(query)`",
+    note = "`DISTINCT`, `GROUP BY`, `HAVING`, unions and aggregates fold rows together: leave them out, or lock by key what \
+            such a query chose: `LockSet::new().query::<T>(query)`",
     note = "nothing can follow `no_wait()` and `timeout(..)`: they are about the query as a whole"
 )]
 pub trait LockableSelect: Query {
@@ -112,9 +123,11 @@ pub trait LockableSelect: Query {
     type From: QuerySource;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, S, D, W, O, LOf> LockableSelect for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     F: QuerySource,
+    S: SelectClauseExpression<FromClause<F>, Selection: ValidGrouping<(), IsAggregate: RowByRow>>,
     Self: Query + LockingDsl<ForUpdate>,
 {
     type From = F;
@@ -136,6 +149,13 @@ impl<Q: LockableSelect, S, L> LockableSelect for RowLock<Q, S, L, Blocking> {
 impl<Q: LockableSelect, S, L> LockableSelect for RowLock<Q, S, L, SkipLocked> {
     type From = Q::From;
 }
+
+/// A select list without aggregates, which gives a row for each row.
+#[doc(hidden)]
+pub trait RowByRow {}
+
+impl RowByRow for is_aggregate::No {}
+impl RowByRow for is_aggregate::Never {}
 
 /// What the types of a boxed query do not tell: the clause that makes its rows unlockable, if there is one.
 pub(crate) trait Unlockable<DB: Backend> {

@@ -98,12 +98,21 @@ impl QueryFragment<Pg> for Claim<'_> {
     }
 }
 
+/// Up to here the number of rows is part of the text, so that a plan can be kept: of a limit that is a parameter PostgreSQL
+/// guesses a tenth of the table, finds that too dear and plans each call anew, which took longer than the pick itself. Beyond,
+/// planning hardly matters, and the texts must not fill the cache of statements.
+const MOST_WRITTEN_OUT: i64 = 100;
+
 fn walk_picked<'b>(query: &'b dyn Choice<Pg>, pick: &'b Picking<'_>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
     query.walk_from(pass.reborrow())?;
     query.walk_filter(pass.reborrow())?;
     query.walk_rest(pass.reborrow())?;
     pass.push_sql(" LIMIT ");
-    pass.push_bind_param::<BigInt, i64>(pick.limit)?;
+    if *pick.limit <= MOST_WRITTEN_OUT {
+        pass.push_sql(&pick.limit.to_string());
+    } else {
+        pass.push_bind_param::<BigInt, i64>(pick.limit)?;
+    }
     locking_clause(&mut pass, pick.strength, Some(pick.table), Wait::SkipLocked)
 }
 
