@@ -40,14 +40,10 @@ where
         if savepoint {
             Conn::TransactionManager::begin_transaction(self.conn)?;
         }
-        let (mut failed, mut spans) = (None, Vec::new());
+        let mut failed = None;
         for mut table in tables {
             match self.table(&mut table) {
-                Ok(()) => {
-                    let rows = table.finish();
-                    spans.extend(rows.iter().filter_map(|model| model.span.clone()));
-                    finished.extend(rows);
-                }
+                Ok(()) => finished.extend(table.finish()),
                 Err(error) => {
                     failed = Some((error, table));
                     break;
@@ -62,8 +58,8 @@ where
             (_, Err(error)) => Err(self.end(savepoint, true).err().unwrap_or(error)),
             (None, Ok(())) => {
                 self.end(savepoint, false)?;
-                for (first, last) in spans {
-                    watch::locked(self.conn, &first, &last)?;
+                for model in &finished {
+                    watch::locked(self.conn, || model.names())?;
                 }
                 Locked::new(finished, allow_missing)
             }
@@ -81,7 +77,7 @@ where
 
     /// Locks one table's part.
     fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
-        watch::enter(self.conn, table.name().quoted())?;
+        watch::enter(self.conn, table.name().quoted(), || table.asked())?;
         while !table.is_done() {
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };

@@ -45,14 +45,14 @@ pub(super) fn during<Conn, R>(conn: &mut Conn, refuse: bool, f: impl FnOnce(&mut
     f(conn)
 }
 
-/// A set is about to lock rows of a table.
-pub(super) fn enter<Conn>(conn: &Conn, table: &str) -> Result<()> {
-    observe(conn, |order| order.enter(table))
+/// A set is about to lock rows of a table, these among them.
+pub(super) fn enter<Conn>(conn: &Conn, table: &str, asked: impl FnOnce() -> Vec<RowName>) -> Result<()> {
+    observe(conn, |order| order.enter(table, asked))
 }
 
-/// A set has locked rows of a table, from the first to the last.
-pub(super) fn locked<Conn>(conn: &Conn, first: &RowName, last: &RowName) -> Result<()> {
-    observe(conn, |order| order.locked(first, last))
+/// A set has locked rows of a table.
+pub(super) fn locked<Conn>(conn: &Conn, rows: impl FnOnce() -> Vec<RowName>) -> Result<()> {
+    observe(conn, |order| order.locked(&rows()))
 }
 
 fn observe<Conn>(conn: &Conn, see: impl FnOnce(&mut OrderWatch) -> Option<StepBack>) -> Result<()> {

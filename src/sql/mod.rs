@@ -2,6 +2,7 @@
 
 mod choice;
 mod columns;
+mod finished;
 mod found;
 mod key_list;
 mod part;
@@ -11,9 +12,10 @@ mod table_name;
 pub use self::{
     choice::{Choice, ChosenBy, RowQuery, Shape},
     columns::Columns,
+    finished::Finished,
     found::{Found, Sight, Unheld},
     key_list::KeyList,
-    part::{Finished, List, LockTarget, Part, PartInSet, Wanted},
+    part::{List, LockTarget, Part, PartInSet, Wanted},
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,

@@ -14,11 +14,12 @@ use diesel::{
 
 use super::{
     choice::{Choice, Shape},
-    found::{Found, FoundOf, FoundRows},
+    finished::{Finished, names},
+    found::{Found, FoundOf},
     key_list::{KeyList, Keys},
     table_name::TableName,
 };
-use crate::{error::RowName, key::RowKey, lockable::Lockable};
+use crate::{error::RowName, lockable::Lockable};
 
 /// A model that can be locked on the backend `DB`: what `lock` and [`LockSet`](crate::LockSet) ask of it.
 ///
@@ -152,19 +153,6 @@ pub struct PartInSet<'a, DB: Backend> {
 pub(crate) struct Chosen<'a, DB: Backend> {
     pub(crate) query: Box<dyn Choice<DB> + 'a>,
     pub(crate) shape: Shape,
-}
-
-/// What is left of a part when it is done.
-#[doc(hidden)]
-#[allow(missing_debug_implementations)]
-pub struct Finished {
-    pub(crate) model: TypeId,
-    /// `FoundRows<T>`
-    pub(crate) rows: Box<dyn Any + Send>,
-    pub(crate) missing: Vec<RowName>,
-    pub(crate) skipped: Vec<RowName>,
-    /// The first and the last row, in the order of the key.
-    pub(crate) span: Option<(RowName, RowName)>,
 }
 
 struct PartOf<T, DB, ST>
@@ -301,13 +289,7 @@ where
     fn finish(self: Box<Self>, table: &TableName) -> Finished {
         let PartOf { wanted, found } = *self;
         let rows = found.finish(wanted.lists.as_ref().map_or(&wanted.asked[..], |lists| lists.asked.as_slice()));
-        Finished {
-            model: TypeId::of::<T>(),
-            missing: names::<T>(table, rows.missing()),
-            skipped: names::<T>(table, rows.skipped()),
-            span: span::<T>(table, rows.rows()),
-            rows: Box::new(rows) as Box<FoundRows<T>>,
-        }
+        Finished::new(rows, table)
     }
 }
 
@@ -368,16 +350,6 @@ where
             None => Ok(()),
         }
     }
-}
-
-fn names<'k, T: Lockable>(table: &TableName, keys: impl IntoIterator<Item = &'k T::Key>) -> Vec<RowName> {
-    let name = |key: &T::Key| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(key.clone()));
-    keys.into_iter().map(name).collect()
-}
-
-fn span<T: Lockable>(table: &TableName, rows: &[T]) -> Option<(RowName, RowName)> {
-    let name = |row: &T| RowName::new(T::TYPE_NAME, table.quoted(), RowKey::new(row.lock_key()));
-    Some((name(rows.first()?), name(rows.last()?)))
 }
 
 /// How many columns a model takes; a trait so that `Wanted` need not name the SQL type of the row.

@@ -1,13 +1,17 @@
 //! The order over several lock sets of one transaction, which no single set can keep.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashSet};
 
 use crate::error::RowName;
 
-/// How far the sets of a transaction have got.
+/// More rows than that are not remembered one by one.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// How far the sets of a transaction have got, and what they hold: locking that again waits for nobody.
 #[derive(Debug, Default)]
 pub(crate) struct OrderWatch {
     furthest: Option<RowName>,
+    held: HashSet<(String, String)>,
 }
 
 /// A set that went back.
@@ -18,27 +22,44 @@ pub(crate) struct StepBack {
 }
 
 impl OrderWatch {
-    /// A set is about to lock rows of this table.
-    pub(crate) fn enter(&self, table: &str) -> Option<StepBack> {
+    /// A set is about to lock rows of this table, these among them.
+    pub(crate) fn enter(&self, table: &str, asked: impl FnOnce() -> Vec<RowName>) -> Option<StepBack> {
         let furthest = self.furthest.as_ref().filter(|furthest| furthest.table() > table)?;
+        let asked = asked();
+        if !asked.is_empty() && asked.iter().all(|row| self.holds(row)) {
+            return None;
+        }
         Some(StepBack { after: format!("{furthest} of {}", furthest.table()), back_to: table.to_owned() })
     }
 
-    /// A set has locked rows from `first` to `last` of one table.
-    pub(crate) fn locked(&mut self, first: &RowName, last: &RowName) -> Option<StepBack> {
-        let back = self.furthest.as_ref().filter(|furthest| {
+    /// A set has locked these rows of one table, in the order of their keys.
+    pub(crate) fn locked(&mut self, rows: &[RowName]) -> Option<StepBack> {
+        let back = self.furthest.as_ref().zip(rows.iter().find(|row| !self.holds(row))).filter(|(furthest, first)| {
             furthest.table() == first.table() && first.key().compare(furthest.key()) == Some(Ordering::Less)
         });
-        let back = back.map(|furthest| StepBack { after: furthest.to_string(), back_to: first.to_string() });
-        let further = self.furthest.as_ref().is_none_or(|furthest| {
-            last.table() > furthest.table()
-                || last.table() == furthest.table() && last.key().compare(furthest.key()) == Some(Ordering::Greater)
+        let back = back.map(|(furthest, first)| StepBack { after: furthest.to_string(), back_to: first.to_string() });
+        let further = rows.last().filter(|last| {
+            self.furthest.as_ref().is_none_or(|furthest| {
+                last.table() > furthest.table()
+                    || last.table() == furthest.table() && last.key().compare(furthest.key()) == Some(Ordering::Greater)
+            })
         });
-        if further {
-            self.furthest = Some(last.clone());
+        if further.is_some() {
+            self.furthest = further.cloned();
+        }
+        if self.held.len() + rows.len() <= MOST_REMEMBERED {
+            self.held.extend(rows.iter().map(name));
         }
         back
     }
+
+    fn holds(&self, row: &RowName) -> bool {
+        self.held.contains(&name(row))
+    }
+}
+
+fn name(row: &RowName) -> (String, String) {
+    (row.table().to_owned(), row.key().to_string())
 }
 
 #[cfg(test)]
@@ -46,20 +67,31 @@ mod tests {
     use super::*;
     use crate::key::RowKey;
 
-    fn row(table: &str, id: i64) -> RowName {
-        RowName::new("Row", table, RowKey::new(id))
+    fn rows<const N: usize>(table: &str, ids: [i64; N]) -> Vec<RowName> {
+        ids.into_iter().map(|id| RowName::new("Row", table, RowKey::new(id))).collect()
     }
 
     #[test]
     fn going_on_is_fine_and_going_back_is_not() {
         let mut watch = OrderWatch::default();
-        assert_eq!(watch.enter("b"), None);
-        assert_eq!(watch.locked(&row("b", 3), &row("b", 7)), None);
-        assert_eq!(watch.enter("c"), None);
-        assert_eq!(watch.locked(&row("c", 1), &row("c", 2)), None);
-        assert!(watch.enter("b").is_some());
-        let back = watch.locked(&row("c", 1), &row("c", 9)).unwrap();
-        assert_eq!((back.after.as_str(), back.back_to.as_str()), ("Row 2", "Row 1"));
-        assert_eq!(watch.locked(&row("c", 9), &row("c", 9)), None);
+        assert_eq!(watch.enter("b", Vec::new), None);
+        assert_eq!(watch.locked(&rows("b", [3, 7])), None);
+        assert_eq!(watch.enter("c", Vec::new), None);
+        assert_eq!(watch.locked(&rows("c", [1, 2])), None);
+        assert!(watch.enter("b", Vec::new).is_some());
+        let back = watch.locked(&rows("c", [1, 0, 9]));
+        assert_eq!(back.map(|back| back.back_to).as_deref(), Some("Row 0"));
+        assert_eq!(watch.locked(&rows("c", [10])), None);
+    }
+
+    #[test]
+    fn what_is_held_can_be_locked_again() {
+        let mut watch = OrderWatch::default();
+        assert_eq!(watch.locked(&rows("b", [1, 3])), None);
+        assert_eq!(watch.locked(&rows("b", [1])), None);
+        assert_eq!(watch.locked(&rows("c", [1])), None);
+        assert_eq!(watch.enter("b", || rows("b", [3, 1])), None);
+        assert!(watch.enter("b", || rows("b", [1, 2])).is_some());
+        assert_eq!(watch.locked(&rows("b", [1, 3])), None);
     }
 }

@@ -64,6 +64,24 @@ fn going_back_is_no_error_unless_that_is_asked_for() {
     assert!(done.is_ok(), "{done:?}");
 }
 
+#[test]
+fn what_is_held_already_can_be_locked_again() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let cases: [Then; 3] = [
+        |c| accounts(c, &[1, 3]).and_then(|()| accounts(c, &[1])),
+        |c| accounts(c, &[1, 3]).and_then(|()| orders(c, &[2])).and_then(|()| accounts(c, &[3, 1])),
+        |c| accounts(c, &[1, 3]).and_then(|()| accounts(c, &[1, 4])).and_then(|()| accounts(c, &[3])),
+    ];
+    for then in cases {
+        let done = run(&mut session, refusing(), then);
+        assert!(done.is_ok(), "{done:?}");
+    }
+    let new = run(&mut session, refusing(), |c| accounts(c, &[1, 3]).and_then(|()| accounts(c, &[1, 2])));
+    let Err(LockError::OutOfOrder { back_to, .. }) = new else { panic!("{new:?}") };
+    assert!(back_to.contains("Account 2"), "{back_to}");
+}
+
 /// H03.
 #[test]
 fn going_on_is_never_refused() {
