@@ -1,0 +1,119 @@
+//! Picks and claims per second through this crate, beside pgbench with the same SQL written by hand, on the same server.
+//!
+//! Run it with `cargo xtask bench pick`, which brings a server and pgbench along; or, with `PG_DATABASE_URL` set, with
+//! `cargo run --release --features postgres --example bench_pick`. It is an example and not a bench target, so that its
+//! tests run with all others.
+//!
+//! | room | what is there |
+//! | --- | --- |
+//! | `work` | what a worker does, on each side |
+//! | `backlog` | the work queue |
+//! | `sides`, `measure` | how a side is run; what is compared with what |
+//! | `advice` | what the documentation advises, measured |
+//! | `report`, `plot`, `results` | the figures, as text, as a picture, as a section of `RESULTS.md` |
+
+#[path = "../../examples/shared/mod.rs"]
+mod shared;
+
+mod advice;
+mod backlog;
+mod measure;
+mod plot;
+mod report;
+mod results;
+mod sides;
+mod work;
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use clap::Parser;
+use shared::{Database, Result};
+
+use crate::{advice::Advice, backlog::Backlog, measure::Plan, report::Report};
+
+/// Measures how many jobs a second 1 to 32 workers pick and claim out of a backlog of 200,000, through this crate and by
+/// pgbench with the same SQL, in turns; then what three pieces of advice are worth.
+#[derive(Debug, Parser)]
+#[command(name = "bench_pick")]
+struct Options {
+    /// How long each of the measurements takes, about.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = seconds)]
+    seconds: Duration,
+    /// How often each side is measured, in turns.
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// How many workers there are at the same time.
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32])]
+    workers: Vec<u32>,
+    /// How many jobs are taken by one call.
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 10, 100])]
+    per_call: Vec<u32>,
+    /// Leave out what is measured for the documentation.
+    #[arg(long)]
+    no_advice: bool,
+    /// Only see whether it works: a small backlog, 1 and 4 workers, a moment each.
+    #[arg(long)]
+    quick: bool,
+    /// End standard output with one line of JSON: the ratios, by operation, jobs per call, workers.
+    #[arg(long)]
+    json: bool,
+    /// Write pick.svg into this folder, and a section of the RESULTS.md there.
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match bench(&options) {
+        Ok(report) => {
+            println!("{report}");
+            if options.json {
+                println!("{}", report.json());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench_pick: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads a number of seconds, which may have a fraction.
+fn seconds(text: &str) -> Result<Duration> {
+    let seconds = text.parse::<f64>()?;
+    if !(0.01..=3_600.0).contains(&seconds) {
+        return Err("not between 0.01 and 3600".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn bench(options: &Options) -> Result<Report> {
+    // Ctrl-C ends the run that goes on, so that the database is dropped on the way out.
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+
+    let per_call = options.per_call.clone();
+    let (rows, plan) = if options.quick {
+        (5_000, Plan { per_call, workers: vec![1, 4], time: Duration::from_millis(100), runs: 1 })
+    } else {
+        (200_000, Plan { per_call, workers: options.workers.clone(), time: options.seconds, runs: options.runs })
+    };
+    let database = Database::create("bench_pick")?;
+    let backlog = Backlog::new(&database, rows)?;
+    let comparisons = plan.run(&backlog, &stop)?;
+    let advice = if options.no_advice { None } else { Some(Advice::measure(&backlog, &stop)?) };
+    let report = Report::new(&database, &plan, rows, comparisons, advice)?;
+    if let Some(folder) = &options.into {
+        plot::draw(&report.comparisons, &folder.join("pick.svg"))?;
+        results::put(&folder.join("RESULTS.md"), "pick", &report.section())?;
+    }
+    Ok(report)
+}

@@ -1,0 +1,170 @@
+//! What is measured, in which order, and how two sides are compared.
+
+use std::{
+    io::IsTerminal,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    backlog::{Backlog, INDEX, SHARE},
+    shared::Result,
+    sides::Task,
+    work::{Operation, Side},
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) per_call: Vec<u32>,
+    pub(crate) workers: Vec<u32>,
+    /// How long one measurement should take.
+    pub(crate) time: Duration,
+    /// How often each side is measured.
+    pub(crate) runs: u32,
+}
+
+/// One line of the table: the rates of each side, run by run.
+#[derive(Debug, Clone)]
+pub(crate) struct Comparison {
+    pub(crate) operation: Operation,
+    pub(crate) per_call: u32,
+    pub(crate) workers: u32,
+    pub(crate) ours: Vec<f64>,
+    pub(crate) bare: Vec<f64>,
+    pub(crate) short: Vec<f64>,
+}
+
+impl Comparison {
+    /// The median of the ratios, run by run: what slows a while of the machine down slows both sides of a pair.
+    pub(crate) fn ratio(&self) -> f64 {
+        median(ratios(&self.ours, &self.bare))
+    }
+
+    /// The same against the shorter statement.
+    pub(crate) fn ratio_to_short(&self) -> Option<f64> {
+        (!self.short.is_empty()).then(|| median(ratios(&self.ours, &self.short)))
+    }
+
+    /// The lowest and the highest of the ratios.
+    pub(crate) fn spread(&self) -> (f64, f64) {
+        ratios(&self.ours, &self.bare)
+            .fold((f64::INFINITY, 0.0), |(low, high), ratio| (ratio.min(low), ratio.max(high)))
+    }
+}
+
+fn ratios<'a>(ours: &'a [f64], other: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+    ours.iter().zip(other).map(|(ours, other)| ours / other)
+}
+
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        len if len % 2 == 1 => values[len / 2],
+        len => f64::midpoint(values[len / 2 - 1], values[len / 2]),
+    }
+}
+
+impl Plan {
+    pub(crate) fn run(&self, backlog: &Backlog<'_>, stop: &AtomicBool) -> Result<Vec<Comparison>> {
+        let steps: usize =
+            Operation::ALL.iter().map(|operation| operation.sides().len() * self.runs as usize + 1).sum();
+        let progress = progress(steps * self.per_call.len() * self.workers.len())?;
+        let mut comparisons = Vec::new();
+        for operation in Operation::ALL {
+            for &per_call in &self.per_call {
+                for &workers in &self.workers {
+                    let message = format!("{operation}, {per_call} per call, {workers} workers");
+                    if progress.is_hidden() {
+                        eprintln!("{message}");
+                    }
+                    progress.set_message(message);
+                    let task = Task { operation, per_call, workers, rounds: 0 };
+                    comparisons.push(self.compare(task, backlog, stop, &progress)?);
+                }
+            }
+        }
+        progress.finish_and_clear();
+        Ok(comparisons)
+    }
+
+    /// Lets all sides do the same number of rounds, in turns: once from the first to the last, once back, and so on.
+    ///
+    /// The same number of rounds, not the same time: then each side leaves the same dead entries behind for itself to
+    /// walk over, and none of them runs out of jobs.
+    fn compare(
+        &self,
+        mut task: Task,
+        backlog: &Backlog<'_>,
+        stop: &AtomicBool,
+        progress: &ProgressBar,
+    ) -> Result<Comparison> {
+        let Task { operation, per_call, workers, .. } = task;
+        backlog.fill(INDEX)?;
+        let rate = task.try_out(backlog.database, self.time.min(Duration::from_millis(500)), stop)?;
+        let jobs = SHARE * f64::from(backlog.rows) / f64::from(per_call);
+        let rounds = (rate * self.time.as_secs_f64()).min(jobs) / f64::from(workers);
+        task.rounds = (rounds as u32).max(1);
+        progress.inc(1);
+
+        let mut comparison = Comparison { operation, per_call, workers, ours: vec![], bare: vec![], short: vec![] };
+        let expected = u64::from(task.rounds * workers * per_call);
+        for run in 0..self.runs {
+            let mut sides = operation.sides().to_vec();
+            if run % 2 == 1 {
+                sides.reverse();
+            }
+            for side in sides {
+                backlog.ready(expected)?;
+                let before = backlog.taken()?;
+                let rate = task.run(side, backlog.database, stop)?;
+                if stop.load(SeqCst) {
+                    return Err("interrupted".into());
+                }
+                let taken = backlog.taken()? - before;
+                if taken != expected {
+                    return Err(format!("{side:?} took {taken} jobs instead of {expected} ({task:?})").into());
+                }
+                match side {
+                    Side::Ours => comparison.ours.push(rate),
+                    Side::Bare => comparison.bare.push(rate),
+                    Side::Short => comparison.short.push(rate),
+                }
+                progress.inc(1);
+            }
+        }
+        Ok(comparison)
+    }
+}
+
+/// A bar on a terminal; lines elsewhere; on standard error: standard output is for the result.
+fn progress(steps: usize) -> Result<ProgressBar> {
+    let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    Ok(bar.with_style(ProgressStyle::with_template("[{bar:30}] {pos}/{len} {msg}, {eta} left")?.progress_chars("=> ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_are_compared_pair_by_pair() {
+        let comparison = Comparison {
+            operation: Operation::Pick,
+            per_call: 1,
+            workers: 4,
+            ours: vec![90.0, 50.0, 99.0],
+            bare: vec![100.0, 50.0, 90.0],
+            short: vec![],
+        };
+        assert_eq!((comparison.ratio(), comparison.spread()), (1.0, (0.9, 1.1)));
+        assert_eq!(comparison.ratio_to_short(), None);
+        assert_eq!(median([4.0, 1.0, 3.0, 2.0]), 2.5);
+    }
+}
