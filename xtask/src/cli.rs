@@ -22,6 +22,9 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Run the main job: many sessions that lock the same few rows.
     Demo(DemoOptions),
+    /// Measure, and write what came out into the folder `benches`.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Start the servers of `test`, print how to reach them, and stop them on Ctrl-C.
     Serve(PostgresOptions),
     /// Install what the tests and the demo need, and stop there.
@@ -52,6 +55,30 @@ pub(crate) struct DemoOptions {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Picks and claims per second with 1 to 32 workers, beside pgbench with the same SQL.
+    Pick(PickOptions),
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct PickOptions {
+    #[command(flatten)]
+    pub(crate) postgres: PostgresOptions,
+    /// How long each of the measurements takes, about (the bench has its own default).
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<f64>,
+    /// How often each side is measured, in turns (the bench has its own default).
+    #[arg(long, value_name = "N")]
+    pub(crate) runs: Option<u32>,
+    /// Only see whether it works, and write nothing.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// End standard output with one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Which PostgreSQL to use.
 #[derive(Debug, Default, Args)]
 pub(crate) struct PostgresOptions {
@@ -72,6 +99,7 @@ pub(crate) fn run() -> anyhow::Result<std::process::ExitCode> {
     match Cli::parse().command {
         Command::Test(options) => crate::test::run(&options),
         Command::Demo(options) => crate::demo::run(&options),
+        Command::Bench(BenchCommand::Pick(options)) => crate::bench::pick(&options),
         Command::Serve(options) => crate::serve::run(&options),
         Command::Install(options) => crate::setup::run(&options),
     }
@@ -88,6 +116,16 @@ mod tests {
         let Command::Test(options) = cli.command else { panic!("not the test command") };
         assert!(options.postgres.no_install);
         assert_eq!(options.passed_on, ["lock_set", "--nocapture"]);
+    }
+
+    #[test]
+    fn a_bench_is_named() {
+        let cli = Cli::try_parse_from(["xtask", "bench", "pick", "--json", "--seconds", "0.5"]);
+        let Command::Bench(BenchCommand::Pick(options)) = cli.expect("a valid command line").command else {
+            panic!("not the bench of picks")
+        };
+        assert!(options.json && options.seconds == Some(0.5) && options.runs.is_none() && !options.quick);
+        assert!(Cli::try_parse_from(["xtask", "bench"]).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | room | what it is for |
 //! | --- | --- |
 //! | `cli` | the words of the command line |
-//! | `test`, `demo`, `serve`, `setup` | one command each |
+//! | `test`, `demo`, `bench`, `serve`, `setup` | one command each |
 //! | `server` | databases to work on: a given one, or a throw-away server of our own |
 //! | `install` | what is missing on this machine and how to get it |
 //! | `supervisor`, `process`, `watchdog`, `interrupt` | nothing outlives the command, however it ends |
@@ -11,6 +11,8 @@
 
 mod cli;
 
+#[cfg(unix)]
+mod bench;
 #[cfg(unix)]
 mod console;
 #[cfg(unix)]

@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: measuring programs, on a server that writes to disk as a real one does.
+
+use std::process::{Command, ExitCode};
+
+use crate::cli::PickOptions;
+use crate::install::Need;
+use crate::process::{AT_ONCE, exit_code};
+use crate::server::{Databases, postgres::Purpose};
+use crate::supervisor::Supervisor;
+use crate::workspace;
+
+/// The bench of picks and claims, optimised.
+const CARGO_PICK: &[&str] =
+    &["run", "--release", "--package", "diesel_lockset", "--example", "bench_pick", "--features", "postgres"];
+
+pub(crate) fn pick(options: &PickOptions) -> anyhow::Result<ExitCode> {
+    let supervisor = Supervisor::new()?;
+    let databases = Databases::open(&supervisor, &options.postgres, &[Need::Libpq, Need::Pgbench], &[Purpose::Demo])?;
+
+    let mut command = cargo_pick(options);
+    databases.equip(&mut command);
+    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
+    if !status.success() {
+        databases.keep_logs();
+    }
+    Ok(exit_code(status))
+}
+
+fn cargo_pick(options: &PickOptions) -> Command {
+    let mut command = workspace::cargo(CARGO_PICK);
+    command.arg("--");
+    command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
+    command.args(options.runs.iter().flat_map(|runs| ["--runs".to_owned(), runs.to_string()]));
+    command.args(options.json.then_some("--json"));
+    if options.quick {
+        command.arg("--quick");
+    } else {
+        command.args(["--into", "benches"]); // a folder of the root, where cargo runs the program
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(options: &PickOptions) -> Vec<String> {
+        let command = cargo_pick(options);
+        let arguments = command.get_args().skip(CARGO_PICK.len());
+        arguments.map(|argument| argument.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn only_a_full_bench_of_picks_writes_its_results() {
+        let full = PickOptions { seconds: Some(0.5), runs: Some(3), json: true, ..Default::default() };
+        assert_eq!(arguments(&full), ["--", "--seconds", "0.5", "--runs", "3", "--json", "--into", "benches"]);
+        let quick = PickOptions { quick: true, ..Default::default() };
+        assert_eq!(arguments(&quick), ["--", "--quick"]);
+    }
+}
