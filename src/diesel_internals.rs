@@ -38,6 +38,11 @@ pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
     format!("{status:?}").contains("requires_rollback_maybe_up_to_top_level: true")
 }
 
+/// Marks the connection as one that must not be used again: Diesel refuses it, and a pool throws it away.
+pub(crate) fn break_connection<Conn: Connection>(conn: &mut Conn) {
+    <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn).set_in_error();
+}
+
 /// The SQL of a fragment, without its values.
 pub(crate) fn sql_of<DB>(fragment: &dyn QueryFragment<DB>) -> QueryResult<String>
 where

@@ -5,6 +5,7 @@
 // So that the derive works in this crate's own tests.
 extern crate self as diesel_lockset;
 
+mod advisory;
 mod backend;
 mod diesel_internals;
 mod error;
@@ -37,14 +38,21 @@ pub use diesel_lockset_derives::Lockable;
 
 #[doc(inline)]
 pub use self::{
-    backend::{HasKeyLocks, HasShareLocks, LockingBackend},
+    advisory::{AdvisoryLock, AdvisoryName, Exclusive, Shared},
+    backend::{
+        HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
+        LockingBackend,
+    },
     error::{Attempt, Holder, LockError, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,
     mode::{Isolation, Strength},
     pick::{ClaimFrom, PickFrom},
-    run::{LoadLocked, LockConnection, LockDsl, PickDsl, RunLockQuery, RunLockSet, RunLockTransaction, RunPatientRow},
+    run::{
+        AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
+        RunLockTransaction, RunPatientRow,
+    },
     sql::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
         RowLock, RowQuery, SkipLocked, TableIn, Timeout,

@@ -1,6 +1,6 @@
 //! The names that code which locks rows uses all the time: `use diesel_lockset::prelude::*;`
 
 pub use crate::{
-    LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, PickDsl as _, RunLockQuery as _,
-    RunLockSet as _, RunLockTransaction as _, RunPatientRow as _,
+    AdvisoryLock, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, PickDsl as _,
+    RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _, RunLockTransaction as _, RunPatientRow as _,
 };

@@ -1,12 +1,14 @@
 //! What the derive's expansion names, and what hidden parts of public traits are made of. Not part of the public API.
 
 pub use crate::{
-    backend::{Clock, Exchange, Picking, Reader, TableDialogue},
+    advisory::{AdvisoryMode, KeyText},
+    backend::{AdvisoryCall, Clock, Exchange, Picking, Reader, TableDialogue},
     diesel_internals::{FieldRef, RowRef, Statement},
     key::LockKey,
     lockable::{IsKey, One, PrimaryKeyOf},
     mode::Patience,
     pick::Picks,
+    run::AdvisoryConnection,
     sql::{
         Choice, ChosenBy, Columns, Finished, Found, KeyList, List, Part, PartInSet, RowByRow, Shape, Sight, TableName,
         Unheld, Wanted,

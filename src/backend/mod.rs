@@ -1,5 +1,6 @@
 //! What a set needs of a backend. Each backend says it in its own file, and only there is a backend named.
 
+mod advisory;
 #[cfg(feature = "postgres")]
 mod pg;
 
@@ -10,6 +11,7 @@ use diesel::{
     sql_types::Untyped,
 };
 
+pub use self::advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result, RowName},

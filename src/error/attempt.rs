@@ -2,12 +2,13 @@
 
 use std::{fmt, time::Duration};
 
-use super::RowName;
+use super::{LockError, RowName};
 
 /// The part of a lock call that failed: the table it was at, what it wanted there, how long it had been waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub(crate) table: String,
+    pub(crate) advisory_lock: Option<String>,
     pub(crate) rows: Vec<RowName>,
     pub(crate) waited: Duration,
     pub(crate) holders: Vec<Holder>,
@@ -15,7 +16,18 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The table whose rows were being locked, as SQL names it.
+    pub(crate) fn at_advisory_lock(name: &str, waited: Duration, rolled_back: bool) -> Self {
+        let (rows, holders, advisory_lock) = (Vec::new(), Vec::new(), Some(name.to_owned()));
+        Attempt { table: String::new(), advisory_lock, rows, waited, holders, rolled_back }
+    }
+
+    /// The advisory lock that was waited for, by its [canonical text](crate::AdvisoryName::text), if it was not for rows.
+    #[must_use]
+    pub fn advisory_lock(&self) -> Option<&str> {
+        self.advisory_lock.as_deref()
+    }
+
+    /// The table whose rows were being locked, as SQL names it; empty for an advisory lock.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
@@ -47,9 +59,27 @@ impl Attempt {
     }
 }
 
+impl LockError {
+    /// Says of those errors that end a wait where it was.
+    pub(crate) fn at(self, attempt: impl FnOnce() -> Attempt) -> Self {
+        let attempt = || Some(Box::new(attempt()));
+        match self {
+            LockError::TimedOut { source, .. } => LockError::TimedOut { attempt: attempt(), source },
+            LockError::Deadlock { source, .. } => LockError::Deadlock { attempt: attempt(), source },
+            LockError::Canceled { source, .. } => LockError::Canceled { attempt: attempt(), source },
+            LockError::Serialization { source, .. } => LockError::Serialization { attempt: attempt(), source },
+            error => error,
+        }
+    }
+}
+
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms waiting for rows of {}", self.waited.as_millis(), self.table)?;
+        write!(f, "{} ms waiting for ", self.waited.as_millis())?;
+        match &self.advisory_lock {
+            Some(name) => write!(f, "the advisory lock {name:?}")?,
+            None => write!(f, "rows of {}", self.table)?,
+        }
         if !self.rows.is_empty() {
             write!(f, " ({})", super::Listed(&self.rows))?;
         }

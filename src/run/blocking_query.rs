@@ -146,7 +146,7 @@ macro_rules! with_a_look_first {
                 rows.map_err(|error| match error {
                     LockError::TimedOut { source, .. } => {
                         let (table, waited) = (table.quoted().to_owned(), timer.elapsed());
-                        let attempt = Attempt { table, rows: vec![], waited, holders: vec![], rolled_back: false };
+                        let attempt = Attempt { table, advisory_lock: None, rows: vec![], waited, holders: vec![], rolled_back: false };
                         LockError::TimedOut { attempt: Some(Box::new(attempt)), source }
                     }
                     error => error,

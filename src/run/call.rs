@@ -100,23 +100,16 @@ where
         // Who held it is a courtesy: that it cannot be told is no reason to hide what went wrong.
         let holders =
             if self.name_holders && usable && blamed { self.holders(table).unwrap_or_default() } else { vec![] };
-        let attempt = || {
-            let table_name = table.name().quoted().to_owned();
-            Some(Box::new(Attempt {
-                table: table_name,
+        match error {
+            LockError::Contended { rows, source, .. } => LockError::Contended { rows, holders, source },
+            error => error.at(|| Attempt {
+                table: table.name().quoted().to_owned(),
+                advisory_lock: None,
                 rows: table.asked(),
                 waited,
-                holders: holders.clone(),
+                holders,
                 rolled_back,
-            }))
-        };
-        match error {
-            LockError::TimedOut { source, .. } => LockError::TimedOut { attempt: attempt(), source },
-            LockError::Deadlock { source, .. } => LockError::Deadlock { attempt: attempt(), source },
-            LockError::Canceled { source, .. } => LockError::Canceled { attempt: attempt(), source },
-            LockError::Serialization { source, .. } => LockError::Serialization { attempt: attempt(), source },
-            LockError::Contended { rows, source, .. } => LockError::Contended { rows, holders, source },
-            error => error,
+            }),
         }
     }
 

@@ -1,6 +1,10 @@
 //! The only place that touches a connection. Plans decide what to send; this sends it.
 
+mod advisory_guard;
+mod advisory_session;
+mod advisory_transaction;
 mod blocking;
+mod blocking_advisory;
 mod blocking_pick;
 mod blocking_query;
 mod blocking_row;
@@ -12,7 +16,9 @@ mod timer;
 mod watch;
 
 pub use self::{
+    advisory_guard::AdvisoryGuard,
     blocking::{LockConnection, LockDsl, RunLockSet},
+    blocking_advisory::{AdvisoryConnection, RunAdvisoryLock},
     blocking_pick::PickDsl,
     blocking_query::{LoadLocked, RunLockQuery},
     blocking_row::RunPatientRow,

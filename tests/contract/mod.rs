@@ -4,6 +4,7 @@
 
 use super::Driver;
 
+mod advisory;
 mod after_waiting;
 mod bad_input;
 mod deadlocks;

@@ -1,5 +1,6 @@
 //! PostgreSQL: the contract once for each driver, and what no other backend has.
 
+mod advisory;
 mod blocking;
 mod clauses;
 mod ended_waits;

@@ -2,6 +2,7 @@
 //!
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
+mod advisory;
 mod clock;
 mod dialogue;
 mod holders;

@@ -1,0 +1,166 @@
+//! Advisory locks: locks on a name that the application agrees on, beside all rows. Says which lock; takes none.
+
+mod name;
+
+use std::{fmt, marker::PhantomData, time::Duration};
+
+pub use self::name::{AdvisoryName, KeyText};
+use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
+
+/// A lock on a name: of an object, of an object and a method, or of the application's own choice.
+///
+/// It binds only those who ask for it: rows stay readable, writable and lockable by anybody. Use it to run a piece of code
+/// once at a time for one object, across processes and hosts, above all around work that is not in the database.
+///
+/// | verb | the lock lives | in a transaction |
+/// | --- | --- | --- |
+/// | [`hold`](crate::RunAdvisoryLock::hold), [`try_hold`](crate::RunAdvisoryLock::try_hold) | around a transaction of the closure's: until after its commit | until that transaction ends |
+/// | [`hold_session`](crate::RunAdvisoryLock::hold_session) | while the closure runs, without a transaction | while the closure runs |
+/// | [`acquire`](crate::RunAdvisoryLock::acquire) | as long as the guard | as long as the guard |
+/// | [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction) | | until that transaction ends |
+///
+/// Waits as long as it takes, unless [`timeout`](Self::timeout) says otherwise. The same session can take a lock that it
+/// holds again, and holds it until it has been released as often.
+///
+/// # The key
+///
+/// PostgreSQL's advisory locks have a `bigint` for a name, and each database its own. It is the first 8 bytes, big-endian,
+/// of the SHA-256 of the text [`AdvisoryName::text`]: for the account 3 of the model `Account`, and a scope if there is one,
+/// `Account|3` or `Account|3|send`; for a name of the application's own, `|nightly-report`. In SQL:
+///
+/// ```sql
+/// SELECT ('x' || left(encode(sha256('Account|3|send'), 'hex'), 16))::bit(64)::bigint
+/// ```
+///
+/// and in Python: `int.from_bytes(hashlib.sha256(b"Account|3|send").digest()[:8], "big", signed=True)`.
+///
+/// # Behind a pooler
+///
+/// A pooler that hands out the server's session for a transaction at a time (pgbouncer's [transaction mode][pool]) breaks all
+/// forms that outlive a transaction: lock and unlock may run in different sessions. There, use
+/// [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction), or call the others inside of a transaction.
+///
+/// [pool]: https://www.pgbouncer.org/features.html
+///
+/// # Example: one mail, however many ask for it
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let conn = &mut establish();
+/// # let order: Order = orders::table.find(1_i64).first(conn).unwrap();
+/// let sent = AdvisoryLock::on(&order).scope("send").hold(conn, |conn| {
+///     let order: Order = orders::table.find(order.id).first(conn)?; // what is there now that nobody else sends
+///     if order.status == "sent" {
+///         return Ok(false);
+///     }
+///     // .. send the mail ..
+///     diesel::update(orders::table.find(order.id)).set(orders::status.eq("sent")).execute(conn)?;
+///     Ok::<_, LockError>(true)
+/// });
+/// assert!(sent.unwrap());
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a lock is not taken until a verb such as `hold` is called on it"]
+pub struct AdvisoryLock<M = Exclusive> {
+    name: AdvisoryName,
+    patience: Patience,
+    mode: PhantomData<M>,
+}
+
+impl AdvisoryLock {
+    /// How long the attribute `#[advisory_locked]` waits unless it says otherwise, and a good choice for others: longer than
+    /// most work takes, shorter than most callers wait.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45);
+
+    /// The lock of an object: of the type name of its model and its primary key.
+    ///
+    /// Two models of one table have different names, and so different locks.
+    pub fn on<T: Lockable<KeyColumns: KeyText<T::Key>>>(row: &T) -> Self {
+        Self::id::<T>(row.lock_key())
+    }
+
+    /// The lock of the object with this primary key: `AdvisoryLock::id::<Account>(3)`.
+    pub fn id<T: Lockable<KeyColumns: KeyText<T::Key>>>(id: impl IntoKey<T::Key>) -> Self {
+        Self::new(AdvisoryName::of::<T>(&id.into_key()))
+    }
+
+    /// The lock of a name that the application has chosen. It is never that of an object, whatever it says.
+    pub fn named(name: &str) -> Self {
+        Self::new(AdvisoryName::own(name))
+    }
+
+    fn new(name: AdvisoryName) -> Self {
+        AdvisoryLock { name, patience: Patience::Block, mode: PhantomData }
+    }
+}
+
+impl<M> AdvisoryLock<M> {
+    /// The same for one purpose only, such as the name of a method: locks of different scopes do not exclude each other.
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.name = self.name.scoped(scope);
+        self
+    }
+
+    /// Waits so long at most. Zero means not to wait.
+    ///
+    /// Then [`hold`](crate::RunAdvisoryLock::hold) and those that must have the lock fail with
+    /// [`LockError::TimedOut`](crate::LockError::TimedOut), after a timeout of zero with
+    /// [`LockError::Contended`](crate::LockError::Contended);
+    /// [`try_hold`](crate::RunAdvisoryLock::try_hold) and those that need not have it give nothing.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.patience = Patience::timeout(timeout);
+        self
+    }
+
+    /// Shared: any number of sessions can hold it at a time, while nobody holds it exclusively.
+    ///
+    /// PostgreSQL only.
+    pub fn shared(self) -> AdvisoryLock<Shared> {
+        AdvisoryLock { name: self.name, patience: self.patience, mode: PhantomData }
+    }
+
+    /// What is locked: the canonical text, and the key that the server sees.
+    #[must_use]
+    pub fn name(&self) -> &AdvisoryName {
+        &self.name
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience
+    }
+}
+
+impl<M: AdvisoryMode> fmt::Debug for AdvisoryLock<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AdvisoryLock { name, patience, .. } = self;
+        f.debug_struct("AdvisoryLock")
+            .field("name", name)
+            .field("shared", &M::SHARED)
+            .field("patience", patience)
+            .finish()
+    }
+}
+
+/// One holder at a time, as a type.
+#[derive(Debug, Clone, Copy)]
+pub struct Exclusive;
+
+/// Any number of holders who share, as a type.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared;
+
+/// Exclusive or shared.
+#[doc(hidden)]
+pub trait AdvisoryMode {
+    const SHARED: bool;
+}
+
+impl AdvisoryMode for Exclusive {
+    const SHARED: bool = false;
+}
+
+impl AdvisoryMode for Shared {
+    const SHARED: bool = true;
+}

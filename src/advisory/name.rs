@@ -1,0 +1,155 @@
+//! The name of an advisory lock, as text and as the number that the server sees.
+
+use std::fmt::{self, Display, Write};
+
+use sha2::{Digest, Sha256};
+
+use crate::lockable::{Lockable, One};
+
+/// The name of an advisory lock. Equal on every platform, in every process and version: tests pin it.
+///
+/// ```
+/// use diesel_lockset::AdvisoryLock;
+///
+/// let lock = AdvisoryLock::named("nightly-report");
+/// assert_eq!(lock.name().text(), "|nightly-report");
+/// assert_eq!(lock.name().key(), 1_953_063_839_132_307_595);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AdvisoryName {
+    text: String,
+}
+
+impl AdvisoryName {
+    pub(super) fn of<T: Lockable<KeyColumns: KeyText<T::Key>>>(key: &T::Key) -> Self {
+        let mut text = String::new();
+        write_part(&mut text, &T::TYPE_NAME);
+        text.push('|');
+        T::KeyColumns::write(key, &mut text);
+        AdvisoryName { text }
+    }
+
+    /// Its first part, where objects have their type, is empty.
+    pub(super) fn own(name: &str) -> Self {
+        let mut text = "|".to_owned();
+        write_part(&mut text, &name);
+        AdvisoryName { text }
+    }
+
+    pub(super) fn scoped(mut self, scope: &str) -> Self {
+        self.text.push('|');
+        write_part(&mut self.text, &scope);
+        self
+    }
+
+    /// The canonical text: `<type name>|<key>[|<scope>]`, or `|<name>[|<scope>]`.
+    ///
+    /// The key is as `Display` writes it: integers in decimal, strings as they are, UUIDs with hyphens in lower case, dates as
+    /// `2026-02-28`; those of several columns with a comma between them. Within each part and each key column, `\`, `|` and
+    /// `,` have a `\` in front.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The number by which PostgreSQL knows the lock: the first 8 bytes of the SHA-256 of the text.
+    #[must_use]
+    pub fn key(&self) -> i64 {
+        let digest = Sha256::digest(self.text.as_bytes());
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        i64::from_be_bytes(first)
+    }
+}
+
+impl Display for AdvisoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Keys `K` of these columns have one text, the same everywhere: all that have `Display`, and tuples of them.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a key of type `{K}` has no text of its own that an advisory lock could be named after",
+    label = "this key, or a part of it, is not `Display`",
+    note = "choose a name: `AdvisoryLock::named(&format!(\"blob-{{}}\", ..))`"
+)]
+pub trait KeyText<K> {
+    fn write(key: &K, text: &mut String);
+}
+
+impl<C, K: Display> KeyText<K> for One<C> {
+    fn write(key: &K, text: &mut String) {
+        write_part(text, key);
+    }
+}
+
+macro_rules! composite_keys {
+    ($(($($K:ident $C:ident $i:tt),+))*) => {$(
+        impl<$($K: Display, $C),+> KeyText<($($K,)+)> for ($($C,)+) {
+            fn write(key: &($($K,)+), text: &mut String) {
+                $(
+                    if $i > 0 {
+                        text.push(',');
+                    }
+                    write_part(text, &key.$i);
+                )+
+            }
+        }
+    )*};
+}
+
+composite_keys! {
+    (K0 C0 0, K1 C1 1)
+    (K0 C0 0, K1 C1 1, K2 C2 2)
+    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3)
+    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4)
+    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4, K5 C5 5)
+    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4, K5 C5 5, K6 C6 6)
+    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4, K5 C5 5, K6 C6 6, K7 C7 7)
+}
+
+/// Writes a part so that what separates parts cannot come from inside of one.
+fn write_part(text: &mut String, part: &dyn Display) {
+    struct Escaped<'t>(&'t mut String);
+    impl Write for Escaped<'_> {
+        fn write_str(&mut self, written: &str) -> fmt::Result {
+            for c in written.chars() {
+                if matches!(c, '\\' | '|' | ',') {
+                    self.0.push('\\');
+                }
+                self.0.push(c);
+            }
+            Ok(())
+        }
+    }
+    // Writing into a string does not fail, unless a `Display` of the user's says so by itself.
+    let _ = write!(Escaped(text), "{part}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AdvisoryName;
+
+    #[test]
+    fn parts_cannot_be_mistaken_for_each_other() {
+        let texts = [
+            AdvisoryName::own("a").scoped("b"),
+            AdvisoryName::own("a|b"),
+            AdvisoryName::own("a\\").scoped("b"),
+            AdvisoryName::own("a\\|b"),
+            AdvisoryName::own("a").scoped("b").scoped(""),
+            AdvisoryName::own("a,b"),
+        ]
+        .map(|name| name.text);
+        assert_eq!(texts, ["|a|b", "|a\\|b", "|a\\\\|b", "|a\\\\\\|b", "|a|b|", "|a\\,b"]);
+    }
+
+    #[test]
+    fn a_million_names_have_a_million_keys() {
+        let keys: std::collections::HashSet<i64> =
+            (0..1_000_000).map(|n| AdvisoryName::own(&format!("job-{n}")).key()).collect();
+        assert_eq!(keys.len(), 1_000_000);
+    }
+}

@@ -1,0 +1,78 @@
+//! A held advisory lock as a value.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+use super::{advisory_session as session, blocking::LockConnection};
+use crate::{
+    advisory::{AdvisoryMode, AdvisoryName},
+    backend::HasAdvisoryLocks,
+};
+
+/// Holds an advisory lock of the session, and the connection that it is held over, until it is dropped.
+///
+/// Made by [`acquire`](crate::RunAdvisoryLock::acquire). Use it as the connection: `&mut *guard`.
+///
+/// # When it cannot release
+///
+/// If the connection is lost, the server has released the lock; dropping the guard does nothing then and does not panic. If
+/// the guard was taken inside of a transaction that is aborted when it is dropped, PostgreSQL takes no statement, and a
+/// rollback would not release the lock: the connection is marked as broken, so that a pool ends it, and with it the lock.
+/// That cannot happen to a transaction that is begun through the guard, nor to [`hold`](crate::RunAdvisoryLock::hold).
+///
+/// `std::mem::forget` keeps the lock until the session ends.
+#[must_use = "dropping the guard releases the lock at once"]
+pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> {
+    conn: &'c mut Conn,
+    name: AdvisoryName,
+    shared: bool,
+    released: bool,
+}
+
+impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn> {
+    pub(super) fn new<M: AdvisoryMode>(conn: &'c mut Conn, name: AdvisoryName) -> Self {
+        AdvisoryGuard { conn, name, shared: M::SHARED, released: false }
+    }
+
+    /// What is locked.
+    pub fn name(&self) -> &AdvisoryName {
+        &self.name
+    }
+
+    /// Releases the lock; whether it was still held. It was not if the connection was lost, or if somebody released all
+    /// locks of the session.
+    pub fn release(mut self) -> bool {
+        self.released = true;
+        session::release(&self.name, self.shared, self.conn)
+    }
+}
+
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_, Conn> {
+    fn drop(&mut self) {
+        if !self.released {
+            session::release(&self.name, self.shared, self.conn);
+        }
+    }
+}
+
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Deref for AdvisoryGuard<'_, Conn> {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        self.conn
+    }
+}
+
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> DerefMut for AdvisoryGuard<'_, Conn> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.conn
+    }
+}
+
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> fmt::Debug for AdvisoryGuard<'_, Conn> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdvisoryGuard").field("name", &self.name).field("shared", &self.shared).finish_non_exhaustive()
+    }
+}

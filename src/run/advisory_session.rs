@@ -1,0 +1,136 @@
+//! Advisory locks of a session: taken, released, asked about.
+
+use diesel::{
+    connection::{Connection, TransactionManager},
+    result::QueryResult,
+};
+
+use super::{blocking::LockConnection, send::each_row, timer::Timer};
+use crate::{
+    advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
+    backend::{AdvisoryCall, HasAdvisoryLocks},
+    diesel_internals::{break_connection, transaction_depth},
+    error::{Attempt, LockError, Result, RowName},
+    key::RowKey,
+    mode::Patience,
+};
+
+/// Whether a lock was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    Yes,
+    No,
+}
+
+/// Takes a lock for the session. That somebody else has it is an error where it `must` be had.
+pub(super) fn take<M, Conn>(lock: &AdvisoryLock<M>, conn: &mut Conn, must: bool) -> Result<Taken>
+where
+    M: AdvisoryMode,
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    let ask = |call, conn: &mut Conn| answer::<M, Conn>(call, lock.name(), conn);
+    let patience = if must || lock.patience() != Patience::Block { lock.patience() } else { Patience::NoWait };
+    let mut timer = Timer::<Conn::Backend>::start(patience);
+    if patience == Patience::Block {
+        return ask(AdvisoryCall::Lock, conn)
+            .map(|_| Taken::Yes)
+            .map_err(|error| timer.class(error))
+            .map_err(|error| failed(lock.name(), &timer, false, error));
+    }
+    if ask(AdvisoryCall::TryLock, conn).map_err(|error| timer.class(error))? {
+        return Ok(Taken::Yes);
+    }
+    if patience == Patience::NoWait {
+        return if must { Err(contended(lock.name())) } else { Ok(Taken::No) };
+    }
+    // In a transaction of its own, or a savepoint, whose end puts the limit back; the lock does not end with it.
+    Conn::TransactionManager::begin_transaction(conn)?;
+    let waited = timer.limit(conn).and_then(|()| ask(AdvisoryCall::Lock, conn).map_err(|error| timer.class(error)));
+    let error = match waited {
+        Ok(_) => {
+            timer.restore(conn)?;
+            Conn::TransactionManager::commit_transaction(conn)?;
+            return Ok(Taken::Yes);
+        }
+        Err(error) => error,
+    };
+    Conn::TransactionManager::rollback_transaction(conn)?;
+    // The server may have ended the wait when it had just got the lock. It was not ours before, or the first try had got it.
+    if ask(AdvisoryCall::IsMine, conn)? {
+        return Ok(Taken::Yes);
+    }
+    match error {
+        LockError::TimedOut { .. } if !must => Ok(Taken::No),
+        error => Err(failed(lock.name(), &timer, true, error)),
+    }
+}
+
+/// Releases a lock once; whether it was held.
+///
+/// There is nobody to tell if that fails. What must not happen is that the session lives on with it, in a pool: then the
+/// connection is marked as broken, and a pool ends it.
+pub(super) fn release<Conn>(name: &AdvisoryName, shared: bool, conn: &mut Conn) -> bool
+where
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    let unlock = |conn: &mut Conn| ask::<Conn>(AdvisoryCall::Unlock, name, shared, conn);
+    if let Ok(held) = unlock(conn) {
+        return held;
+    }
+    // Somebody may have left a transaction behind that Diesel does not know of and the server has given up.
+    if matches!(transaction_depth(conn), Ok(None)) && conn.batch_execute("ROLLBACK").is_ok() {
+        if let Ok(held) = unlock(conn) {
+            return held;
+        }
+    }
+    break_connection(conn);
+    false
+}
+
+/// Whether anybody holds the lock.
+pub(super) fn is_held<M, Conn>(name: &AdvisoryName, conn: &mut Conn) -> Result<bool>
+where
+    M: AdvisoryMode,
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    Ok(answer::<M, Conn>(AdvisoryCall::IsHeld, name, conn)?)
+}
+
+pub(super) fn answer<M, Conn>(call: AdvisoryCall, name: &AdvisoryName, conn: &mut Conn) -> QueryResult<bool>
+where
+    M: AdvisoryMode,
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    ask(call, name, M::SHARED, conn)
+}
+
+fn ask<Conn>(call: AdvisoryCall, name: &AdvisoryName, shared: bool, conn: &mut Conn) -> QueryResult<bool>
+where
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    // Those that wait until they have it return nothing.
+    let mut answer = true;
+    each_row(conn, <Conn as Connection>::Backend::advisory(call, name.key(), shared), |row| {
+        if !matches!(call, AdvisoryCall::Lock | AdvisoryCall::LockForTransaction) {
+            answer = <Conn as Connection>::Backend::advisory_answer(row)?;
+        }
+        Ok(())
+    })?;
+    Ok(answer)
+}
+
+/// Not had without waiting.
+pub(super) fn contended(name: &AdvisoryName) -> LockError {
+    let row = RowName::new("advisory lock", "", RowKey::new(name.text().to_owned()));
+    LockError::Contended { rows: vec![row], holders: Vec::new(), source: None }
+}
+
+/// Says of an error which lock was waited for, and how long.
+pub(super) fn failed<DB: HasAdvisoryLocks>(
+    name: &AdvisoryName,
+    timer: &Timer<DB>,
+    rolled_back: bool,
+    error: LockError,
+) -> LockError {
+    error.at(|| Attempt::at_advisory_lock(name.text(), timer.elapsed(), rolled_back))
+}

@@ -1,0 +1,26 @@
+//! Advisory locks: who gets them, for how long, and what is left of them.
+
+use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
+
+use super::Driver;
+use crate::support::{driver::Session, models::Account};
+
+mod hostile_names;
+mod releases;
+mod sessions;
+mod timeouts;
+mod transactions;
+
+fn account(id: i32) -> AdvisoryLock {
+    AdvisoryLock::id::<Account>(id)
+}
+
+/// Whether somebody else could have the lock now.
+fn free(s: &mut Driver, lock: AdvisoryLock) -> bool {
+    lock.try_acquire(s.conn()).unwrap().is_some()
+}
+
+/// A closure that does nothing.
+fn nothing<C>(_: &mut C) -> Result<(), LockError> {
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Advisory locks: what only PostgreSQL has, and what other languages must agree on.
+
+mod deadlocks;
+mod names;
+mod shared;
