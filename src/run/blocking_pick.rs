@@ -36,8 +36,13 @@ use crate::{
 ///
 /// # The index
 ///
-/// The filter and the order need an index together, such as `(queue, priority, id) WHERE status = 'new'`; without one each
-/// pick sorts every candidate. The order should end in the primary key, or rows that compare equal come in any order.
+/// The filter and the order need an index together, such as `(queue, status, priority, id)`; without one each pick sorts
+/// every candidate. The order should end in the primary key, or rows that compare equal come in any order.
+///
+/// A partial index is smaller, but a plan that the server keeps must be good for every value, and Diesel binds values: with
+/// `WHERE status = 'new'` on the index and `status.eq("new")` in the query, each call is planned anew. Let the index ask for
+/// what needs no value: `WHERE taken_at IS NULL` for `taken_at.is_null()`. What an index saves, and what planning anew
+/// costs, is in `benches/RESULTS.md`.
 ///
 /// # Looking without taking
 ///
