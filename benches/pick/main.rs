@@ -42,10 +42,10 @@ use crate::{advice::Advice, backlog::Backlog, measure::Plan, report::Report};
 #[command(name = "bench_pick")]
 struct Options {
     /// How long each of the measurements takes, about.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = seconds)]
+    #[arg(long, value_name = "N", default_value = "1.5", value_parser = seconds)]
     seconds: Duration,
     /// How often each side is measured, in turns.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
     /// How many workers there are at the same time.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32])]

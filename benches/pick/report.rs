@@ -75,7 +75,7 @@ impl Report {
             .collect();
         format!(
             "## pick\n\n{circumstances} To repeat it: `cargo xtask bench pick`.\n\n{EXPLAINED}\n\n{}\n\n\
-             ![ratios and rates](pick.svg)\n\n| {} |\n|{}\n{}\n{}\n",
+             ![ratios, by workers](pick.svg)\n\n| {} |\n|{}\n{}\n{}\n",
             self.verdict(),
             HEADINGS.join(" | "),
             " --- |".repeat(HEADINGS.len()),
