@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("lockable", &["key"], false),
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
     ("backend", &["sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
-    ("lock_set", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("lock_set", &["advisory", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("advisory", &["lockable", "mode", "key"], false),
     ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("transaction", &["mode", "key", "error"], false),

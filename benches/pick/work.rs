@@ -89,6 +89,10 @@ impl Operation {
             (Self::Claim, _, Side::Short) => {
                 format!("UPDATE jobs SET status = '{TAKEN}' WHERE id = ANY(ARRAY({keys})) RETURNING {all};\n")
             }
+            (Self::Claim, 1, _) => format!(
+                "WITH picked (k0) AS MATERIALIZED ({keys}) \
+                 UPDATE jobs SET status = '{TAKEN}' FROM picked WHERE jobs.id = picked.k0 RETURNING {all}, 1::bigint;\n"
+            ),
             (Self::Claim, ..) => format!(
                 "WITH picked (k0) AS MATERIALIZED ({keys}), \
                  placed AS (SELECT k0, min(place) AS place FROM (SELECT *, row_number() OVER () AS place FROM picked) \

@@ -1,5 +1,6 @@
 //! The lock set: what to lock, added in any form and order, and the rows that came back.
 
+mod advisory_part;
 mod locked;
 mod patient_row;
 
@@ -7,9 +8,11 @@ use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, time::Du
 
 use diesel::result::QueryResult;
 
+pub(crate) use self::advisory_part::AdvisoryPart;
 pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
-    backend::{HasKeyLocks, HasShareLocks, LockingBackend},
+    advisory::{AdvisoryLock, AdvisoryMode},
+    backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
@@ -90,6 +93,7 @@ use crate::{
 #[must_use = "a lock set locks nothing until `lock` is called on it"]
 pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
     parts: Vec<(TypeId, Gathered<'a, DB>)>,
+    advisory: Vec<AdvisoryPart<DB>>,
     strength: Strength,
     patience: Patience,
     allow_missing: bool,
@@ -109,6 +113,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     pub fn new() -> Self {
         LockSet {
             parts: Vec::new(),
+            advisory: Vec::new(),
             strength: Strength::Update,
             patience: Patience::Block,
             allow_missing: false,
@@ -174,8 +179,8 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     }
 
     fn patient<W>(self, patience: Patience) -> LockSet<'a, DB, W> {
-        let LockSet { parts, strength, allow_missing, name_holders, .. } = self;
-        LockSet { parts, strength, patience, allow_missing, name_holders, words: PhantomData }
+        let LockSet { parts, advisory, strength, allow_missing, name_holders, .. } = self;
+        LockSet { parts, advisory, strength, patience, allow_missing, name_holders, words: PhantomData }
     }
 }
 
@@ -239,6 +244,31 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         self
     }
 
+    /// Adds an advisory lock, which the set holds until the transaction ends: the way to lock what does not exist yet.
+    ///
+    /// Advisory locks are taken before all rows, in the order of their keys, one statement each; a name added twice is taken
+    /// once. How long to wait is said by the set, for rows and names together; the lock's own timeout does not count. A set
+    /// that skips what is held cannot do without a name: then it fails with
+    /// [`LockError::Contended`](crate::LockError::Contended).
+    ///
+    /// # Example: a booking that nobody else makes at the same time
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// let slot = AdvisoryLock::named("room 4, 2026-03-01");
+    /// LockSet::new().advisory(slot).id::<Account>(1).lock(conn)?;
+    /// // now look whether the slot is free, and insert
+    /// # Ok(()) }) }
+    /// ```
+    pub fn advisory<M: AdvisoryMode>(mut self, lock: AdvisoryLock<M>) -> Self
+    where
+        DB: HasTransactionAdvisoryLocks,
+    {
+        self.advisory.push(AdvisoryPart::new(&lock));
+        self
+    }
+
     /// What is added from here on is locked for changing or deleting it: `FOR UPDATE`. The default.
     pub fn for_update(self) -> Self {
         self.with(Strength::Update)
@@ -285,7 +315,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.parts.is_empty() && self.advisory.is_empty()
     }
 
     fn with(mut self, strength: Strength) -> Self {
@@ -323,6 +353,11 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         self.patience
     }
 
+    /// The advisory locks in the order in which they must be taken.
+    pub(crate) fn take_advisory(&mut self) -> Vec<AdvisoryPart<DB>> {
+        AdvisoryPart::in_order(std::mem::take(&mut self.advisory))
+    }
+
     /// The conversations, table by table in the order in which they must be held.
     pub(crate) fn into_tables(self) -> QueryResult<Vec<DB::Table<'a>>> {
         let patience = self.patience;
@@ -350,6 +385,9 @@ impl<DB: LockingBackend, W> fmt::Debug for LockSet<'_, DB, W> {
         for (_, part) in &self.parts {
             let wanted = format!("{} keys, {} queries, {:?}", part.keys, part.queries.len(), part.strength);
             map.entry(&part.part.wanted().model_name(), &wanted);
+        }
+        for part in &self.advisory {
+            map.entry(&"advisory lock", &part.name.text());
         }
         map.finish()
     }

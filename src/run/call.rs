@@ -1,26 +1,38 @@
-//! One call of `lock` over a blocking connection: the set's tables in turn, within the time that the call has.
+//! One call of `lock` over a blocking connection: the set's advisory locks, then its tables in turn, within the time that the
+//! call has.
 
 use diesel::{connection::TransactionManager, result::QueryResult};
 
 use super::{
+    advisory_session::contended,
     blocking::LockConnection,
     send::{each_row, send},
     timer::Timer,
     watch,
 };
 use crate::{
-    backend::{LockingBackend, TableDialogue},
+    backend::{AdvisoryCall, LockingBackend, TableDialogue},
     error::{Attempt, Holder, LockError, Result},
-    lock_set::{LockSet, Locked},
+    lock_set::{AdvisoryPart, LockSet, Locked},
     mode::Patience,
+    sql::Finished,
 };
 
 /// A call under way.
 pub(super) struct Call<'c, Conn: LockConnection> {
     conn: &'c mut Conn,
+    patience: Patience,
     timer: Timer<Conn::Backend>,
     name_holders: bool,
 }
+
+/// What the call was at when it failed.
+enum Place<'a, DB: LockingBackend> {
+    Table(DB::Table<'a>),
+    Name(AdvisoryPart<DB>),
+}
+
+type Failed<'a, DB> = (LockError, Place<'a, DB>);
 
 impl<'c, DB, Conn> Call<'c, Conn>
 where
@@ -28,35 +40,27 @@ where
     Conn: LockConnection<Backend = DB>,
 {
     pub(super) fn new<W>(conn: &'c mut Conn, set: &LockSet<'_, DB, W>) -> Self {
-        Call { conn, timer: Timer::start(set.patience()), name_holders: set.names_holders() }
+        let patience = set.patience();
+        Call { conn, patience, timer: Timer::start(patience), name_holders: set.names_holders() }
     }
 
-    pub(super) fn run<W>(mut self, set: LockSet<'_, DB, W>) -> Result<Locked> {
+    pub(super) fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
         let allow_missing = set.allows_missing();
-        let waits = matches!(set.patience(), Patience::Block | Patience::Timeout(_));
-        let mut finished = Vec::new();
+        let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
         let savepoint = self.name_holders && waits && !set.is_empty();
+        let names = set.take_advisory();
         let tables = set.into_tables()?;
         if savepoint {
             Conn::TransactionManager::begin_transaction(self.conn)?;
         }
-        let mut failed = None;
-        for mut table in tables {
-            match self.table(&mut table) {
-                Ok(()) => finished.extend(table.finish()),
-                Err(error) => {
-                    failed = Some((error, table));
-                    break;
-                }
-            }
-        }
+        let outcome = self.names(names).and_then(|()| self.tables(tables));
         // An aborted transaction takes no statement; its rollback puts the setting back.
-        let aborted = failed.as_ref().is_some_and(|(error, _)| error.transaction_is_lost());
+        let aborted = matches!(&outcome, Err((error, _)) if error.transaction_is_lost());
         let restored = if aborted { Ok(()) } else { self.timer.restore(self.conn).map_err(LockError::from) };
-        match (failed, restored) {
-            (Some((error, table)), Ok(())) => Err(self.explain(error, &table, savepoint)),
+        match (outcome, restored) {
+            (Err((error, place)), Ok(())) => Err(self.explain(error, &place, savepoint)),
             (_, Err(error)) => Err(self.end(savepoint, true).err().unwrap_or(error)),
-            (None, Ok(())) => {
+            (Ok(finished), Ok(())) => {
                 self.end(savepoint, false)?;
                 for model in &finished {
                     watch::locked(self.conn, || model.names())?;
@@ -75,7 +79,41 @@ where
         }
     }
 
-    /// Locks one table's part.
+    /// Takes the advisory locks.
+    fn names<'a>(&mut self, names: Vec<AdvisoryPart<DB>>) -> Result<(), Failed<'a, DB>> {
+        for name in names {
+            if let Err(error) = self.name(&name) {
+                return Err((error, Place::Name(name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, name: &AdvisoryPart<DB>) -> Result<()> {
+        self.timer.limit(self.conn)?;
+        let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
+        let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
+        let mut taken = waits;
+        let answer = each_row(self.conn, name.statement(call), |row| {
+            taken = waits || (name.answer)(row)?;
+            Ok(())
+        });
+        answer.map_err(|error| self.timer.class(error))?;
+        if taken { Ok(()) } else { Err(contended(&name.name)) }
+    }
+
+    /// Locks the tables' parts.
+    fn tables<'a>(&mut self, tables: Vec<DB::Table<'a>>) -> Result<Vec<Finished>, Failed<'a, DB>> {
+        let mut finished = Vec::new();
+        for mut table in tables {
+            match self.table(&mut table) {
+                Ok(()) => finished.extend(table.finish()),
+                Err(error) => return Err((error, Place::Table(table))),
+            }
+        }
+        Ok(finished)
+    }
+
     fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
         watch::enter(self.conn, table.name().quoted(), || table.asked())?;
         while !table.is_done() {
@@ -88,7 +126,7 @@ where
     }
 
     /// Says at what the call failed, and ends its savepoint.
-    fn explain(&mut self, error: LockError, table: &DB::Table<'_>, savepoint: bool) -> LockError {
+    fn explain(&mut self, error: LockError, place: &Place<'_, DB>, savepoint: bool) -> LockError {
         let lost = error.transaction_is_lost();
         if let Err(worse) = self.end(savepoint, lost) {
             return worse;
@@ -99,10 +137,13 @@ where
         let blamed = error.is_contended() || error.is_retryable();
         // Who held it is a courtesy: that it cannot be told is no reason to hide what went wrong.
         let holders =
-            if self.name_holders && usable && blamed { self.holders(table).unwrap_or_default() } else { vec![] };
-        match error {
-            LockError::Contended { rows, source, .. } => LockError::Contended { rows, holders, source },
-            error => error.at(|| Attempt {
+            if self.name_holders && usable && blamed { self.holders(place).unwrap_or_default() } else { vec![] };
+        match (error, place) {
+            (LockError::Contended { rows, source, .. }, _) => LockError::Contended { rows, holders, source },
+            (error, Place::Name(part)) => {
+                error.at(|| Attempt { holders, ..Attempt::at_advisory_lock(part.name.text(), waited, rolled_back) })
+            }
+            (error, Place::Table(table)) => error.at(|| Attempt {
                 table: table.name().quoted().to_owned(),
                 advisory_lock: None,
                 rows: table.asked(),
@@ -113,12 +154,18 @@ where
         }
     }
 
-    fn holders(&mut self, table: &DB::Table<'_>) -> QueryResult<Vec<Holder>> {
+    fn holders(&mut self, place: &Place<'_, DB>) -> QueryResult<Vec<Holder>> {
         let mut holders = Vec::new();
-        each_row(self.conn, table.holders(), |row| {
-            holders.push(DB::Table::holder(row)?);
-            Ok(())
-        })?;
+        match place {
+            Place::Table(table) => each_row(self.conn, table.holders(), |row| {
+                holders.push(DB::Table::holder(row)?);
+                Ok(())
+            })?,
+            Place::Name(part) => each_row(self.conn, part.holders(), |row| {
+                holders.push((part.holder)(row)?);
+                Ok(())
+            })?,
+        }
         Ok(holders)
     }
 }

@@ -8,6 +8,7 @@ use crate::support::{driver::Session, models::Account};
 mod hostile_names;
 mod releases;
 mod sessions;
+mod sets;
 mod timeouts;
 mod transactions;
 

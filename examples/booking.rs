@@ -1,0 +1,122 @@
+//! A room that thirty-two people want to book for the same evening, in a table without a unique index.
+//!
+//! Whether the evening is free is seen by looking for a booking, and a row that does not exist cannot be locked. So whoever
+//! wants to book takes the advisory lock of the room and the evening first, in one set with the rows that the booking needs,
+//! looks, and inserts.
+//!
+//! Run it with `cargo run --features postgres --example booking`; `cargo xtask test -- booking` runs it too.
+
+mod shared;
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use diesel::{
+    connection::SimpleConnection,
+    dsl::{exists, select, sql},
+    prelude::*,
+    sql_types::BigInt,
+};
+use diesel_lockset::prelude::*;
+use shared::{Database, Result, until};
+
+diesel::table! {
+    guests (id) { id -> Integer, name -> Text, nights -> Integer, }
+}
+diesel::table! {
+    bookings (id) { id -> Integer, room -> Integer, evening -> Text, guest_id -> Integer, }
+}
+
+#[derive(Debug, Queryable, Selectable, Identifiable, Lockable)]
+#[diesel(table_name = guests)]
+struct Guest {
+    id: i32,
+    nights: i32,
+}
+
+const SESSIONS: usize = 32;
+
+#[derive(Debug, Clone, Copy)]
+enum Guard {
+    None,
+    Advisory,
+}
+
+/// Books the room, or says that it is taken. `meanwhile` is what others do between the look and the insert.
+fn book(
+    conn: &mut PgConnection,
+    (room, evening): (i32, &str),
+    guest: i32,
+    guard: Guard,
+    meanwhile: impl FnOnce(&mut PgConnection) -> Result<()>,
+) -> Result<bool> {
+    conn.transaction(|conn| {
+        let set = LockSet::new().id::<Guest>(guest);
+        let locked = match guard {
+            Guard::None => set.lock(conn)?,
+            // Before the look: one from before the lock is as old as the wait for the lock.
+            Guard::Advisory => set.advisory(AdvisoryLock::named(&format!("room {room}")).scope(evening)).lock(conn)?,
+        };
+        let guest: &Guest = locked.id(guest)?;
+        let of_the_evening = bookings::table.filter(bookings::room.eq(room)).filter(bookings::evening.eq(evening));
+        let taken: bool = select(exists(of_the_evening)).get_result(conn)?;
+        meanwhile(conn)?;
+        if taken {
+            return Ok(false);
+        }
+        diesel::insert_into(bookings::table)
+            .values((bookings::room.eq(room), bookings::evening.eq(evening), bookings::guest_id.eq(guest.id)))
+            .execute(conn)?;
+        diesel::update(guests::table.find(guest.id)).set(guests::nights.eq(guest.nights + 1)).execute(conn)?;
+        Ok(true)
+    })
+}
+
+/// All of them at once; how many have a booking afterwards.
+fn rush(database: &Database, room: i32, guard: Guard) -> Result<usize> {
+    let looked = AtomicUsize::new(0);
+    let booked = database.at_once(SESSIONS, |session, conn| {
+        let guest = i32::try_from(session)? + 1;
+        book(conn, (room, "2026-12-31"), guest, guard, |conn| {
+            looked.fetch_add(1, SeqCst);
+            // The worst moment, made certain and asked of the server: everybody else has looked too, or waits for the name.
+            Ok(until("everybody has come", || Ok(looked.load(SeqCst) + waiting(conn)? >= SESSIONS))?)
+        })
+    })?;
+    Ok(booked.into_iter().filter(|booked| *booked).count())
+}
+
+/// How many sessions of this database wait for an advisory lock.
+fn waiting(conn: &mut PgConnection) -> QueryResult<usize> {
+    let count: i64 = sql::<BigInt>(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+         WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()",
+    )
+    .get_result(conn)?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+fn main() -> Result<()> {
+    let database = Database::create("booking")?;
+    let conn = &mut database.connect()?;
+    conn.batch_execute(
+        "CREATE TABLE guests (id int PRIMARY KEY, name text NOT NULL, nights int NOT NULL);
+         CREATE TABLE bookings (id serial PRIMARY KEY, room int NOT NULL, evening text NOT NULL, guest_id int NOT NULL);
+         INSERT INTO guests SELECT n, 'guest ' || n, 0 FROM generate_series(1, 32) n",
+    )?;
+
+    let booked = rush(&database, 1, Guard::None)?;
+    println!("without the lock: {SESSIONS} want room 1, {booked} have it");
+    assert!(booked > 1, "without the lock several find the room free");
+
+    let booked = rush(&database, 2, Guard::Advisory)?;
+    println!("with the lock:    {SESSIONS} want room 2, {booked} has it");
+    assert_eq!(booked, 1, "with the lock exactly one books");
+    let nights: i64 = bookings::table.filter(bookings::room.eq(2)).count().get_result(conn)?;
+    assert_eq!(nights, 1);
+    Ok(())
+}
+
+#[test]
+fn booking_with_an_advisory_lock_example() -> Result<()> {
+    main()
+}
