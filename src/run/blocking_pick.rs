@@ -21,28 +21,45 @@ use crate::{
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` |
 /// | `claim(n, changes)` | `WITH picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), placed AS (..) UPDATE t SET .. FROM placed WHERE t.id = placed.k0 RETURNING ..` |
 ///
+/// Up to 100 the number is part of the text, so that the server can keep a plan for it; beyond, it is a parameter.
+///
+/// Rows that this very transaction holds are free to it: a second pick without a change in between returns the same row.
+///
 /// For another strength, or to take rows of another table or an alias of a joined query with the query's own select list,
-/// put the locking clause on first: `query.for_no_key_update_of(jobs::table).pick_next(conn)`.
+/// put the locking clause on first: `query.for_no_key_update_of(jobs::table).pick_next(conn)`. Do so for rows that others
+/// refer to by foreign key: while a row is picked `FOR UPDATE`, whoever inserts a row that refers to it waits until the worker
+/// is done ([manual][rows]; measured: 508 ms for work of 500 ms, 3 ms with `for_no_key_update_of`).
 ///
 /// # Picked or claimed?
 ///
 /// A *picked* row is held by the surrounding transaction: if the worker dies, the row is free again at once, and nothing
-/// needs cleaning up. The transaction stays open for as long as the work takes, which keeps `VACUUM` from removing any row
-/// version that died in the meantime, in the whole database; for work of more than some seconds, claim.
+/// needs cleaning up. But nothing is written down either: a job that kills its worker is tried for ever.
 ///
-/// A *claimed* row is changed and, outside a transaction, committed at once: nothing is held while the work goes on. If the
-/// worker dies, the row stays as it was claimed: write down a lease (`locked_until`, renewed while the work goes on) and let
-/// the query choose rows whose lease ran out.
+/// The transaction stays open for as long as the work takes, and any transaction that does keeps `VACUUM` from removing the
+/// row versions that died meanwhile, in the whole database ([manual][vacuum]). A queue feels it first, as its dead rows lie at
+/// the head of the index: after 100,000 rows were retired beside an open transaction with an old snapshot, a pick read 8,684
+/// pages in 28 ms, instead of 7 pages in 0.1 ms after a `VACUUM` without one. For work of more than some seconds, claim.
+///
+/// A *claimed* row is changed and, outside a transaction, committed at once: nothing is held while the work goes on, and each
+/// try is counted before it begins. If the worker dies, the row stays as it was claimed: write down a lease (`locked_until`,
+/// renewed while the work goes on) and let the query choose rows whose lease ran out. A worker whose lease ran out must not
+/// finish what somebody else has claimed since: guard its last `UPDATE` by what the claim wrote (`attempts`, `locked_by`).
+/// Both ways are in the example `worker_queue`.
 ///
 /// # The index
 ///
 /// The filter and the order need an index together, such as `(queue, status, priority, id)`; without one each pick sorts
-/// every candidate. The order should end in the primary key, or rows that compare equal come in any order.
+/// every candidate: of 200,000 rows, 223 ms instead of 0.1. The order should end in the primary key, or rows that compare
+/// equal come in any order.
 ///
 /// A partial index is smaller, but a plan that the server keeps must be good for every value, and Diesel binds values: with
-/// `WHERE status = 'new'` on the index and `status.eq("new")` in the query, each call is planned anew. Let the index ask for
-/// what needs no value: `WHERE taken_at IS NULL` for `taken_at.is_null()`. What an index saves, and what planning anew
-/// costs, is in `benches/RESULTS.md`.
+/// `WHERE status = 'new'` on the index and `status.eq("new")` in the query, each call is planned anew (0.19 ms instead of
+/// 0.09). Let the index ask for what needs no value: `WHERE taken_at IS NULL` for `taken_at.is_null()`.
+///
+/// How this was measured is in `benches/RESULTS.md`, beside picks and claims per second.
+///
+/// [rows]: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
+/// [vacuum]: https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY
 ///
 /// # Looking without taking
 ///
