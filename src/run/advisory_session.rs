@@ -28,40 +28,57 @@ where
     M: AdvisoryMode,
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {
-    let ask = |call, conn: &mut Conn| answer::<M, Conn>(call, lock.name(), conn);
     let patience = if must || lock.patience() != Patience::Block { lock.patience() } else { Patience::NoWait };
     let mut timer = Timer::<Conn::Backend>::start(patience);
-    if patience == Patience::Block {
-        return ask(AdvisoryCall::Lock, conn)
-            .map(|_| Taken::Yes)
-            .map_err(|error| timer.class(error))
-            .map_err(|error| failed(lock.name(), &timer, false, error));
-    }
-    if ask(AdvisoryCall::TryLock, conn).map_err(|error| timer.class(error))? {
-        return Ok(Taken::Yes);
-    }
-    if patience == Patience::NoWait {
-        return if must { Err(contended(lock.name())) } else { Ok(Taken::No) };
-    }
-    // In a transaction of its own, or a savepoint, whose end puts the limit back; the lock does not end with it.
-    Conn::TransactionManager::begin_transaction(conn)?;
-    let waited = timer.limit(conn).and_then(|()| ask(AdvisoryCall::Lock, conn).map_err(|error| timer.class(error)));
-    let error = match waited {
-        Ok(_) => {
-            timer.restore(conn)?;
-            Conn::TransactionManager::commit_transaction(conn)?;
-            return Ok(Taken::Yes);
+    if patience != Patience::Block {
+        let free = answer::<M, Conn>(AdvisoryCall::TryLock, lock.name(), conn).map_err(|error| timer.class(error))?;
+        match patience {
+            _ if free => return Ok(Taken::Yes),
+            Patience::Timeout(_) => {}
+            _ => return if must { Err(contended(lock.name())) } else { Ok(Taken::No) },
         }
-        Err(error) => error,
-    };
-    Conn::TransactionManager::rollback_transaction(conn)?;
-    // The server may have ended the wait when it had just got the lock. It was not ours before, or the first try had got it.
-    if ask(AdvisoryCall::IsMine, conn)? {
+    }
+    let nested = transaction_depth(conn)?.is_some();
+    let Err(error) = wait::<M, Conn>(lock.name(), conn, &mut timer, nested) else { return Ok(Taken::Yes) };
+    // The server may have ended the wait when it had just got the lock. It was not ours before, or there was no wait.
+    if !matches!(error, LockError::ConnectionLost(_)) && answer::<M, Conn>(AdvisoryCall::IsMine, lock.name(), conn)? {
         return Ok(Taken::Yes);
     }
     match error {
         LockError::TimedOut { .. } if !must => Ok(Taken::No),
-        error => Err(failed(lock.name(), &timer, true, error)),
+        error => Err(failed(lock.name(), &timer, nested, error)),
+    }
+}
+
+/// Waits for a lock that outlives the transaction.
+///
+/// With a limit, in a transaction whose end puts the limit back. In an open transaction, in a savepoint: an error would abort
+/// it, and an aborted transaction answers no questions.
+fn wait<M, Conn>(name: &AdvisoryName, conn: &mut Conn, timer: &mut Timer<Conn::Backend>, nested: bool) -> Result<()>
+where
+    M: AdvisoryMode,
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    let alone = !nested && !timer.is_limited();
+    if !alone {
+        Conn::TransactionManager::begin_transaction(conn)?;
+    }
+    let waited = timer.limit(conn);
+    let waited =
+        waited.and_then(|()| answer::<M, Conn>(AdvisoryCall::Lock, name, conn).map_err(|error| timer.class(error)));
+    match waited {
+        Ok(_) if alone => Ok(()),
+        Ok(_) => {
+            timer.restore(conn)?;
+            Ok(Conn::TransactionManager::commit_transaction(conn)?)
+        }
+        Err(error) => {
+            if !alone {
+                // What went wrong first says more; Diesel marks the connection as broken.
+                let _ = Conn::TransactionManager::rollback_transaction(conn);
+            }
+            Err(error)
+        }
     }
 }
 

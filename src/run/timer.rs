@@ -30,6 +30,11 @@ impl<DB: LockingBackend> Timer<DB> {
         Timer { began: Instant::now(), timeout, clock: DB::Clock::default() }
     }
 
+    /// Whether there is a limit at all.
+    pub(super) fn is_limited(&self) -> bool {
+        self.timeout.is_some()
+    }
+
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
