@@ -10,6 +10,7 @@ use crate::support::{
 };
 
 mod claim;
+mod cost;
 mod exactly_once;
 mod joined;
 mod order;

@@ -1,0 +1,51 @@
+//! What a long queue costs, of which much is held.
+
+use diesel_lockset::{LockSet, PickDsl};
+
+use super::{Driver, ids, new_mail};
+use crate::{
+    isolation::Play,
+    support::{arena::Arena, driver::Session, models::Job},
+};
+
+/// T07, J10.
+#[test]
+fn a_thousand_held_rows_at_the_head_of_a_long_queue_cost_no_statement_more() {
+    let arena = Arena::new();
+    arena.execute("INSERT INTO jobs (id, priority) SELECT n, n FROM generate_series(101, 100000) n");
+    arena.execute("ANALYZE jobs");
+    let play = Play::<Driver>::new(&arena);
+    let (holder, worker) = (play.session("holder"), play.session("worker"));
+    let held = holder.run("takes a thousand", |s| {
+        s.begin().unwrap();
+        new_mail().pick::<Job, _>(1_000, s.conn()).unwrap().len()
+    });
+    assert_eq!(held, 1_000);
+    let (picked, sent) = worker.run("picks two hundred, one by one", |s| {
+        s.begin().unwrap();
+        let sent = s.overhear();
+        let picked: Vec<_> = (0..200)
+            .map(|_| {
+                let job: Job = new_mail().pick_next(s.conn()).unwrap().unwrap();
+                s.execute(&format!("UPDATE jobs SET status = 'DONE' WHERE id = {}", job.id)).unwrap();
+                job.id
+            })
+            .collect();
+        let sent = sent.take().len();
+        s.commit().unwrap();
+        (picked, sent)
+    });
+    assert_eq!(sent, 2 * picked.len());
+    assert_eq!(
+        (picked[0], picked[199]),
+        (1_097, 1_296),
+        "the first free ones in the order: 4 jobs of the fixtures are held"
+    );
+    let (locked, sent) = worker.run("locks ten thousand", |s| {
+        s.begin().unwrap();
+        let sent = s.overhear();
+        let locked = s.lock_set(LockSet::new().ids::<Job>(50_001..=60_000_i64)).unwrap();
+        (ids(locked.rows()).len(), sent.take().len())
+    });
+    assert_eq!((locked, sent), (10_000, 1));
+}
