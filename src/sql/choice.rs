@@ -97,6 +97,36 @@ pub trait Choice<DB: Backend>: Send {
     fn walk_rest<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
+/// What both kinds of statement have under the same names.
+macro_rules! walk_same_clauses {
+    () => {
+        fn shape(&self) -> QueryResult<Shape> {
+            Ok(Shape {
+                limited: !is_empty(&self.limit_offset)?,
+                folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
+                distinct: !is_empty(&self.distinct)?,
+            })
+        }
+
+        fn walk_head<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+            pass.push_sql("SELECT ");
+            self.distinct.walk_ast(pass)
+        }
+
+        fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+            self.select.walk_ast(pass)
+        }
+
+        fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+            self.from.walk_ast(pass)
+        }
+
+        fn walk_filter<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+            self.where_clause.walk_ast(pass)
+        }
+    };
+}
+
 // Eight parameters: the ninth, the locking clause, is left at its default, so a query that locks by itself is no choice.
 impl<DB, F, S, D, W, O, LOf, G, H> Choice<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf, G, H>
 where
@@ -111,30 +141,7 @@ where
     G: QueryFragment<DB> + Send,
     H: QueryFragment<DB> + Send,
 {
-    fn shape(&self) -> QueryResult<Shape> {
-        Ok(Shape {
-            limited: !is_empty(&self.limit_offset)?,
-            folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
-            distinct: !is_empty(&self.distinct)?,
-        })
-    }
-
-    fn walk_head<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        pass.push_sql("SELECT ");
-        self.distinct.walk_ast(pass)
-    }
-
-    fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.select.walk_ast(pass)
-    }
-
-    fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.from.walk_ast(pass)
-    }
-
-    fn walk_filter<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.where_clause.walk_ast(pass)
-    }
+    walk_same_clauses!();
 
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.group_by.walk_ast(pass.reborrow())?;
@@ -152,30 +159,7 @@ where
     BoxedLimitOffsetClause<'q, DB>: QueryFragment<DB>,
     Self: Send,
 {
-    fn shape(&self) -> QueryResult<Shape> {
-        Ok(Shape {
-            limited: !is_empty(&self.limit_offset)?,
-            folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
-            distinct: !is_empty(&self.distinct)?,
-        })
-    }
-
-    fn walk_head<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        pass.push_sql("SELECT ");
-        self.distinct.walk_ast(pass)
-    }
-
-    fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.select.walk_ast(pass)
-    }
-
-    fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.from.walk_ast(pass)
-    }
-
-    fn walk_filter<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.where_clause.walk_ast(pass)
-    }
+    walk_same_clauses!();
 
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.group_by.walk_ast(pass.reborrow())?;
