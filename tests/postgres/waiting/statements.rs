@@ -36,7 +36,7 @@ fn kinds(statements: Vec<String>) -> Vec<String> {
             }
         }
         let table = if text.contains("\"orders\"") { "orders" } else { "accounts" };
-        let verb = match (text.contains(" FOR UPDATE"), text.ends_with("SKIP LOCKED")) {
+        let verb = match (text.contains(" FOR UPDATE"), text.contains(" SKIP LOCKED")) {
             (true, true) => "skip",
             (true, false) => "lock",
             (false, _) => "look at",
