@@ -36,6 +36,52 @@ pub mod _documentation {
 #[doc(inline)]
 pub use diesel_lockset_derives::Lockable;
 
+/// # Example: one mail, however many ask for it
+///
+/// ```
+/// # include!("doctest_setup.rs");
+/// impl Order {
+///     #[advisory_locked(timeout = "5s")]
+///     fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
+///         let order: Order = orders::table.find(self.id).first(conn)?; // as it is now that nobody else sends it
+///         if order.status == "sent" {
+///             return Ok(false);
+///         }
+///         // .. send the mail ..
+///         diesel::update(orders::table.find(order.id)).set(orders::status.eq("sent")).execute(conn)?;
+///         Ok(true)
+///     }
+/// }
+/// # fn main() {
+/// # let conn = &mut establish();
+/// # let order: Order = orders::table.find(1_i64).first(conn).unwrap();
+/// assert!(order.send(conn).unwrap());
+/// assert!(!order.send(conn).unwrap()); // by a copy that does not know it yet
+/// # }
+/// ```
+///
+/// While somebody else is at it:
+///
+/// ```
+/// # include!("doctest_setup.rs");
+/// impl Order {
+///     #[advisory_locked(scope = "send", try)]
+///     fn send_unless_somebody_does(&self, conn: &mut PgConnection) -> Result<Option<bool>, LockError> {
+///         Ok(Some(diesel::delete(orders::table.find(self.id)).execute(conn)? > 0))
+///     }
+/// }
+/// # fn main() {
+/// # let (conn, other) = (&mut establish(), &mut establish());
+/// # let order = Order { id: 2, customer_id: 1, status: "open".to_owned() };
+/// let sending = AdvisoryLock::on(&order).scope("send").acquire(other).unwrap();
+/// assert_eq!(order.send_unless_somebody_does(conn).unwrap(), None);
+/// drop(sending);
+/// assert_eq!(order.send_unless_somebody_does(conn).unwrap(), Some(true));
+/// # }
+/// ```
+#[doc(inline)]
+pub use diesel_lockset_derives::advisory_locked;
+
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName, Exclusive, Shared},

@@ -160,8 +160,95 @@ mod beside_diesel {
     }
 }
 
+/// Methods under a lock, where nothing is in scope, of a crate that allows nothing and documents everything.
+pub mod locked {
+    #![no_implicit_prelude]
+    #![forbid(unsafe_code, unused, unused_qualifications, deprecated, missing_docs, clippy::all)]
+
+    use ::core::{
+        primitive::{bool, i64, str},
+        result::Result::{self, Err, Ok},
+    };
+    use ::diesel::pg::PgConnection;
+    use ::diesel_lockset::{LockError, Lockable, advisory_locked};
+    use ::std::{option::Option, string::String};
+
+    /// A model.
+    #[derive(Debug, Lockable)]
+    #[diesel(table_name = crate::schema::plain_names)]
+    pub struct PlainName {
+        /// The key.
+        pub id: i64,
+        /// What a method changes.
+        pub note: String,
+    }
+
+    impl PlainName {
+        /// A body that is one call, as a closure of one call is a lint.
+        ///
+        /// # Errors
+        ///
+        /// Those of the lock.
+        #[advisory_locked]
+        pub fn forwards(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
+            forwarded(conn)
+        }
+
+        /// A body that is one method call on the connection.
+        ///
+        /// # Errors
+        ///
+        /// Those of the lock.
+        #[advisory_locked(timeout = "120s")]
+        pub fn executes(&self, conn: &mut PgConnection) -> ::diesel::QueryResult<()> {
+            ::diesel::connection::SimpleConnection::batch_execute(conn, &self.note)
+        }
+
+        /// One that needs no connection.
+        ///
+        /// # Errors
+        ///
+        /// Those of the lock.
+        #[advisory_locked(session, shared)]
+        pub fn rename(&mut self, _conn: &mut PgConnection, note: String) -> Result<&str, LockError> {
+            if note.is_empty() {
+                return Err(LockError::NotInTransaction);
+            }
+            self.note = note;
+            Ok(&self.note)
+        }
+
+        /// Perhaps.
+        ///
+        /// # Errors
+        ///
+        /// Those of the lock.
+        #[advisory_locked(scope = "rename", try)]
+        pub fn note(&self, _: &mut PgConnection) -> Result<Option<&str>, LockError> {
+            Ok(Option::Some(&self.note))
+        }
+    }
+
+    fn forwarded(conn: &mut PgConnection) -> Result<bool, LockError> {
+        ::diesel::connection::SimpleConnection::batch_execute(conn, "SELECT 1")?;
+        Ok(true)
+    }
+}
+
 use chrono::NaiveDate;
 use diesel_lockset::Lockable;
+
+#[test]
+fn advisory_locked_methods_are_methods() {
+    let mut conn = <diesel::PgConnection as diesel::Connection>::establish(&std::env::var("PG_DATABASE_URL").unwrap())
+        .expect("PG_DATABASE_URL names a server");
+    let mut name = locked::PlainName { id: -7_300_001, note: "SELECT 1".into() };
+    assert!(name.forwards(&mut conn).unwrap());
+    name.executes(&mut conn).unwrap();
+    assert!(name.rename(&mut conn, String::new()).is_err());
+    assert_eq!(name.rename(&mut conn, "b".into()).unwrap(), "b");
+    assert_eq!(name.note(&mut conn).unwrap(), Some("b"));
+}
 
 #[test]
 fn keys_are_copies_of_their_fields() {

@@ -125,7 +125,7 @@ impl FieldAttrs {
 }
 
 /// Keeps what was said, readable or not; `true`: the key is one that is honoured.
-fn note<T>(said: &mut Vec<Item<T>>, key: Ident, value: syn::Result<T>) -> syn::Result<bool> {
+pub(crate) fn note<T>(said: &mut Vec<Item<T>>, key: Ident, value: syn::Result<T>) -> syn::Result<bool> {
     let (value, outcome) = match value {
         Ok(value) => (Some(value), Ok(true)),
         Err(error) => (None, Err(error)),
@@ -173,7 +173,7 @@ fn each_diesel_key(
     }
 }
 
-fn after_eq<T>(
+pub(crate) fn after_eq<T>(
     input: ParseStream<'_>,
     value: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
     form: &str,
@@ -196,7 +196,7 @@ fn primary_key(input: ParseStream<'_>) -> syn::Result<PrimaryKey> {
     Ok(PrimaryKey { span: parentheses.span.join(), columns: columns.iter().map(Column::of).collect() })
 }
 
-fn path_or_text(input: ParseStream<'_>) -> syn::Result<Path> {
+pub(crate) fn path_or_text(input: ParseStream<'_>) -> syn::Result<Path> {
     if input.peek(LitStr) {
         input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
     } else {

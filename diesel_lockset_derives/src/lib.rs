@@ -1,8 +1,9 @@
-//! The derive of `diesel_lockset`, which re-exports it: use it from there.
+//! The macros of `diesel_lockset`, which re-exports them: use them from there.
 //!
-//! The files read like the passes of a small compiler: `ast` and `attr` (with `name`) read the struct, `check` (with
+//! `#[advisory_locked]` has a room of its own. For the derive, the files read like the passes of a small compiler: `ast` and `attr` (with `name`) read the struct, `check` (with
 //! `key_type`) judges it, `expand` writes the impl, or `fallback` what is left of it; `errors` goes along with all.
 
+mod advisory_locked;
 mod ast;
 mod attr;
 mod check;
@@ -95,4 +96,56 @@ use proc_macro::TokenStream;
 #[proc_macro_derive(Lockable, attributes(lockable, diesel))]
 pub fn derive_lockable(input: TokenStream) -> TokenStream {
     expand::derive(input.into()).into()
+}
+
+/// Runs a method under the advisory lock of its model: one caller at a time, for each instance and each method.
+///
+/// ```text
+/// impl Order {
+///     #[advisory_locked]
+///     fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
+///         // ..
+///     }
+/// }
+/// ```
+///
+/// The method takes `&self` or `&mut self`, a connection, and whatever else it likes, and returns a `Result` whose error has
+/// `From<LockError>` and `From<diesel::result::Error>`. Its body is unchanged: `?` and `return` leave the method, and all
+/// parameters have their names. The lock is that of `self` as it is when the method is called, scoped by the method's name.
+///
+/// # Options
+///
+/// * `scope = ".."`: the scope, if that is not the name of the method. Methods of one scope exclude each other.
+/// * `timeout = ".."`: how long to wait, `"300ms"`, `"45s"`, `"2min"`, or `"none"` for as long as it takes. Without it, as
+///   long as `AdvisoryLock::DEFAULT_TIMEOUT` says; `"0s"` does not wait. When the time is up the body is not run, and the
+///   method returns the error.
+/// * `try`: that somebody else has the lock is no error. The method returns `Result<Option<..>, ..>`; if the lock is not to be
+///   had at once, or in the time of `timeout`, it is `Ok(None)` and the body is not run.
+/// * `session`: without a transaction around the body, for work that is long, or not in the database.
+/// * `shared`: any number of callers at a time, but none together with those whose lock is not shared.
+/// * `conn = "name"`: which parameter is the connection. Without it, that whose type is `&mut ..`; if there are several, the
+///   one named `conn` or `connection`.
+/// * `crate = path`: the path of `diesel_lockset`, if that is not its name; `crate = "path"` means the same.
+///
+/// # What is written
+///
+/// ```text
+/// fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
+///     ::diesel_lockset::RunAdvisoryLock::hold::<_, _, LockError>(
+///         ::diesel_lockset::AdvisoryLock::timeout(
+///             ::diesel_lockset::AdvisoryLock::scope(::diesel_lockset::AdvisoryLock::on(self), "send"),
+///             ::diesel_lockset::AdvisoryLock::DEFAULT_TIMEOUT,
+///         ),
+///         conn,
+///         |conn| -> Result<bool, LockError> {
+///             // ..
+///         },
+///     )
+/// }
+/// ```
+///
+/// What the method returns cannot borrow from the connection, which the closure has for itself.
+#[proc_macro_attribute]
+pub fn advisory_locked(options: TokenStream, method: TokenStream) -> TokenStream {
+    advisory_locked::attribute(options.into(), method.into()).into()
 }

@@ -1,6 +1,6 @@
 //! What is left of a model with mistakes, and what they are called; where they are pointed at is tested with rustc.
 
-use super::{assert_expansion, expand};
+use super::{assert_expansion, expand, sentence};
 
 #[test]
 fn no_key_field() {
@@ -112,11 +112,4 @@ fn sentences() {
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("sentences", told);
     });
-}
-
-/// The text of the `compile_error!` whose arguments `rest` starts with.
-fn sentence(rest: &str) -> Option<String> {
-    let start = rest.find('"')?;
-    let text: proc_macro2::TokenStream = rest[start..].split_inclusive('"').take(2).collect::<String>().parse().ok()?;
-    syn::parse2::<syn::LitStr>(text).ok().map(|text| text.value())
 }

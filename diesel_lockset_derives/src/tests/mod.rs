@@ -1,5 +1,6 @@
-//! What the derive writes, as snapshots; that rustc takes it is tested with the library.
+//! What the macros write, as snapshots; that rustc takes it is tested with the library.
 
+mod advisory_locked;
 mod mistakes;
 mod names;
 mod shapes;
@@ -22,3 +23,11 @@ macro_rules! assert_expansion {
     };
 }
 use assert_expansion;
+
+/// The text of the `compile_error!` whose arguments `rest` starts with.
+fn sentence(rest: &str) -> Option<String> {
+    let start = rest.find('"')?;
+    // The first quote that ends a literal: those before it are escaped.
+    let mut ends = rest[start + 1..].match_indices('"').map(|(at, _)| start + at + 2);
+    ends.find_map(|end| syn::parse_str::<syn::LitStr>(&rest[start..end]).ok()).map(|text| text.value())
+}
