@@ -82,6 +82,9 @@ pub use diesel_lockset_derives::Lockable;
 #[doc(inline)]
 pub use diesel_lockset_derives::advisory_locked;
 
+#[cfg(feature = "migrations")]
+#[doc(inline)]
+pub use self::run::run_pending_migrations_locked;
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName, Exclusive, Shared},

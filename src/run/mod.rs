@@ -11,10 +11,14 @@ mod blocking_row;
 mod blocking_transaction;
 mod call;
 mod guarded;
+#[cfg(feature = "migrations")]
+mod migrations;
 mod send;
 mod timer;
 mod watch;
 
+#[cfg(feature = "migrations")]
+pub use self::migrations::run_pending_migrations_locked;
 pub use self::{
     advisory_guard::AdvisoryGuard,
     blocking::{LockConnection, LockDsl, RunLockSet},

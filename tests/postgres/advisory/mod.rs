@@ -2,5 +2,6 @@
 
 mod broken;
 mod deadlocks;
+mod migrations;
 mod names;
 mod shared;

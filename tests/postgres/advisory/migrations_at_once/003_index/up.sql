@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY ran_name ON ran (name);
