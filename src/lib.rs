@@ -36,6 +36,8 @@ pub mod _documentation {
 #[doc(inline)]
 pub use diesel_lockset_derives::Lockable;
 
+/// Runs a method under the [`AdvisoryLock`] of its model: one caller at a time, for each instance and each method.
+///
 /// # Example: one mail, however many ask for it
 ///
 /// ```
@@ -60,7 +62,7 @@ pub use diesel_lockset_derives::Lockable;
 /// # }
 /// ```
 ///
-/// While somebody else is at it:
+/// # Example: not while somebody else is at it
 ///
 /// ```
 /// # include!("doctest_setup.rs");
@@ -79,6 +81,9 @@ pub use diesel_lockset_derives::Lockable;
 /// assert_eq!(order.send_unless_somebody_does(conn).unwrap(), Some(true));
 /// # }
 /// ```
+///
+/// # What it does
+///
 #[doc(inline)]
 pub use diesel_lockset_derives::advisory_locked;
 

@@ -98,7 +98,7 @@ pub fn derive_lockable(input: TokenStream) -> TokenStream {
     expand::derive(input.into()).into()
 }
 
-/// Runs a method under the advisory lock of its model: one caller at a time, for each instance and each method.
+/// On a method of a model: its body runs in a transaction under the advisory lock of `self`.
 ///
 /// ```text
 /// impl Order {
@@ -124,7 +124,7 @@ pub fn derive_lockable(input: TokenStream) -> TokenStream {
 /// * `session`: without a transaction around the body, for work that is long, or not in the database.
 /// * `shared`: any number of callers at a time, but none together with those whose lock is not shared.
 /// * `conn = "name"`: which parameter is the connection. Without it, that whose type is `&mut ..`; if there are several, the
-///   one named `conn` or `connection`.
+///   one named `conn` or `connection` (or `_conn`).
 /// * `crate = path`: the path of `diesel_lockset`, if that is not its name; `crate = "path"` means the same.
 ///
 /// # What is written

@@ -144,7 +144,10 @@ fn check_conn<'a>(function: &'a Function, options: &Options, errors: &mut Errors
         return found;
     }
     let candidates: Vec<_> = function.mutable_references().collect();
-    let usual = |wanted| candidates.iter().find(|(_, parameter)| is_named(parameter, wanted)).copied();
+    // Also where the body does not use it: `_conn`.
+    let is_usual =
+        |parameter, wanted| name(parameter).is_some_and(|name| name.to_string().trim_start_matches('_') == wanted);
+    let usual = |wanted| candidates.iter().find(|(_, parameter)| is_usual(parameter, wanted)).copied();
     match candidates[..] {
         [] => {
             // Under the parentheses: the place where it is missing.

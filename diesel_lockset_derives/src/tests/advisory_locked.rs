@@ -154,7 +154,12 @@ fn sentences() {
 
 #[test]
 fn repeated_parameters_find_the_connection() {
-    for parameters in ["log: &mut L, conn: &mut C", "connection: &mut C, log: &mut L", "other: &L, db: &mut C"] {
+    for parameters in [
+        "log: &mut L, conn: &mut C",
+        "connection: &mut C, log: &mut L",
+        "other: &L, db: &mut C",
+        "log: &mut L, _conn: &mut C",
+    ] {
         let expansion = expand("", &format!("fn pay(&self, {parameters}) -> Result<(), E> {{ Ok(()) }}"));
         let conn = parameters.split(", ").find(|parameter| parameter.ends_with("mut C")).expect("one");
         let conn = conn.split(':').next().expect("a name");

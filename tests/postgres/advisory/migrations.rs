@@ -125,6 +125,28 @@ fn without_the_lock_all_but_one_fail() {
     }
 }
 
+/// Why those who have to wait ask again and again: one who waits inside of the server is waited for by an index that is
+/// created concurrently.
+#[test]
+fn who_waits_in_the_server_is_in_the_way_of_an_index() {
+    let arena = empty();
+    arena.execute("CREATE TABLE ran (name text)");
+    let (mut one, mut other) = (arena.pg(), arena.pg());
+    let outcomes: [Result<(), LockError>; 2] = thread::scope(|scope| {
+        let mut waiting = None;
+        let index = lock().hold_session(&mut one, |conn| {
+            waiting = Some(scope.spawn(|| lock().hold_session(&mut other, |_| Ok(()))));
+            let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = \
+                         (SELECT oid FROM pg_database WHERE datname = current_database())";
+            wait_until("the other waits", || arena.number(waits) == 1);
+            Ok(conn.batch_execute("CREATE INDEX CONCURRENTLY ran_name ON ran (name)")?)
+        });
+        [index, waiting.unwrap().join().unwrap()]
+    });
+    let deadlocks = outcomes.iter().filter(|outcome| matches!(outcome, Err(LockError::Deadlock { .. }))).count();
+    assert_eq!(deadlocks, 1, "{outcomes:?}");
+}
+
 #[test]
 fn what_ran_is_returned_and_the_lock_is_released() {
     let arena = empty();

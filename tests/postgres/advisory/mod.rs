@@ -1,5 +1,6 @@
 //! Advisory locks: what only PostgreSQL has, and what other languages must agree on.
 
+mod attribute;
 mod broken;
 mod deadlocks;
 mod migrations;
