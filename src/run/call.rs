@@ -32,7 +32,7 @@ enum Place<'a, DB: LockingBackend> {
     Name(AdvisoryPart<DB>),
 }
 
-type Failed<'a, DB> = (LockError, Place<'a, DB>);
+type Failed<'a, DB> = Box<(LockError, Place<'a, DB>)>;
 
 impl<'c, DB, Conn> Call<'c, Conn>
 where
@@ -55,10 +55,13 @@ where
         }
         let outcome = self.names(names).and_then(|()| self.tables(tables));
         // An aborted transaction takes no statement; its rollback puts the setting back.
-        let aborted = matches!(&outcome, Err((error, _)) if error.transaction_is_lost());
+        let aborted = matches!(&outcome, Err(failed) if failed.0.transaction_is_lost());
         let restored = if aborted { Ok(()) } else { self.timer.restore(self.conn).map_err(LockError::from) };
         match (outcome, restored) {
-            (Err((error, place)), Ok(())) => Err(self.explain(error, &place, savepoint)),
+            (Err(failed), Ok(())) => {
+                let (error, place) = *failed;
+                Err(self.explain(error, &place, savepoint))
+            }
             (_, Err(error)) => Err(self.end(savepoint, true).err().unwrap_or(error)),
             (Ok(finished), Ok(())) => {
                 self.end(savepoint, false)?;
@@ -83,7 +86,7 @@ where
     fn names<'a>(&mut self, names: Vec<AdvisoryPart<DB>>) -> Result<(), Failed<'a, DB>> {
         for name in names {
             if let Err(error) = self.name(&name) {
-                return Err((error, Place::Name(name)));
+                return Err(Box::new((error, Place::Name(name))));
             }
         }
         Ok(())
@@ -108,7 +111,7 @@ where
         for mut table in tables {
             match self.table(&mut table) {
                 Ok(()) => finished.extend(table.finish()),
-                Err(error) => return Err((error, Place::Table(table))),
+                Err(error) => return Err(Box::new((error, Place::Table(table)))),
             }
         }
         Ok(finished)
