@@ -32,9 +32,12 @@ fn cargo_pick(options: &PickOptions) -> Command {
     command.args(options.seconds.iter().flat_map(|seconds| ["--seconds".to_owned(), seconds.to_string()]));
     command.args(options.runs.iter().flat_map(|runs| ["--runs".to_owned(), runs.to_string()]));
     command.args(options.json.then_some("--json"));
+    if let Some(rows) = options.per_call {
+        command.args(["--no-advice".to_owned(), "--per-call".to_owned(), rows.to_string()]);
+    }
     if options.quick {
         command.arg("--quick");
-    } else {
+    } else if options.per_call.is_none() {
         command.args(["--into", "benches"]); // a folder of the root, where cargo runs the program
     }
     command
@@ -56,5 +59,7 @@ mod tests {
         assert_eq!(arguments(&full), ["--", "--seconds", "0.5", "--runs", "3", "--json", "--into", "benches"]);
         let quick = PickOptions { quick: true, ..Default::default() };
         assert_eq!(arguments(&quick), ["--", "--quick"]);
+        let single = PickOptions { per_call: Some(1), ..Default::default() };
+        assert_eq!(arguments(&single), ["--", "--no-advice", "--per-call", "1"]);
     }
 }

@@ -71,6 +71,9 @@ pub(crate) struct PickOptions {
     /// How often each side is measured, in turns (the bench has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) runs: Option<u32>,
+    /// Only calls for so many rows, without the advice; the results are printed and not written.
+    #[arg(long, value_name = "N")]
+    pub(crate) per_call: Option<u32>,
     /// Only see whether it works, and write nothing.
     #[arg(long)]
     pub(crate) quick: bool,
