@@ -102,7 +102,7 @@ impl Report {
 const EXPLAINED: &str = "\
 Rounds per second of all workers together, medians; `ratio` is the median of the ratios of neighbouring runs, with the \
 lowest and the highest of them behind it. `ours` is this crate: one blocking thread and connection per worker. `pgbench` \
-runs the same SQL written by hand, with literals in the place of bound values (`-n -M prepared -j min(workers, cores)`), \
+runs the same SQL written by hand, with variables where Diesel binds values and a thread for each session too (`-n -M prepared -c workers -j workers`), \
 and `shorter` the shortest statement by hand that does the work of a claim.
 
 A pick is `BEGIN`, `SELECT .. FOR UPDATE OF jobs SKIP LOCKED LIMIT n`, `DELETE` of the picked rows by key, `COMMIT`; a \

@@ -5,13 +5,13 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering::SeqCst},
-    thread,
     time::{Duration, Instant},
 };
 
 use diesel_lockset::LockError;
 
 use crate::{
+    backlog::TAKEN,
     shared::{Database, Result},
     work::{Operation, Side},
 };
@@ -63,11 +63,13 @@ impl Task {
         let named = env::var_os("PGBENCH").filter(|program| !program.is_empty());
         let program = named.map_or_else(|| PathBuf::from("pgbench"), PathBuf::from);
         let script = Script::write(&self.operation.script(self.per_call, side))?;
-        let threads = thread::available_parallelism()?.get().min(self.workers as usize);
         let output = Command::new(&program)
-            .args(["--no-vacuum", "--protocol=prepared"])
+            .args(["--no-vacuum", "--protocol=prepared", "--define=new=new"])
+            .arg(format!("--define=taken={TAKEN}"))
             .arg(format!("--client={}", self.workers))
-            .arg(format!("--jobs={threads}"))
+            // A thread for each session, as on our side: a thread that serves several sends their commits together, and the
+            // server writes them to the disk together.
+            .arg(format!("--jobs={}", self.workers))
             .arg(format!("--transactions={}", self.rounds))
             .arg("--file")
             .arg(&script.0)

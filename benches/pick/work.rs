@@ -84,20 +84,20 @@ impl Operation {
                  DELETE FROM jobs WHERE id = ANY(:ids);\nCOMMIT;\n"
             ),
             (Self::Claim, 1, Side::Short) => {
-                format!("UPDATE jobs SET status = '{TAKEN}' WHERE id = ({keys}) RETURNING {all};\n")
+                format!("UPDATE jobs SET status = :taken WHERE id = ({keys}) RETURNING {all};\n")
             }
             (Self::Claim, _, Side::Short) => {
-                format!("UPDATE jobs SET status = '{TAKEN}' WHERE id = ANY(ARRAY({keys})) RETURNING {all};\n")
+                format!("UPDATE jobs SET status = :taken WHERE id = ANY(ARRAY({keys})) RETURNING {all};\n")
             }
             (Self::Claim, 1, _) => format!(
                 "WITH picked (k0) AS MATERIALIZED ({keys}) \
-                 UPDATE jobs SET status = '{TAKEN}' FROM picked WHERE jobs.id = picked.k0 RETURNING {all}, 1::bigint;\n"
+                 UPDATE jobs SET status = :taken FROM picked WHERE jobs.id = picked.k0 RETURNING {all}, 1::bigint;\n"
             ),
             (Self::Claim, ..) => format!(
                 "WITH picked (k0) AS MATERIALIZED ({keys}), \
                  placed AS (SELECT k0, min(place) AS place FROM (SELECT *, row_number() OVER () AS place FROM picked) \
                  AS numbered GROUP BY k0) \
-                 UPDATE jobs SET status = '{TAKEN}' FROM placed WHERE jobs.id = placed.k0 RETURNING {all}, placed.place;\n"
+                 UPDATE jobs SET status = :taken FROM placed WHERE jobs.id = placed.k0 RETURNING {all}, placed.place;\n"
             ),
         }
     }
