@@ -131,11 +131,12 @@ fn a_limited_query_chooses_first_in_its_own_order() {
     assert_sends(
         LockSet::new().query::<AccountSummary>(accounts::table.order(accounts::owner.desc()).limit(2).into_boxed()),
         &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "accounts"."tableoid", "accounts"."ctid",
-             "accounts"."id" FROM "accounts" ORDER BY "accounts"."owner" DESC LIMIT $1)) SELECT "accounts"."id",
+             "accounts"."id" FROM "accounts" ORDER BY "accounts"."owner" DESC LIMIT $1)) SELECT "locked".*, EXISTS (SELECT
+             FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT "accounts"."id",
              "accounts"."balance", CASE WHEN ("accounts"."tableoid", "accounts"."ctid") IN (SELECT "o", "c" FROM
              "wanted") THEN 1 WHEN "accounts"."id" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END, (SELECT
-             count(DISTINCT ("k0")) FROM "wanted") FROM "accounts" WHERE "accounts"."id" = ANY(ARRAY(SELECT "k0"
-             FROM "wanted")) ORDER BY "accounts"."id" FOR UPDATE OF "accounts""#],
+             count(DISTINCT ("k0")) FROM "wanted"), true FROM "accounts" WHERE "accounts"."id" = ANY(ARRAY(SELECT "k0"
+             FROM "wanted")) ORDER BY "accounts"."id" FOR UPDATE OF "accounts") AS "locked" ON true"#],
     );
 }
 
@@ -194,13 +195,14 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
         &[r#"WITH "wanted" ("q", "o", "c", "k0") AS MATERIALIZED ((SELECT 0, "parents"."tableoid",
              "parents"."ctid", "parents"."id" FROM "parents" WHERE ("parents"."data" = $1)) UNION ALL (SELECT 1,
              "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2)) SELECT
+             "locked".*, EXISTS (SELECT FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT
              "parents"."id", "parents"."data", "parents"."id" = ANY($3), CASE WHEN ("parents"."tableoid",
              "parents"."ctid") IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 0) THEN 1 WHEN "parents"."id" IN
              (SELECT "k0" FROM "wanted" WHERE "q" = 0) THEN 2 ELSE 0 END, CASE WHEN ("parents"."tableoid",
              "parents"."ctid") IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 1) THEN 1 WHEN "parents"."id" IN
              (SELECT "k0" FROM "wanted" WHERE "q" = 1) THEN 2 ELSE 0 END, (SELECT count(DISTINCT ("k0")) FROM
-             "wanted" WHERE "q" = 1) FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT unnest($4) UNION ALL
-             SELECT "k0" FROM "wanted")) ORDER BY "parents"."id" FOR UPDATE OF "parents""#],
+             "wanted" WHERE "q" = 1), true FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT unnest($4) UNION ALL
+             SELECT "k0" FROM "wanted")) ORDER BY "parents"."id" FOR UPDATE OF "parents") AS "locked" ON true"#],
     );
 }
 
