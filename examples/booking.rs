@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use diesel::{
     connection::SimpleConnection,
-    dsl::{exists, select, sql},
+    dsl::{exists, select},
     prelude::*,
-    sql_types::BigInt,
 };
 use diesel_lockset::prelude::*;
-use shared::{Database, Result, until};
+use shared::{Database, Result, until, waiting};
 
 diesel::table! {
     guests (id) { id -> Integer, name -> Text, nights -> Integer, }
@@ -83,16 +82,6 @@ fn rush(database: &Database, room: i32, guard: Guard) -> Result<usize> {
         })
     })?;
     Ok(booked.into_iter().filter(|booked| *booked).count())
-}
-
-/// How many sessions of this database wait for an advisory lock.
-fn waiting(conn: &mut PgConnection) -> QueryResult<usize> {
-    let count: i64 = sql::<BigInt>(
-        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
-         WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()",
-    )
-    .get_result(conn)?;
-    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 fn main() -> Result<()> {

@@ -9,14 +9,9 @@ mod shared;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use diesel::{
-    connection::SimpleConnection,
-    dsl::{sql, sum},
-    prelude::*,
-    sql_types::BigInt,
-};
+use diesel::{connection::SimpleConnection, dsl::sum, prelude::*};
 use diesel_lockset::prelude::*;
-use shared::{Database, Result, until};
+use shared::{Database, Result, until, waiting};
 
 diesel::table! {
     products (id) { id -> Integer, name -> Text, stock -> BigInt, }
@@ -83,16 +78,6 @@ fn rush(database: &Database, product: i32, guard: Guard) -> Result<usize> {
         })
     })?;
     Ok(bought.into_iter().filter(|bought| *bought).count())
-}
-
-/// How many sessions of this database wait for another transaction.
-fn waiting(conn: &mut PgConnection) -> QueryResult<usize> {
-    let count: i64 = sql::<BigInt>(
-        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
-         WHERE NOT granted AND locktype IN ('transactionid', 'tuple') AND datname = current_database()",
-    )
-    .get_result(conn)?;
-    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 fn main() -> Result<()> {

@@ -10,9 +10,11 @@ use std::{
 };
 
 use diesel::{
+    dsl::sql,
     pg::Pg,
     prelude::*,
     query_builder::{AstPass, QueryFragment, QueryId},
+    sql_types::BigInt,
 };
 
 pub(crate) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -125,3 +127,14 @@ impl QueryId for OnDatabase<'_> {
 }
 
 impl RunQueryDsl<PgConnection> for OnDatabase<'_> {}
+
+/// How many sessions of this database wait for a lock that another one holds.
+#[allow(dead_code, reason = "most examples ask about one session only")]
+pub(crate) fn waiting(conn: &mut PgConnection) -> QueryResult<usize> {
+    let count: i64 = sql::<BigInt>(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+         WHERE NOT granted AND datname = current_database()",
+    )
+    .get_result(conn)?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}

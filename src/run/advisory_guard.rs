@@ -5,7 +5,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::{advisory_session as session, blocking::LockConnection};
+use super::{advisory_locks, blocking::LockConnection};
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
     backend::HasAdvisoryLocks,
@@ -45,14 +45,14 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn
     /// locks of the session.
     pub fn release(mut self) -> bool {
         self.released = true;
-        session::release(&self.name, self.shared, self.conn)
+        advisory_locks::release(&self.name, self.shared, self.conn)
     }
 }
 
 impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_, Conn> {
     fn drop(&mut self) {
         if !self.released {
-            session::release(&self.name, self.shared, self.conn);
+            advisory_locks::release(&self.name, self.shared, self.conn);
         }
     }
 }

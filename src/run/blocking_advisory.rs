@@ -6,8 +6,7 @@ use diesel::result::Error as DieselError;
 
 use super::{
     advisory_guard::AdvisoryGuard,
-    advisory_session::{self as session, Taken},
-    advisory_transaction as in_transaction,
+    advisory_locks::{self, Span, Taken, take},
     blocking::LockConnection,
     guarded,
 };
@@ -175,11 +174,11 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     {
         if transaction_depth(conn)?.is_some() {
             return guarded::transaction(conn, |conn| {
-                in_transaction::take(&self, conn, true)?;
+                take(&self, Span::Transaction, conn, true)?;
                 f(conn)
             });
         }
-        session::take(&self, conn, true)?;
+        take(&self, Span::Session, conn, true)?;
         released_after(&self, conn, |conn| guarded::transaction(conn, f))
     }
 
@@ -189,12 +188,12 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         E: From<LockError> + From<DieselError>,
     {
         if transaction_depth(conn)?.is_some() {
-            return guarded::transaction(conn, |conn| match in_transaction::take(&self, conn, false)? {
+            return guarded::transaction(conn, |conn| match take(&self, Span::Transaction, conn, false)? {
                 Taken::Yes => f(conn).map(Some),
                 Taken::No => Ok(None),
             });
         }
-        match session::take(&self, conn, false)? {
+        match take(&self, Span::Session, conn, false)? {
             Taken::Yes => released_after(&self, conn, |conn| guarded::transaction(conn, f)).map(Some),
             Taken::No => Ok(None),
         }
@@ -206,7 +205,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         E: From<LockError> + From<DieselError>,
     {
         let nested = transaction_depth(conn)?.is_some();
-        session::take(&self, conn, true)?;
+        take(&self, Span::Session, conn, true)?;
         released_after(&self, conn, |conn| if nested { guarded::transaction(conn, f) } else { f(conn) })
     }
 
@@ -214,7 +213,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     where
         Conn: AdvisoryConnection<M>,
     {
-        session::take(&self, conn, true)?;
+        take(&self, Span::Session, conn, true)?;
         Ok(AdvisoryGuard::new::<M>(conn, self.name().clone()))
     }
 
@@ -222,7 +221,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     where
         Conn: AdvisoryConnection<M>,
     {
-        Ok(match session::take(&self, conn, false)? {
+        Ok(match take(&self, Span::Session, conn, false)? {
             Taken::Yes => Some(AdvisoryGuard::new::<M>(conn, self.name().clone())),
             Taken::No => None,
         })
@@ -232,21 +231,21 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     where
         Conn: AdvisoryConnection<M>,
     {
-        in_transaction::take(&self, conn, true).map(drop)
+        take(&self, Span::Transaction, conn, true).map(drop)
     }
 
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
         Conn: AdvisoryConnection<M>,
     {
-        Ok(in_transaction::take(&self, conn, false)? == Taken::Yes)
+        Ok(take(&self, Span::Transaction, conn, false)? == Taken::Yes)
     }
 
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
         Conn: AdvisoryConnection<M>,
     {
-        session::is_held::<M, _>(self.name(), conn)
+        advisory_locks::is_held::<M, _>(self.name(), conn)
     }
 
     fn holders<Conn>(&self, conn: &mut Conn) -> Result<Vec<Holder>>
@@ -274,6 +273,6 @@ where
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
     // What the closure did is done, and a lock that cannot be released is released by the end of its session.
-    session::release(lock.name(), M::SHARED, conn);
+    advisory_locks::release(lock.name(), M::SHARED, conn);
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -4,7 +4,7 @@
 use diesel::{connection::TransactionManager, result::QueryResult};
 
 use super::{
-    advisory_session::contended,
+    advisory_locks::contended,
     blocking::LockConnection,
     send::{each_row, send},
     timer::Timer,

@@ -1,8 +1,7 @@
 //! The only place that touches a connection. Plans decide what to send; this sends it.
 
 mod advisory_guard;
-mod advisory_session;
-mod advisory_transaction;
+mod advisory_locks;
 mod blocking;
 mod blocking_advisory;
 mod blocking_pick;

@@ -128,7 +128,7 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
 
 impl<T: Lockable, ST> FoundOf<T, ST> {
     /// Makes room for the rows that were asked for by key.
-    pub(crate) fn expect(&mut self, asked: &[T::Key]) {
+    pub(crate) fn make_room(&mut self, asked: &[T::Key]) {
         self.rows.reserve(asked.len());
     }
 

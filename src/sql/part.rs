@@ -231,7 +231,7 @@ where
 
     fn prepare(&mut self) {
         let asked = std::mem::take(&mut self.wanted.asked);
-        self.found.expect(&asked);
+        self.found.make_room(&asked);
         let none = || keys::<T, DB>(Vec::new());
         let asked = keys::<T, DB>(asked);
         self.wanted.lists = Some(Lists { asked, more: none(), held: none(), firm: none(), doubtful: none() });

@@ -90,13 +90,11 @@ fn nothing_left_is_no_error() {
     assert_eq!(scene.after("DELETE FROM jobs", first(3)), [0; 0]);
 }
 
-/// F03, H02.
-#[test]
-fn the_next_match_is_waited_for_if_it_comes_later_in_the_order() {
-    let scene = Scene::new();
+/// What the first is when the holder has retired row 1, and then a third session, which is waited for too, has done its own.
+fn first_after_both(scene: &Scene, of_the_third: &'static str) -> Vec<i64> {
     let third = scene.play.session("third");
     does(&scene.holder, DONE_1);
-    does(&third, "UPDATE jobs SET payload = 'fresh' WHERE id = 2");
+    does(&third, of_the_third);
     let waiting = scene.locker.start("locks the first", |s| {
         s.begin().unwrap();
         first(1)(s)
@@ -105,25 +103,24 @@ fn the_next_match_is_waited_for_if_it_comes_later_in_the_order() {
     scene.holder.run("commits", |s| s.commit().unwrap());
     waiting.blocked_by(&third);
     third.run("commits", |s| s.commit().unwrap());
-    assert_eq!(waiting.join(), [2]);
+    waiting.join()
+}
+
+/// F03, H02.
+#[test]
+fn the_next_match_is_waited_for_if_it_comes_later_in_the_order() {
+    let scene = Scene::new();
+    assert_eq!(first_after_both(&scene, "UPDATE jobs SET payload = 'fresh' WHERE id = 2"), [2]);
 }
 
 /// F03.
 #[test]
 fn it_goes_on_to_the_third_if_the_second_leaves_as_well() {
     let scene = Scene::new();
-    let third = scene.play.session("third");
-    does(&scene.holder, DONE_1);
-    does(&third, "UPDATE jobs SET status = 'DONE' WHERE id = 2; DELETE FROM jobs WHERE id = 3");
-    let waiting = scene.locker.start("locks the first", |s| {
-        s.begin().unwrap();
-        first(1)(s)
-    });
-    waiting.blocked_by(&scene.holder);
-    scene.holder.run("commits", |s| s.commit().unwrap());
-    waiting.blocked_by(&third);
-    third.run("commits", |s| s.commit().unwrap());
-    assert_eq!(waiting.join(), [4]);
+    assert_eq!(
+        first_after_both(&scene, "UPDATE jobs SET status = 'DONE' WHERE id = 2; DELETE FROM jobs WHERE id = 3"),
+        [4]
+    );
     assert!(scene.held("jobs", "id").contains(&"4".to_owned()));
 }
 

@@ -25,7 +25,7 @@ fn is_found_by_build() -> bool {
 }
 
 fn beside_the_server(tools: &Tools) -> Option<PathBuf> {
-    tools.library_folder().filter(|folder| has_library(folder))
+    tools.folder_of_libpq().filter(|folder| has_library(folder))
 }
 
 /// Tells whether the folder has the name that linkers look for, which only development packages bring.

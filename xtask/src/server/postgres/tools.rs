@@ -58,7 +58,7 @@ impl Tools {
     }
 
     /// Returns the folder of libpq, by the `pg_config` that belongs to the server.
-    pub(crate) fn library_folder(&self) -> Option<PathBuf> {
+    pub(crate) fn folder_of_libpq(&self) -> Option<PathBuf> {
         pg_config(&self.program("pg_config")?, "--libdir")
     }
 

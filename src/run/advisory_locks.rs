@@ -1,4 +1,4 @@
-//! Advisory locks of a session: taken, released, asked about.
+//! Advisory locks: taken, released, asked about.
 
 use diesel::{
     connection::{Connection, TransactionManager},
@@ -22,61 +22,73 @@ pub(super) enum Taken {
     No,
 }
 
-/// Takes a lock for the session. That somebody else has it is an error where it `must` be had.
-pub(super) fn take<M, Conn>(lock: &AdvisoryLock<M>, conn: &mut Conn, must: bool) -> Result<Taken>
+/// How long a lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    /// Until it is released.
+    Session,
+    /// Until the open transaction ends.
+    Transaction,
+}
+
+/// Takes a lock. That somebody else has it is an error where it `must` be had.
+pub(super) fn take<M, Conn>(lock: &AdvisoryLock<M>, span: Span, conn: &mut Conn, must: bool) -> Result<Taken>
 where
     M: AdvisoryMode,
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {
+    let nested = transaction_depth(conn)?.is_some();
+    let (try_lock, wait_and_lock) = match span {
+        Span::Session => (AdvisoryCall::TryLock, AdvisoryCall::Lock),
+        Span::Transaction if nested => (AdvisoryCall::TryLockForTransaction, AdvisoryCall::LockForTransaction),
+        Span::Transaction => return Err(LockError::NotInTransaction),
+    };
     let patience = if must || lock.patience() != Patience::Block { lock.patience() } else { Patience::NoWait };
     let mut timer = Timer::<Conn::Backend>::start(patience);
     if patience != Patience::Block {
-        let free = answer::<M, Conn>(AdvisoryCall::TryLock, lock.name(), conn).map_err(|error| timer.class(error))?;
+        let free = answer::<M, Conn>(try_lock, lock.name(), conn).map_err(|error| timer.class(error))?;
         match patience {
             _ if free => return Ok(Taken::Yes),
             Patience::Timeout(_) => {}
             _ => return if must { Err(contended(lock.name())) } else { Ok(Taken::No) },
         }
     }
-    let nested = transaction_depth(conn)?.is_some();
-    let Err(error) = wait::<M, Conn>(lock.name(), conn, &mut timer, nested) else { return Ok(Taken::Yes) };
+    // A limit is put back by the end of a transaction, or of a savepoint, which the lock outlives. An error in an open
+    // transaction would abort it, and an aborted one answers no questions about a lock that does not end with it.
+    let guarded = timer.is_limited() || (nested && span == Span::Session);
+    let waited = wait(&mut timer, guarded, conn, |conn| answer::<M, Conn>(wait_and_lock, lock.name(), conn));
+    let Err(error) = waited else { return Ok(Taken::Yes) };
     // The server may have ended the wait when it had just got the lock. It was not ours before, or there was no wait.
-    if !matches!(error, LockError::ConnectionLost(_)) && answer::<M, Conn>(AdvisoryCall::IsMine, lock.name(), conn)? {
+    let session = span == Span::Session && !matches!(error, LockError::ConnectionLost(_));
+    if session && answer::<M, Conn>(AdvisoryCall::IsMine, lock.name(), conn) == Ok(true) {
         return Ok(Taken::Yes);
     }
     match error {
         LockError::TimedOut { .. } if !must => Ok(Taken::No),
-        error => Err(failed(lock.name(), &timer, nested, error)),
+        error => Err(error.at(|| Attempt::at_advisory_lock(lock.name().text(), timer.elapsed(), nested && guarded))),
     }
 }
 
-/// Waits for a lock that outlives the transaction.
-///
-/// With a limit, in a transaction whose end puts the limit back. In an open transaction, in a savepoint: an error would abort
-/// it, and an aborted transaction answers no questions.
-fn wait<M, Conn>(name: &AdvisoryName, conn: &mut Conn, timer: &mut Timer<Conn::Backend>, nested: bool) -> Result<()>
-where
-    M: AdvisoryMode,
-    Conn: LockConnection<Backend: HasAdvisoryLocks>,
-{
-    let alone = !nested && !timer.is_limited();
-    if !alone {
-        Conn::TransactionManager::begin_transaction(conn)?;
+/// Waits within the time that there is, if `guarded` in a transaction or savepoint that is undone if the wait fails.
+fn wait<Conn: LockConnection>(
+    timer: &mut Timer<Conn::Backend>,
+    guarded: bool,
+    conn: &mut Conn,
+    lock: impl FnOnce(&mut Conn) -> QueryResult<bool>,
+) -> Result<()> {
+    if !guarded {
+        return lock(conn).map(drop).map_err(|error| timer.class(error));
     }
-    let waited = timer.limit(conn);
-    let waited =
-        waited.and_then(|()| answer::<M, Conn>(AdvisoryCall::Lock, name, conn).map_err(|error| timer.class(error)));
+    Conn::TransactionManager::begin_transaction(conn)?;
+    let waited = timer.limit(conn).and_then(|()| lock(conn).map_err(|error| timer.class(error)));
     match waited {
-        Ok(_) if alone => Ok(()),
         Ok(_) => {
             timer.restore(conn)?;
             Ok(Conn::TransactionManager::commit_transaction(conn)?)
         }
         Err(error) => {
-            if !alone {
-                // What went wrong first says more; Diesel marks the connection as broken.
-                let _ = Conn::TransactionManager::rollback_transaction(conn);
-            }
+            // What went wrong first says more; Diesel marks the connection as broken.
+            let _ = Conn::TransactionManager::rollback_transaction(conn);
             Err(error)
         }
     }
@@ -113,7 +125,7 @@ where
     Ok(answer::<M, Conn>(AdvisoryCall::IsHeld, name, conn)?)
 }
 
-pub(super) fn answer<M, Conn>(call: AdvisoryCall, name: &AdvisoryName, conn: &mut Conn) -> QueryResult<bool>
+fn answer<M, Conn>(call: AdvisoryCall, name: &AdvisoryName, conn: &mut Conn) -> QueryResult<bool>
 where
     M: AdvisoryMode,
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
@@ -140,14 +152,4 @@ where
 pub(super) fn contended(name: &AdvisoryName) -> LockError {
     let row = RowName::new("advisory lock", "", RowKey::new(name.text().to_owned()));
     LockError::Contended { rows: vec![row], holders: Vec::new(), source: None }
-}
-
-/// Says of an error which lock was waited for, and how long.
-pub(super) fn failed<DB: HasAdvisoryLocks>(
-    name: &AdvisoryName,
-    timer: &Timer<DB>,
-    rolled_back: bool,
-    error: LockError,
-) -> LockError {
-    error.at(|| Attempt::at_advisory_lock(name.text(), timer.elapsed(), rolled_back))
 }
