@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, stale::tag};
+use super::{Arena, Driver, stale::tag};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Blob, OddOrder, Seat, Tag},
         schema::{odd_order, seats, tags},

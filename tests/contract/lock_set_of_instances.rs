@@ -3,13 +3,12 @@
 use diesel_lockset::{LockError, LockSet};
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, account_ids, accounts, job, seat, summary},
 };
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary, Job, S1Item, S2Item, Seat},
         probe::Held,

@@ -7,18 +7,16 @@ use diesel_lockset::{LockError, LockSet};
 use fastrand::Rng;
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, account_ids, accounts, job, summary, tag},
 };
 use crate::{
     isolation::{Play, crowd},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary, Job, S1Item, S2Item, Tag},
         probe::Held,
         schema::{accounts, jobs},
-        waits::deadlocks,
     },
 };
 
@@ -126,7 +124,7 @@ fn sets_of_random_rows_added_in_random_order_never_deadlock() {
         }
         written
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT sum(v) FROM accounts"), written.iter().sum::<i64>());
 }
 
@@ -149,7 +147,7 @@ fn control_the_same_rows_locked_one_by_one_do_deadlock() {
     let error = first.and(second).unwrap_err();
     assert!(matches!(error, LockError::Deadlock { .. }), "{error:?}");
     drop((one, other, play));
-    assert_eq!(deadlocks(&mut arena.pg()), 1);
+    assert_eq!(arena.deadlocks(), 1);
 }
 
 /// H06.
@@ -167,7 +165,7 @@ fn eight_sessions_in_a_ring_all_get_through() {
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 100"), 8);
 }
 
@@ -191,7 +189,7 @@ fn tables_added_in_opposite_order_never_deadlock() {
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 600);
     assert_eq!(arena.number("SELECT attempts FROM jobs WHERE id = 1"), 600);
 }
@@ -221,7 +219,7 @@ fn a_row_wanted_at_two_strengths_is_locked_at_the_stronger_from_the_first_touch(
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
 }
 
 /// H22.
@@ -241,7 +239,7 @@ fn two_models_of_one_table_mixed_in_opposite_order_never_deadlock() {
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT sum(v) FROM accounts"), 1200);
 }
 

@@ -3,6 +3,10 @@
 //! Each test is named after the behaviour that it holds; `tests/BEHAVIOURS.md` says which one that is.
 
 use super::Driver;
+use crate::support::{arena::ServerArena, driver::Session};
+
+/// A database of a test's own, on the server of the driver.
+type Arena = ServerArena<<Driver as Session>::Server>;
 
 mod advisory;
 mod after_waiting;

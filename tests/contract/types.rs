@@ -7,9 +7,8 @@ use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet, LockTarget, RowQuery};
 use uuid::Uuid;
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Account, Blob, Day, Doc, Event, Job, OddOrder, S1Item, Seat, SmallThing, Tag, Ticket, TicketNumber},
     probe::Held,

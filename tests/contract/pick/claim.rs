@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet, PickDsl};
 
-use super::{Driver, ids, new_mail};
+use super::{Arena, Driver, ids, new_mail};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Job, Seat},
         schema::{jobs, seats},

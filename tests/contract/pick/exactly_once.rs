@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Driver, new_mail, pick_id};
+use super::{Arena, Driver, new_mail, pick_id};
 use crate::{
     isolation::crowd,
-    support::{arena::Arena, driver::Session, models::Job, schema::jobs},
+    support::{driver::Session, models::Job, schema::jobs},
 };
 
 const WORKERS: usize = 8;

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockQueryDsl, PickDsl};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Customer, Order, Parent},
         schema::{children, customers, order_items, orders, parents},

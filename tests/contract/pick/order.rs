@@ -3,9 +3,8 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, PickDsl};
 
-use super::{Driver, ids, new_mail, pick_id};
+use super::{Arena, Driver, ids, new_mail, pick_id};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Job, OddOrder, Seat},
     probe::Held,

@@ -2,10 +2,10 @@
 
 use diesel_lockset::PickDsl;
 
-use super::{Driver, begin_and_pick, ids, new_mail, pick_id};
+use super::{Arena, Driver, begin_and_pick, ids, new_mail, pick_id};
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Job},
+    support::{driver::Session, models::Job},
 };
 
 /// J02.

@@ -32,12 +32,12 @@ impl Account {
         bail!("database servers do not run as root, and none of the users {} exists", CANDIDATES.join(", "))
     }
 
-    /// Gives the folder to the server's user.
-    pub(crate) fn own(self, folder: &Path) -> anyhow::Result<()> {
+    /// Gives the file or folder to the server's user.
+    pub(crate) fn own(self, path: &Path) -> anyhow::Result<()> {
         match self {
             Self::Ourselves => Ok(()),
             Self::Other { uid, gid } => {
-                chown(folder, Some(uid), Some(gid)).context("cannot give the scratch folder away")
+                chown(path, Some(uid), Some(gid)).with_context(|| format!("cannot give {} away", path.display()))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The server: made, launched, waited for.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -52,10 +53,9 @@ impl<'s> Server<'s> {
         let mut attempt = 1;
         loop {
             let port = free_port()?;
-            // Anew for each attempt: what the one before said does not count.
-            let output = File::create(&log).context("cannot write the log of the server")?;
+            let output = new_log(account, &log).context("cannot write the log of the server")?;
             let mut command = account.command(&programs.server, scratch);
-            command.args(settings::server_arguments(programs.server_folder(), data, scratch, port));
+            command.args(settings::server_arguments(programs.server_folder(), data, scratch, &log, port));
             command.stdout(output.try_clone()?).stderr(output);
             let mut group = supervisor.spawn(&mut command, ENDING)?;
             let ended = loop {
@@ -104,6 +104,15 @@ impl Drop for Server<'_> {
         self.group.end();
         say("MariaDB is stopped");
     }
+}
+
+/// Makes the log anew, since what an earlier attempt said does not count. The server writes it by itself as soon as it can,
+/// and reads it for the tests, but only if everybody may.
+fn new_log(account: Account, log: &Path) -> anyhow::Result<File> {
+    let output = File::create(log)?;
+    output.set_permissions(Permissions::from_mode(0o644))?;
+    account.own(log)?;
+    Ok(output)
 }
 
 fn last_words(log: &Path) -> anyhow::Result<String> {

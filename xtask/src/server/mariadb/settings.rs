@@ -19,9 +19,17 @@ const SETTINGS: &[&str] = &[
     // Fast: nothing has to survive a power cut.
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
+    // Loosely: a version that has lost these is slower, that is all.
+    "--loose-innodb-flush-method=nosync",
+    "--loose-innodb-file-per-table=OFF",
+    "--loose-sync-frm=OFF",
     "--sync-binlog=0",
     "--skip-log-bin",
     "--innodb-fast-shutdown=2",
+    // The tests count the deadlocks of a database in the log, which they read through the server.
+    "--innodb-print-all-deadlocks=ON",
+    "--secure-file-priv=",
+    "--max-allowed-packet=1G",
 ];
 
 /// Returns the arguments of `mariadb-install-db`. `programs` is the folder of the server's.
@@ -38,13 +46,14 @@ pub(super) fn install_arguments(programs: &Path, data: &Path, scratch: &Path) ->
 }
 
 /// Returns the arguments of `mariadbd`; its Unix socket and its temporary files go to the folder `scratch`.
-pub(super) fn server_arguments(programs: &Path, data: &Path, scratch: &Path, port: u16) -> Vec<OsString> {
+pub(super) fn server_arguments(programs: &Path, data: &Path, scratch: &Path, log: &Path, port: u16) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--no-defaults".into()];
     arguments.extend(base(programs));
     arguments.push(option("--datadir=", data));
     arguments.push(option("--tmpdir=", scratch));
     arguments.push(option("--socket=", &scratch.join("mariadb.sock")));
     arguments.push(option("--pid-file=", &scratch.join("mariadb.pid")));
+    arguments.push(option("--log-error=", log));
     arguments.push(format!("--port={port}").into());
     arguments.extend(SETTINGS.iter().map(OsString::from));
     arguments
@@ -77,9 +86,9 @@ mod tests {
     #[test]
     fn nothing_of_the_machines_own_configuration_counts() {
         let folders = (Path::new("/usr/sbin"), Path::new("/d"), Path::new("/s"));
-        let server = text(server_arguments(folders.0, folders.1, folders.2, 3307));
+        let server = text(server_arguments(folders.0, folders.1, folders.2, Path::new("/l"), 3307));
         let beginning = "--no-defaults --basedir=/usr --datadir=/d --tmpdir=/s --socket=/s/mariadb.sock \
-                         --pid-file=/s/mariadb.pid --port=3307 --bind-address=127.0.0.1 ";
+                         --pid-file=/s/mariadb.pid --log-error=/l --port=3307 --bind-address=127.0.0.1 ";
         assert!(server.starts_with(beginning), "{server}");
         let install = text(install_arguments(folders.0, folders.1, folders.2));
         assert!(install.starts_with("--no-defaults --basedir=/usr --datadir=/d --tmpdir=/s "), "{install}");
