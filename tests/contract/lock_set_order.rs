@@ -14,7 +14,7 @@ use crate::{
     isolation::{Play, crowd},
     support::{
         driver::Session,
-        models::{Account, AccountSummary, Job, S1Item, S2Item, Tag},
+        models::{Account, AccountSummary, Job, Tag},
         probe::Held,
         schema::{accounts, jobs},
     },
@@ -70,36 +70,6 @@ fn the_order_of_a_query_decides_nothing_about_the_order_of_locking() {
         assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "3"]);
         outsider.run("commits", |s| s.commit().unwrap());
         assert_eq!(waiting.join(), [1, 2, 3, 4, 5]);
-    }
-}
-
-/// H05, H23.
-#[test]
-fn tables_are_locked_in_the_order_of_their_names_with_the_schema_in_front() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let (outsider, locker) = (play.session("outsider"), play.session("locker"));
-    // "accounts" < "jobs" < "s1"."items" < "s2"."items" < "tags"
-    let tables = ["accounts", "jobs", "s1.items", "s2.items", "tags"];
-    let keys = ["id", "id", "id", "id", "name"];
-    let first = ["id = 1", "id = 1", "id = 1", "id = 1", "name = 'apple'"];
-    for (at, table) in tables.iter().enumerate() {
-        let hold = format!("SELECT 1 FROM {table} WHERE {} FOR UPDATE", first[at]);
-        outsider.run("holds one table's row", move |s| {
-            s.begin().unwrap();
-            s.execute(&hold).unwrap();
-        });
-        let waiting = locker.start("locks a row of each", |s| {
-            s.begin().unwrap();
-            let set = LockSet::new().id::<S2Item>(1).row(&tag("apple")).row(&job(1)).id::<S1Item>(1).row(&account(1));
-            s.lock_set(set).map(|_| ()).and_then(|()| Ok(s.rollback()?))
-        });
-        waiting.blocked_by(&outsider);
-        for (i, table) in tables.iter().enumerate() {
-            assert_eq!(arena.held_keys(table, keys[i]).len(), usize::from(i <= at), "{table}");
-        }
-        outsider.run("commits", |s| s.commit().unwrap());
-        waiting.join().unwrap();
     }
 }
 

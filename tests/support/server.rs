@@ -44,6 +44,9 @@ pub(crate) trait Server: Sized + 'static {
     where
         C: Connection<Backend = Self::Backend> + LoadConnection;
 
+    /// A name that is a word of SQL, or looks like none.
+    fn quoted(name: &str) -> String;
+
     /// Begins a transaction with characteristics such as `ISOLATION LEVEL REPEATABLE READ` or `READ ONLY`.
     fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
     where
@@ -79,6 +82,17 @@ pub(crate) trait Observer: Send {
 
     /// What every session of this database does, for the message of a test that fails.
     fn activity(&mut self) -> String;
+}
+
+/// A table expression of the numbers from `first` to `last`, as column `n`, in words of every server. Recursion would have
+/// a limit, and not the same on each.
+pub(crate) fn numbers(first: i64, last: i64) -> String {
+    let digits = (1..10).fold("SELECT 0 AS d".to_owned(), |digits, d| format!("{digits} UNION ALL SELECT {d}"));
+    let places: Vec<u32> = (0..=(last - first).max(1).ilog10()).collect();
+    let sum: Vec<String> = places.iter().map(|place| format!("{} * p{place}.d", 10_i64.pow(*place))).collect();
+    let product: Vec<String> = places.iter().map(|place| format!("({digits}) AS p{place}")).collect();
+    let all = format!("SELECT {first} + {} AS n FROM {}", sum.join(" + "), product.join(" CROSS JOIN "));
+    format!("(SELECT n FROM ({all}) AS more WHERE n <= {last}) AS numbers")
 }
 
 /// The value of a variable that is set, and not to nothing.

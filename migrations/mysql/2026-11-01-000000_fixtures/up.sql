@@ -3,7 +3,7 @@
 -- What differs from there:
 -- - Texts in keys and indexes have a length, and an index entry has room for some 700 characters.
 -- - A UUID is `binary(16)`: the one type that both servers have.
--- - A time is `datetime`: `timestamp` ends in 2038 and depends on the zone of the session.
+-- - `timestamp` ends in 2038 and depends on the zone of the session, so it is `datetime`.
 -- - No `s1.items` and `s2.items`: a schema is a database here, and a test has one of its own.
 -- - The partitions of `events` are listed: only MariaDB has one for all other values.
 --

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel_migrations::MigrationHarness;
 
 use super::Arena;
-use crate::support::mysql::databases::migrations;
+use crate::support::{mysql::databases::migrations, server::numbers};
 
 fn exists(name: &str) -> bool {
     let there = format!("SELECT count(*) FROM information_schema.schemata WHERE schema_name = '{name}'");
@@ -76,4 +76,15 @@ fn the_migrations_can_be_undone_and_done_again() {
     assert_eq!(arena.number(tables), 1);
     let done = conn.run_pending_migrations(migrations()).expect("up.sql works").len();
     assert_eq!(undone, done);
+}
+
+#[test]
+fn numbers_are_counted_up_as_on_every_server() {
+    let arena = Arena::new();
+    for (first, last) in [(1, 1), (11, 20), (1, 400), (7, 12_345)] {
+        let all = numbers(first, last);
+        let count = arena.number(&format!("SELECT count(DISTINCT n) FROM {all}"));
+        let sum = arena.number(&format!("SELECT sum(n) FROM {all}"));
+        assert_eq!((count, sum), (last - first + 1, (first..=last).sum()));
+    }
 }

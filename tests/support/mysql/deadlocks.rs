@@ -1,44 +1,38 @@
-//! The deadlocks of one database: counted in the log, because the servers' own counters are for all databases together.
+//! The deadlocks of one database. The servers' own counters are of no use: they are for all databases together.
 
-use diesel::{
-    MysqlConnection, RunQueryDsl,
-    connection::SimpleConnection,
-    dsl::sql,
-    sql_types::{Nullable, Text},
-};
+use diesel::{MysqlConnection, connection::SimpleConnection};
 
 use super::{MysqlFamily, answer};
 use crate::support::server::Server;
 
-/// What both servers write before the story of each deadlock.
-const DEADLOCK: &str = "ransactions deadlock detected";
+/// MariaDB writes every deadlock into its log.
+const ON_MARIADB: &str = "SET GLOBAL innodb_print_all_deadlocks = ON";
 
-/// Tells the server to write every deadlock into its log.
+/// MySQL remembers its last 10,000 statements and what became of them.
+const ON_MYSQL: &str = "UPDATE performance_schema.setup_consumers SET enabled = 'YES' \
+                        WHERE name = 'events_statements_history_long'";
+
+/// Tells the server to remember deadlocks from here on.
 pub(super) fn listen(conn: &mut MysqlConnection) {
-    answer("deadlocks are logged", conn.batch_execute("SET GLOBAL innodb_print_all_deadlocks = ON"));
-    if !MysqlFamily::is_mariadb(conn) {
-        // To it they are notes, which it leaves out by default.
-        answer("notes are logged", conn.batch_execute("SET GLOBAL log_error_verbosity = 3"));
-    }
+    let setting = if MysqlFamily::is_mariadb(conn) { ON_MARIADB } else { ON_MYSQL };
+    answer("deadlocks are remembered", conn.batch_execute(setting));
 }
 
 pub(super) fn of_this_database(conn: &mut MysqlConnection) -> i64 {
+    if MysqlFamily::is_mariadb(conn) {
+        return in_the_log(conn);
+    }
+    let lost = "SELECT count(*) FROM performance_schema.events_statements_history_long \
+                WHERE mysql_errno = 1213 AND current_schema = database()";
+    answer("the last statements", MysqlFamily::number(conn, lost))
+}
+
+fn in_the_log(conn: &mut MysqlConnection) -> i64 {
     let name = answer("a name", MysqlFamily::text(conn, "SELECT database()")).expect("a database");
-    let log = if MysqlFamily::is_mariadb(conn) { mariadbs_log(conn) } else { mysqls_log(conn) };
-    // Every lock in such a story names its table.
+    let log = answer("the log", MysqlFamily::text(conn, "SELECT LOAD_FILE(@@log_error)"));
+    let log = log.expect("a log that the server may read: `log_error`, `secure_file_priv`, `max_allowed_packet`");
+    // Every lock in the story of a deadlock names its table.
     let table = format!("`{name}`.");
-    let stories = log.split(DEADLOCK).skip(1).filter(|story| story.contains(&table));
+    let stories = log.split("ransactions deadlock detected").skip(1).filter(|story| story.contains(&table));
     stories.count().try_into().expect("few")
-}
-
-fn mariadbs_log(conn: &mut MysqlConnection) -> String {
-    let log = MysqlFamily::text(conn, "SELECT LOAD_FILE(@@log_error)");
-    answer("the log", log)
-        .expect("a log that the server may read: `log_error`, `secure_file_priv`, `max_allowed_packet`")
-}
-
-fn mysqls_log(conn: &mut MysqlConnection) -> String {
-    let lines = "SELECT CAST(data AS CHAR) FROM performance_schema.error_log ORDER BY logged";
-    let lines: Vec<Option<String>> = answer("the log", sql::<Nullable<Text>>(lines).load(conn));
-    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }

@@ -81,6 +81,10 @@ impl Server for MysqlFamily {
         sql::<BigInt>(&format!("SELECT CAST(({query}) AS SIGNED)")).get_result(conn)
     }
 
+    fn quoted(name: &str) -> String {
+        format!("`{name}`")
+    }
+
     fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
     where
         C: Connection<Backend = Mysql> + LoadConnection,

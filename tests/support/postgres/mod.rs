@@ -70,6 +70,10 @@ impl Server for Postgres {
         sql::<BigInt>(&format!("SELECT ({query})::bigint")).get_result(conn)
     }
 
+    fn quoted(name: &str) -> String {
+        format!("\"{name}\"")
+    }
+
     fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
     where
         C: Connection<Backend = Pg> + LoadConnection,
