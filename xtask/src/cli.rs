@@ -44,7 +44,7 @@ pub(crate) struct TestOptions {
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
     #[command(flatten)]
-    pub(crate) postgres: PostgresOptions,
+    pub(crate) server: OnPostgres,
     /// How long each way of locking runs (the demo has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u32>,
@@ -54,9 +54,6 @@ pub(crate) struct DemoOptions {
     /// End standard output with one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say what is missing instead of installing it.
-    #[arg(long)]
-    pub(crate) no_install: bool,
 }
 
 /// Which servers to use.
@@ -80,7 +77,7 @@ pub(crate) enum BenchCommand {
 #[derive(Debug, Default, Args)]
 pub(crate) struct PickOptions {
     #[command(flatten)]
-    pub(crate) postgres: PostgresOptions,
+    pub(crate) server: OnPostgres,
     /// How long each of the measurements takes, about (the bench has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<f64>,
@@ -96,6 +93,23 @@ pub(crate) struct PickOptions {
     /// End standard output with one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which server to use, for what talks to PostgreSQL only.
+#[derive(Debug, Default, Args)]
+pub(crate) struct OnPostgres {
+    #[command(flatten)]
+    postgres: PostgresOptions,
+    /// Say what is missing instead of installing it.
+    #[arg(long)]
+    no_install: bool,
+}
+
+impl OnPostgres {
+    pub(crate) fn options(&self) -> ServerOptions {
+        let Self { postgres, no_install } = self;
+        ServerOptions { postgres: postgres.clone(), no_install: *no_install, ..Default::default() }
+    }
 }
 
 /// Which PostgreSQL to use.

@@ -2,11 +2,10 @@
 
 use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
 
-use super::{Driver, account, free, nothing};
+use super::{Arena, Driver, account, free, nothing};
 use crate::{
     isolation::{Play, crowd},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Job},
         patience::DEADLINE,
