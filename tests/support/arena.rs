@@ -81,6 +81,11 @@ impl<S: Server> ServerArena<S> {
         self.connect().batch_execute(statements).unwrap_or_else(|error| panic!("{statements}\n{error}"));
     }
 
+    /// Has the server count the rows of `table`, so that it plans well.
+    pub(crate) fn analyze(&self, table: &str) {
+        self.execute(&S::analyze(table));
+    }
+
     /// The one number that `query` selects, as others see it now.
     pub(crate) fn number(&self, query: &str) -> i64 {
         S::number(&mut self.connect(), query).unwrap_or_else(|error| panic!("{query}\n{error}"))

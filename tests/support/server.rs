@@ -44,6 +44,9 @@ pub(crate) trait Server: Sized + 'static {
     where
         C: Connection<Backend = Self::Backend> + LoadConnection;
 
+    /// The statement by which the server counts the rows of `table`, so that it plans well.
+    fn analyze(table: &str) -> String;
+
     /// A name that is a word of SQL, or looks like none.
     fn quoted(name: &str) -> String;
 

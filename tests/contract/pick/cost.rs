@@ -13,7 +13,7 @@ use crate::{
 fn a_thousand_held_rows_at_the_head_of_a_long_queue_cost_no_statement_more() {
     let arena = Arena::new();
     arena.execute(&format!("INSERT INTO jobs (id, priority) SELECT n, n FROM {}", numbers(101, 100_000)));
-    arena.execute("ANALYZE jobs");
+    arena.analyze("jobs");
     let play = Play::<Driver>::new(&arena);
     let (holder, worker) = (play.session("holder"), play.session("worker"));
     let held = holder.run("takes a thousand", |s| {

@@ -16,6 +16,7 @@ fn exists(name: &str) -> bool {
 #[test]
 fn every_arena_starts_from_the_fixtures() {
     let (one, other) = (Arena::new(), Arena::new());
+    one.analyze("accounts");
     one.execute("UPDATE accounts SET balance = 99 WHERE id = 1; DELETE FROM accounts WHERE id = 2");
     assert_eq!(one.number("SELECT balance FROM accounts WHERE id = 1"), 99);
     assert_eq!(other.number("SELECT balance FROM accounts WHERE id = 1"), 10);

@@ -81,6 +81,10 @@ impl Server for MysqlFamily {
         sql::<BigInt>(&format!("SELECT CAST(({query}) AS SIGNED)")).get_result(conn)
     }
 
+    fn analyze(table: &str) -> String {
+        format!("ANALYZE TABLE {table}")
+    }
+
     fn quoted(name: &str) -> String {
         format!("`{name}`")
     }

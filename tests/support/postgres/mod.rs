@@ -70,6 +70,10 @@ impl Server for Postgres {
         sql::<BigInt>(&format!("SELECT ({query})::bigint")).get_result(conn)
     }
 
+    fn analyze(table: &str) -> String {
+        format!("ANALYZE {table}")
+    }
+
     fn quoted(name: &str) -> String {
         format!("\"{name}\"")
     }
