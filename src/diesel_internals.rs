@@ -7,10 +7,13 @@ use std::{marker::PhantomData, num::NonZeroU32, ops::Range};
 use diesel::{
     backend::Backend,
     connection::{Connection, TransactionManager, TransactionManagerStatus},
-    query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId},
+    query_builder::{
+        AstPass, BindCollector, Query, QueryBuilder, QueryFragment, QueryId, bind_collector::RawBytesBindCollector,
+    },
     result::{Error, QueryResult},
     row::{Field, PartialRow, Row, RowIndex, RowSealed},
-    sql_types::Untyped,
+    serialize::ToSql,
+    sql_types::{HasSqlType, TypeMetadata, Untyped},
 };
 
 pub(crate) use diesel::{
@@ -64,6 +67,19 @@ pub(crate) fn has_raw_sql<DB: Backend + Default>(fragment: &dyn QueryFragment<DB
 /// Whether a clause writes anything.
 pub(crate) fn is_empty<DB: Backend + Default>(clause: &dyn QueryFragment<DB>) -> QueryResult<bool> {
     clause.is_noop(&DB::default())
+}
+
+/// A value as it is sent, where values are sent as bytes: its type and they, unless it is NULL.
+pub(crate) fn bytes_of<DB, ST, U>(value: &U) -> Option<(DB::TypeMetadata, Vec<u8>)>
+where
+    DB: for<'b> Backend<BindCollector<'b> = RawBytesBindCollector<DB>>
+        + TypeMetadata<MetadataLookup = ()>
+        + HasSqlType<ST>,
+    U: ToSql<ST, DB>,
+{
+    let mut sent = RawBytesBindCollector::<DB>::new();
+    BindCollector::push_bound_value::<ST, U>(&mut sent, value, &mut ()).ok()?;
+    Some((sent.metadata.pop()?, sent.binds.pop()??))
 }
 
 /// A statement whose text is put together at run time and whose rows are read by index.

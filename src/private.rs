@@ -2,7 +2,7 @@
 
 pub use crate::{
     advisory::{AdvisoryMode, KeyText},
-    backend::{AdvisoryCall, Clock, Exchange, Picking, Reader, TableDialogue},
+    backend::{AdvisoryCall, Clock, Exchange, PickDialogue, Picking, Reader, TableDialogue},
     diesel_internals::{FieldRef, RowRef, Statement},
     key::LockKey,
     lockable::{IsKey, One, PrimaryKeyOf},
@@ -10,7 +10,7 @@ pub use crate::{
     pick::Picks,
     run::AdvisoryConnection,
     sql::{
-        Choice, ChosenBy, Columns, Finished, Found, KeyList, List, Part, PartInSet, RowByRow, Shape, Sight, TableName,
-        Unheld, Wanted,
+        Choice, ChosenBy, Columns, Finished, Found, KeyList, KeyedPart, List, Part, PartInSet, Pending, Rank, Resolved,
+        RowByRow, Seen, Shape, Sight, TableName, Unheld, Wanted,
     },
 };

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `contract` | what the crate promises, written once; knows no backend and no driver |
 //! | `postgres` | the contract for PostgreSQL's drivers, and what only PostgreSQL promises |
+//! | `mysql` | what holds on MySQL and MariaDB |
 //! | `isolation` | interleavings of sessions |
 //! | `support` | a server, a database for each test, models, questions about locks |
 //! | `layering`, `behaviours` | rules that the repository keeps |
@@ -15,5 +16,6 @@
 mod behaviours;
 mod isolation;
 mod layering;
+mod mysql;
 mod postgres;
 mod support;

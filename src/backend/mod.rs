@@ -1,6 +1,8 @@
 //! What a set needs of a backend. Each backend says it in its own file, and only there is a backend named.
 
 mod advisory;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod pg;
 
@@ -16,7 +18,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result, RowName},
     mode::{Isolation, Patience, Strength},
-    sql::{Choice, Columns, Finished, PartInSet, TableName, Wanted},
+    sql::{Choice, Finished, Part, PartInSet, TableName},
 };
 
 /// A backend whose rows can be locked.
@@ -57,24 +59,19 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
 
-    /// Locks and loads the first free rows of a query, in its order.
+    /// The conversation that takes the first free rows of a query.
     #[doc(hidden)]
-    fn pick<'q>(query: &'q dyn Choice<Self>, columns: Columns<'q, Self>, pick: Picking<'q>) -> Statement<'q, Self>;
+    type Pick: PickDialogue<Self>;
 
-    /// Locks, changes and loads the first free rows of a query; behind the columns of each stands its place in the order.
+    /// Locks the first free rows of a query and loads what it selects by itself.
     #[doc(hidden)]
-    fn claim<'q>(
-        query: &'q dyn Choice<Self>,
-        wanted: &'q dyn Wanted<Self>,
-        changes: &'q dyn QueryFragment<Self>,
-        pick: Picking<'q>,
-    ) -> Statement<'q, Self>;
+    fn pick_selected<'q>(query: &'q dyn Choice<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
 
-    /// Reads that place.
+    /// Whether the isolation level is chosen before the transaction begins, not in it.
     #[doc(hidden)]
-    fn place(row: &RowRef<'_, Self>, column: usize) -> deserialize::Result<i64>;
+    const ISOLATION_COMES_FIRST: bool;
 
-    /// Chooses the isolation level of a transaction that has just begun.
+    /// Chooses the isolation level of a transaction.
     #[doc(hidden)]
     fn isolation(level: Isolation) -> Statement<'static, Self>;
 }
@@ -91,7 +88,7 @@ pub struct Picking<'q> {
 /// A backend with locks that others may share.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared row locks",
-    note = "`for_share` and `for_share_of` exist on PostgreSQL"
+    note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB"
 )]
 pub trait HasShareLocks: LockingBackend {}
 
@@ -132,15 +129,41 @@ pub trait TableDialogue<DB: Backend>: Sized {
     fn holder(row: &RowRef<'_, DB>) -> deserialize::Result<Holder>;
 }
 
+/// A pick or a claim of models as a conversation. Decides everything and sends nothing, as [`TableDialogue`].
+#[doc(hidden)]
+pub trait PickDialogue<DB: Backend>: Sized {
+    /// Whether a claim is several statements, which must be one transaction.
+    const CLAIMS_IN_A_TRANSACTION: bool;
+
+    fn new(query: &dyn Choice<DB>, part: &mut dyn Part<DB>, pick: Picking<'_>, claims: bool) -> QueryResult<Self>;
+
+    /// The next statement and who reads its rows; nothing when it is done.
+    fn exchange<'e>(
+        &'e mut self,
+        query: &'e dyn Choice<DB>,
+        part: &'e mut dyn Part<DB>,
+        changes: Option<&'e dyn QueryFragment<DB>>,
+    ) -> Option<Exchange<'e, DB>>;
+
+    /// All rows of the last statement were read.
+    fn end_of_rows(&mut self, part: &mut dyn Part<DB>) -> Result<()>;
+
+    /// Puts the rows in the order of the query.
+    fn arrange<T>(self, rows: Vec<T>) -> Vec<T>;
+}
+
 /// Bounds the statements of one call in time, by a setting of the server that it puts back afterwards.
 #[doc(hidden)]
 pub trait Clock<DB: Backend>: Default {
+    /// Whether a rollback does not put the setting back.
+    const OUTLIVES_A_ROLLBACK: bool;
+
     /// Gives the statements that follow so much time. To be sent before each of them.
     fn limit(&mut self, left: Duration) -> Exchange<'_, DB>;
 
-    /// Puts the setting back, if it was changed. To be sent at the end, unless the transaction is aborted: then a rollback
-    /// does it.
-    fn restore(&mut self) -> Option<Statement<'_, DB>>;
+    /// Puts the setting back, if it was changed. To be sent at the end, unless the transaction is aborted and a rollback does
+    /// it.
+    fn restore(&mut self) -> Option<Exchange<'_, DB>>;
 }
 
 /// A statement and the reader of its rows.
@@ -148,7 +171,14 @@ pub trait Clock<DB: Backend>: Default {
 #[allow(missing_debug_implementations)]
 pub struct Exchange<'e, DB: Backend> {
     pub(crate) statement: Statement<'e, DB>,
-    pub(crate) reader: Box<dyn Reader<DB> + Send + 'e>,
+    /// Nobody, if the statement returns no rows.
+    pub(crate) reader: Option<Box<dyn Reader<DB> + Send + 'e>>,
+}
+
+impl<'e, DB: Backend> Exchange<'e, DB> {
+    pub(crate) fn new(statement: Statement<'e, DB>, reader: impl Reader<DB> + Send + 'e) -> Self {
+        Exchange { statement, reader: Some(Box::new(reader)) }
+    }
 }
 
 /// Takes the rows of one statement.

@@ -79,6 +79,19 @@ impl LockError {
         LockError::Unsupported { clause, advice }
     }
 
+    /// More keys than MySQL and MariaDB can be asked to sort at once.
+    pub(crate) fn too_many_keys() -> Self {
+        let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \
+                      transactions";
+        LockError::Unsupported { clause: "so many keys that are not integers", advice }
+    }
+
+    /// A table whose name would end a comment.
+    pub(crate) fn comment_in_a_name() -> Self {
+        let advice = "MariaDB would take the name for a part of a comment; lock its rows with a `LockSet`";
+        LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
+    }
+
     pub(crate) fn is_retryable_below(error: &DieselError) -> bool {
         classify::is_retryable(error)
     }

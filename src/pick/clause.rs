@@ -8,14 +8,14 @@ use diesel::{
     query_source::{QuerySource, Table},
 };
 
-use super::{ClaimFrom, PickFrom, Picks, check, model::Claims};
+use super::{ClaimFrom, PickFrom, Picks, check, model::PickModels};
 use crate::{
     backend::{Exchange, LockingBackend, Picking, Reader},
     diesel_internals::{CompatibleType, RowRef},
     error::Result,
     lockable::Lockable,
     mode::Strength,
-    sql::{Choice, Columns, LockTarget, LockWords, RowLock, TableName},
+    sql::{Choice, LockTarget, LockWords, RowLock, TableName},
 };
 
 /// What the select list of `Q` is when it is read into a `U`.
@@ -35,7 +35,7 @@ where
         check::<DB>(&self.query)?;
         let table = TableName::of::<DB>(&self.table.from_clause())?;
         let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
-        Ok(Box::new(PickSelected { query, table, limit, strength, rows: Vec::new() }))
+        Ok(Box::new(PickSelected { query, table, limit, strength, rows: None }))
     }
 }
 
@@ -49,7 +49,7 @@ where
     L: LockWords,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
-        Ok(Box::new(Claims::new(self.query, n, L::STRENGTH, changes)?))
+        Ok(Box::new(PickModels::new(self.query, n, L::STRENGTH, Some(changes))?))
     }
 }
 
@@ -58,7 +58,8 @@ struct PickSelected<Q, U> {
     table: TableName,
     limit: i64,
     strength: Strength,
-    rows: Vec<U>,
+    /// Once they were asked for.
+    rows: Option<Vec<U>>,
 }
 
 impl<Q, U, DB> Picks<DB, U> for PickSelected<Q, U>
@@ -67,14 +68,22 @@ where
     Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
 {
-    fn exchange(&mut self) -> Exchange<'_, DB> {
+    fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
         let PickSelected { query, table, limit, strength, rows } = self;
-        let statement = DB::pick(query, Columns::Own, Picking { table, strength: *strength, limit });
-        Exchange { statement, reader: Box::new(RowsReader(rows, |row: &RowRef<'_, DB>| U::build_from_row(row))) }
+        if rows.is_some() {
+            return None;
+        }
+        let statement = DB::pick_selected(query, Picking { table, strength: *strength, limit });
+        let read = |row: &RowRef<'_, DB>| U::build_from_row(row);
+        Some(Exchange::new(statement, RowsReader(rows.get_or_insert_default(), read)))
+    }
+
+    fn end_of_rows(&mut self) -> Result<()> {
+        Ok(())
     }
 
     fn finish(self: Box<Self>) -> Vec<U> {
-        self.rows
+        self.rows.unwrap_or_default()
     }
 }
 

@@ -51,8 +51,11 @@ pub trait ClaimFrom<'a, T, DB: LockingBackend>: Sized {
 /// A pick or a claim on its way.
 #[doc(hidden)]
 pub trait Picks<DB: LockingBackend, T> {
-    /// What to send, and who reads its rows.
-    fn exchange(&mut self) -> Exchange<'_, DB>;
+    /// What to send next, and who reads its rows; nothing when it is done.
+    fn exchange(&mut self) -> Option<Exchange<'_, DB>>;
+
+    /// All rows of the last statement were read.
+    fn end_of_rows(&mut self) -> Result<()>;
 
     /// The rows, in the order of the query.
     fn finish(self: Box<Self>) -> Vec<T>;

@@ -2,9 +2,9 @@
 
 use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
 
-use super::{blocking::LockConnection, send::send};
+use super::{blocking::LockConnection, guarded, send::send};
 use crate::{
-    backend::LockingBackend,
+    backend::{LockingBackend, PickDialogue},
     diesel_internals::transaction_depth,
     error::{LockError, Result},
     lockable::Lockable,
@@ -148,7 +148,13 @@ pub trait PickDsl: AsQuery + Sized {
         C: AsChangeset<Target = T::Table, Changeset: QueryFragment<Conn::Backend> + 'a>,
         Self::Query: ClaimFrom<'a, T, Conn::Backend>,
     {
-        run(self.as_query().claims(n, Box::new(changes.as_changeset()))?, conn)
+        let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
+        if <<Conn::Backend as LockingBackend>::Pick as PickDialogue<_>>::CLAIMS_IN_A_TRANSACTION
+            && transaction_depth(conn)?.is_none()
+        {
+            return guarded::transaction(conn, |conn| run(picks, conn));
+        }
+        run(picks, conn)
     }
 }
 
@@ -159,6 +165,10 @@ where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
-    send(conn, picks.exchange()).map_err(LockError::of_locking_statement)?;
+    loop {
+        let Some(exchange) = picks.exchange() else { break };
+        send(conn, exchange).map_err(LockError::of_locking_statement)?;
+        picks.end_of_rows()?;
+    }
     Ok(picks.finish())
 }

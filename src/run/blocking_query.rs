@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{blocking::LockConnection, send::each_row, timer::Timer};
 use crate::{
-    backend::LockingBackend,
+    backend::{Clock, LockingBackend},
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, transaction_depth},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
@@ -140,7 +140,8 @@ macro_rules! with_a_look_first {
                 let mut timer = Timer::<DB>::start(self.patience);
                 timer.limit(conn)?;
                 let rows = rows(self, conn).map_err(|error| timer.class(error));
-                if rows.as_ref().err().is_none_or(|error| !error.transaction_is_lost()) {
+                let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
+                if !lost || DB::Clock::OUTLIVES_A_ROLLBACK {
                     timer.restore(conn)?;
                 }
                 rows.map_err(|error| match error {

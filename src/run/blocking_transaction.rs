@@ -9,6 +9,7 @@ use crate::{
     backend::LockingBackend,
     diesel_internals::transaction_depth,
     error::LockError,
+    mode::Isolation,
     transaction::{LockTransaction, Retries, Verdict},
 };
 
@@ -46,10 +47,12 @@ impl RunLockTransaction for LockTransaction<'_> {
         let mut retries = Retries::new(&self, nested);
         let hook = &mut self.hook;
         loop {
+            if Conn::Backend::ISOLATION_COMES_FIRST {
+                isolate(self.isolation, conn)?;
+            }
             let outcome = guarded::transaction(conn, |conn| {
-                if let Some(isolation) = self.isolation {
-                    let statement = <Conn::Backend as LockingBackend>::isolation(isolation);
-                    conn.execute_returning_count(&statement)?;
+                if !Conn::Backend::ISOLATION_COMES_FIRST {
+                    isolate(self.isolation, conn)?;
                 }
                 watch::during(conn, self.refuse_disorder, &mut f)
             });
@@ -72,4 +75,10 @@ impl RunLockTransaction for LockTransaction<'_> {
             }
         }
     }
+}
+
+/// Chooses the isolation level of the transaction, or of the next one.
+fn isolate<Conn: LockConnection>(isolation: Option<Isolation>, conn: &mut Conn) -> Result<(), DieselError> {
+    let Some(isolation) = isolation else { return Ok(()) };
+    conn.execute_returning_count(&<Conn::Backend as LockingBackend>::isolation(isolation)).map(drop)
 }

@@ -11,7 +11,7 @@ use super::{
     watch,
 };
 use crate::{
-    backend::{AdvisoryCall, LockingBackend, TableDialogue},
+    backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
     error::{Attempt, Holder, LockError, Result},
     lock_set::{AdvisoryPart, LockSet, Locked},
     mode::Patience,
@@ -56,7 +56,11 @@ where
         let outcome = self.names(names).and_then(|()| self.tables(tables));
         // An aborted transaction takes no statement; its rollback puts the setting back.
         let aborted = matches!(&outcome, Err(failed) if failed.0.transaction_is_lost());
-        let restored = if aborted { Ok(()) } else { self.timer.restore(self.conn).map_err(LockError::from) };
+        let restored = if aborted && !DB::Clock::OUTLIVES_A_ROLLBACK {
+            Ok(())
+        } else {
+            self.timer.restore(self.conn).map_err(LockError::from)
+        };
         match (outcome, restored) {
             (Err(failed), Ok(())) => {
                 let (error, place) = *failed;

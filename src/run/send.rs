@@ -18,8 +18,11 @@ where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
-    let Exchange { statement, mut reader } = exchange;
-    each_row(conn, statement, |row| reader.row(row))
+    let Exchange { statement, reader } = exchange;
+    match reader {
+        Some(mut reader) => each_row(conn, statement, |row| reader.row(row)),
+        None => conn.execute_returning_count(&statement).map(drop),
+    }
 }
 
 pub(super) fn each_row<DB, Conn, Q>(

@@ -4,10 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{
-    blocking::LockConnection,
-    send::{each_row, send},
-};
+use super::{blocking::LockConnection, send::send};
 use crate::{
     backend::{Clock, LockingBackend},
     error::{LockError, Result},
@@ -52,7 +49,7 @@ impl<DB: LockingBackend> Timer<DB> {
     /// Puts the server's setting back.
     pub(super) fn restore<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> QueryResult<()> {
         match self.clock.restore() {
-            Some(statement) => each_row(conn, statement, |_| Ok(())),
+            Some(exchange) => send(conn, exchange),
             None => Ok(()),
         }
     }

@@ -199,7 +199,7 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
         let mut missing = self.absent(asked);
         let skipped: HashSet<_> = self.skipped.iter().collect();
         missing.retain(|key| !skipped.contains(key));
-        FoundRows { rows: self.rows, missing, skipped: self.skipped, index: OnceLock::new() }
+        FoundRows::new(self.rows, missing, self.skipped)
     }
 }
 
@@ -283,6 +283,10 @@ pub(crate) struct FoundRows<T: Lockable> {
 }
 
 impl<T: Lockable> FoundRows<T> {
+    pub(super) fn new(rows: Vec<T>, missing: Vec<T::Key>, skipped: Vec<T::Key>) -> Self {
+        FoundRows { rows, missing, skipped, index: OnceLock::new() }
+    }
+
     pub(crate) fn rows(&self) -> &[T] {
         &self.rows
     }

@@ -24,6 +24,47 @@ pub trait KeyList<DB: Backend, K> {
 
     /// Writes the keys as the right side of a condition whose left side is the key: `= ANY(..)`, `IN (..)`.
     fn walk_in<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// Writes ` UNION ALL SELECT key, number` for each key, where there are no arrays.
+    fn walk_numbered<'b>(
+        keys: &'b [K],
+        columns: &'b Self::Columns,
+        first: usize,
+        pass: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
+        let _ = (keys, columns, first, pass);
+        Ok(())
+    }
+
+    /// The keys in a form that Rust orders as the server orders the keys; nothing if only the server knows how, or if the
+    /// backend orders by itself.
+    fn ranks(keys: &[K]) -> Option<Vec<Rank>> {
+        let _ = keys;
+        None
+    }
+}
+
+/// A key that Rust can compare, column by column.
+pub type Rank = Vec<i128>;
+
+/// The lists of keys that a statement may name.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// What the user asked for by key.
+    Asked,
+    /// What a limited query chose in place of a row that left.
+    More,
+    /// Locked by this set, wanted or not.
+    Held,
+    /// Held and wanted, whatever a query says now.
+    Firm,
+    /// Held, but a query that chose it must be asked again, for it changed in between.
+    Doubtful,
+    /// What the statement is about, where keys go into many statements.
+    Now,
+    /// Those of [`Now`](Self::Now) that were asked for by key.
+    NowAsked,
 }
 
 /// A list of keys, ready to be written.
@@ -59,6 +100,14 @@ impl<K, Columns> Keys<K, Columns> {
         C: KeyList<DB, K, Columns = Columns>,
     {
         C::walk_in(&self.keys, &self.columns, pass)
+    }
+
+    pub(crate) fn walk_numbered<'b, DB, C>(&'b self, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        C: KeyList<DB, K, Columns = Columns>,
+    {
+        C::walk_numbered(&self.keys, &self.columns, first, pass)
     }
 
     pub(crate) fn as_slice(&self) -> &[K] {

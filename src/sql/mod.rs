@@ -5,7 +5,9 @@ mod columns;
 mod finished;
 mod found;
 mod key_list;
+mod keyed_part;
 mod part;
+mod resolved;
 mod row_lock;
 mod table_name;
 
@@ -14,8 +16,10 @@ pub use self::{
     columns::Columns,
     finished::Finished,
     found::{Found, Sight, Unheld},
-    key_list::KeyList,
-    part::{List, LockTarget, Part, PartInSet, Wanted},
+    key_list::{KeyList, List, Rank},
+    keyed_part::{KeyedPart, Pending},
+    part::{LockTarget, Part, PartInSet, Wanted},
+    resolved::{Resolved, Seen},
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,

@@ -16,7 +16,9 @@ use super::{
     choice::{Choice, Shape},
     finished::{Finished, names},
     found::{Found, FoundOf},
-    key_list::{KeyList, Keys},
+    key_list::{KeyList, Keys, List},
+    keyed_part::KeyedPart,
+    resolved::ResolvedOf,
     table_name::TableName,
 };
 use crate::{error::RowName, lockable::Lockable};
@@ -57,7 +59,7 @@ where
         let key = table.primary_key();
         let columns = T::construct_selection();
         let wanted = WantedOf { table, key, columns, asked: Vec::new(), lists: None };
-        Box::new(PartOf::<T, DB, ST> { wanted, found: FoundOf::default() })
+        Box::new(PartOf::<T, DB, ST> { wanted, found: FoundOf::default(), resolved: None })
     }
 
     fn ask(part: &mut dyn Part<DB>, key: T::Key) {
@@ -69,7 +71,7 @@ where
 
 /// One model's part of one table, its type forgotten.
 #[doc(hidden)]
-pub trait Part<DB: Backend>: Send {
+pub trait Part<DB: Backend>: KeyedPart<DB> {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn model(&self) -> TypeId;
 
@@ -123,22 +125,9 @@ pub trait Wanted<DB: Backend> {
 
     /// The list as the right side of a condition on the key.
     fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-}
 
-/// The lists of keys that a statement may name.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
-    /// What the user asked for by key.
-    Asked,
-    /// What a limited query chose in place of a row that left.
-    More,
-    /// Locked by this set, wanted or not.
-    Held,
-    /// Held and wanted, whatever a query says now.
-    Firm,
-    /// Held, but a query that chose it must be asked again, for it changed in between.
-    Doubtful,
+    /// The list as numbered rows behind another `SELECT`.
+    fn walk_numbered<'b>(&'b self, list: List, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
 /// A part with the queries that choose its rows.
@@ -155,17 +144,31 @@ pub(crate) struct Chosen<'a, DB: Backend> {
     pub(crate) shape: Shape,
 }
 
-struct PartOf<T, DB, ST>
+pub(super) struct PartOf<T, DB, ST>
 where
     DB: Backend,
     T: Lockable + Selectable<DB>,
     T::KeyColumns: KeyList<DB, T::Key>,
 {
-    wanted: WantedOf<T, DB>,
+    pub(super) wanted: WantedOf<T, DB>,
     found: FoundOf<T, ST>,
+    /// In place of `found`, on a backend that locks by key only.
+    pub(super) resolved: Option<ResolvedOf<T, ST>>,
 }
 
-struct WantedOf<T, DB>
+impl<T, DB, ST> PartOf<T, DB, ST>
+where
+    DB: Backend,
+    T: Lockable + Selectable<DB>,
+    T::KeyColumns: KeyList<DB, T::Key>,
+{
+    /// The keys that were asked for.
+    pub(super) fn asked(&self) -> &[T::Key] {
+        self.wanted.lists.as_ref().map_or(&self.wanted.asked[..], |lists| lists.asked.as_slice())
+    }
+}
+
+pub(super) struct WantedOf<T, DB>
 where
     DB: Backend,
     T: Lockable + Selectable<DB>,
@@ -175,18 +178,20 @@ where
     key: <T::Table as Table>::PrimaryKey,
     columns: T::SelectExpression,
     asked: Vec<T::Key>,
-    lists: Option<Lists<KeysOf<T, DB>>>,
+    pub(super) lists: Option<Lists<KeysOf<T, DB>>>,
 }
 
-type KeysOf<T, DB> =
+pub(super) type KeysOf<T, DB> =
     Keys<<T as Lockable>::Key, <<T as Lockable>::KeyColumns as KeyList<DB, <T as Lockable>::Key>>::Columns>;
 
-struct Lists<K> {
+pub(super) struct Lists<K> {
     asked: K,
     more: K,
     held: K,
     firm: K,
     doubtful: K,
+    pub(super) now: K,
+    pub(super) now_asked: K,
 }
 
 impl<K> Lists<K> {
@@ -197,11 +202,13 @@ impl<K> Lists<K> {
             List::Held => &self.held,
             List::Firm => &self.firm,
             List::Doubtful => &self.doubtful,
+            List::Now => &self.now,
+            List::NowAsked => &self.now_asked,
         }
     }
 }
 
-fn keys<T, DB>(keys: Vec<T::Key>) -> KeysOf<T, DB>
+pub(super) fn keys<T, DB>(keys: Vec<T::Key>) -> KeysOf<T, DB>
 where
     DB: Backend,
     T: Lockable,
@@ -234,7 +241,8 @@ where
         self.found.make_room(&asked);
         let none = || keys::<T, DB>(Vec::new());
         let asked = keys::<T, DB>(asked);
-        self.wanted.lists = Some(Lists { asked, more: none(), held: none(), firm: none(), doubtful: none() });
+        let (more, held, firm, doubtful, now, now_asked) = (none(), none(), none(), none(), none(), none());
+        self.wanted.lists = Some(Lists { asked, more, held, firm, doubtful, now, now_asked });
     }
 
     fn sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>) {
@@ -278,8 +286,7 @@ where
     }
 
     fn asked_names(&self, table: &TableName) -> Vec<RowName> {
-        let asked = self.wanted.lists.as_ref().map_or(&self.wanted.asked[..], |lists| lists.asked.as_slice());
-        names::<T>(table, asked)
+        names::<T>(table, self.asked())
     }
 
     fn busy_names(&self, table: &TableName) -> Vec<RowName> {
@@ -287,8 +294,12 @@ where
     }
 
     fn finish(self: Box<Self>, table: &TableName) -> Finished {
-        let PartOf { wanted, found } = *self;
-        let rows = found.finish(wanted.lists.as_ref().map_or(&wanted.asked[..], |lists| lists.asked.as_slice()));
+        let PartOf { wanted, found, resolved } = *self;
+        let asked = wanted.lists.as_ref().map_or(&wanted.asked[..], |lists| lists.asked.as_slice());
+        let rows = match resolved {
+            Some(resolved) => resolved.finish(asked),
+            None => found.finish(asked),
+        };
         Finished::new(rows, table)
     }
 }
@@ -347,6 +358,13 @@ where
     fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match &self.lists {
             Some(lists) => lists.get(list).walk_in::<DB, T::KeyColumns>(pass),
+            None => Ok(()),
+        }
+    }
+
+    fn walk_numbered<'b>(&'b self, list: List, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match &self.lists {
+            Some(lists) => lists.get(list).walk_numbered::<DB, T::KeyColumns>(first, pass),
             None => Ok(()),
         }
     }

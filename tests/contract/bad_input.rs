@@ -4,11 +4,10 @@ use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, account_ids, accounts, job, summary},
 };
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Account, AccountSummary, Job, Seat, Tag},
     schema,

@@ -8,10 +8,10 @@ use std::{
 use diesel::result::Error as DieselError;
 use diesel_lockset::LockError;
 
-use super::{Driver, one_row::stale};
+use super::{Arena, Driver, one_row::stale};
 use crate::{
     isolation::{Actor, Play},
-    support::{arena::Arena, driver::Session, models::Account},
+    support::{driver::Session, models::Account},
 };
 
 const ADD_TO: [&str; 2] = [

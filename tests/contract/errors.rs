@@ -5,8 +5,8 @@ use std::error::Error as _;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, one_row::stale};
-use crate::support::{arena::Arena, driver::Session, models::Account, probe::Held};
+use super::{Arena, Driver, one_row::stale};
+use crate::support::{driver::Session, models::Account, probe::Held};
 
 const TWICE: &str = "INSERT INTO accounts (id, owner, balance) VALUES (1, 'twice', 0)";
 

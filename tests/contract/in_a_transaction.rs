@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, one_row::stale};
-use crate::support::{arena::Arena, driver::Session, models::Account, schema::accounts};
+use super::{Arena, Driver, one_row::stale};
+use crate::support::{driver::Session, models::Account, schema::accounts};
 
 /// A06.
 #[test]

@@ -12,12 +12,12 @@ use diesel_lockset::{LockError, LockSet};
 use fastrand::Rng;
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, accounts},
 };
 use crate::{
     isolation::{Outcome, Play, Run, Runs, Script, crowd},
-    support::{arena::Arena, driver::Session, models::Account, waits::deadlocks},
+    support::{driver::Session, models::Account},
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -35,7 +35,7 @@ fn no_update_is_lost() {
         }
     });
     assert_eq!(arena.number("SELECT balance FROM accounts WHERE id = 1"), 10 + 8 * 200);
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
 }
 
 /// T01.
@@ -85,7 +85,7 @@ fn money_that_is_moved_about_stays_the_same_in_every_read() {
         moved
     });
     assert!(done.iter().all(|count| *count > 0), "{done:?}");
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT sum(balance) FROM accounts"), 2_000);
     assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE balance < 0"), 0);
 }

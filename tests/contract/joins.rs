@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockQueryDsl, LockSet, RunLockQuery};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Child, Parent},
         probe::Held,

@@ -3,13 +3,12 @@
 use diesel_lockset::{LockError, LockSet};
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{event, seat, seat_keys},
 };
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Event, Seat},
     },

@@ -8,11 +8,10 @@ mod several_tables;
 use diesel::prelude::*;
 use diesel_lockset::{LockSet, Locked};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Job},
         probe::Held,

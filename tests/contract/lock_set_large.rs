@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, stale::account};
+use super::{Arena, Driver, stale::account};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Account, Seat},
     probe::Held,

@@ -3,15 +3,14 @@
 use diesel_lockset::{LockError, LockSet};
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, account_ids, accounts, job, seat, summary},
 };
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
-        models::{Account, AccountSummary, Job, S1Item, S2Item, Seat},
+        models::{Account, AccountSummary, Job, Seat},
         probe::Held,
     },
 };
@@ -158,20 +157,6 @@ fn two_models_of_one_table_share_the_locks_and_have_rows_of_their_own() {
     );
     assert!(matches!(locked.id::<Account>(2), Err(LockError::NotInSet { type_name: "Account", .. })));
     assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "4"]);
-    session.commit().unwrap();
-}
-
-/// H23.
-#[test]
-fn one_table_name_in_two_schemas_is_two_tables() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    session.begin().unwrap();
-    let locked = session.lock_set(LockSet::new().id::<S2Item>(1).ids::<S1Item>([1, 2])).unwrap();
-    assert_eq!(locked.id::<S1Item>(1).unwrap().name, "s1 one");
-    assert_eq!(locked.id::<S2Item>(1).unwrap().name, "s2 one");
-    assert_eq!(arena.held_keys("s1.items", "id"), ["1", "2"]);
-    assert_eq!(arena.held_keys("s2.items", "id"), ["1"]);
     session.commit().unwrap();
 }
 

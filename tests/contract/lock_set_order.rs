@@ -7,18 +7,16 @@ use diesel_lockset::{LockError, LockSet};
 use fastrand::Rng;
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, account_ids, accounts, job, summary, tag},
 };
 use crate::{
     isolation::{Play, crowd},
     support::{
-        arena::Arena,
         driver::Session,
-        models::{Account, AccountSummary, Job, S1Item, S2Item, Tag},
+        models::{Account, AccountSummary, Job, Tag},
         probe::Held,
         schema::{accounts, jobs},
-        waits::deadlocks,
     },
 };
 
@@ -75,36 +73,6 @@ fn the_order_of_a_query_decides_nothing_about_the_order_of_locking() {
     }
 }
 
-/// H05, H23.
-#[test]
-fn tables_are_locked_in_the_order_of_their_names_with_the_schema_in_front() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let (outsider, locker) = (play.session("outsider"), play.session("locker"));
-    // "accounts" < "jobs" < "s1"."items" < "s2"."items" < "tags"
-    let tables = ["accounts", "jobs", "s1.items", "s2.items", "tags"];
-    let keys = ["id", "id", "id", "id", "name"];
-    let first = ["id = 1", "id = 1", "id = 1", "id = 1", "name = 'apple'"];
-    for (at, table) in tables.iter().enumerate() {
-        let hold = format!("SELECT 1 FROM {table} WHERE {} FOR UPDATE", first[at]);
-        outsider.run("holds one table's row", move |s| {
-            s.begin().unwrap();
-            s.execute(&hold).unwrap();
-        });
-        let waiting = locker.start("locks a row of each", |s| {
-            s.begin().unwrap();
-            let set = LockSet::new().id::<S2Item>(1).row(&tag("apple")).row(&job(1)).id::<S1Item>(1).row(&account(1));
-            s.lock_set(set).map(|_| ()).and_then(|()| Ok(s.rollback()?))
-        });
-        waiting.blocked_by(&outsider);
-        for (i, table) in tables.iter().enumerate() {
-            assert_eq!(arena.held_keys(table, keys[i]).len(), usize::from(i <= at), "{table}");
-        }
-        outsider.run("commits", |s| s.commit().unwrap());
-        waiting.join().unwrap();
-    }
-}
-
 /// H03.
 #[test]
 fn sets_of_random_rows_added_in_random_order_never_deadlock() {
@@ -126,7 +94,7 @@ fn sets_of_random_rows_added_in_random_order_never_deadlock() {
         }
         written
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT sum(v) FROM accounts"), written.iter().sum::<i64>());
 }
 
@@ -149,7 +117,7 @@ fn control_the_same_rows_locked_one_by_one_do_deadlock() {
     let error = first.and(second).unwrap_err();
     assert!(matches!(error, LockError::Deadlock { .. }), "{error:?}");
     drop((one, other, play));
-    assert_eq!(deadlocks(&mut arena.pg()), 1);
+    assert_eq!(arena.deadlocks(), 1);
 }
 
 /// H06.
@@ -167,7 +135,7 @@ fn eight_sessions_in_a_ring_all_get_through() {
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 100"), 8);
 }
 
@@ -191,7 +159,7 @@ fn tables_added_in_opposite_order_never_deadlock() {
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 600);
     assert_eq!(arena.number("SELECT attempts FROM jobs WHERE id = 1"), 600);
 }
@@ -221,7 +189,7 @@ fn a_row_wanted_at_two_strengths_is_locked_at_the_stronger_from_the_first_touch(
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
 }
 
 /// H22.
@@ -241,7 +209,7 @@ fn two_models_of_one_table_mixed_in_opposite_order_never_deadlock() {
             s.commit().unwrap();
         }
     });
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
     assert_eq!(arena.number("SELECT sum(v) FROM accounts"), 1200);
 }
 

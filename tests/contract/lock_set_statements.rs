@@ -4,13 +4,12 @@ use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, accounts, event, job, seat, summary, tag},
 };
 use crate::{
     isolation::{Actor, Play},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary, Job, Order, Seat},
         schema::{accounts, customers, jobs, order_items, orders, seats},

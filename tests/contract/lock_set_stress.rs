@@ -8,17 +8,15 @@ use diesel_lockset::{LockError, LockSet};
 use fastrand::Rng;
 
 use super::{
-    Driver,
+    Arena, Driver,
     stale::{account, job, seat},
 };
 use crate::{
     isolation::crowd,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Job, Seat},
         schema::{accounts, jobs, seats},
-        waits::deadlocks,
     },
 };
 
@@ -72,7 +70,7 @@ struct Counts {
 
 impl Counts {
     fn of(ends: impl Iterator<Item = Result<(), LockError>>, arena: &Arena) -> Self {
-        let counted_by_the_server = deadlocks(&mut arena.pg());
+        let counted_by_the_server = arena.deadlocks();
         let mut counts = Counts { transactions: 0, deadlocks: 0, counted_by_the_server, moved: 0 };
         for end in ends {
             counts.transactions += 1;

@@ -3,6 +3,15 @@
 //! Each test is named after the behaviour that it holds; `tests/BEHAVIOURS.md` says which one that is.
 
 use super::Driver;
+use crate::support::{arena::ServerArena, driver::Session, server::Server};
+
+/// A database of a test's own, on the server of the driver.
+pub(super) type Arena = ServerArena<<Driver as Session>::Server>;
+
+/// A name as the server of the driver wants it if it is a word of SQL.
+fn quoted(name: &str) -> String {
+    <Driver as Session>::Server::quoted(name)
+}
 
 mod advisory;
 mod after_waiting;
@@ -28,6 +37,6 @@ mod stale;
 mod strengths;
 mod transactions;
 mod two_models;
-mod types;
+pub(super) mod types;
 mod waiting;
 mod with_lock;

@@ -2,10 +2,10 @@
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Account, probe::Held},
+    support::{driver::Session, models::Account, probe::Held},
 };
 
 /// Account 1 as somebody loaded it long ago.

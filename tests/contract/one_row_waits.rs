@@ -2,10 +2,10 @@
 
 use diesel_lockset::LockError;
 
-use super::{Driver, one_row::stale};
+use super::{Arena, Driver, one_row::stale};
 use crate::{
     isolation::{Actor, Pending, Play},
-    support::{arena::Arena, driver::Session, models::Account, probe::Held},
+    support::{driver::Session, models::Account, probe::Held},
 };
 
 /// `first` locks account 1, `second` waits for it.

@@ -17,7 +17,7 @@ pub(super) fn summary(id: i32) -> AccountSummary {
 }
 
 pub(super) fn job(id: i64) -> Job {
-    let run_at = chrono::DateTime::UNIX_EPOCH;
+    let run_at = chrono::DateTime::UNIX_EPOCH.naive_utc();
     let [queue, status, payload] = ["stale", "STALE", "stale"].map(str::to_owned);
     Job { id, queue, status, priority: -1, run_at, attempts: -1, payload }
 }

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet, Locked};
 
-use super::{Driver, one_row::stale};
+use super::{Arena, Driver, one_row::stale};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, OddOrder, Order, Product},
         probe::Held,

@@ -2,11 +2,10 @@
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Job},
         probe::Held,

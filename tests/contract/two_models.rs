@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockSet, Locked};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary},
         probe::Held,

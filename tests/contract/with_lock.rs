@@ -7,10 +7,10 @@ use std::{
 
 use diesel_lockset::LockError;
 
-use super::{Driver, one_row::stale};
+use super::{Arena, Driver, one_row::stale};
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Account, probe::Held},
+    support::{driver::Session, models::Account, probe::Held},
 };
 
 const TAKE_3: &str = "UPDATE accounts SET balance = balance - 3 WHERE id = 1";

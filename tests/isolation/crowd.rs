@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::stage::Stage;
-use crate::support::{arena::Arena, driver::Session, patience::POLL};
+use crate::support::{arena::ServerArena, driver::Session, patience::POLL};
 
 /// Runs `member` in `size` sessions that begin together; what each returned, by its number.
 ///
@@ -18,12 +18,12 @@ use crate::support::{arena::Arena, driver::Session, patience::POLL};
 /// If they are not all through after `limit`: then they hang, and are ended on the server. And as a member did.
 #[track_caller]
 pub(crate) fn crowd<S: Session, T: Send>(
-    arena: &Arena,
+    arena: &ServerArena<S::Server>,
     size: usize,
     limit: Duration,
     member: impl Fn(usize, &mut S) -> T + Sync,
 ) -> Vec<T> {
-    let stage = Stage::new(arena.url());
+    let stage = Stage::new::<S::Server>(arena.url());
     let mut sessions: Vec<S> = (0..size).map(|_| S::connect(arena.url())).collect();
     let pids: Vec<i32> = sessions.iter_mut().map(Session::pid).collect();
     let start = Barrier::new(size);

@@ -10,10 +10,10 @@ use super::{
     script::Script,
     stage::Stage,
 };
-use crate::support::{arena::Arena, driver::Session, patience::until};
+use crate::support::{arena::ServerArena, driver::Session, patience::until};
 
 /// Plays the steps of `order`, each given as the numbers of its session and of itself.
-pub(super) fn direct<S: Session>(script: &Script<S>, arena: &Arena, order: &[(usize, usize)]) -> Run {
+pub(super) fn direct<S: Session>(script: &Script<S>, arena: &ServerArena<S::Server>, order: &[(usize, usize)]) -> Run {
     let play = Play::<S>::new(arena);
     let sessions: Vec<Actor<S>> = script.sessions.iter().map(|part| play.session(&part.name)).collect();
     for (actor, part) in sessions.iter().zip(&script.sessions) {

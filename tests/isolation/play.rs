@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use super::{actor::Actor, stage::Stage};
-use crate::support::{arena::Arena, driver::Session};
+use crate::support::{arena::ServerArena, driver::Session};
 
 /// Sessions on threads of their own, which do one step at a time, when the test says so.
 ///
@@ -24,8 +24,8 @@ pub(crate) struct Play<S> {
 }
 
 impl<S: Session> Play<S> {
-    pub(crate) fn new(arena: &Arena) -> Self {
-        let stage = Arc::new(Stage::new(arena.url()));
+    pub(crate) fn new(arena: &ServerArena<S::Server>) -> Self {
+        let stage = Arc::new(Stage::new::<S::Server>(arena.url()));
         Self { stage, url: arena.url().to_owned(), session: PhantomData }
     }
 

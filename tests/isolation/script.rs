@@ -9,7 +9,7 @@ use super::{
     permutation::interleavings,
     run::{Outcome, Run, Runs},
 };
-use crate::support::{arena::Arena, driver::Session};
+use crate::support::{arena::ServerArena, driver::Session};
 
 /// Sessions with named steps, to be run in some or all orders.
 ///
@@ -82,7 +82,7 @@ impl<S: Session> Script<S> {
     }
 
     /// Runs every interleaving of the steps.
-    pub(crate) fn all(&self, arena: &Arena) -> Runs {
+    pub(crate) fn all(&self, arena: &ServerArena<S::Server>) -> Runs {
         let steps: Vec<usize> = self.sessions.iter().map(|part| part.steps.len()).collect();
         let orders = interleavings(&steps).into_iter().map(|order| {
             let mut next = vec![0; steps.len()];
@@ -98,14 +98,14 @@ impl<S: Session> Script<S> {
     }
 
     /// Runs the permutations given, each as `"s1.begin s2.begin s1.lock .."`.
-    pub(crate) fn these(&self, arena: &Arena, permutations: &[&str]) -> Runs {
+    pub(crate) fn these(&self, arena: &ServerArena<S::Server>, permutations: &[&str]) -> Runs {
         let orders = permutations
             .iter()
             .map(|permutation| permutation.split_whitespace().map(|name| self.find(name)).collect::<Vec<_>>());
         Runs(orders.map(|order| self.play(arena, &order)).collect())
     }
 
-    fn play(&self, arena: &Arena, order: &[(usize, usize)]) -> Run {
+    fn play(&self, arena: &ServerArena<S::Server>, order: &[(usize, usize)]) -> Run {
         for statements in &self.setup {
             arena.execute(statements);
         }

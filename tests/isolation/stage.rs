@@ -5,14 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use diesel::PgConnection;
-
 use super::transcript::Transcript;
-use crate::support::{server, waits};
+use crate::support::server::{Observer, Server};
 
 /// Behind every [`Play`](super::Play) and its actors.
 pub(crate) struct Stage {
-    observer: Mutex<PgConnection>,
+    observer: Mutex<Box<dyn Observer>>,
     cast: Mutex<Vec<Member>>,
     pub(crate) transcript: Transcript,
 }
@@ -41,8 +39,8 @@ impl Member {
 }
 
 impl Stage {
-    pub(crate) fn new(url: &str) -> Self {
-        let observer = Mutex::new(server::connect(url));
+    pub(crate) fn new<S: Server>(url: &str) -> Self {
+        let observer: Mutex<Box<dyn Observer>> = Mutex::new(Box::new(S::connect(url)));
         Self { observer, cast: Mutex::default(), transcript: Transcript::default() }
     }
 
@@ -54,12 +52,12 @@ impl Stage {
 
     /// Returns when the session that closed its connection is gone on the server too, with its locks.
     pub(crate) fn leave(&self, pid: i32) {
-        waits::wait_until_gone(&mut self.observer(), pid);
+        self.observer().wait_until_gone(pid);
     }
 
     /// The processes that `pid` waits for.
     pub(crate) fn blockers(&self, pid: i32) -> Vec<i32> {
-        waits::blocked_by(&mut self.observer(), pid)
+        self.observer().blocked_by(pid)
     }
 
     /// Whether one of `pids` is a session of this play with no step running: what waits for it waits for the test.
@@ -79,17 +77,17 @@ impl Stage {
     }
 
     pub(crate) fn terminate(&self, pid: i32) {
-        waits::terminate(&mut self.observer(), pid);
+        self.observer().terminate(pid);
     }
 
     /// Panics with everything that is known.
     #[track_caller]
     pub(crate) fn fail(&self, why: &str) -> ! {
-        let activity = waits::activity(&mut self.observer());
+        let activity = self.observer().activity();
         panic!("{why}\n--- transcript\n{}\n--- {activity}", self.transcript);
     }
 
-    fn observer(&self) -> MutexGuard<'_, PgConnection> {
+    fn observer(&self) -> MutexGuard<'_, Box<dyn Observer>> {
         self.observer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

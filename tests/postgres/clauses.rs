@@ -8,7 +8,7 @@ use crate::support::{
     arena::Arena,
     driver::{Blocking, Session},
     models::Account,
-    probe::Strength,
+    postgres::probe::Strength,
     schema::accounts,
 };
 

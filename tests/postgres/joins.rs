@@ -11,7 +11,8 @@ use crate::support::{
     arena::Arena,
     driver::{Blocking, Session},
     models::{Account, Child, Order, OrderItem, Parent},
-    probe::{Held, Strength, probe_at},
+    postgres::probe::{Strength, probe_at},
+    probe::Held,
     schema::{accounts, children, customers, order_items, orders, parents},
 };
 

@@ -9,7 +9,8 @@ use crate::{
         arena::Arena,
         driver::{Blocking, Session},
         models::{Account, Customer, Order},
-        probe::{Held, Strength, probe_at},
+        postgres::probe::{Strength, probe_at},
+        probe::Held,
         schema::{accounts, customers, orders},
     },
 };

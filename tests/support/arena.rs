@@ -2,31 +2,32 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    marker::PhantomData,
     thread,
 };
 
-use diesel::{
-    PgConnection, QueryResult, RunQueryDsl,
-    connection::SimpleConnection,
-    dsl::sql,
-    sql_types::{BigInt, Nullable, Text},
-};
+use diesel::{PgConnection, connection::SimpleConnection};
 
 use super::{
     database_name::DatabaseName,
-    probe::{self, Held},
-    server, template,
+    postgres::Postgres,
+    probe::Held,
+    server::{Server, with_database},
 };
 
-/// A database of a test's own, with the fixtures of `migrations/postgres` in it.
+/// A database of a test's own on PostgreSQL.
+pub(crate) type Arena = ServerArena<Postgres>;
+
+/// A database of a test's own, with the fixtures of `migrations/` in it.
 #[derive(Debug)]
-pub(crate) struct Arena {
+pub(crate) struct ServerArena<S: Server> {
     name: String,
     url: String,
     server: String,
+    kind: PhantomData<fn() -> S>,
 }
 
-impl Arena {
+impl<S: Server> ServerArena<S> {
     /// An arena for the running test, whose name libtest gives to the thread.
     #[must_use]
     pub(crate) fn new() -> Self {
@@ -36,32 +37,23 @@ impl Arena {
     /// An arena for `title`. Two of one title are two arenas.
     #[must_use]
     pub(crate) fn named(title: &str) -> Self {
-        Self::create(title, server::url(), template::name())
+        Self::create(title, S::url())
     }
 
-    /// An arena for the running test on another server than the usual one, filled without a template.
+    /// An arena for the running test on another server than the usual one.
     #[must_use]
     pub(crate) fn on(server: String) -> Self {
-        let arena = Self::create(thread::current().name().unwrap_or("unnamed"), server, "template0");
-        template::fill(arena.url());
-        arena
+        Self::create(thread::current().name().unwrap_or("unnamed"), server)
     }
 
-    fn create(title: &str, server: String, template: &str) -> Self {
+    fn create(title: &str, server: String) -> Self {
         // Seeded anew for every `RandomState`: no two runs, processes or calls get the same digest.
         let digest = RandomState::new().hash_one((title, std::process::id()));
         let tail = title.rsplit("::").next().unwrap_or(title);
         let name = DatabaseName::new(digest, tail).to_string();
-
-        let mut maintenance = server::connect(&server);
-        maintenance
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+        S::create_database(&server, &name)
             .unwrap_or_else(|error| panic!("cannot create the database of {title}: {error}"));
-        // Deadlocks are found sooner. Only a superuser may say so; for others the tests take longer, with the same result.
-        let _ = maintenance.batch_execute(&format!("ALTER DATABASE {name} SET deadlock_timeout = '200ms'"));
-
-        let url = server::with_database(&server, &name);
-        Self { name, url, server }
+        Self { url: with_database(&server, &name), name, server, kind: PhantomData }
     }
 
     /// How to connect to this database.
@@ -75,57 +67,70 @@ impl Arena {
     }
 
     /// A new connection to this database.
-    pub(crate) fn pg(&self) -> PgConnection {
-        server::connect(&self.url)
+    pub(crate) fn connect(&self) -> S::Conn {
+        S::connect(&self.url)
     }
 
     /// A new connection to the server, outside of this database: for what cannot be done from within.
-    pub(crate) fn admin(&self) -> PgConnection {
-        server::connect(&self.server)
+    pub(crate) fn admin(&self) -> S::Conn {
+        S::connect(&self.server)
     }
 
     /// Runs statements in a connection of their own, committed when this returns.
     pub(crate) fn execute(&self, statements: &str) {
-        self.pg().batch_execute(statements).unwrap_or_else(|error| panic!("{statements}\n{error}"));
+        self.connect().batch_execute(statements).unwrap_or_else(|error| panic!("{statements}\n{error}"));
+    }
+
+    /// Has the server count the rows of `table`, so that it plans well.
+    pub(crate) fn analyze(&self, table: &str) {
+        self.execute(&S::analyze(table));
     }
 
     /// The one number that `query` selects, as others see it now.
     pub(crate) fn number(&self, query: &str) -> i64 {
-        let answer: QueryResult<i64> = sql::<BigInt>(&format!("SELECT ({query})::bigint")).get_result(&mut self.pg());
-        answer.unwrap_or_else(|error| panic!("{query}\n{error}"))
+        S::number(&mut self.connect(), query).unwrap_or_else(|error| panic!("{query}\n{error}"))
     }
 
     /// The one text that `query` selects, as others see it now; `None` for NULL and for no row.
     pub(crate) fn text(&self, query: &str) -> Option<String> {
-        let answer: QueryResult<Option<String>> =
-            sql::<Nullable<Text>>(&format!("SELECT ({query})::text")).get_result(&mut self.pg());
-        answer.unwrap_or_else(|error| panic!("{query}\n{error}"))
+        S::text(&mut self.connect(), query).unwrap_or_else(|error| panic!("{query}\n{error}"))
     }
 
-    /// [`probe::probe`] from a fresh connection.
+    /// [`Server::probe`] from a fresh connection.
     pub(crate) fn probe(&self, table: &str, condition: &str) -> Held {
-        probe::probe(&mut self.pg(), table, condition)
+        S::probe(&mut self.connect(), table, condition)
     }
 
-    /// [`probe::probe_share`] from a fresh connection.
+    /// [`Server::probe_share`] from a fresh connection.
     pub(crate) fn probe_share(&self, table: &str, condition: &str) -> Held {
-        probe::probe_share(&mut self.pg(), table, condition)
+        S::probe_share(&mut self.connect(), table, condition)
     }
 
-    /// [`probe::held_keys`] from a fresh connection.
+    /// [`Server::held_keys`] from a fresh connection.
     pub(crate) fn held_keys(&self, table: &str, key: &str) -> Vec<String> {
-        probe::held_keys(&mut self.pg(), table, key)
+        S::held_keys(&mut self.connect(), table, key)
+    }
+
+    /// The deadlocks that the server has resolved in this database. Close the sessions before.
+    pub(crate) fn deadlocks(&self) -> i64 {
+        S::deadlocks(&mut self.connect())
     }
 }
 
-impl Drop for Arena {
+impl Arena {
+    /// A new connection to this database.
+    pub(crate) fn pg(&self) -> PgConnection {
+        self.connect()
+    }
+}
+
+impl<S: Server> Drop for ServerArena<S> {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("kept for you to look at: {}", self.url);
             return;
         }
-        let dropped = self.admin().batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
-        if let Err(error) = dropped {
+        if let Err(error) = S::drop_database(&self.server, &self.name) {
             panic!("cannot drop the database {}: {error}", self.name);
         }
     }
@@ -138,7 +143,7 @@ mod tests {
     use diesel::connection::SimpleConnection;
 
     use super::Arena;
-    use crate::support::{database_name::DatabaseName, server};
+    use crate::support::{database_name::DatabaseName, postgres::Postgres, server::Server};
 
     fn exists(name: &str) -> bool {
         Arena::new().number(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'")) == 1
@@ -180,6 +185,6 @@ mod tests {
             panic!("on purpose");
         }));
         assert!(exists(&name));
-        server::connect(&server::url()).batch_execute(&format!("DROP DATABASE {name}")).expect("nobody is in it");
+        Postgres::connect(&Postgres::url()).batch_execute(&format!("DROP DATABASE {name}")).expect("nobody is in it");
     }
 }

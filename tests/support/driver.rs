@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use diesel::{
-    Connection, PgConnection, QueryResult, RunQueryDsl,
+    Connection, MysqlConnection, PgConnection, QueryResult,
+    backend::Backend,
     connection::{LoadConnection, TransactionManager},
-    dsl::sql,
-    pg::Pg,
-    r2d2::{ConnectionManager, Pool, PooledConnection},
-    sql_query,
-    sql_types::{BigInt, Integer},
+    r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection},
 };
 
 use diesel_lockset::{
     IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunPatientRow,
 };
 
-use super::{server, statements::Statements};
+use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
 
 /// One connection to the server, driven from one thread.
 ///
@@ -25,8 +22,11 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// What the verbs of the crate take.
     type Conn;
 
-    /// What lock sets are built for.
-    type Backend: LockingBackend;
+    /// The kind of server at the other end.
+    type Server: Server<Backend = Self::Backend>;
+
+    /// What lock sets are built for. The verbs below are for those that have row locks.
+    type Backend: Backend;
 
     /// A session of its own; panics if there is none to be had.
     fn connect(url: &str) -> Self;
@@ -55,31 +55,40 @@ pub(crate) trait Session: Send + Sized + 'static {
     fn rollback(&mut self) -> QueryResult<()>;
 
     /// Begins with characteristics such as `ISOLATION LEVEL REPEATABLE READ` or `READ ONLY`.
-    fn begin_as(&mut self, characteristics: &str) -> QueryResult<()> {
-        self.begin()?;
-        self.execute(&format!("SET TRANSACTION {characteristics}"))?;
-        Ok(())
-    }
+    fn begin_as(&mut self, characteristics: &str) -> QueryResult<()>;
 
     // The verbs of the crate, one method each, so that a driver whose verbs are futures can block on them.
 
-    fn lock_set<W>(&mut self, set: LockSet<'_, Self::Backend, W>) -> Result<Locked, LockError>;
+    fn lock_set<W>(&mut self, set: LockSet<'_, Self::Backend, W>) -> Result<Locked, LockError>
+    where
+        Self::Backend: LockingBackend;
 
-    fn lock<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>;
+    fn lock<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>
+    where
+        Self::Backend: LockingBackend;
 
-    fn lock_by_id<T: LockTarget<Self::Backend>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError>;
+    fn lock_by_id<T: LockTarget<Self::Backend>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError>
+    where
+        Self::Backend: LockingBackend;
 
     /// `row.no_wait().lock(..)`
-    fn no_wait<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>;
+    fn no_wait<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<T, LockError>
+    where
+        Self::Backend: LockingBackend;
 
     /// `row.skip_locked().lock(..)`
-    fn skip_locked<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>;
+    fn skip_locked<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>
+    where
+        Self::Backend: LockingBackend;
 
     /// `row.timeout(time).lock(..)`
-    fn timeout<T: LockTarget<Self::Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError>;
+    fn timeout<T: LockTarget<Self::Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError>
+    where
+        Self::Backend: LockingBackend;
 
     fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut Self::Conn) -> Result<R, E>) -> Result<R, E>
     where
+        Self::Backend: LockingBackend,
         T: LockTarget<Self::Backend>,
         E: From<LockError> + From<diesel::result::Error>;
 
@@ -93,6 +102,12 @@ pub(crate) type Blocking = Direct<PgConnection>;
 /// A connection handed out by a pool.
 pub(crate) type Pooled = Direct<PooledConnection<ConnectionManager<PgConnection>>>;
 
+/// A plain `MysqlConnection`.
+pub(crate) type MysqlBlocking = Direct<MysqlConnection>;
+
+/// A connection to MySQL or MariaDB handed out by a pool.
+pub(crate) type MysqlPooled = Direct<PooledConnection<ConnectionManager<MysqlConnection>>>;
+
 /// A session through a connection whose calls block.
 pub(crate) struct Direct<C> {
     conn: C,
@@ -100,17 +115,35 @@ pub(crate) struct Direct<C> {
 }
 
 /// How a connection comes to be.
-pub(crate) trait Open {
+pub(crate) trait Open: Connection + LoadConnection + Send + 'static {
+    type Server: Server<Backend = Self::Backend>;
+
     fn open(url: &str) -> Self;
 }
 
 impl Open for PgConnection {
+    type Server = Postgres;
+
     fn open(url: &str) -> Self {
-        server::connect(url)
+        Postgres::connect(url)
     }
 }
 
-impl Open for PooledConnection<ConnectionManager<PgConnection>> {
+impl Open for MysqlConnection {
+    type Server = MysqlFamily;
+
+    fn open(url: &str) -> Self {
+        MysqlFamily::connect(url)
+    }
+}
+
+impl<C> Open for PooledConnection<ConnectionManager<C>>
+where
+    C: Open + R2D2Connection,
+    Self: Connection<Backend = C::Backend> + LoadConnection,
+{
+    type Server = C::Server;
+
     /// The only connection of a pool of its own, which lives as long as the connection is out.
     fn open(url: &str) -> Self {
         let pool = Pool::builder().max_size(1).build(ConnectionManager::new(url));
@@ -118,16 +151,14 @@ impl Open for PooledConnection<ConnectionManager<PgConnection>> {
     }
 }
 
-impl<C> Session for Direct<C>
-where
-    C: Open + Connection<Backend = Pg> + LoadConnection + Send + 'static,
-{
+impl<C: Open> Session for Direct<C> {
     type Conn = C;
-    type Backend = Pg;
+    type Server = C::Server;
+    type Backend = C::Backend;
 
     fn connect(url: &str) -> Self {
         let mut conn = C::open(url);
-        let pid = sql::<Integer>("SELECT pg_backend_pid()").get_result(&mut conn).expect("a pid");
+        let pid = C::Server::session_number(&mut conn);
         Self { conn, pid }
     }
 
@@ -140,11 +171,11 @@ where
     }
 
     fn execute(&mut self, statement: &str) -> QueryResult<usize> {
-        sql_query(statement).execute(&mut self.conn)
+        C::Server::execute(&mut self.conn, statement)
     }
 
     fn number(&mut self, query: &str) -> QueryResult<i64> {
-        sql::<BigInt>(&format!("SELECT ({query})::bigint")).get_result(&mut self.conn)
+        C::Server::number(&mut self.conn, query)
     }
 
     fn overhear(&mut self) -> Statements {
@@ -165,40 +196,63 @@ where
         C::TransactionManager::rollback_transaction(&mut self.conn)
     }
 
-    fn lock_set<W>(&mut self, set: LockSet<'_, Pg, W>) -> Result<Locked, LockError> {
+    fn begin_as(&mut self, characteristics: &str) -> QueryResult<()> {
+        C::Server::begin_as(&mut self.conn, characteristics)
+    }
+
+    fn lock_set<W>(&mut self, set: LockSet<'_, C::Backend, W>) -> Result<Locked, LockError>
+    where
+        C::Backend: LockingBackend,
+    {
         set.lock(&mut self.conn)
     }
 
-    fn lock<T: LockTarget<Pg>>(&mut self, row: &T) -> Result<T, LockError> {
+    fn lock<T: LockTarget<C::Backend>>(&mut self, row: &T) -> Result<T, LockError>
+    where
+        C::Backend: LockingBackend,
+    {
         row.lock(&mut self.conn)
     }
 
-    fn lock_by_id<T: LockTarget<Pg>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError> {
+    fn lock_by_id<T: LockTarget<C::Backend>>(&mut self, id: impl IntoKey<T::Key>) -> Result<T, LockError>
+    where
+        C::Backend: LockingBackend,
+    {
         T::lock_by_id(id, &mut self.conn)
     }
 
-    fn no_wait<T: LockTarget<Pg>>(&mut self, row: &T) -> Result<T, LockError> {
+    fn no_wait<T: LockTarget<C::Backend>>(&mut self, row: &T) -> Result<T, LockError>
+    where
+        C::Backend: LockingBackend,
+    {
         row.no_wait().lock(&mut self.conn)
     }
 
-    fn skip_locked<T: LockTarget<Pg>>(&mut self, row: &T) -> Result<Option<T>, LockError> {
+    fn skip_locked<T: LockTarget<C::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>
+    where
+        C::Backend: LockingBackend,
+    {
         row.skip_locked().lock(&mut self.conn)
     }
 
-    fn timeout<T: LockTarget<Pg>>(&mut self, row: &T, time: Duration) -> Result<T, LockError> {
+    fn timeout<T: LockTarget<C::Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError>
+    where
+        C::Backend: LockingBackend,
+    {
         row.timeout(time).lock(&mut self.conn)
     }
 
     fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut C) -> Result<R, E>) -> Result<R, E>
     where
-        T: LockTarget<Pg>,
+        C::Backend: LockingBackend,
+        T: LockTarget<C::Backend>,
         E: From<LockError> + From<diesel::result::Error>,
     {
         row.with_lock(&mut self.conn, then)
     }
 
     fn execute_on(conn: &mut C, statement: &str) -> QueryResult<usize> {
-        sql_query(statement).execute(conn)
+        C::Server::execute(conn, statement)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The models of the tests: a struct per table of [`schema`](super::schema), with keys of every kind.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{NaiveDate, NaiveDateTime};
 use diesel::{
     backend::Backend,
     deserialize::{self, FromSql, FromSqlRow},
@@ -40,7 +40,7 @@ pub(crate) struct Job {
     pub(crate) queue: String,
     pub(crate) status: String,
     pub(crate) priority: i32,
-    pub(crate) run_at: DateTime<Utc>,
+    pub(crate) run_at: NaiveDateTime,
     pub(crate) attempts: i32,
     pub(crate) payload: String,
 }

@@ -17,7 +17,7 @@ table! {
         queue -> Text,
         status -> Text,
         priority -> Integer,
-        run_at -> Timestamptz,
+        run_at -> Timestamp,
         attempts -> Integer,
         payload -> Text,
     }

@@ -1,44 +1,106 @@
-//! Where the servers are: `PG_DATABASE_URL` and its kin, or a panic that says what to run.
+//! What the tests ask of any server: a database, a session, who holds what, who waits for whom.
 
-use diesel::{Connection, PgConnection};
+use diesel::{
+    Connection, QueryResult,
+    backend::Backend,
+    connection::{LoadConnection, SimpleConnection},
+};
 
-const NO_SERVER: &str = "no server: run `cargo xtask test`, or set PG_DATABASE_URL to a PostgreSQL whose user may create \
-                         databases";
+use super::probe::Held;
 
-/// The database that the tests manage their own databases from. No test keeps anything in it.
-pub(crate) fn url() -> String {
-    variable("PG_DATABASE_URL").unwrap_or_else(|| panic!("{NO_SERVER}"))
+/// A kind of server. Each is asked in its own words.
+pub(crate) trait Server: Sized + 'static {
+    type Backend: Backend;
+
+    /// A plain connection, by which the tests look at the server from outside.
+    type Conn: Connection<Backend = Self::Backend> + LoadConnection + SimpleConnection + Observer + 'static;
+
+    /// The database that the tests manage their own databases from. No test keeps anything in it.
+    fn url() -> String;
+
+    /// A connection to `url`, or a panic that names it.
+    fn connect(url: &str) -> Self::Conn {
+        Self::Conn::establish(url).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+    }
+
+    /// Makes a database with the fixtures in it, on the server at `server`.
+    fn create_database(server: &str, name: &str) -> QueryResult<()>;
+
+    /// Drops a database, whoever is still in it.
+    fn drop_database(server: &str, name: &str) -> QueryResult<()>;
+
+    /// The server's own number of a session: what it says when it says who waits.
+    fn session_number<C>(conn: &mut C) -> i32
+    where
+        C: Connection<Backend = Self::Backend> + LoadConnection;
+
+    /// Runs one statement; the number of rows that it changed or selected.
+    fn execute<C>(conn: &mut C, statement: &str) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Self::Backend> + LoadConnection;
+
+    /// The one number that `query` selects.
+    fn number<C>(conn: &mut C, query: &str) -> QueryResult<i64>
+    where
+        C: Connection<Backend = Self::Backend> + LoadConnection;
+
+    /// The statement by which the server counts the rows of `table`, so that it plans well.
+    fn analyze(table: &str) -> String;
+
+    /// A name that is a word of SQL, or looks like none.
+    fn quoted(name: &str) -> String;
+
+    /// Begins a transaction with characteristics such as `ISOLATION LEVEL REPEATABLE READ` or `READ ONLY`.
+    fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Self::Backend> + LoadConnection;
+
+    /// The one text that `query` selects; `None` for NULL and for no row.
+    fn text(conn: &mut Self::Conn, query: &str) -> QueryResult<Option<String>>;
+
+    /// What a session finds that wants to update the one row of `table` that `condition` picks out.
+    fn probe(conn: &mut Self::Conn, table: &str, condition: &str) -> Held;
+
+    /// What a session finds that wants to share the one row of `table` that `condition` picks out.
+    fn probe_share(conn: &mut Self::Conn, table: &str, condition: &str) -> Held;
+
+    /// The keys, in order and as text, of the rows of `table` that a session could not lock for update. `key` is a
+    /// column, or several in brackets.
+    fn held_keys(conn: &mut Self::Conn, table: &str, key: &str) -> Vec<String>;
+
+    /// The deadlocks that the server has resolved in this database.
+    fn deadlocks(conn: &mut Self::Conn) -> i64;
 }
 
-/// A server whose errors are in German.
-pub(crate) fn german_url() -> String {
-    further("German", "PG_GERMAN_DATABASE_URL")
+/// A connection that asks the server about its sessions. Never a clock.
+pub(crate) trait Observer: Send {
+    /// The sessions that `session` waits for, in ascending order; none when it does not wait for a lock.
+    fn blocked_by(&mut self, session: i32) -> Vec<i32>;
+
+    /// Ends `session`, as an administrator or a crash would, and returns when it is gone.
+    fn terminate(&mut self, session: i32);
+
+    /// Returns when the server has ended `session` and freed what it held.
+    fn wait_until_gone(&mut self, session: i32);
+
+    /// What every session of this database does, for the message of a test that fails.
+    fn activity(&mut self) -> String;
 }
 
-/// A server whose errors are in Japanese.
-pub(crate) fn japanese_url() -> String {
-    further("Japanese", "PG_JAPANESE_DATABASE_URL")
+/// A table expression of the numbers from `first` to `last`, as column `n`, in words of every server. Recursion would have
+/// a limit, and not the same on each.
+pub(crate) fn numbers(first: i64, last: i64) -> String {
+    let digits = (1..10).fold("SELECT 0 AS d".to_owned(), |digits, d| format!("{digits} UNION ALL SELECT {d}"));
+    let places: Vec<u32> = (0..=(last - first).max(1).ilog10()).collect();
+    let sum: Vec<String> = places.iter().map(|place| format!("{} * p{place}.d", 10_i64.pow(*place))).collect();
+    let product: Vec<String> = places.iter().map(|place| format!("({digits}) AS p{place}")).collect();
+    let all = format!("SELECT {first} + {} AS n FROM {}", sum.join(" + "), product.join(" CROSS JOIN "));
+    format!("(SELECT n FROM ({all}) AS more WHERE n <= {last}) AS numbers")
 }
 
-/// A server that may be crashed: nobody but the tests that do so uses it, and each of them must expect the others.
-///
-/// If a backend is killed, the server restarts by itself. If the postmaster ends (`kill -QUIT`), `cargo xtask test`
-/// starts it again within a second or so, on the same port and data. What was committed survives both.
-pub(crate) fn crash_url() -> String {
-    further("crash", "PG_CRASH_DATABASE_URL")
-}
-
-fn further(kind: &str, name: &str) -> String {
-    variable(name).unwrap_or_else(|| panic!("no {kind} server: run `cargo xtask test`, or set {name}"))
-}
-
-fn variable(name: &str) -> Option<String> {
+/// The value of a variable that is set, and not to nothing.
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|url| !url.trim().is_empty())
-}
-
-/// A connection to `url`, or a panic that names it.
-pub(crate) fn connect(url: &str) -> PgConnection {
-    PgConnection::establish(url).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
 }
 
 /// `url`, pointing at the database `name` of the same server. Both forms that libpq reads are understood.
@@ -64,6 +126,7 @@ mod tests {
         for (url, expected) in [
             ("postgres://me:pw@127.0.0.1:5432/postgres", "postgres://me:pw@127.0.0.1:5432/new"),
             ("postgres://me@localhost", "postgres://me@localhost/new"),
+            ("mysql://root@127.0.0.1:3306/mysql", "mysql://root@127.0.0.1:3306/new"),
             ("postgresql:///old?host=/run/pg&sslmode=disable", "postgresql:///new?host=/run/pg&sslmode=disable"),
             ("postgres://me@localhost?application_name=a/b", "postgres://me@localhost/new?application_name=a/b"),
             ("host=localhost dbname=old user=me", "host=localhost dbname=old user=me dbname=new"),

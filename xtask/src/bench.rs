@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use crate::cli::PickOptions;
 use crate::install::Need;
 use crate::process::{AT_ONCE, exit_code};
-use crate::server::{Databases, postgres::Purpose};
+use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
@@ -15,7 +15,9 @@ const CARGO_PICK: &[&str] =
 
 pub(crate) fn pick(options: &PickOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    let databases = Databases::open(&supervisor, &options.postgres, &[Need::Libpq, Need::Pgbench], &[Purpose::Demo])?;
+    // Linked like the tests, against both client libraries.
+    let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench];
+    let databases = Databases::open(&supervisor, &options.server.options(), &needs, &Wanted::DEMO)?;
 
     let mut command = cargo_pick(options);
     databases.equip(&mut command);

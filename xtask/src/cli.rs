@@ -16,9 +16,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every test: unit, integration and documentation tests, and the examples.
     ///
-    /// The tests work on four throw-away servers: the main one (PG_DATABASE_URL), one that speaks German
-    /// (PG_GERMAN_DATABASE_URL), one that speaks Japanese (PG_JAPANESE_DATABASE_URL), and one that some tests crash
-    /// (PG_CRASH_DATABASE_URL). For each of these variables that is set already, no server is started.
+    /// The tests work on five throw-away servers. Four are PostgreSQL: the main one (PG_DATABASE_URL), one that speaks
+    /// German (PG_GERMAN_DATABASE_URL), one that speaks Japanese (PG_JAPANESE_DATABASE_URL), and one that some tests
+    /// crash (PG_CRASH_DATABASE_URL). The fifth is MariaDB (MYSQL_DATABASE_URL, which may as well name a MySQL). For each
+    /// of these variables that is set already, no server is started. The tests count deadlocks in the log of a MariaDB,
+    /// through the server: one that is given needs log_error set to a file that everybody may read, and no
+    /// secure_file_priv.
     Test(TestOptions),
     /// Run the main job: many sessions that lock the same few rows.
     Demo(DemoOptions),
@@ -26,15 +29,15 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(BenchCommand),
     /// Start the servers of `test`, print how to reach them, and stop them on Ctrl-C.
-    Serve(PostgresOptions),
+    Serve(ServerOptions),
     /// Install what the tests and the demo need, and stop there.
-    Install(PostgresOptions),
+    Install(ServerOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TestOptions {
     #[command(flatten)]
-    pub(crate) postgres: PostgresOptions,
+    pub(crate) servers: ServerOptions,
     /// A filter and options for the test programs, as after `cargo test --`.
     #[arg(last = true, value_name = "FILTER AND OPTIONS")]
     pub(crate) passed_on: Vec<String>,
@@ -43,7 +46,7 @@ pub(crate) struct TestOptions {
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
     #[command(flatten)]
-    pub(crate) postgres: PostgresOptions,
+    pub(crate) server: OnPostgres,
     /// How long each way of locking runs (the demo has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u32>,
@@ -55,6 +58,18 @@ pub(crate) struct DemoOptions {
     pub(crate) json: bool,
 }
 
+/// Which servers to use.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServerOptions {
+    #[command(flatten)]
+    pub(crate) postgres: PostgresOptions,
+    #[command(flatten)]
+    pub(crate) mariadb: MariadbOptions,
+    /// Say what is missing instead of installing it.
+    #[arg(long)]
+    pub(crate) no_install: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Picks and claims per second with 1 to 32 workers, beside pgbench with the same SQL.
@@ -64,7 +79,7 @@ pub(crate) enum BenchCommand {
 #[derive(Debug, Default, Args)]
 pub(crate) struct PickOptions {
     #[command(flatten)]
-    pub(crate) postgres: PostgresOptions,
+    pub(crate) server: OnPostgres,
     /// How long each of the measurements takes, about (the bench has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<f64>,
@@ -82,8 +97,25 @@ pub(crate) struct PickOptions {
     pub(crate) json: bool,
 }
 
-/// Which PostgreSQL to use.
+/// Which server to use, for what talks to PostgreSQL only.
 #[derive(Debug, Default, Args)]
+pub(crate) struct OnPostgres {
+    #[command(flatten)]
+    postgres: PostgresOptions,
+    /// Say what is missing instead of installing it.
+    #[arg(long)]
+    no_install: bool,
+}
+
+impl OnPostgres {
+    pub(crate) fn options(&self) -> ServerOptions {
+        let Self { postgres, no_install } = self;
+        ServerOptions { postgres: postgres.clone(), no_install: *no_install, ..Default::default() }
+    }
+}
+
+/// Which PostgreSQL to use.
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PostgresOptions {
     /// Use this server as the main one instead of a throw-away one; PG_DATABASE_URL does the same.
     #[arg(long, value_name = "URL")]
@@ -91,9 +123,17 @@ pub(crate) struct PostgresOptions {
     /// Take initdb, postgres and pgbench from this folder and nowhere else.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) pg_bin: Option<PathBuf>,
-    /// Say what is missing instead of installing it.
-    #[arg(long)]
-    pub(crate) no_install: bool,
+}
+
+/// Which MariaDB or MySQL to use.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct MariadbOptions {
+    /// Use this MariaDB or MySQL instead of a throw-away MariaDB; MYSQL_DATABASE_URL does the same.
+    #[arg(long, value_name = "URL")]
+    pub(crate) mysql_url: Option<String>,
+    /// Take mariadbd and mariadb-install-db from this folder and those beside it, and from nowhere else.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) mysql_bin: Option<PathBuf>,
 }
 
 /// Reads the command line and runs the command that it names.
@@ -117,7 +157,7 @@ mod tests {
         let cli = Cli::try_parse_from(["xtask", "test", "--no-install", "--", "lock_set", "--nocapture"])
             .expect("a valid command line");
         let Command::Test(options) = cli.command else { panic!("not the test command") };
-        assert!(options.postgres.no_install);
+        assert!(options.servers.no_install);
         assert_eq!(options.passed_on, ["lock_set", "--nocapture"]);
     }
 

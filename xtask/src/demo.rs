@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use crate::cli::DemoOptions;
 use crate::install::Need;
 use crate::process::{AT_ONCE, exit_code};
-use crate::server::{Databases, postgres::Purpose};
+use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
@@ -15,7 +15,9 @@ const CARGO_DEMO: &[&str] =
 
 pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    let databases = Databases::open(&supervisor, &options.postgres, &[Need::Libpq, Need::Pgbench], &[Purpose::Demo])?;
+    // The demo talks to PostgreSQL only, but is linked like the tests, against both client libraries.
+    let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench];
+    let databases = Databases::open(&supervisor, &options.server.options(), &needs, &Wanted::DEMO)?;
 
     let mut command = cargo_demo(options);
     databases.equip(&mut command);
@@ -42,7 +44,7 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_is_passed_on() {
-        let options = DemoOptions { postgres: Default::default(), seconds: Some(3), sessions: None, json: true };
+        let options = DemoOptions { server: Default::default(), seconds: Some(3), sessions: None, json: true };
         let command = cargo_demo(&options);
         let arguments: Vec<_> = command.get_args().skip(CARGO_DEMO.len()).collect();
         assert_eq!(arguments, ["--", "--seconds", "3", "--json"]);

@@ -4,24 +4,26 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::PostgresOptions;
+use crate::cli::ServerOptions;
 use crate::console::say;
-use crate::install;
-use crate::server::postgres::{Purpose, Servers};
+use crate::install::{self, Need};
+use crate::server::{mariadb, postgres};
 use crate::supervisor::Supervisor;
 
-pub(crate) fn run(options: &PostgresOptions) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(options: &ServerOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    let tools = install::ensure(&supervisor, options, &[install::Need::Server])?;
-    let mut servers = Servers::start(&supervisor, &tools, &Purpose::SUITE)?;
+    let tools = install::ensure(&supervisor, options, &[Need::Postgres, Need::Mariadb])?;
+    let mut servers = postgres::Servers::start(&supervisor, &tools.postgres, &postgres::Purpose::SUITE)?;
+    let mut mariadb = mariadb::Server::start(&supervisor, &tools.mariadb)?;
     // On standard output, and nothing else there, so that a script can read it.
-    for (variable, url) in servers.variables() {
+    for (variable, url) in servers.variables().chain([mariadb.variable()]) {
         writeln!(std::io::stdout(), "export {variable}={url}")?;
     }
     say("paste these lines into another shell; Ctrl-C here stops the servers");
     // To be interrupted is how this command is meant to end, so it is no error.
     while supervisor.interrupt().check().is_ok() {
         servers.check()?;
+        mariadb.check()?;
         servers.revive()?;
         std::thread::sleep(Duration::from_millis(50));
     }

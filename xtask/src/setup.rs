@@ -2,14 +2,18 @@
 
 use std::process::ExitCode;
 
-use crate::cli::PostgresOptions;
+use crate::cli::ServerOptions;
 use crate::console::say;
 use crate::install::{self, Need};
 use crate::supervisor::Supervisor;
 
-pub(crate) fn run(options: &PostgresOptions) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(options: &ServerOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    install::ensure(&supervisor, options, &[Need::Libpq, Need::Server, Need::Pgbench])?;
+    install::ensure(
+        &supervisor,
+        options,
+        &[Need::Libpq, Need::Postgres, Need::Pgbench, Need::Libmariadb, Need::Mariadb],
+    )?;
     say("everything that the tests and the demo need is there");
     Ok(ExitCode::SUCCESS)
 }

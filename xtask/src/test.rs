@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use crate::cli::TestOptions;
 use crate::install::Need;
 use crate::process::{AT_ONCE, exit_code};
-use crate::server::{Databases, postgres::Purpose};
+use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
@@ -18,7 +18,8 @@ const TEST_THREADS: &str = "4";
 
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
-    let mut databases = Databases::open(&supervisor, &options.postgres, &[Need::Libpq], &Purpose::SUITE)?;
+    let mut databases =
+        Databases::open(&supervisor, &options.servers, &[Need::Libpq, Need::Libmariadb], &Wanted::SUITE)?;
 
     let mut command = cargo_test(&options.passed_on);
     databases.equip(&mut command);

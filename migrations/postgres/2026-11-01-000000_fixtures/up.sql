@@ -16,13 +16,13 @@ INSERT INTO accounts (id, owner, balance) VALUES
 
 -- A work queue. Four are NEW with falling numbers for `priority`, so that the order by priority is the id's reversed.
 CREATE TABLE jobs (
-    id       bigint      PRIMARY KEY,
-    queue    text        NOT NULL DEFAULT 'mail',
-    status   text        NOT NULL DEFAULT 'NEW',
-    priority integer     NOT NULL DEFAULT 0,
-    run_at   timestamptz NOT NULL DEFAULT '2026-01-01 00:00:00+00',
-    attempts integer     NOT NULL DEFAULT 0,
-    payload  text        NOT NULL DEFAULT ''
+    id       bigint    PRIMARY KEY,
+    queue    text      NOT NULL DEFAULT 'mail',
+    status   text      NOT NULL DEFAULT 'NEW',
+    priority integer   NOT NULL DEFAULT 0,
+    run_at   timestamp NOT NULL DEFAULT '2026-01-01 00:00:00',
+    attempts integer   NOT NULL DEFAULT 0,
+    payload  text      NOT NULL DEFAULT ''
 );
 CREATE INDEX jobs_next ON jobs (queue, status, priority, id);
 INSERT INTO jobs (id, status, priority, payload) VALUES

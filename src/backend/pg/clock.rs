@@ -30,16 +30,18 @@ pub struct PgClock {
 }
 
 impl Clock<Pg> for PgClock {
+    const OUTLIVES_A_ROLLBACK: bool = false;
+
     fn limit(&mut self, left: Duration) -> Exchange<'_, Pg> {
         // Rounded up, so that the time is up when the server says so; zero would mean no limit.
         let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
         let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
-        Exchange { statement, reader: Box::new(Before(&mut self.before)) }
+        Exchange::new(statement, Before(&mut self.before))
     }
 
-    fn restore(&mut self) -> Option<Statement<'_, Pg>> {
-        Some(Statement::new(Restore(self.before.take()?)))
+    fn restore(&mut self) -> Option<Exchange<'_, Pg>> {
+        Some(Exchange { statement: Statement::new(Restore(self.before.take()?)), reader: None })
     }
 }
 

@@ -192,7 +192,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 (Statement::new(statement), RowReader::new(readers, Reading::Skipped))
             }
         };
-        Some(Exchange { statement, reader: Box::new(reader) })
+        Some(Exchange::new(statement, reader))
     }
 
     fn end_of_rows(&mut self) -> Result<()> {

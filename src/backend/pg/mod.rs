@@ -16,26 +16,30 @@ mod reader;
 mod row_lock;
 mod words;
 
-use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult, row::Row, sql_types::BigInt};
+use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
 use self::{
     clock::PgClock,
     dialogue::PgTable,
     isolation::SetIsolation,
-    pick::{Claim, Pick},
+    pick::{PgPick, Pick},
     row_lock::{BusyRows, busy_key},
 };
 use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     mode::{Isolation, Patience, Strength},
-    sql::{Choice, Columns, PartInSet, TableName, Wanted},
+    sql::{Choice, Columns, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
     type Table<'a> = PgTable<'a>;
 
     type Clock = PgClock;
+
+    type Pick = PgPick;
+
+    const ISOLATION_COMES_FIRST: bool = false;
 
     fn busy_rows<'q>(
         query: &'q dyn Choice<Pg>,
@@ -50,21 +54,8 @@ impl LockingBackend for Pg {
         busy_key(row)
     }
 
-    fn pick<'q>(query: &'q dyn Choice<Pg>, columns: Columns<'q, Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
-        Statement::new(Pick { query, columns, pick })
-    }
-
-    fn claim<'q>(
-        query: &'q dyn Choice<Pg>,
-        wanted: &'q dyn Wanted<Pg>,
-        changes: &'q dyn QueryFragment<Pg>,
-        pick: Picking<'q>,
-    ) -> Statement<'q, Pg> {
-        Statement::new(Claim { query, wanted, changes, pick })
-    }
-
-    fn place(row: &RowRef<'_, Pg>, column: usize) -> deserialize::Result<i64> {
-        row.get_value::<BigInt, i64, _>(column)
+    fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
+        Statement::new(Pick { query, columns: Columns::Own, pick })
     }
 
     fn isolation(level: Isolation) -> Statement<'static, Pg> {

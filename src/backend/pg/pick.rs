@@ -1,18 +1,91 @@
-//! The statements that take the first free rows of a query.
+//! The statements that take the first free rows of a query: one each.
 
 use diesel::{
+    deserialize,
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
     result::QueryResult,
+    row::Row,
     sql_types::BigInt,
 };
 
 use super::words::{key_names, key_value, locking_clause};
 use crate::{
-    backend::Picking,
-    mode::Wait,
-    sql::{Choice, Columns, TableName, Wanted},
+    backend::{Exchange, PickDialogue, Picking, Reader},
+    diesel_internals::{RowRef, Statement},
+    error::Result,
+    mode::{Strength, Wait},
+    sql::{Choice, Columns, Found, Part, Sight, TableName, Wanted},
 };
+
+/// PostgreSQL's conversation about a pick.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct PgPick {
+    table: TableName,
+    strength: Strength,
+    limit: i64,
+    done: bool,
+    /// Where each claimed row stands in the order of the query.
+    places: Option<Vec<i64>>,
+}
+
+impl PickDialogue<Pg> for PgPick {
+    const CLAIMS_IN_A_TRANSACTION: bool = false;
+
+    fn new(_: &dyn Choice<Pg>, _: &mut dyn Part<Pg>, pick: Picking<'_>, claims: bool) -> QueryResult<Self> {
+        let Picking { table, strength, limit } = pick;
+        let places = claims.then(Vec::new);
+        Ok(PgPick { table: table.clone(), strength, limit: *limit, done: false, places })
+    }
+
+    fn exchange<'e>(
+        &'e mut self,
+        query: &'e dyn Choice<Pg>,
+        part: &'e mut dyn Part<Pg>,
+        changes: Option<&'e dyn QueryFragment<Pg>>,
+    ) -> Option<Exchange<'e, Pg>> {
+        if self.done {
+            return None;
+        }
+        let PgPick { table, strength, limit, places, .. } = self;
+        let (wanted, found) = part.sides();
+        let (width, pick) = (wanted.width(), Picking { table, strength: *strength, limit });
+        let statement = match changes {
+            Some(changes) => Statement::new(Claim { query, wanted, changes, pick }),
+            None => Statement::new(Pick { query, columns: Columns::Of(wanted), pick }),
+        };
+        Some(Exchange::new(statement, PickedReader { found, width, places: places.as_mut() }))
+    }
+
+    fn end_of_rows(&mut self, _: &mut dyn Part<Pg>) -> Result<()> {
+        self.done = true;
+        Ok(())
+    }
+
+    fn arrange<T>(self, rows: Vec<T>) -> Vec<T> {
+        let Some(places) = self.places else { return rows };
+        let mut rows: Vec<_> = places.into_iter().zip(rows).collect();
+        rows.sort_by_key(|(place, _)| *place);
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
+struct PickedReader<'e> {
+    found: &'e mut dyn Found<Pg>,
+    width: usize,
+    /// Behind the columns stands the row's place.
+    places: Option<&'e mut Vec<i64>>,
+}
+
+impl Reader<Pg> for PickedReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        if let Some(places) = &mut self.places {
+            places.push(row.get_value::<BigInt, i64, _>(self.width)?);
+        }
+        self.found.read(&row.window(0..self.width), Sight::Wanted)
+    }
+}
 
 /// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`
 ///

@@ -2,9 +2,8 @@
 
 use diesel_lockset::{AdvisoryLock, RunAdvisoryLock};
 
-use super::{Driver, free};
+use super::{Arena, Driver, free};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Seat, Tag},
 };

@@ -2,7 +2,7 @@
 
 use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::support::{driver::Session, models::Account};
 
 mod hostile_names;

@@ -4,11 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
 
-use super::{Driver, account, free, nothing};
-use crate::{
-    isolation::Play,
-    support::{arena::Arena, driver::Session},
-};
+use super::{Arena, Driver, account, free, nothing};
+use crate::{isolation::Play, support::driver::Session};
 
 /// How many advisory locks there are in the database, whoever holds them.
 fn left(arena: &Arena) -> i64 {

@@ -2,11 +2,10 @@
 
 use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
 
-use super::{Driver, account, free, nothing};
+use super::{Arena, Driver, account, free, nothing};
 use crate::{
     isolation::{Play, crowd},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Job},
         patience::DEADLINE,
@@ -154,7 +153,7 @@ fn create_if_missing_under_the_lock_makes_one_row() {
             let name = format!("note {n}");
             let made = AdvisoryLock::named(&name).hold(s.conn(), |conn| {
                 let insert = format!(
-                    "INSERT INTO notes SELECT '{name}' WHERE NOT EXISTS (SELECT FROM notes WHERE name = '{name}')"
+                    "INSERT INTO notes SELECT '{name}' WHERE NOT EXISTS (SELECT 1 FROM notes WHERE name = '{name}')"
                 );
                 Driver::execute_on(conn, &insert).map_err(LockError::from)
             });

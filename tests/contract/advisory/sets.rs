@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use diesel_lockset::{AdvisoryLock, LockError, LockSet, RunAdvisoryLock};
 
-use super::{Driver, account, free};
+use super::{Arena, Driver, account, free};
 use crate::{
     isolation::{Play, crowd},
-    support::{arena::Arena, driver::Session, models::Account, patience::DEADLINE, waits::deadlocks},
+    support::{driver::Session, models::Account, patience::DEADLINE},
 };
 
 /// L01.
@@ -58,7 +58,7 @@ fn names_added_in_any_order_never_deadlock() {
         }
     });
     assert_eq!(ended.len(), 8);
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
 }
 
 /// K05.

@@ -4,11 +4,8 @@ use std::time::{Duration, Instant};
 
 use diesel_lockset::{LockError, RunAdvisoryLock};
 
-use super::{Driver, account, nothing};
-use crate::{
-    isolation::Play,
-    support::{arena::Arena, driver::Session},
-};
+use super::{Arena, Driver, account, nothing};
+use crate::{isolation::Play, support::driver::Session};
 
 const SHORT: Duration = Duration::from_millis(300);
 

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use diesel_lockset::{LockError, RunAdvisoryLock};
 
-use super::{Driver, account, free, nothing};
-use crate::{
-    isolation::Play,
-    support::{arena::Arena, driver::Session},
-};
+use super::{Arena, Driver, account, free, nothing};
+use crate::{isolation::Play, support::driver::Session};
 
 #[test]
 fn what_the_closure_did_is_committed_before_the_lock_is_released() {

@@ -8,10 +8,10 @@ mod queries;
 
 use std::{cell::Cell, fmt::Debug};
 
-use super::{Driver, stale};
+use super::{Arena, Driver, stale};
 use crate::{
     isolation::{Actor, Play},
-    support::{arena::Arena, driver::Session},
+    support::driver::Session,
 };
 
 /// A holder who does something in a transaction, and a locker who comes into its way.

@@ -3,11 +3,10 @@
 use diesel::{dsl::count, prelude::*};
 use diesel_lockset::{LockError, LockQueryDsl, LockSet, RunLockQuery};
 
-use super::{Driver, Form, Set};
+use super::{Arena, Driver, Form, Set};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::Parent,
         schema::{accounts, children, parents},

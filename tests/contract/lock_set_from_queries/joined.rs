@@ -3,9 +3,8 @@
 use diesel::{dsl::exists, prelude::*};
 use diesel_lockset::LockSet;
 
-use super::{Driver, Form, Set};
+use super::{Arena, Driver, Form, Set};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Account, Order, Parent},
     schema::{accounts, children, customers, order_items, orders, parents},

@@ -3,9 +3,8 @@
 use diesel::prelude::*;
 use diesel_lockset::LockSet;
 
-use super::{Driver, Form, account_ids, search};
+use super::{Arena, Driver, Form, account_ids, search};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Account, Parent},
     schema::{accounts, children, parents},

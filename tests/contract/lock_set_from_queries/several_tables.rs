@@ -5,16 +5,14 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_lockset::LockSet;
 
-use super::{Driver, Set, account_ids, job_ids};
+use super::{Arena, Driver, Set, account_ids, job_ids};
 use crate::{
     isolation::{Play, crowd},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Job, Tag},
         probe::Held,
         schema::{accounts, jobs, tags},
-        waits::deadlocks,
     },
 };
 
@@ -51,7 +49,7 @@ fn queries_on_several_tables_never_deadlock_whatever_order_they_are_added_in() {
         }
     });
     assert_eq!(arena.number("SELECT uses FROM tags WHERE name = 'apple pie'"), 4 * 200);
-    assert_eq!(deadlocks(&mut arena.pg()), 0);
+    assert_eq!(arena.deadlocks(), 0);
 }
 
 /// I11.

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet};
 
-use super::{Conn, Driver, lock, moved, run, run_on};
+use super::{Arena, Conn, Driver, lock, moved, run, run_on};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Account, Order},
 };

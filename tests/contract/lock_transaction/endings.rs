@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel_lockset::{LockError, LockTransaction};
 
-use super::{Driver, lock, run, touch};
-use crate::support::{arena::Arena, driver::Session, models::Account};
+use super::{Arena, Driver, lock, run, touch};
+use crate::support::{driver::Session, models::Account};
 
 /// A01, O10.
 #[test]

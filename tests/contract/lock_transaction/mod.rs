@@ -3,7 +3,7 @@
 use diesel::result::Error as DieselError;
 use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::support::{driver::Session, models::Account};
 
 mod disorder;

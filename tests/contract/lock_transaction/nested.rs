@@ -5,8 +5,8 @@ use std::time::Duration;
 use diesel::result::Error as DieselError;
 use diesel_lockset::{Isolation, LockError, LockTransaction};
 
-use super::{Driver, Own, lock, moved, run, run_on, touch};
-use crate::support::{arena::Arena, driver::Session};
+use super::{Arena, Driver, Own, lock, moved, run, run_on, touch};
+use crate::support::driver::Session;
 
 fn quick() -> LockTransaction<'static> {
     LockTransaction::new().backoff(Duration::from_millis(1), Duration::from_millis(1))

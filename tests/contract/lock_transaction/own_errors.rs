@@ -5,8 +5,8 @@ use std::time::Duration;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_lockset::{LockError, LockTransaction};
 
-use super::{Driver, Own, lock, moved, run, touch};
-use crate::support::{arena::Arena, driver::Session};
+use super::{Arena, Driver, Own, lock, moved, run, touch};
+use crate::support::driver::Session;
 
 /// An error type that passes what is beneath it through.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use std::{
 
 use diesel_lockset::{LockError, LockTransaction};
 
-use super::{Driver, moved, run};
-use crate::support::{arena::Arena, driver::Session};
+use super::{Arena, Driver, moved, run};
+use crate::support::driver::Session;
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use diesel::result::Error as DieselError;
 use diesel_lockset::{Isolation, LockError, LockSet, LockTransaction, RunLockSet};
 
-use super::{Driver, lock, moved, run, touch};
+use super::{Arena, Driver, lock, moved, run, touch};
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Account, probe::Held},
+    support::{driver::Session, models::Account, probe::Held},
 };
 
 const AT_ONCE: Duration = Duration::from_millis(1);

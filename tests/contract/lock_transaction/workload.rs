@@ -11,11 +11,8 @@ use std::{
 
 use diesel_lockset::{LockError, LockTransaction};
 
-use super::{Conn, Driver, lock, run};
-use crate::{
-    isolation::crowd,
-    support::{arena::Arena, driver::Session},
-};
+use super::{Arena, Conn, Driver, lock, run};
+use crate::{isolation::crowd, support::driver::Session};
 
 const SIZE: usize = 8;
 const TRANSFERS: u32 = 6;

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet, PickDsl};
 
-use super::{Driver, ids, new_mail};
+use super::{Arena, Driver, ids, new_mail};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Job, Seat},
         schema::{jobs, seats},
@@ -137,15 +136,15 @@ fn a_lease_that_ran_out_is_claimed_again() {
     let mut session = Driver::connect(arena.url());
     let leased = || jobs::table.filter(jobs::status.ne("DONE")).filter(jobs::run_at.le(diesel::dsl::now));
     let lease = |interval: &str| {
-        diesel::dsl::sql::<diesel::sql_types::Timestamptz>(&format!("statement_timestamp() + interval '{interval}'"))
+        diesel::dsl::sql::<diesel::sql_types::Timestamp>(&format!("CURRENT_TIMESTAMP + INTERVAL {interval}"))
     };
     let next = |s: &mut Driver, interval: &str| -> Vec<i64> {
         ids(&leased().order(jobs::priority).claim(1, jobs::run_at.eq(lease(interval)), s.conn()).unwrap())
     };
-    assert_eq!(next(&mut session, "1 hour"), [4]);
-    assert_eq!(next(&mut session, "1 hour"), [3], "4 is leased");
-    arena.execute("UPDATE jobs SET run_at = run_at - interval '2 hours' WHERE id = 4");
-    assert_eq!(next(&mut session, "1 hour"), [4], "its worker is gone");
+    assert_eq!(next(&mut session, "'1' HOUR"), [4]);
+    assert_eq!(next(&mut session, "'1' HOUR"), [3], "4 is leased");
+    arena.execute("UPDATE jobs SET run_at = run_at - INTERVAL '2' HOUR WHERE id = 4");
+    assert_eq!(next(&mut session, "'1' HOUR"), [4], "its worker is gone");
 }
 
 #[test]

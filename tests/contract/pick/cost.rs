@@ -2,18 +2,18 @@
 
 use diesel_lockset::{LockSet, PickDsl};
 
-use super::{Driver, ids, new_mail};
+use super::{Arena, Driver, ids, new_mail};
 use crate::{
     isolation::Play,
-    support::{arena::Arena, driver::Session, models::Job},
+    support::{driver::Session, models::Job, server::numbers},
 };
 
 /// T07, J10.
 #[test]
 fn a_thousand_held_rows_at_the_head_of_a_long_queue_cost_no_statement_more() {
     let arena = Arena::new();
-    arena.execute("INSERT INTO jobs (id, priority) SELECT n, n FROM generate_series(101, 100000) n");
-    arena.execute("ANALYZE jobs");
+    arena.execute(&format!("INSERT INTO jobs (id, priority) SELECT n, n FROM {}", numbers(101, 100_000)));
+    arena.analyze("jobs");
     let play = Play::<Driver>::new(&arena);
     let (holder, worker) = (play.session("holder"), play.session("worker"));
     let held = holder.run("takes a thousand", |s| {

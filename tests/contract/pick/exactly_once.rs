@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Driver, new_mail, pick_id};
+use super::{Arena, Driver, new_mail, pick_id};
 use crate::{
     isolation::crowd,
-    support::{arena::Arena, driver::Session, models::Job, schema::jobs},
+    support::{driver::Session, models::Job, schema::jobs, server::numbers},
 };
 
 const WORKERS: usize = 8;
@@ -15,8 +15,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 fn with_jobs() -> Arena {
     let arena = Arena::new();
     arena.execute(&format!(
-        "TRUNCATE jobs; INSERT INTO jobs (id, priority) SELECT n, n % 7 FROM generate_series(1, {JOBS}) n; \
-         CREATE TABLE results (job bigint NOT NULL, worker integer NOT NULL)"
+        "TRUNCATE jobs; INSERT INTO jobs (id, priority) SELECT n, n % 7 FROM {}; \
+         CREATE TABLE results (job bigint NOT NULL, worker integer NOT NULL)",
+        numbers(1, JOBS)
     ));
     arena
 }

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockQueryDsl, PickDsl};
 
-use super::Driver;
+use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Customer, Order, Parent},
         schema::{children, customers, order_items, orders, parents},
@@ -45,8 +44,8 @@ fn two_workers_get_two_orders_of_one_customer_who_stays_free() {
         let third = play.session("plain").run("locks the third order and the customer", move |s| {
             s.begin().unwrap();
             let third = if newest { 1 } else { 10 };
-            s.execute(&format!("SELECT FROM orders WHERE id = {third} FOR UPDATE NOWAIT")).unwrap()
-                + s.execute("SELECT FROM customers WHERE id = 1 FOR UPDATE NOWAIT").unwrap()
+            s.execute(&format!("SELECT 1 FROM orders WHERE id = {third} FOR UPDATE NOWAIT")).unwrap()
+                + s.execute("SELECT 1 FROM customers WHERE id = 1 FOR UPDATE NOWAIT").unwrap()
         });
         assert_eq!(third, 2);
     }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::Driver;
+use super::{Arena, Driver, quoted};
 use crate::support::{
     driver::Session,
     models::Job,

@@ -3,13 +3,13 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, PickDsl};
 
-use super::{Driver, ids, new_mail, pick_id};
+use super::{Arena, Driver, ids, new_mail, pick_id, quoted};
 use crate::support::{
-    arena::Arena,
     driver::Session,
     models::{Job, OddOrder, Seat},
     probe::Held,
     schema::{jobs, odd_order, seats},
+    server::numbers,
 };
 
 /// J01.
@@ -105,7 +105,10 @@ fn a_filter_chosen_at_run_time_picks_the_first_row_and_then_the_second() {
 #[test]
 fn several_rows_are_at_most_so_many_in_order_and_nobody_gets_the_same() {
     let arena = Arena::new();
-    arena.execute("UPDATE jobs SET status = 'OLD'; INSERT INTO jobs (id, priority) SELECT n, 100 - n FROM generate_series(11, 20) n");
+    arena.execute(&format!(
+        "UPDATE jobs SET status = 'OLD'; INSERT INTO jobs (id, priority) SELECT n, 100 - n FROM {}",
+        numbers(11, 20)
+    ));
     let mut workers = [(); 3].map(|()| Driver::connect(arena.url()));
     let picked = workers.each_mut().map(|worker| {
         worker.begin().unwrap();
@@ -169,7 +172,7 @@ fn words_of_sql_as_names_are_picked_and_claimed() {
     let taken: Vec<OddOrder> =
         odd_order::table.order(odd_order::kind.desc()).claim(1, odd_order::skip.eq(7), session.conn()).unwrap();
     assert_eq!((taken[0].code, taken[0].skip), (2, 7));
-    assert_eq!(arena.probe("\"order\"", "\"key\" = 1"), Held::Free);
+    assert_eq!(arena.probe(&quoted("order"), &format!("{} = 1", quoted("key"))), Held::Free);
 }
 
 /// E04.

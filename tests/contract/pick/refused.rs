@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockQueryDsl, PickDsl};
 
-use super::{Driver, new_mail};
-use crate::support::{arena::Arena, driver::Session, models::Job, schema::jobs};
+use super::{Arena, Driver, new_mail};
+use crate::support::{driver::Session, models::Job, schema::jobs};
 
 #[test]
 fn a_pick_outside_a_transaction_is_refused_and_nothing_is_sent() {

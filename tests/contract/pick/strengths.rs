@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockQueryDsl, PickDsl};
 
-use super::{Driver, new_mail};
-use crate::support::{arena::Arena, driver::Session, models::Job, schema::jobs};
+use super::{Arena, Driver, new_mail};
+use crate::support::{driver::Session, models::Job, schema::jobs};
 
 /// E05.
 #[test]

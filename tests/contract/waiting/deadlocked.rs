@@ -2,10 +2,10 @@
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, holder};
+use super::{Arena, Driver, holder};
 use crate::{
     isolation::{Actor, Pending, Play},
-    support::{arena::Arena, driver::Session, models::Account, patience::until},
+    support::{driver::Session, models::Account, patience::until},
 };
 
 /// Two sessions that lock what the other one holds, asking for holders: the victim, what it was told, and the other one

@@ -5,11 +5,10 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_lockset::{Attempt, Holder, LockError, LockSet};
 
-use super::{Driver, beginner, goes_on_and_commits, holder, names, stale};
+use super::{Arena, Driver, beginner, goes_on_and_commits, holder, names, stale};
 use crate::{
     isolation::{Actor, Play},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Order, Seat},
         schema::accounts,

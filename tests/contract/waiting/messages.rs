@@ -5,11 +5,10 @@ use std::{error::Error, time::Duration};
 use diesel::result::Error as DieselError;
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, beginner, holder, stale};
+use super::{Arena, Driver, beginner, holder, stale};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Order, Seat},
     },

@@ -2,7 +2,7 @@
 
 use diesel_lockset::{LockError, LockSet, Lockable, Locked, RowName};
 
-use super::{Driver, one_row::stale};
+use super::{Arena, Driver, one_row::stale};
 use crate::{
     isolation::{Actor, Play},
     support::{driver::Session, models::Account},

@@ -2,11 +2,10 @@
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, beginner, busy, goes_on_and_commits, holder, keys, stale};
+use super::{Arena, Driver, beginner, busy, goes_on_and_commits, holder, keys, stale};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary, Customer, Order, Product, Seat},
         probe::Held,

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::LockSet;
 
-use super::{Driver, beginner, busy, goes_on_and_commits, holder, keys, stale};
+use super::{Arena, Driver, beginner, busy, goes_on_and_commits, holder, keys, stale};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary, Customer, Order, Seat},
         schema::{accounts, customers, orders, seats},

@@ -2,11 +2,10 @@
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, beginner, goes_on_and_commits, holder, keys, names, stale};
+use super::{Arena, Driver, beginner, goes_on_and_commits, holder, keys, names, stale};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, AccountSummary, Order, Seat},
     },

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::LockSet;
 
-use super::{Driver, beginner, goes_on_and_commits, holder, keys, names};
+use super::{Arena, Driver, beginner, goes_on_and_commits, holder, keys, names};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Customer, Order},
         schema::{accounts, customers, orders},

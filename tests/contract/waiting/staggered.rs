@@ -7,11 +7,10 @@ use std::{
 
 use diesel_lockset::{LockError, LockSet, Locked};
 
-use super::{Driver, Set, beginner};
+use super::{Arena, Driver, Set, beginner};
 use crate::{
     isolation::{Actor, Play},
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Customer, Order, Product},
     },

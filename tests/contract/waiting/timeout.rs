@@ -8,11 +8,10 @@ use std::{
 use diesel::{prelude::*, result::Error as DieselError};
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Driver, beginner, busy, goes_on_and_commits, holder, keys, names, stale};
+use super::{Arena, Driver, beginner, busy, goes_on_and_commits, holder, keys, names, stale};
 use crate::{
     isolation::Play,
     support::{
-        arena::Arena,
         driver::Session,
         models::{Account, Order, Seat},
         schema::accounts,

@@ -6,12 +6,12 @@ use crate::{
     support::{
         arena::Arena,
         driver::{Blocking, Pooled, Session},
+        postgres::Postgres,
         probe::Held,
-        waits,
     },
 };
 
-fn waits_and_goes_on<S: Session>() {
+fn waits_and_goes_on<S: Session<Server = Postgres>>() {
     let arena = Arena::new();
     let play = Play::<S>::new(&arena);
     let (s1, s2) = (play.session("s1"), play.session("s2"));
@@ -117,7 +117,7 @@ fn one_of_two_in_a_deadlock_fails() {
     let error = first.and(second).expect_err("one of them").to_string();
     assert_eq!(error, "deadlock detected");
     drop((s1, s2, play));
-    assert_eq!(waits::deadlocks(&mut arena.pg()), 1);
+    assert_eq!(arena.deadlocks(), 1);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::{
         arena::Arena,
         driver::{Blocking, Session},
         models::Account,
-        waits::{backend_pid, wait_until_gone},
+        postgres::{Postgres, waits::wait_until_gone},
+        server::Server,
     },
 };
 
@@ -27,7 +28,7 @@ fn a_guard_dropped_in_an_aborted_transaction_breaks_the_connection_and_a_pool_en
     let arena = Arena::new();
     let pool = Pool::builder().max_size(1).build(ConnectionManager::<PgConnection>::new(arena.url())).unwrap();
     let mut conn = pool.get().unwrap();
-    let pid = backend_pid(&mut conn);
+    let pid = Postgres::session_number(&mut conn);
     let outcome: Result<(), DieselError> = conn.transaction(|conn| {
         let mut guard = account(1).acquire(conn).unwrap();
         diesel::connection::SimpleConnection::batch_execute(&mut *guard, "SELECT 1/0")
@@ -36,7 +37,7 @@ fn a_guard_dropped_in_an_aborted_transaction_breaks_the_connection_and_a_pool_en
     drop(conn);
     wait_until_gone(&mut arena.pg(), pid);
     let mut fresh = pool.get().unwrap();
-    assert_ne!(backend_pid(&mut fresh), pid);
+    assert_ne!(Postgres::session_number(&mut fresh), pid);
     assert!(account(1).try_acquire(&mut fresh).unwrap().is_some());
 }
 

@@ -10,7 +10,7 @@ use diesel::{PgConnection, connection::SimpleConnection, migration::MigrationVer
 use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock, run_pending_migrations_locked};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use crate::support::{arena::Arena, patience::until, server};
+use crate::support::{arena::Arena, patience::until, postgres::Postgres, server::Server};
 
 /// Tells a process of this test binary that it is one of many, and where its database is.
 const STARTED: &str = "DIESEL_LOCKSET_MIGRATE";
@@ -48,7 +48,7 @@ fn at_the_gate(arena: &Arena) -> i64 {
 #[test]
 fn a_process_that_starts() {
     let Ok(url) = env::var(STARTED) else { return };
-    let ran = run_pending_migrations_locked(&mut server::connect(&url), migrations()).unwrap();
+    let ran = run_pending_migrations_locked(&mut Postgres::connect(&url), migrations()).unwrap();
     println!("ran {}", ran.len());
 }
 

@@ -14,9 +14,9 @@ use crate::support::{
     arena::Arena,
     driver::{Blocking, Session},
     patience::{DEADLINE, until},
+    postgres::urls,
+    postgres::waits::wait_until_blocked,
     probe::Held,
-    server,
-    waits::wait_until_blocked,
 };
 
 /// Who is killed.
@@ -84,7 +84,7 @@ fn crash(arena: &Arena, step: &'static Step, crash: Crash) -> LockError {
 }
 
 fn every_step(who: Crash) {
-    let arena = Arena::on(server::crash_url());
+    let arena = Arena::on(urls::crash_url());
     for step in &STEPS {
         let error = crash(&arena, step, who);
         assert!(matches!(error, LockError::ConnectionLost(_)), "{who:?}, {}: {error:?}", step.name);

@@ -6,7 +6,7 @@ use crate::support::{
     arena::Arena,
     driver::{Blocking, Session},
     models::Account,
-    waits::terminate,
+    postgres::waits::terminate,
 };
 
 /// A session that was ended by an administrator after it did this.

@@ -9,7 +9,7 @@ use crate::{
         arena::Arena,
         driver::{Blocking, Session},
         models::Parent,
-        probe::Strength,
+        postgres::probe::Strength,
         schema::parents,
     },
 };

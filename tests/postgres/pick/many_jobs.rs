@@ -13,8 +13,8 @@ use crate::support::{
     arena::Arena,
     driver::{Blocking, Session},
     models::Job,
+    postgres::waits::terminate,
     schema::jobs,
-    waits::terminate,
 };
 
 const WORKERS: usize = 8;

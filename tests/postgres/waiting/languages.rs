@@ -13,7 +13,7 @@ use crate::{
         driver::{Blocking, Session},
         models::Account,
         patience::until,
-        server,
+        postgres::urls,
     },
 };
 
@@ -29,7 +29,7 @@ struct Language {
 }
 
 const GERMAN: Language = Language {
-    url: server::german_url,
+    url: urls::german_url,
     deadlock: "Verklemmung",
     lock_timeout: "storniere Anfrage wegen Zeitüberschreitung einer Sperre",
     statement_timeout: "storniere Anfrage wegen Zeitüberschreitung der Anfrage",
@@ -39,7 +39,7 @@ const GERMAN: Language = Language {
 };
 
 const JAPANESE: Language = Language {
-    url: server::japanese_url,
+    url: urls::japanese_url,
     deadlock: "デッドロック",
     lock_timeout: "ロックのタイムアウトのためステートメントをキャンセルしています",
     statement_timeout: "ステートメントのタイムアウトのためステートメントをキャンセルしています",

@@ -1,58 +1,74 @@
 //! The one line to run on each kind of system.
 
+use std::slice;
+
 use super::Need;
 
 /// A package manager, and the packages that bring each thing.
 struct Manager {
     program: &'static str,
     install: &'static str,
-    server: &'static str,
+    postgres: &'static str,
     pgbench: &'static str,
     libpq: &'static str,
+    mariadb: &'static [&'static str],
+    libmariadb: &'static [&'static str],
 }
 
 const MANAGERS: &[Manager] = &[
     Manager {
         program: "apt-get",
         install: "sudo apt-get update && sudo apt-get install --no-install-recommends",
-        server: super::apt::SERVER,
-        pgbench: super::apt::SERVER,
+        postgres: super::apt::POSTGRES,
+        pgbench: super::apt::POSTGRES,
         libpq: super::apt::LIBPQ,
+        mariadb: &super::apt::MARIADB,
+        libmariadb: &super::apt::LIBMARIADB,
     },
     Manager {
         program: "dnf",
         install: "sudo dnf install",
-        server: "postgresql-server",
+        postgres: "postgresql-server",
         pgbench: "postgresql-contrib",
         libpq: "libpq-devel",
+        mariadb: &["mariadb-server"],
+        libmariadb: &["mariadb-connector-c-devel", "pkgconf-pkg-config"],
     },
     Manager {
         program: "pacman",
         install: "sudo pacman -S --needed",
-        server: "postgresql",
+        postgres: "postgresql",
         pgbench: "postgresql",
         libpq: "postgresql-libs",
+        mariadb: &["mariadb"],
+        libmariadb: &["mariadb-libs", "pkgconf"],
     },
     Manager {
         program: "zypper",
         install: "sudo zypper install",
-        server: "postgresql-server",
+        postgres: "postgresql-server",
         pgbench: "postgresql-contrib",
         libpq: "postgresql-devel",
+        mariadb: &["mariadb"],
+        libmariadb: &["libmariadb-devel", "pkg-config"],
     },
     Manager {
         program: "apk",
         install: "sudo apk add",
-        server: "postgresql",
+        postgres: "postgresql",
         pgbench: "postgresql-contrib",
         libpq: "libpq-dev",
+        mariadb: &["mariadb"],
+        libmariadb: &["mariadb-connector-c-dev", "pkgconf"],
     },
     Manager {
         program: "brew",
         install: "brew install",
-        server: "postgresql@17",
+        postgres: "postgresql@17",
         pgbench: "postgresql@17",
         libpq: "postgresql@17",
+        mariadb: &["mariadb"],
+        libmariadb: &["mariadb", "pkgconf"],
     },
 ];
 
@@ -68,7 +84,7 @@ pub(super) fn lines(needs: &[Need]) -> Vec<String> {
 impl Manager {
     fn line(&self, needs: &[Need]) -> String {
         let mut line = self.install.to_owned();
-        let mut packages: Vec<&str> = needs.iter().map(|need| self.package(*need)).collect();
+        let mut packages: Vec<&str> = needs.iter().flat_map(|need| self.packages(need)).copied().collect();
         packages.sort_unstable();
         packages.dedup();
         for package in packages {
@@ -78,11 +94,13 @@ impl Manager {
         line
     }
 
-    fn package(&self, need: Need) -> &'static str {
+    fn packages(&self, need: &Need) -> &[&'static str] {
         match need {
-            Need::Server => self.server,
-            Need::Pgbench => self.pgbench,
-            Need::Libpq => self.libpq,
+            Need::Postgres => slice::from_ref(&self.postgres),
+            Need::Pgbench => slice::from_ref(&self.pgbench),
+            Need::Libpq => slice::from_ref(&self.libpq),
+            Need::Mariadb => self.mariadb,
+            Need::Libmariadb => self.libmariadb,
         }
     }
 }
@@ -93,10 +111,12 @@ mod tests {
 
     #[test]
     fn each_package_is_named_once() {
-        let lines: Vec<String> =
-            MANAGERS.iter().map(|manager| manager.line(&[Need::Server, Need::Pgbench, Need::Libpq])).collect();
+        let needs = [Need::Postgres, Need::Pgbench, Need::Libpq, Need::Mariadb, Need::Libmariadb];
+        let lines: Vec<String> = MANAGERS.iter().map(|manager| manager.line(&needs[..3])).collect();
         assert!(lines[0].ends_with("--no-install-recommends libpq-dev postgresql"), "{}", lines[0]);
         assert_eq!(lines[1], "sudo dnf install libpq-devel postgresql-contrib postgresql-server");
         assert_eq!(lines.last().map(String::as_str), Some("brew install postgresql@17"));
+        let lines: Vec<String> = MANAGERS.iter().map(|manager| manager.line(&needs)).collect();
+        assert_eq!(lines.last().map(String::as_str), Some("brew install mariadb pkgconf postgresql@17"));
     }
 }

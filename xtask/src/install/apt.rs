@@ -10,10 +10,17 @@ use crate::process::IN_ITS_OWN_TIME;
 use crate::supervisor::Supervisor;
 
 /// Depends on the server of the release, whose package also has initdb and pgbench, and on its client.
-pub(super) const SERVER: &str = "postgresql";
+pub(super) const POSTGRES: &str = "postgresql";
 
 /// Brings `libpq.so` and `libpq.pc`.
 pub(super) const LIBPQ: &str = "libpq-dev";
+
+/// The programs alone: the package `mariadb-server` would start a service. The client's has what `mariadb-install-db`
+/// calls.
+pub(super) const MARIADB: [&str; 2] = ["mariadb-server-core", "mariadb-client"];
+
+/// Brings `libmariadb.so` and `libmariadb.pc`, and what reads the latter.
+pub(super) const LIBMARIADB: [&str; 2] = ["libmariadb-dev", "pkg-config"];
 
 /// Tells whether packages can be installed without a question: apt-get is there, and we are root or may be.
 pub(super) fn is_available() -> bool {
@@ -36,12 +43,16 @@ pub(super) fn install(supervisor: &Supervisor, needs: &[Need]) -> anyhow::Result
 
 fn packages(needs: &[Need]) -> Vec<&'static str> {
     let mut packages = Vec::new();
-    if needs.iter().any(|need| *need != Need::Libpq) {
-        packages.push(SERVER);
+    for need in needs {
+        packages.extend_from_slice(match need {
+            Need::Postgres | Need::Pgbench => &[POSTGRES],
+            Need::Libpq => &[LIBPQ],
+            Need::Mariadb => &MARIADB,
+            Need::Libmariadb => &LIBMARIADB,
+        });
     }
-    if needs.contains(&Need::Libpq) {
-        packages.push(LIBPQ);
-    }
+    packages.sort_unstable();
+    packages.dedup();
     packages
 }
 
@@ -60,8 +71,8 @@ mod tests {
 
     #[test]
     fn pgbench_comes_with_the_server() {
-        assert_eq!(packages(&[Need::Pgbench]), [SERVER]);
-        assert_eq!(packages(&[Need::Server, Need::Pgbench, Need::Libpq]), [SERVER, LIBPQ]);
+        assert_eq!(packages(&[Need::Pgbench]), [POSTGRES]);
+        assert_eq!(packages(&[Need::Postgres, Need::Pgbench, Need::Libpq]), [LIBPQ, POSTGRES]);
         assert_eq!(packages(&[Need::Libpq]), [LIBPQ]);
     }
 

@@ -16,6 +16,17 @@ echo 'create_main_cluster = false' >"$setting"
 # Another apt-get may be at work, as on machines that update themselves after boot.
 apt="apt-get -q -o DPkg::Lock::Timeout=300"
 $apt update
+# Releases before Debian 12 and Ubuntu 24.04 have MariaDB's version in the name of the package.
+for package; do
+    shift
+    case $package in
+    mariadb-server-core)
+        [ -n "$(apt-cache search --names-only "^$package\$")" ] ||
+            package=$(apt-cache search --names-only "^$package-[0-9.]+\$" | cut -d ' ' -f 1 | sort -V | tail -n 1)
+        ;;
+    esac
+    set -- "$@" "$package"
+done
 # Images of containers leave translations out; the tests need PostgreSQL's.
 $apt -o 'DPkg::Options::=--path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*.mo' \
     install -y --no-install-recommends "$@"

@@ -33,7 +33,7 @@ fn has_library(folder: &Path) -> bool {
     ["libpq.so", "libpq.dylib", "libpq.a"].iter().any(|name| folder.join(name).exists())
 }
 
-fn succeeds(command: &mut Command) -> bool {
+pub(super) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 

@@ -2,40 +2,83 @@
 
 mod advice;
 mod apt;
+mod libmariadb;
 pub(crate) mod libpq;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::cli::PostgresOptions;
-use crate::server::postgres::Tools;
+use crate::cli::ServerOptions;
+use crate::server::{mariadb, postgres};
 use crate::supervisor::Supervisor;
 
 /// Something that must be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     /// `initdb` and `postgres`.
-    Server,
+    Postgres,
     /// PostgreSQL's own load generator.
     Pgbench,
     /// PostgreSQL's client library, to link against.
     Libpq,
+    /// `mariadbd` and `mariadb-install-db`.
+    Mariadb,
+    /// The client library of MySQL or MariaDB, to link against.
+    Libmariadb,
+}
+
+/// Where the programs of this machine lie.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    pub(crate) postgres: postgres::Tools,
+    pub(crate) mariadb: mariadb::Tools,
+}
+
+impl Tools {
+    fn look(options: &ServerOptions) -> Self {
+        Self {
+            postgres: postgres::Tools::look(options.postgres.pg_bin.as_deref()),
+            mariadb: mariadb::Tools::look(options.mariadb.mysql_bin.as_deref()),
+        }
+    }
 }
 
 impl Need {
     fn is_met(self, tools: &Tools) -> bool {
         match self {
-            Self::Server => tools.server_folder().is_some(),
-            Self::Pgbench => tools.pgbench().is_some(),
-            Self::Libpq => libpq::is_there(tools),
+            Self::Postgres => tools.postgres.server_folder().is_some(),
+            Self::Pgbench => tools.postgres.pgbench().is_some(),
+            Self::Libpq => libpq::is_there(&tools.postgres),
+            Self::Mariadb => tools.mariadb.has_server(),
+            Self::Libmariadb => libmariadb::is_there(),
+        }
+    }
+
+    /// Returns the folder that the options name for it.
+    fn named_folder(self, options: &ServerOptions) -> Option<&PathBuf> {
+        match self {
+            Self::Postgres | Self::Pgbench => options.postgres.pg_bin.as_ref(),
+            Self::Mariadb => options.mariadb.mysql_bin.as_ref(),
+            Self::Libpq | Self::Libmariadb => None,
+        }
+    }
+
+    /// Returns the variable that names a server which is there already, in place of an installed one.
+    fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Postgres => Some("PG_DATABASE_URL"),
+            Self::Mariadb => Some(mariadb::VARIABLE),
+            Self::Pgbench | Self::Libpq | Self::Libmariadb => None,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::Server => "the PostgreSQL server (initdb, postgres)",
+            Self::Postgres => "the PostgreSQL server (initdb, postgres)",
             Self::Pgbench => "pgbench",
             Self::Libpq => "PostgreSQL's client library (libpq) with its development files",
+            Self::Mariadb => "the MariaDB server (mariadbd, mariadb-install-db)",
+            Self::Libmariadb => "the client library of MariaDB (libmariadb) with its development files, and pkg-config",
         }
     }
 }
@@ -45,23 +88,22 @@ impl Need {
 /// # Errors
 ///
 /// [`Missing`] if something is not there and cannot be installed from here.
-pub(crate) fn ensure(supervisor: &Supervisor, options: &PostgresOptions, needs: &[Need]) -> anyhow::Result<Tools> {
-    let look = || Tools::look(options.pg_bin.as_deref());
-    let tools = look();
+pub(crate) fn ensure(supervisor: &Supervisor, options: &ServerOptions, needs: &[Need]) -> anyhow::Result<Tools> {
+    let tools = Tools::look(options);
     let absent = missing(needs, &tools);
     if absent.is_empty() {
         return Ok(tools);
     }
     // What is not in the folder that was named would not be there after an installation either.
-    let in_named_folder = options.pg_bin.is_some() && absent.iter().any(|need| *need != Need::Libpq);
+    let in_named_folder = absent.iter().any(|need| need.named_folder(options).is_some());
     if options.no_install || in_named_folder || !apt::is_available() {
-        return Err(Missing { needs: absent, only: options.pg_bin.clone() }.into());
+        return Err(Missing::new(absent, options).into());
     }
     apt::install(supervisor, &absent)?;
 
-    let tools = look();
+    let tools = Tools::look(options);
     let absent = missing(needs, &tools);
-    if absent.is_empty() { Ok(tools) } else { Err(Missing { needs: absent, only: options.pg_bin.clone() }.into()) }
+    if absent.is_empty() { Ok(tools) } else { Err(Missing::new(absent, options).into()) }
 }
 
 fn missing(needs: &[Need], tools: &Tools) -> Vec<Need> {
@@ -72,23 +114,32 @@ fn missing(needs: &[Need], tools: &Tools) -> Vec<Need> {
 #[derive(Debug)]
 pub(crate) struct Missing {
     needs: Vec<Need>,
-    /// The only folder that was looked into, if one was named.
-    only: Option<PathBuf>,
+    /// The only folders that were looked into, if some were named.
+    only: Vec<PathBuf>,
+}
+
+impl Missing {
+    fn new(needs: Vec<Need>, options: &ServerOptions) -> Self {
+        let mut only: Vec<PathBuf> = needs.iter().filter_map(|need| need.named_folder(options)).cloned().collect();
+        only.dedup();
+        Self { needs, only }
+    }
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.needs.iter().map(|need| need.name()).collect();
         write!(f, "missing: {}. ", names.join(", "))?;
-        if let Some(only) = &self.only {
-            write!(f, "PostgreSQL's programs were looked for in {} only. ", only.display())?;
+        for only in &self.only {
+            write!(f, "Its programs were looked for in {} only. ", only.display())?;
         }
-        let wants_server_only = self.needs.iter().all(|need| *need == Need::Server);
-        if wants_server_only {
+        let variables: Option<Vec<&str>> = self.needs.iter().map(|need| need.variable()).collect();
+        if let Some(variables) = variables {
             write!(
                 f,
-                "Set PG_DATABASE_URL (for the tests the variables of their other servers too, see \
-                 `cargo xtask test --help`) to use a server that is already running, or install it with:"
+                "Set {} (for the tests the variables of their other servers too, see \
+                 `cargo xtask test --help`) to use a server that is already running, or install with:",
+                variables.join(" and ")
             )?;
         } else {
             write!(f, "Install with:")?;
@@ -105,10 +156,17 @@ mod tests {
 
     #[test]
     fn the_message_names_what_is_missing() {
-        let text = Missing { needs: vec![Need::Pgbench, Need::Libpq], only: None }.to_string();
+        let missing = |needs: &[Need], options: &ServerOptions| Missing::new(needs.to_vec(), options).to_string();
+        let mut options = ServerOptions::default();
+        let text = missing(&[Need::Pgbench, Need::Libpq], &options);
         assert!(text.starts_with("missing: pgbench, PostgreSQL's client library"), "{text}");
         assert!(!text.contains("PG_DATABASE_URL"), "{text}");
-        let text = Missing { needs: vec![Need::Server], only: Some("/opt/pg".into()) }.to_string();
+        let text = missing(&[Need::Postgres, Need::Mariadb], &options);
+        assert!(text.contains("Set PG_DATABASE_URL and MYSQL_DATABASE_URL ("), "{text}");
+        options.postgres.pg_bin = Some("/opt/pg".into());
+        let text = missing(&[Need::Postgres], &options);
         assert!(text.contains("PG_DATABASE_URL") && text.contains("in /opt/pg only"), "{text}");
+        let text = missing(&[Need::Mariadb, Need::Libmariadb], &options);
+        assert!(!text.contains("only") && !text.contains("MYSQL_DATABASE_URL"), "{text}");
     }
 }

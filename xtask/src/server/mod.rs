@@ -1,22 +1,43 @@
-//! Databases to work on: servers that were given, or throw-away ones. One file or folder per kind of server
-//! (PostgreSQL for now; MariaDB goes beside it as `mariadb.rs`).
+//! Databases to work on: servers that were given, or throw-away ones. One folder per kind of server.
 
+mod account;
+pub(crate) mod mariadb;
 pub(crate) mod postgres;
 
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cli::PostgresOptions;
+use anyhow::Context as _;
+
+use crate::cli::ServerOptions;
 use crate::console::say;
-use crate::install::{self, Need};
+use crate::install::{self, Need, Tools};
 use crate::supervisor::Supervisor;
-use postgres::{Purpose, Servers, Tools};
+use crate::workspace;
+use postgres::{Purpose, Servers};
+
+/// The servers that a command wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    postgres: &'static [Purpose],
+    mariadb: bool,
+}
+
+impl Wanted {
+    /// All that the tests work on.
+    pub(crate) const SUITE: Self = Self { postgres: &Purpose::SUITE, mariadb: true };
+
+    pub(crate) const DEMO: Self = Self { postgres: &[Purpose::Demo], mariadb: false };
+}
 
 /// Database servers that are up, and the tools to build and run programs against them.
 #[derive(Debug)]
 pub(crate) struct Databases<'s> {
     /// Variables and URLs.
     given: Vec<(&'static str, String)>,
-    own: Servers<'s>,
+    postgres: Servers<'s>,
+    mariadb: Option<mariadb::Server<'s>>,
     tools: Tools,
 }
 
@@ -24,40 +45,48 @@ impl<'s> Databases<'s> {
     /// Gets what is missing, and starts a server for each purpose that none was given for.
     pub(crate) fn open(
         supervisor: &'s Supervisor,
-        options: &PostgresOptions,
+        options: &ServerOptions,
         needs: &[Need],
-        purposes: &[Purpose],
+        wanted: &Wanted,
     ) -> anyhow::Result<Self> {
-        let (given, own) = sort_out(purposes, options, |variable| std::env::var(variable).ok());
+        let Shares { given, postgres, mariadb } = sort_out(wanted, options, |variable| std::env::var(variable).ok());
         for (variable, _) in &given {
             say(format_args!("{variable} is given: starting no server for it"));
         }
-        if own.is_empty() {
-            let tools = install::ensure(supervisor, options, needs)?;
-            return Ok(Self { given, own: Servers::default(), tools });
-        }
-        let tools = install::ensure(supervisor, options, &[needs, &[Need::Server]].concat())?;
-        let own = Servers::start(supervisor, &tools, &own)?;
-        Ok(Self { given, own, tools })
+        let mut needs = needs.to_vec();
+        needs.extend((!postgres.is_empty()).then_some(Need::Postgres));
+        needs.extend(mariadb.then_some(Need::Mariadb));
+        let tools = install::ensure(supervisor, options, &needs)?;
+        let postgres = match postgres[..] {
+            [] => Servers::default(),
+            _ => Servers::start(supervisor, &tools.postgres, &postgres)?,
+        };
+        let mariadb = mariadb.then(|| mariadb::Server::start(supervisor, &tools.mariadb)).transpose()?;
+        Ok(Self { given, postgres, mariadb, tools })
     }
 
     /// Sets what a cargo command needs to link libpq and to find the servers and pgbench.
     pub(crate) fn equip(&self, command: &mut Command) {
-        command.envs(self.given.iter().map(|(variable, url)| (variable, url))).envs(self.own.variables());
-        command.envs(install::libpq::link_variable(&self.tools));
-        if let Some(pgbench) = self.tools.pgbench() {
+        command.envs(self.given.iter().map(|(variable, url)| (variable, url))).envs(self.postgres.variables());
+        command.envs(self.mariadb.as_ref().map(mariadb::Server::variable));
+        command.envs(install::libpq::link_variable(&self.tools.postgres));
+        if let Some(pgbench) = self.tools.postgres.pgbench() {
             command.env("PGBENCH", pgbench);
         }
     }
 
     /// Starts again what a test has crashed. To be called again and again while the servers are in use.
     pub(crate) fn revive(&mut self) -> anyhow::Result<()> {
-        self.own.revive()
+        self.postgres.revive()
     }
 
     /// Copies the logs of the throw-away servers to where they survive, for whoever looks into a failure.
     pub(crate) fn keep_logs(&self) {
-        match self.own.keep_logs() {
+        let kept = self.postgres.keep_logs().and_then(|mut kept| {
+            kept.extend(self.mariadb.as_ref().map(mariadb::Server::keep_log).transpose()?);
+            Ok(kept)
+        });
+        match kept {
             Ok(kept) => {
                 kept.iter().for_each(|log| say(format_args!("a server's log was kept: {}", log.display())));
             }
@@ -66,23 +95,52 @@ impl<'s> Databases<'s> {
     }
 }
 
-/// Returns the servers that are given, by their variables, and the purposes that are left; an empty URL counts for
-/// nothing. The option takes the place of `PG_DATABASE_URL`.
-fn sort_out(
-    purposes: &[Purpose],
-    options: &PostgresOptions,
-    variable: impl Fn(&str) -> Option<String>,
-) -> (Vec<(&'static str, String)>, Vec<Purpose>) {
-    let (mut given, mut left) = (Vec::new(), Vec::new());
-    for purpose in purposes {
-        let name = purpose.variable();
-        let option = options.pg_url.clone().filter(|_| matches!(purpose, Purpose::Tests | Purpose::Demo));
-        match option.or_else(|| variable(name)).filter(|url| !url.trim().is_empty()) {
-            Some(url) => given.push((name, url)),
-            None => left.push(*purpose),
+/// Which of the wanted servers are there, and which are left to be started.
+#[derive(Debug, PartialEq)]
+struct Shares {
+    /// Variables and URLs.
+    given: Vec<(&'static str, String)>,
+    postgres: Vec<Purpose>,
+    mariadb: bool,
+}
+
+/// Finds the servers that are given, by their variables; an empty URL counts for nothing. The options take the place of
+/// `PG_DATABASE_URL` and `MYSQL_DATABASE_URL`.
+fn sort_out(wanted: &Wanted, options: &ServerOptions, variable: impl Fn(&str) -> Option<String>) -> Shares {
+    let mut shares = Shares { given: Vec::new(), postgres: Vec::new(), mariadb: false };
+    let given = |name, option: Option<String>| {
+        let url = option.or_else(|| variable(name)).filter(|url| !url.trim().is_empty());
+        url.map(|url| (name, url))
+    };
+    for purpose in wanted.postgres {
+        let is_main = matches!(purpose, Purpose::Tests | Purpose::Demo);
+        let option = options.postgres.pg_url.clone().filter(|_| is_main);
+        match given(purpose.variable(), option) {
+            Some(server) => shares.given.push(server),
+            None => shares.postgres.push(*purpose),
         }
     }
-    (given, left)
+    if wanted.mariadb {
+        match given(mariadb::VARIABLE, options.mariadb.mysql_url.clone()) {
+            Some(server) => shares.given.push(server),
+            None => shares.mariadb = true,
+        }
+    }
+    shares
+}
+
+/// Copies a log to where it survives, and returns its new place.
+fn keep_log(log: &Path) -> std::io::Result<PathBuf> {
+    let folder = workspace::keep_folder();
+    std::fs::create_dir_all(&folder)?;
+    let kept = folder.join(log.file_name().unwrap_or_default());
+    std::fs::copy(log, &kept)?;
+    Ok(kept)
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]
@@ -91,26 +149,48 @@ mod tests {
 
     const MAIN: &str = Purpose::Tests.variable();
     const CRASH: &str = Purpose::Crash.variable();
+    const MYSQL: &str = mariadb::VARIABLE;
 
-    fn given(option: Option<&str>, variables: &[(&str, &str)]) -> (Vec<(&'static str, String)>, Vec<Purpose>) {
-        let options = PostgresOptions { pg_url: option.map(str::to_owned), ..Default::default() };
+    fn shares(wanted: Wanted, options: ServerOptions, variables: &[(&str, &str)]) -> Shares {
         let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, url)| (*url).to_owned());
-        sort_out(&Purpose::SUITE, &options, value)
+        sort_out(&wanted, &options, value)
+    }
+
+    fn given(name: &'static str, url: &str) -> Vec<(&'static str, String)> {
+        vec![(name, url.to_owned())]
     }
 
     #[test]
     fn the_option_wins_over_the_variable() {
-        let (found, left) = given(Some("postgres://option"), &[(MAIN, "postgres://variable")]);
-        assert_eq!(found, [(MAIN, "postgres://option".to_owned())]);
-        assert_eq!(left, Purpose::SUITE[1..]);
-        assert_eq!(given(None, &[(MAIN, "postgres://variable")]).0, [(MAIN, "postgres://variable".to_owned())]);
-        assert_eq!(given(None, &[(MAIN, " ")]), (vec![], Purpose::SUITE.to_vec()));
+        let mut options = ServerOptions::default();
+        options.postgres.pg_url = Some("postgres://option".to_owned());
+        let found = shares(Wanted::SUITE, options, &[(MAIN, "postgres://variable")]);
+        assert_eq!(found.given, given(MAIN, "postgres://option"));
+        assert_eq!(found.postgres, Purpose::SUITE[1..]);
+
+        let none = ServerOptions::default;
+        let found = shares(Wanted::SUITE, none(), &[(MAIN, "postgres://variable")]);
+        assert_eq!(found.given, given(MAIN, "postgres://variable"));
+        let found = shares(Wanted::SUITE, none(), &[(MAIN, " "), (MYSQL, "")]);
+        assert_eq!(found, Shares { given: vec![], postgres: Purpose::SUITE.to_vec(), mariadb: true });
     }
 
     #[test]
     fn each_variable_stands_for_its_own_server() {
-        let (found, left) = given(None, &[(CRASH, "postgres://crash")]);
-        assert_eq!(found, [(CRASH, "postgres://crash".to_owned())]);
-        assert_eq!(left, [Purpose::Tests, Purpose::German, Purpose::Japanese]);
+        let found = shares(Wanted::SUITE, ServerOptions::default(), &[(CRASH, "postgres://crash")]);
+        assert_eq!(found.given, given(CRASH, "postgres://crash"));
+        assert_eq!((found.postgres, found.mariadb), (vec![Purpose::Tests, Purpose::German, Purpose::Japanese], true));
+    }
+
+    #[test]
+    fn mariadb_is_given_by_its_option_or_its_variable_and_the_demo_does_without() {
+        let mut options = ServerOptions::default();
+        let variables = [(MYSQL, "mysql://variable")];
+        let found = shares(Wanted::SUITE, options.clone(), &variables);
+        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), false));
+        options.mariadb.mysql_url = Some("mysql://option".to_owned());
+        assert_eq!(shares(Wanted::SUITE, options.clone(), &variables).given, given(MYSQL, "mysql://option"));
+        let found = shares(Wanted::DEMO, options, &variables);
+        assert_eq!(found, Shares { given: vec![], postgres: vec![Purpose::Demo], mariadb: false });
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::account::Account;
 use super::settings::{self, Purpose};
 use crate::process::AT_ONCE;
+use crate::server::account::Account;
 use crate::supervisor::Supervisor;
 
 /// Makes a data folder for each server. To copy one takes a fraction of the time that `initdb` takes, even if several

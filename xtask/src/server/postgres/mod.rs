@@ -1,19 +1,16 @@
 //! Throw-away PostgreSQL servers on loopback: made, started, waited for, stopped.
 
-mod account;
 mod cluster;
 mod server;
 mod settings;
 mod tools;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::{account::Account, keep_log};
 use crate::console::{Step, say};
 use crate::supervisor::Supervisor;
-use crate::workspace;
-use account::Account;
 use server::Server;
 pub(crate) use settings::Purpose;
 pub(crate) use tools::Tools;
@@ -33,7 +30,7 @@ impl<'s> Servers<'s> {
             _ => format!("{}, {} servers", version(&program), purposes.len()),
         };
         let step = Step::begin(format_args!("starting {what}"));
-        let account = Account::for_server()?;
+        let account = Account::for_servers()?;
         account.own(supervisor.scratch())?;
 
         let folders = cluster::make(supervisor, account, &tools.server_program("initdb")?, purposes)?;
@@ -67,14 +64,7 @@ impl<'s> Servers<'s> {
 
     /// Copies the logs to where they survive, and returns their new places.
     pub(crate) fn keep_logs(&self) -> std::io::Result<Vec<PathBuf>> {
-        let folder = workspace::keep_folder();
-        fs::create_dir_all(&folder)?;
-        let keep = |server: &Server<'_>| {
-            let kept = folder.join(server.log().file_name().unwrap_or_default());
-            fs::copy(server.log(), &kept)?;
-            Ok(kept)
-        };
-        self.servers.iter().map(keep).collect()
+        self.servers.iter().map(|server| keep_log(server.log())).collect()
     }
 }
 

@@ -1,7 +1,6 @@
 //! One server: launched, waited for, started again if it may be crashed.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -9,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 
-use super::account::Account;
 use super::{cluster, settings, settings::Purpose};
 use crate::process::{Ending, Group, last_lines};
+use crate::server::{account::Account, free_port};
 use crate::supervisor::Supervisor;
 
 /// SIGINT is a fast shutdown (sessions are cut off, data is written), SIGQUIT one without writing.
@@ -164,11 +163,6 @@ impl<'s> Server<'s> {
     fn last_words(&self) -> anyhow::Result<String> {
         Ok(last_lines(File::open(&self.log)?))
     }
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]

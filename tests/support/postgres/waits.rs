@@ -6,12 +6,7 @@ use diesel::{
     sql_types::{Array, BigInt, Bool, Integer, Text},
 };
 
-use super::patience::until;
-
-/// The server process behind a connection: what the server calls it when it says who waits.
-pub(crate) fn backend_pid(conn: &mut PgConnection) -> i32 {
-    sql::<Integer>("SELECT pg_backend_pid()").get_result(conn).expect("a pid")
-}
+use crate::support::patience::until;
 
 /// The processes that `pid` waits for, in ascending order; none when it does not wait for a lock.
 pub(crate) fn blocked_by(conn: &mut PgConnection, pid: i32) -> Vec<i32> {
@@ -85,14 +80,14 @@ mod tests {
 
     use diesel::connection::SimpleConnection;
 
-    use super::{backend_pid, blocked_by, deadlocks, terminate, wait_until_blocked};
-    use crate::support::arena::Arena;
+    use super::{blocked_by, deadlocks, terminate, wait_until_blocked};
+    use crate::support::{arena::Arena, postgres::Postgres, server::Server};
 
     #[test]
     fn the_server_says_who_waits_for_whom() {
         let arena = Arena::new();
         let (mut observer, mut holder, mut waiter) = (arena.pg(), arena.pg(), arena.pg());
-        let (holder_pid, waiter_pid) = (backend_pid(&mut holder), backend_pid(&mut waiter));
+        let (holder_pid, waiter_pid) = (Postgres::session_number(&mut holder), Postgres::session_number(&mut waiter));
         holder.batch_execute("BEGIN; SELECT FROM accounts WHERE id = 1 FOR UPDATE").expect("locks 1");
         assert!(blocked_by(&mut observer, waiter_pid).is_empty());
 
@@ -108,7 +103,7 @@ mod tests {
         let arena = Arena::new();
         let (mut observer, mut holder) = (arena.pg(), arena.pg());
         holder.batch_execute("BEGIN; SELECT FROM accounts WHERE id = 1 FOR UPDATE").expect("locks 1");
-        let pid = backend_pid(&mut holder);
+        let pid = Postgres::session_number(&mut holder);
         terminate(&mut observer, pid);
         assert!(arena.held_keys("accounts", "id").is_empty());
         holder.batch_execute("SELECT 1").expect_err("its connection is gone");
@@ -120,7 +115,7 @@ mod tests {
         let (mut observer, mut one, mut other) = (arena.pg(), arena.pg(), arena.pg());
         one.batch_execute("BEGIN; SELECT FROM accounts WHERE id = 1 FOR UPDATE").expect("locks 1");
         other.batch_execute("BEGIN; SELECT FROM accounts WHERE id = 2 FOR UPDATE").expect("locks 2");
-        let pid = backend_pid(&mut one);
+        let pid = Postgres::session_number(&mut one);
         let crossing = thread::spawn(move || one.batch_execute("SELECT FROM accounts WHERE id = 2 FOR UPDATE; COMMIT"));
         wait_until_blocked(&mut observer, pid);
         let second = other.batch_execute("SELECT FROM accounts WHERE id = 1 FOR UPDATE; COMMIT");

@@ -1,4 +1,4 @@
-//! The user that the server runs as: PostgreSQL refuses to run as root.
+//! The user that the servers run as: PostgreSQL and MariaDB refuse to run as root.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
@@ -8,8 +8,9 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 use rustix::process::geteuid;
 
-/// Who may run the server for root, in this order: the packages' own user, and one that exists everywhere.
-const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
+/// Who may run the servers for root, in this order: the packages' own users, and one that exists everywhere. All of them
+/// run as the same user, who owns the scratch folder.
+const CANDIDATES: [&str; 3] = ["postgres", "mysql", "nobody"];
 
 /// Ourselves, or the user that root steps down to.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,7 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    pub(crate) fn for_server() -> anyhow::Result<Self> {
+    pub(crate) fn for_servers() -> anyhow::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Ourselves);
         }
@@ -28,15 +29,15 @@ impl Account {
                 return Ok(Self::Other { uid, gid });
             }
         }
-        bail!("PostgreSQL does not run as root, and neither a user `postgres` nor a user `nobody` exists")
+        bail!("database servers do not run as root, and none of the users {} exists", CANDIDATES.join(", "))
     }
 
-    /// Gives the folder to the server's user.
-    pub(crate) fn own(self, folder: &Path) -> anyhow::Result<()> {
+    /// Gives the file or folder to the server's user.
+    pub(crate) fn own(self, path: &Path) -> anyhow::Result<()> {
         match self {
             Self::Ourselves => Ok(()),
             Self::Other { uid, gid } => {
-                chown(folder, Some(uid), Some(gid)).context("cannot give the scratch folder away")
+                chown(path, Some(uid), Some(gid)).with_context(|| format!("cannot give {} away", path.display()))
             }
         }
     }

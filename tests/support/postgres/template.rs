@@ -11,7 +11,11 @@ use std::{
 use diesel::{PgConnection, QueryResult, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use super::{database_name::DatabaseName, server};
+use super::{Postgres, urls};
+use crate::support::{
+    database_name::DatabaseName,
+    server::{Server, with_database},
+};
 
 /// Only one process at a time builds a template or sweeps.
 const HOUSEKEEPING: i64 = 0x6c6f_636b_7365_7400;
@@ -29,7 +33,7 @@ const UNFINISHED: &str = "unfinished_template";
 pub(crate) fn name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
-        let mut maintenance = server::connect(&server::url());
+        let mut maintenance = Postgres::connect(&urls::url());
         // Held by the session: released with the connection, also on panic.
         maintenance.batch_execute(&format!("SELECT pg_advisory_lock({HOUSEKEEPING})")).expect("the housekeeping lock");
         let digest = digest(&mut maintenance);
@@ -49,7 +53,7 @@ fn migrations() -> PathBuf {
 /// Runs the migrations in an empty database.
 pub(super) fn fill(url: &str) {
     let source = FileBasedMigrations::from_path(migrations()).expect("the migrations are where they should be");
-    server::connect(url).run_pending_migrations(source).expect("the migrations run");
+    Postgres::connect(url).run_pending_migrations(source).expect("the migrations run");
 }
 
 /// Migrated under another name, so that a build that was cut short is never taken for a template.
@@ -61,7 +65,7 @@ fn build(maintenance: &mut PgConnection, digest: u64) -> String {
         .and_then(|()| maintenance.batch_execute(&format!("CREATE DATABASE {unfinished} TEMPLATE template0")))
         .unwrap_or_else(|error| panic!("the user of PG_DATABASE_URL must be able to create databases: {error}"));
 
-    fill(&server::with_database(&server::url(), &unfinished));
+    fill(&with_database(&urls::url(), &unfinished));
 
     // A database with somebody in it can be neither renamed nor copied: nobody gets in from here on.
     maintenance
@@ -129,8 +133,13 @@ mod tests {
     use diesel::connection::SimpleConnection;
     use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-    use super::{databases, digest, migrations, name, server, sweep};
-    use crate::support::{arena::Arena, database_name::DatabaseName};
+    use super::{databases, digest, migrations, name, sweep};
+    use crate::support::{
+        arena::Arena,
+        database_name::DatabaseName,
+        postgres::{Postgres, urls},
+        server::{Server, with_database},
+    };
 
     #[test]
     fn it_is_made_once() {
@@ -147,7 +156,7 @@ mod tests {
         for name in [&old, &occupied] {
             maintenance.batch_execute(&format!("CREATE DATABASE {name}")).expect("a leftover");
         }
-        let inside = server::connect(&server::with_database(&server::url(), &occupied.to_string()));
+        let inside = Postgres::connect(&with_database(&urls::url(), &occupied.to_string()));
         let names = databases(&mut maintenance).expect("the names");
         let digest = digest(&mut maintenance);
         sweep(&mut maintenance, &names, digest);
@@ -163,7 +172,7 @@ mod tests {
     #[test]
     fn the_migrations_can_be_undone_and_done_again() {
         let arena = Arena::new();
-        let mut conn = server::connect(arena.url());
+        let mut conn = Postgres::connect(arena.url());
         let source = || FileBasedMigrations::from_path(migrations()).expect("migrations");
         let undone = conn.revert_all_migrations(source()).expect("down.sql works").len();
         assert_eq!(arena.number("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 's1', 's2')"), 1);

@@ -1,0 +1,83 @@
+//! The time that a call may take, by the limit on a statement that each server has: [`max_execution_time`][mysql] on MySQL,
+//! [`max_statement_time`][mariadb] on MariaDB.
+//!
+//! `innodb_lock_wait_timeout` would be the obvious setting, but it counts whole seconds, and each wait by itself: a statement
+//! that waits for four rows in turn may take four times as long.
+//!
+//! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
+//! [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time
+
+use std::time::Duration;
+
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use crate::{
+    backend::{Clock, Exchange},
+    diesel_internals::Statement,
+};
+
+/// What the setting was is kept by the server, in a variable of the session, and put back from there.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct MysqlClock {
+    limited: bool,
+}
+
+impl Clock<Mysql> for MysqlClock {
+    const OUTLIVES_A_ROLLBACK: bool = true;
+
+    fn limit(&mut self, left: Duration) -> Exchange<'_, Mysql> {
+        let first = !std::mem::replace(&mut self.limited, true);
+        // Rounded up, so that the time is up when the server says so; zero would mean no limit.
+        let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).clamp(1, MOST);
+        Exchange { statement: Statement::new(Limit { first, milliseconds }), reader: None }
+    }
+
+    fn restore(&mut self) -> Option<Exchange<'_, Mysql>> {
+        let limited = std::mem::take(&mut self.limited);
+        limited.then(|| Exchange { statement: Statement::new(Restore), reader: None })
+    }
+}
+
+/// The longest that both servers take.
+const MOST: u64 = 31_536_000_000;
+
+struct Limit {
+    first: bool,
+    milliseconds: u64,
+}
+
+impl QueryFragment<Mysql> for Limit {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        // A number of our own; as a parameter, MariaDB would take it for a decimal and MySQL refuse it.
+        pass.unsafe_to_cache_prepared();
+        let (milliseconds, seconds) =
+            (self.milliseconds, format!("{}.{:03}", self.milliseconds / 1000, self.milliseconds % 1000));
+        pass.push_sql("SET ");
+        if self.first {
+            pass.push_sql("@diesel_lockset_limit = /*!80001 @@max_execution_time */ /*M! @@max_statement_time */, ");
+        }
+        pass.push_sql(&format!(
+            "/*!80001 max_execution_time = CAST(IF(@diesel_lockset_limit > 0, LEAST(@diesel_lockset_limit, {milliseconds}), \
+             {milliseconds}) AS UNSIGNED) */ /*M! max_statement_time = IF(@diesel_lockset_limit > 0, LEAST(@diesel_lockset_limit, {seconds}), \
+             {seconds}) */"
+        ));
+        Ok(())
+    }
+}
+
+struct Restore;
+
+impl QueryFragment<Mysql> for Restore {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql(
+            "SET /*!80001 max_execution_time = CAST(@diesel_lockset_limit AS UNSIGNED) */ \
+             /*M! max_statement_time = @diesel_lockset_limit */, @diesel_lockset_limit = NULL",
+        );
+        Ok(())
+    }
+}

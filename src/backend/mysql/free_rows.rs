@@ -1,0 +1,135 @@
+//! The statements of a pick: which rows are free, are there more, change them.
+
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+    sql_types::BigInt,
+};
+
+use super::words::{Asked, Asking, key_among, key_value, locking_clause, names, with_names};
+use crate::{
+    backend::Picking,
+    mode::Wait,
+    sql::{Choice, List, TableName, Wanted},
+};
+
+/// The first free rows, in the order of the query.
+///
+/// ```sql
+/// WITH candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
+/// SELECT cols FROM candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = candidates.k0
+/// WHERE EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
+/// ```
+///
+/// The candidates are read without a lock and then looked up one by one until enough of them are locked: so nothing else is.
+/// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next
+/// worker.
+pub(super) struct FreeRows<'q> {
+    pub(super) asking: Asking<'q>,
+    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) asked: Asked,
+    pub(super) pick: Picking<'q>,
+    pub(super) candidates: i64,
+}
+
+impl QueryFragment<Mysql> for FreeRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let FreeRows { asking: (query, _), wanted, asked, pick, candidates } = self;
+        let (helper, width) = (helper(pick.table), wanted.key_width());
+        with_names(&mut pass, helper, width)?;
+        wanted.walk_key(pass.reborrow())?;
+        walk_candidates(*query, candidates, pass.reborrow())?;
+        pass.push_sql(") SELECT ");
+        wanted.walk_columns(pass.reborrow())?;
+        pass.push_sql(" FROM ");
+        pass.push_identifier(helper)?;
+        pass.push_sql(" STRAIGHT_JOIN ");
+        wanted.walk_table(pass.reborrow())?;
+        pass.push_sql(" FORCE INDEX (PRIMARY) ON ");
+        key_value(&mut pass, *wanted)?;
+        pass.push_sql(" = ");
+        names(&mut pass, helper, width)?;
+        let mut separator = " WHERE ";
+        if *asked == Asked::AtOnce {
+            pass.push_sql(separator);
+            pass.push_sql("EXISTS (SELECT 1 FROM DUAL");
+            query.walk_filter(pass.reborrow())?;
+            pass.push_sql(")");
+            separator = " AND ";
+        }
+        if wanted.has(List::Now) {
+            pass.push_sql(separator);
+            pass.push_sql("NOT (");
+            key_among(&mut pass, *wanted, std::iter::once(*wanted), List::Now)?;
+            pass.push_sql(")");
+        }
+        pass.push_sql(" LIMIT ");
+        pass.push_bind_param::<BigInt, i64>(pick.limit)?;
+        locking_clause(&mut pass, pick.strength, None, Wait::SkipLocked)
+    }
+}
+
+/// How many candidates there are, up to so many.
+pub(super) struct Count<'q> {
+    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) candidates: i64,
+}
+
+impl QueryFragment<Mysql> for Count<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("SELECT COUNT(*) FROM (SELECT 1");
+        walk_candidates(self.query, &self.candidates, pass.reborrow())?;
+        pass.push_sql(") AS `candidates`");
+        Ok(())
+    }
+}
+
+/// `UPDATE t SET .. WHERE id IN (..)`, of rows that are locked.
+pub(super) struct Change<'q> {
+    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) changes: &'q dyn QueryFragment<Mysql>,
+}
+
+impl QueryFragment<Mysql> for Change<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("UPDATE ");
+        self.wanted.walk_table(pass.reborrow())?;
+        pass.push_sql(" FORCE INDEX (PRIMARY) SET ");
+        self.changes.walk_ast(pass.reborrow())?;
+        pass.push_sql(" WHERE ");
+        key_among(&mut pass, self.wanted, std::iter::once(self.wanted), List::Now)
+    }
+}
+
+/// A pick of what the query itself selects: the clause goes onto the query.
+pub(super) struct PickSelected<'q> {
+    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) pick: Picking<'q>,
+}
+
+impl QueryFragment<Mysql> for PickSelected<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.query.walk_head(pass.reborrow())?;
+        self.query.walk_select(pass.reborrow())?;
+        walk_candidates(self.query, self.pick.limit, pass.reborrow())?;
+        locking_clause(&mut pass, self.pick.strength, Some(self.pick.table), Wait::SkipLocked)
+    }
+}
+
+fn walk_candidates<'b>(
+    query: &'b dyn Choice<Mysql>,
+    limit: &'b i64,
+    mut pass: AstPass<'_, 'b, Mysql>,
+) -> QueryResult<()> {
+    query.walk_from(pass.reborrow())?;
+    query.walk_filter(pass.reborrow())?;
+    query.walk_rest(pass.reborrow())?;
+    pass.push_sql(" LIMIT ");
+    pass.push_bind_param::<BigInt, i64>(limit)
+}
+
+/// A name for the candidates that does not hide the table itself.
+fn helper(table: &TableName) -> &'static str {
+    if table.bare() == "candidates" { "chosen" } else { "candidates" }
+}

@@ -1,0 +1,160 @@
+//! Keys as lists of bind parameters: there are no arrays here.
+//!
+//! A list is filled up to a power of two with its last key, so that there are few texts of a statement, which Diesel's and the
+//! server's caches can hold. To the server a key that is named twice is named once.
+
+use diesel::{
+    expression::Expression,
+    mysql::{Mysql, MysqlType},
+    query_builder::AstPass,
+    result::QueryResult,
+    serialize::ToSql,
+    sql_types::{HasSqlType, SingleValue, SqlType},
+};
+
+use crate::{
+    diesel_internals::bytes_of,
+    key::LockKey,
+    lockable::One,
+    sql::{KeyList, Rank},
+};
+
+impl<K, C, ST> KeyList<Mysql, K> for One<C>
+where
+    C: Expression<SqlType = ST>,
+    ST: SqlType + SingleValue + 'static,
+    K: LockKey + ToSql<ST, Mysql>,
+    Mysql: HasSqlType<ST>,
+{
+    type Columns = ();
+    const WIDTH: usize = 1;
+
+    fn columns(_: &[K]) -> Self::Columns {}
+
+    fn walk<'b>(keys: &'b [K], (): &'b (), mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        for (i, key) in filled(keys).enumerate() {
+            pass.push_sql(if i == 0 { "" } else { ", " });
+            pass.push_bind_param::<ST, K>(key)?;
+        }
+        Ok(())
+    }
+
+    fn walk_in<'b>(keys: &'b [K], (): &'b (), mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql(" IN (");
+        Self::walk(keys, &(), pass.reborrow())?;
+        pass.push_sql(")");
+        Ok(())
+    }
+
+    fn walk_numbered<'b>(keys: &'b [K], (): &'b (), first: usize, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        for (i, key) in keys.iter().enumerate() {
+            pass.push_sql(" UNION ALL SELECT ");
+            pass.push_bind_param::<ST, K>(key)?;
+            pass.push_sql(&format!(", {}", first + i));
+        }
+        Ok(())
+    }
+
+    fn ranks(keys: &[K]) -> Option<Vec<Rank>> {
+        keys.iter().map(|key| Some(vec![integer::<ST, K>(key)?])).collect()
+    }
+}
+
+macro_rules! composite_keys {
+    ($($width:literal: $(($K:ident, $C:ident, $ST:ident, $i:tt)),+;)*) => {$(
+        impl<$($K, $C, $ST),+> KeyList<Mysql, ($($K,)+)> for ($($C,)+)
+        where
+            $(
+                $C: Expression<SqlType = $ST>,
+                $ST: SqlType + SingleValue + 'static,
+                $K: LockKey + ToSql<$ST, Mysql>,
+                Mysql: HasSqlType<$ST>,
+            )+
+        {
+            type Columns = ();
+            const WIDTH: usize = $width;
+
+            fn columns(_: &[($($K,)+)]) -> Self::Columns {}
+
+            fn walk<'b>(keys: &'b [($($K,)+)], (): &'b (), mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+                for (i, key) in filled(keys).enumerate() {
+                    pass.push_sql(if i == 0 { "" } else { ", " });
+                    let mut separator = "(";
+                    $(
+                        pass.push_sql(separator);
+                        pass.push_bind_param::<$ST, $K>(&key.$i)?;
+                        separator = ", ";
+                    )+
+                    let _ = separator;
+                    pass.push_sql(")");
+                }
+                Ok(())
+            }
+
+            fn walk_in<'b>(keys: &'b [($($K,)+)], (): &'b (), mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+                pass.push_sql(" IN (");
+                Self::walk(keys, &(), pass.reborrow())?;
+                pass.push_sql(")");
+                Ok(())
+            }
+
+            fn walk_numbered<'b>(
+                keys: &'b [($($K,)+)],
+                (): &'b (),
+                first: usize,
+                mut pass: AstPass<'_, 'b, Mysql>,
+            ) -> QueryResult<()> {
+                for (i, key) in keys.iter().enumerate() {
+                    pass.push_sql(" UNION ALL SELECT ");
+                    $(
+                        pass.push_bind_param::<$ST, $K>(&key.$i)?;
+                        pass.push_sql(", ");
+                    )+
+                    pass.push_sql(&(first + i).to_string());
+                }
+                Ok(())
+            }
+
+            fn ranks(keys: &[($($K,)+)]) -> Option<Vec<Rank>> {
+                keys.iter().map(|key| Some(vec![$(integer::<$ST, $K>(&key.$i)?),+])).collect()
+            }
+        }
+    )*};
+}
+
+composite_keys! {
+    2: (K0, C0, S0, 0), (K1, C1, S1, 1);
+    3: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2);
+    4: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3);
+    5: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4);
+    6: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4), (K5, C5, S5, 5);
+    7: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4), (K5, C5, S5, 5),
+       (K6, C6, S6, 6);
+    8: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4), (K5, C5, S5, 5),
+       (K6, C6, S6, 6), (K7, C7, S7, 7);
+}
+
+fn filled<K>(keys: &[K]) -> impl Iterator<Item = &K> {
+    let more = keys.len().next_power_of_two() - keys.len();
+    keys.iter().chain(keys.last().into_iter().cycle().take(more))
+}
+
+/// A key column as the number that the server will compare, if it is one: told by what is sent, whatever the Rust type.
+fn integer<ST, K>(key: &K) -> Option<i128>
+where
+    K: ToSql<ST, Mysql>,
+    Mysql: HasSqlType<ST>,
+{
+    let (kind, bytes) = bytes_of::<Mysql, ST, K>(key)?;
+    Some(match kind {
+        MysqlType::Tiny => i8::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::UnsignedTiny => u8::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::Short => i16::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::UnsignedShort => u16::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::Long => i32::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::UnsignedLong => u32::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::LongLong => i64::from_ne_bytes(bytes.try_into().ok()?).into(),
+        MysqlType::UnsignedLongLong => u64::from_ne_bytes(bytes.try_into().ok()?).into(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,189 @@
+//! The statements that ask which rows a query chooses, lock rows by key, and look at what was not locked.
+
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::words::{
+    Asked, Asking, choice, from_table, in_place_of_table, key_among, key_value, locking_clause, names, with_names,
+};
+use crate::{
+    mode::{Strength, Wait},
+    sql::{Choice, List, TableName, Wanted},
+};
+
+/// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
+/// order.
+///
+/// Rows that turned out not to match are left out, so that a limit goes on to others also where the transaction's snapshot is
+/// older than what they are now.
+pub(super) struct Resolve<'q> {
+    pub(super) name: &'q TableName,
+    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) asking: Asking<'q>,
+    pub(super) without: bool,
+}
+
+impl QueryFragment<Mysql> for Resolve<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if self.without {
+            in_place_of_table(&mut pass, self.name, self.wanted, |pass| {
+                pass.push_sql("NOT (");
+                key_among(pass, self.wanted, std::iter::once(self.wanted), List::Now)?;
+                pass.push_sql(")");
+                Ok(())
+            })?;
+        }
+        choice(&mut pass, self.asking, self.wanted, true)
+    }
+}
+
+/// One model's side of [`LockRows`].
+pub(super) struct LockPart<'q> {
+    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    /// The queries that the statement asks about each row.
+    pub(super) at_once: Vec<&'q dyn Choice<Mysql>>,
+}
+
+/// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) ORDER BY id FOR UPDATE`
+///
+/// Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
+/// table alone whether the row matches it: `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also
+/// where the transaction's snapshot is older.
+pub(super) struct LockRows<'q> {
+    pub(super) parts: Vec<LockPart<'q>>,
+    /// Nothing: only look.
+    pub(super) lock: Option<(Strength, Wait)>,
+    /// Rows may come for several reasons.
+    pub(super) mixed: bool,
+}
+
+impl<'q> LockRows<'q> {
+    fn wanted(&self) -> impl Iterator<Item = &'q dyn Wanted<Mysql>> {
+        self.parts.iter().map(|part| part.wanted)
+    }
+}
+
+impl QueryFragment<Mysql> for LockRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let mut separator = "SELECT ";
+        for part in self.wanted() {
+            pass.push_sql(separator);
+            part.walk_columns(pass.reborrow())?;
+            separator = ", ";
+        }
+        for LockPart { wanted, at_once } in self.parts.iter().filter(|_| self.mixed) {
+            pass.push_sql(separator);
+            if wanted.has(List::NowAsked) {
+                key_among(&mut pass, *wanted, std::iter::once(*wanted), List::NowAsked)?;
+            } else {
+                pass.push_sql("FALSE");
+            }
+            for query in at_once {
+                pass.push_sql(", EXISTS (SELECT 1 FROM DUAL");
+                query.walk_filter(pass.reborrow())?;
+                pass.push_sql(")");
+            }
+        }
+        let table = self.parts[0].wanted;
+        from_table(&mut pass, table)?;
+        pass.push_sql(" WHERE ");
+        key_among(&mut pass, table, self.wanted(), List::Now)?;
+        pass.push_sql(" ORDER BY ");
+        table.walk_key(pass.reborrow())?;
+        match self.lock {
+            Some((strength, wait)) => locking_clause(&mut pass, strength, None, wait),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which of the locked rows does a query over a join match?
+///
+/// ```sql
+/// WITH t AS (SELECT * FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) FOR UPDATE) SELECT cols FROM t INNER JOIN .. WHERE ..
+/// ```
+///
+/// Only the rows of `t` are read as they are under the lock, and only they are locked; a locking clause on the join would lock
+/// the rows of all its tables on MariaDB.
+pub(super) struct Recheck<'q> {
+    pub(super) name: &'q TableName,
+    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) asking: Asking<'q>,
+    pub(super) strength: Strength,
+    pub(super) asked: Asked,
+}
+
+impl QueryFragment<Mysql> for Recheck<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let Recheck { name, wanted, asking, strength, asked } = *self;
+        let (query, shape) = asking;
+        let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, wanted, std::iter::once(wanted), List::Now);
+        let folded = shape.folded && !shape.limited;
+        if asked != Asked::Joined {
+            in_place_of_table(&mut pass, name, wanted, |pass| {
+                among(pass)?;
+                locking_clause(pass, strength, None, Wait::Block)
+            })?;
+            return choice(&mut pass, asking, wanted, folded);
+        }
+        // Not in the condition: raw SQL in it may have an `OR` without parentheses.
+        with_names(&mut pass, HELD, wanted.key_width())?;
+        wanted.walk_key(pass.reborrow())?;
+        from_table(&mut pass, wanted)?;
+        pass.push_sql(" WHERE ");
+        among(&mut pass)?;
+        pass.push_sql(") SELECT ");
+        wanted.walk_columns(pass.reborrow())?;
+        query.walk_from(pass.reborrow())?;
+        pass.push_sql(" INNER JOIN ");
+        pass.push_identifier(HELD)?;
+        pass.push_sql(" ON ");
+        key_value(&mut pass, wanted)?;
+        pass.push_sql(" = ");
+        names(&mut pass, HELD, wanted.key_width())?;
+        query.walk_filter(pass.reborrow())?;
+        locking_clause(&mut pass, strength, Some(name), Wait::Block)
+    }
+}
+
+/// A name that no table of the user's is likely to have.
+const HELD: &str = "lockset_held";
+
+/// The order in which the server has these keys: their numbers, each key once.
+///
+/// ```sql
+/// WITH listed (k0, i) AS (SELECT id, 0 FROM t WHERE 1 = 0 UNION ALL SELECT ?, 0 UNION ALL SELECT ?, 1 ..)
+/// SELECT MIN(i) FROM listed GROUP BY k0 ORDER BY k0
+/// ```
+///
+/// The first `SELECT` gives the column its type and its collation.
+pub(super) struct Sort<'q> {
+    /// Each with the number of its first key.
+    pub(super) parts: Vec<(&'q dyn Wanted<Mysql>, usize)>,
+}
+
+impl QueryFragment<Mysql> for Sort<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.unsafe_to_cache_prepared();
+        let table = self.parts[0].0;
+        let width = table.key_width();
+        // The number is the last of the columns.
+        with_names(&mut pass, "listed", width + 1)?;
+        table.walk_key(pass.reborrow())?;
+        pass.push_sql(", 0");
+        from_table(&mut pass, table)?;
+        pass.push_sql(" WHERE 1 = 0");
+        for (wanted, first) in &self.parts {
+            wanted.walk_numbered(List::Now, *first, pass.reborrow())?;
+        }
+        pass.push_sql(&format!(") SELECT MIN(`k{width}`) FROM `listed` GROUP BY "));
+        let columns = (0..width).map(|i| format!("`k{i}`")).collect::<Vec<_>>().join(", ");
+        pass.push_sql(&columns);
+        pass.push_sql(" ORDER BY ");
+        pass.push_sql(&columns);
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! MySQL and MariaDB: one text serves both. A set asks its queries which keys they choose, and then locks by primary key.
+//!
+//! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
+
+mod clock;
+mod dialogue;
+mod free_rows;
+mod holders;
+mod isolation;
+mod key_list;
+mod lock_rows;
+mod pick;
+mod plan;
+mod reader;
+mod row_lock;
+mod words;
+
+use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
+
+use self::{
+    clock::MysqlClock,
+    dialogue::MysqlTable,
+    free_rows::PickSelected,
+    isolation::SetIsolation,
+    pick::MysqlPick,
+    row_lock::{BusyRows, busy_key},
+};
+use super::{HasShareLocks, LockingBackend, Picking};
+use crate::{
+    diesel_internals::{RowRef, Statement},
+    mode::{Isolation, Patience, Strength},
+    sql::{Choice, PartInSet, TableName},
+};
+
+impl LockingBackend for Mysql {
+    type Table<'a> = MysqlTable<'a>;
+    type Clock = MysqlClock;
+    type Pick = MysqlPick;
+
+    const ISOLATION_COMES_FIRST: bool = true;
+
+    fn busy_rows<'q>(
+        query: &'q dyn Choice<Mysql>,
+        key: &'q dyn QueryFragment<Mysql>,
+        table: &'q TableName,
+        strength: Strength,
+    ) -> Statement<'q, Mysql> {
+        Statement::new(BusyRows { query, key, table, strength })
+    }
+
+    fn busy_key(row: &RowRef<'_, Mysql>) -> deserialize::Result<String> {
+        busy_key(row)
+    }
+
+    fn pick_selected<'q>(query: &'q dyn Choice<Mysql>, pick: Picking<'q>) -> Statement<'q, Mysql> {
+        Statement::new(PickSelected { query, pick })
+    }
+
+    fn isolation(level: Isolation) -> Statement<'static, Mysql> {
+        Statement::new(SetIsolation(level))
+    }
+
+    fn table<'a>(
+        name: TableName,
+        parts: Vec<PartInSet<'a, Self>>,
+        strength: Strength,
+        patience: Patience,
+    ) -> QueryResult<Self::Table<'a>> {
+        MysqlTable::new(name, parts, strength, patience)
+    }
+}
+
+impl HasShareLocks for Mysql {}

@@ -1,0 +1,164 @@
+//! What a pick sends, in which order: lock the first free candidates; go on to more of them if those were not enough; for a
+//! claim, change them and read them again.
+
+use diesel::{
+    deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult, row::Row, sql_types::BigInt,
+};
+
+use super::{
+    free_rows::{Change, Count, FreeRows},
+    lock_rows::{LockPart, LockRows, Recheck},
+    plan::CHUNK,
+    reader::SeenReader,
+    words::Asked,
+};
+use crate::{
+    backend::{Exchange, PickDialogue, Picking, Reader},
+    diesel_internals::{RowRef, Statement},
+    error::Result,
+    mode::{Strength, Wait},
+    sql::{Choice, Part, Pending, Seen, TableName},
+};
+
+/// The family's conversation about a pick.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct MysqlPick {
+    table: TableName,
+    strength: Strength,
+    limit: i64,
+    claims: bool,
+    asked: Asked,
+    step: Step,
+    /// How many candidates are looked at.
+    candidates: i64,
+    /// How many there were.
+    counted: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Free,
+    Recheck { from: usize },
+    Count,
+    Change { from: usize },
+    Reload { from: usize },
+    Done,
+}
+
+impl PickDialogue<Mysql> for MysqlPick {
+    const CLAIMS_IN_A_TRANSACTION: bool = true;
+
+    fn new(
+        query: &dyn Choice<Mysql>,
+        part: &mut dyn Part<Mysql>,
+        pick: Picking<'_>,
+        claims: bool,
+    ) -> QueryResult<Self> {
+        let shape = query.shape()?;
+        part.prepare();
+        part.begin(&[shape]);
+        let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
+        let asked = Asked::of((query, shape), &table)?;
+        // Other workers hold the first ones.
+        let candidates = limit.saturating_mul(2).saturating_add(62);
+        let step = if limit > 0 { Step::Free } else { Step::Done };
+        Ok(MysqlPick { table, strength, limit, claims, asked, step, candidates, counted: 0 })
+    }
+
+    fn exchange<'e>(
+        &'e mut self,
+        query: &'e dyn Choice<Mysql>,
+        part: &'e mut dyn Part<Mysql>,
+        changes: Option<&'e dyn QueryFragment<Mysql>>,
+    ) -> Option<Exchange<'e, Mysql>> {
+        let MysqlPick { table, strength, limit, asked, step, candidates, counted, .. } = self;
+        let (wanted, resolved) = part.keyed_sides()?;
+        let width = wanted.width();
+        let asking = (query, query.shape().ok()?);
+        Some(match step {
+            Step::Done => return None,
+            Step::Free => {
+                let pick = Picking { table, strength: *strength, limit };
+                let statement = FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates };
+                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Picked })
+            }
+            Step::Recheck { .. } => {
+                let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked };
+                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
+            }
+            Step::Count => {
+                *counted = 0;
+                Exchange::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
+            }
+            Step::Change { .. } => {
+                Exchange { statement: Statement::new(Change { wanted, changes: changes? }), reader: None }
+            }
+            Step::Reload { .. } => {
+                let only = LockPart { wanted, at_once: Vec::new() };
+                let statement = LockRows { parts: vec![only], lock: Some((*strength, Wait::Block)), mixed: false };
+                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Changed })
+            }
+        })
+    }
+
+    fn end_of_rows(&mut self, part: &mut dyn Part<Mysql>) -> Result<()> {
+        self.step = match self.step {
+            Step::Done => Step::Done,
+            Step::Free if self.asked != Asked::AtOnce && part.list(Pending::Held, 0, CHUNK) => {
+                Step::Recheck { from: 0 }
+            }
+            Step::Free => self.enough(part),
+            Step::Recheck { from } if part.list(Pending::Held, from + CHUNK, CHUNK) => {
+                Step::Recheck { from: from + CHUNK }
+            }
+            Step::Recheck { .. } => {
+                part.drop_unmatched();
+                self.enough(part)
+            }
+            Step::Count if self.counted < self.candidates => self.picked(part),
+            Step::Count => {
+                self.candidates = self.candidates.saturating_mul(8);
+                part.list(Pending::Lost(0), 0, CHUNK);
+                part.pick_anew();
+                Step::Free
+            }
+            Step::Change { from } if part.list(Pending::Held, from + CHUNK, CHUNK) => {
+                Step::Change { from: from + CHUNK }
+            }
+            Step::Change { .. } => {
+                part.list(Pending::Held, 0, CHUNK);
+                Step::Reload { from: 0 }
+            }
+            Step::Reload { from } if part.list(Pending::Held, from + CHUNK, CHUNK) => {
+                Step::Reload { from: from + CHUNK }
+            }
+            Step::Reload { .. } => Step::Done,
+        };
+        Ok(())
+    }
+
+    fn arrange<T>(self, rows: Vec<T>) -> Vec<T> {
+        rows
+    }
+}
+
+impl MysqlPick {
+    fn enough(&self, part: &mut dyn Part<Mysql>) -> Step {
+        let picked = i64::try_from(part.held()).unwrap_or(i64::MAX);
+        if picked < self.limit { Step::Count } else { self.picked(part) }
+    }
+
+    fn picked(&self, part: &mut dyn Part<Mysql>) -> Step {
+        if self.claims && part.list(Pending::Held, 0, CHUNK) { Step::Change { from: 0 } } else { Step::Done }
+    }
+}
+
+struct Counter<'e>(&'e mut i64);
+
+impl Reader<Mysql> for Counter<'_> {
+    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
+        *self.0 = row.get_value::<BigInt, i64, _>(0)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! Which keys go into which statement.
+
+use crate::sql::Rank;
+
+/// So many keys go into one statement at most: from a thousand on MariaDB turns a list into a subquery, and a far longer one is
+/// too much for the range optimizer of either server, which then reads, and locks, the whole table.
+pub(super) const CHUNK: usize = 512;
+
+/// The candidates of all parts in the order in which they must be locked, in chunks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunks(Vec<Vec<Place>>);
+
+/// The candidate `.1` of part `.0`.
+pub(super) type Place = (usize, usize);
+
+impl Chunks {
+    /// All candidates in one statement, which orders by itself, if they are few enough; `counts` says how many each part has.
+    pub(super) fn one(counts: &[usize]) -> Option<Self> {
+        let all: Vec<Place> =
+            counts.iter().enumerate().flat_map(|(part, count)| (0..*count).map(move |i| (part, i))).collect();
+        (all.len() <= CHUNK).then(|| Chunks(if all.is_empty() { vec![] } else { vec![all] }))
+    }
+
+    /// By the ranks that Rust knows, part by part.
+    pub(super) fn by_rank(ranks: Vec<Vec<Rank>>) -> Self {
+        let ranks = ranks.into_iter().enumerate();
+        let mut all: Vec<(Rank, Place)> = ranks
+            .flat_map(|(part, ranks)| ranks.into_iter().enumerate().map(move |(i, rank)| (rank, (part, i))))
+            .collect();
+        all.sort_unstable();
+        let mut chunks: Vec<Vec<Place>> = Vec::new();
+        let mut last: Option<Rank> = None;
+        for (rank, place) in all {
+            let same = last.as_ref() == Some(&rank);
+            match chunks.last_mut() {
+                // A key that two parts name is locked by one statement.
+                Some(chunk) if same || chunk.len() < CHUNK => chunk.push(place),
+                _ => chunks.push(vec![place]),
+            }
+            last = Some(rank);
+        }
+        Chunks(chunks)
+    }
+
+    /// In the order that the server said: numbers counted through all parts.
+    pub(super) fn by_number(numbers: &[usize], counts: &[usize]) -> Self {
+        let place = |number: &usize| {
+            let mut i = *number;
+            for (part, count) in counts.iter().enumerate() {
+                if i < *count {
+                    return (part, i);
+                }
+                i -= count;
+            }
+            (0, 0)
+        };
+        let all: Vec<Place> = numbers.iter().map(place).collect();
+        Chunks(all.chunks(CHUNK).map(<[Place]>::to_vec).collect())
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The candidates of one part in one chunk.
+    pub(super) fn places(&self, chunk: usize, part: usize) -> Vec<usize> {
+        self.0[chunk].iter().filter(|place| place.0 == part).map(|place| place.1).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_keys_are_one_statement_and_none_are_none() {
+        assert_eq!(Chunks::one(&[2, 0, 1]), Some(Chunks(vec![vec![(0, 0), (0, 1), (2, 0)]])));
+        assert_eq!(Chunks::one(&[0]).map(|chunks| chunks.count()), Some(0));
+        assert_eq!(Chunks::one(&[CHUNK, 1]), None);
+    }
+
+    #[test]
+    fn chunks_ascend_over_all_parts_and_do_not_cut_through_a_key() {
+        let count = i128::try_from(CHUNK).unwrap();
+        let ranks = |range: std::ops::Range<i128>| range.rev().map(|i| vec![i]).collect::<Vec<_>>();
+        let chunks = Chunks::by_rank(vec![ranks(0..count), ranks(count - 1..count + 2)]);
+        assert_eq!(chunks.count(), 2);
+        assert_eq!(chunks.places(0, 0).len(), CHUNK);
+        assert_eq!((chunks.places(0, 1), chunks.places(1, 1)), (vec![2], vec![1, 0]));
+    }
+
+    #[test]
+    fn numbers_of_the_server_lead_to_their_parts() {
+        let chunks = Chunks::by_number(&[2, 0, 1], &[1, 2]);
+        assert_eq!((chunks.places(0, 0), chunks.places(0, 1)), (vec![0], vec![1, 0]));
+    }
+}

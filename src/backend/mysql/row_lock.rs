@@ -1,0 +1,76 @@
+//! The family's spelling of a locking clause on a user's query.
+
+use diesel::{
+    deserialize,
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    query_source::QuerySource,
+    result::QueryResult,
+    row::Row,
+    sql_types::Text,
+};
+
+use super::words::locking_clause;
+use crate::{
+    diesel_internals::RowRef,
+    error::LockError,
+    mode::{Strength, Wait},
+    sql::{Choice, LockWords, RowLock, TableName, Unlockable},
+};
+
+impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
+where
+    L: LockWords,
+    Q: QueryFragment<Mysql> + Unlockable<Mysql>,
+    S: QuerySource<FromClause: QueryFragment<Mysql>>,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if let Some(clause) = self.query.unlockable()? {
+            return Err(LockError::folded(clause).into());
+        }
+        self.query.walk_ast(pass.reborrow())?;
+        let table = TableName::of::<Mysql>(&self.table.from_clause())?;
+        locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
+    }
+}
+
+/// The keys, as text, of the rows that a query wants and that cannot be locked at once; the others are locked.
+///
+/// ```sql
+/// SELECT DISTINCT k FROM (SELECT CONCAT(t.id) AS k ..) AS wanted WHERE k NOT IN
+///   (SELECT k FROM (SELECT CONCAT(t.id) AS k .. FOR UPDATE SKIP LOCKED) AS locked) ORDER BY k
+/// ```
+pub(super) struct BusyRows<'q> {
+    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) key: &'q dyn QueryFragment<Mysql>,
+    pub(super) table: &'q TableName,
+    pub(super) strength: Strength,
+}
+
+impl BusyRows<'_> {
+    fn walk_keys<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.query.walk_head(pass.reborrow())?;
+        pass.push_sql("CONCAT_WS(',', ");
+        self.key.walk_ast(pass.reborrow())?;
+        pass.push_sql(") AS `k`");
+        self.query.walk_from(pass.reborrow())?;
+        self.query.walk_filter(pass.reborrow())?;
+        self.query.walk_rest(pass)
+    }
+}
+
+impl QueryFragment<Mysql> for BusyRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("SELECT DISTINCT `k` FROM (");
+        self.walk_keys(pass.reborrow())?;
+        pass.push_sql(") AS `wanted` WHERE `k` NOT IN (SELECT `k` FROM (");
+        self.walk_keys(pass.reborrow())?;
+        locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
+        pass.push_sql(") AS `locked`) ORDER BY `k`");
+        Ok(())
+    }
+}
+
+pub(super) fn busy_key(row: &RowRef<'_, Mysql>) -> deserialize::Result<String> {
+    row.get_value::<Text, String, _>(0)
+}

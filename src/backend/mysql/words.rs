@@ -1,0 +1,192 @@
+//! The pieces that the family's statements share: clauses, conditions on the key, a table in the place of another.
+
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use crate::{
+    diesel_internals::sql_of,
+    error::LockError,
+    mode::{Strength, Wait},
+    sql::{Choice, List, Shape, TableName, Wanted},
+};
+
+/// Writes ` FOR UPDATE [SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
+/// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
+///
+/// `of` names the table of a join whose rows are meant. MariaDB has no word for that.
+pub(super) fn locking_clause(
+    pass: &mut AstPass<'_, '_, Mysql>,
+    strength: Strength,
+    of: Option<&TableName>,
+    wait: Wait,
+) -> QueryResult<()> {
+    let shared = strength < Strength::NoKeyUpdate;
+    pass.push_sql(if shared { " /*!80001 FOR SHARE" } else { " FOR UPDATE" });
+    if let Some(table) = of {
+        // MariaDB looks for the end of a comment also between backticks.
+        if table.bare().contains("*/") || table.bare().contains("/*") {
+            return Err(LockError::comment_in_a_name().into());
+        }
+        pass.push_sql(if shared { " OF " } else { " /*!80001 OF " });
+        pass.push_identifier(table.bare())?;
+        pass.push_sql(if shared { "" } else { " */" });
+    }
+    if shared {
+        pass.push_sql(" */ /*M! LOCK IN SHARE MODE */");
+    }
+    if wait == Wait::SkipLocked {
+        pass.push_sql(" SKIP LOCKED");
+    }
+    Ok(())
+}
+
+/// Writes ` FROM` the table by its primary key.
+///
+/// Whatever other index the server might prefer, it would lock the rows in the order of that index, and rows that it merely
+/// reads.
+pub(super) fn from_table<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
+    pass.push_sql(" FROM ");
+    table.walk_table(pass.reborrow())?;
+    pass.push_sql(" FORCE INDEX (PRIMARY)");
+    Ok(())
+}
+
+/// Writes the key as one value: `` `t`.`id` `` or ``(`t`.`a`, `t`.`b`)``.
+pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
+    let composite = wanted.key_width() > 1;
+    pass.push_sql(if composite { "(" } else { "" });
+    wanted.walk_key(pass.reborrow())?;
+    pass.push_sql(if composite { ")" } else { "" });
+    Ok(())
+}
+
+/// Writes that the key is on one of these lists.
+pub(super) fn key_among<'b>(
+    pass: &mut AstPass<'_, 'b, Mysql>,
+    wanted: &'b dyn Wanted<Mysql>,
+    lists: impl Iterator<Item = &'b dyn Wanted<Mysql>>,
+    list: List,
+) -> QueryResult<()> {
+    key_value(pass, wanted)?;
+    let mut separator = " IN (";
+    for part in lists.filter(|part| part.has(list)) {
+        pass.push_sql(separator);
+        part.walk_list(list, pass.reborrow())?;
+        separator = ", ";
+    }
+    pass.push_sql(")");
+    Ok(())
+}
+
+/// Writes a user's query with the model's columns in front.
+pub(super) fn choice<'b>(
+    pass: &mut AstPass<'_, 'b, Mysql>,
+    (query, shape): Asking<'b>,
+    wanted: &'b dyn Wanted<Mysql>,
+    rest: bool,
+) -> QueryResult<()> {
+    query.walk_head(pass.reborrow())?;
+    wanted.walk_columns(pass.reborrow())?;
+    // `ORDER BY` may only name what a distinct query selects, and a limit counts what is distinct there.
+    if shape.distinct {
+        pass.push_sql(", ");
+        query.walk_select(pass.reborrow())?;
+    }
+    query.walk_from(pass.reborrow())?;
+    query.walk_filter(pass.reborrow())?;
+    if rest { query.walk_rest(pass.reborrow()) } else { Ok(()) }
+}
+
+/// Writes ``WITH `t` AS (SELECT * FROM `t` ..)``: what follows sees only those rows of the table where it names the table.
+pub(super) fn in_place_of_table<'b>(
+    pass: &mut AstPass<'_, 'b, Mysql>,
+    name: &TableName,
+    wanted: &'b dyn Wanted<Mysql>,
+    rows: impl FnOnce(&mut AstPass<'_, 'b, Mysql>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    pass.push_sql("WITH ");
+    pass.push_identifier(name.bare())?;
+    pass.push_sql(" AS (SELECT *");
+    from_table(pass, wanted)?;
+    pass.push_sql(" WHERE ");
+    rows(pass)?;
+    pass.push_sql(") ");
+    Ok(())
+}
+
+/// Writes ``WITH `name` (`k0`, `k1`) AS (SELECT ``.
+pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) -> QueryResult<()> {
+    pass.push_sql("WITH ");
+    pass.push_identifier(name)?;
+    for i in 0..width {
+        pass.push_sql(if i == 0 { " (" } else { ", " });
+        pass.push_identifier(&format!("k{i}"))?;
+    }
+    pass.push_sql(") AS (SELECT ");
+    Ok(())
+}
+
+/// Writes those columns as one value: ``(`name`.`k0`, `name`.`k1`)``.
+pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) -> QueryResult<()> {
+    for i in 0..width {
+        pass.push_sql(if i == 0 { "(" } else { ", " });
+        pass.push_identifier(name)?;
+        pass.push_sql(".");
+        pass.push_identifier(&format!("k{i}"))?;
+    }
+    pass.push_sql(")");
+    Ok(())
+}
+
+/// A query and what it has besides tables and filters.
+pub(super) type Asking<'q> = (&'q dyn Choice<Mysql>, Shape);
+
+/// How a query can be asked under the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// By the locking statement itself: the query is over the table alone.
+    AtOnce,
+    /// By a statement in which the locked rows stand in place of the table.
+    InPlace,
+    /// By a statement that locks all tables of the join on MariaDB: the query names the table more than once, or with its
+    /// schema.
+    Joined,
+}
+
+impl Asked {
+    pub(super) fn of((query, shape): Asking<'_>, name: &TableName) -> QueryResult<Self> {
+        let from = sql_of::<Mysql>(&From(query))?;
+        if !shape.folded && from.strip_prefix(" FROM ") == Some(name.quoted()) {
+            return Ok(Asked::AtOnce);
+        }
+        let filter = sql_of::<Mysql>(&Filter(query))?;
+        let mut quoted = String::from("`");
+        quoted.push_str(&name.bare().replace('`', "``"));
+        quoted.push('`');
+        let tables = |sql: &str| {
+            let as_table = |(i, _): &(usize, &str)| !sql[i + quoted.len()..].starts_with('.');
+            sql.match_indices(&*quoted).filter(as_table).count()
+        };
+        let once = tables(&from) == 1 && tables(&filter) == 0 && name.quoted() == quoted;
+        Ok(if once { Asked::InPlace } else { Asked::Joined })
+    }
+}
+
+pub(super) struct From<'q>(pub(super) &'q dyn Choice<Mysql>);
+
+impl QueryFragment<Mysql> for From<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.0.walk_from(pass)
+    }
+}
+
+struct Filter<'q>(&'q dyn Choice<Mysql>);
+
+impl QueryFragment<Mysql> for Filter<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.0.walk_filter(pass)
+    }
+}

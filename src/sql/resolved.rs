@@ -1,0 +1,260 @@
+//! What one model found, for a backend that resolves queries to keys first and then locks by key.
+
+use std::{collections::HashSet, marker::PhantomData};
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSqlRow},
+};
+
+use super::{choice::Shape, found::FoundRows, key_list::Rank};
+use crate::{diesel_internals::RowRef, lockable::Lockable};
+
+/// What a statement says about a row besides its columns.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Query `.0` chooses the row. Nothing is locked by that.
+    Chosen(usize),
+    /// The row is locked. Was it asked for by key, and which of the queries that were asked under the lock does it match?
+    Locked { asked: bool, matches: Vec<usize> },
+    /// The row is locked, and matches query `.0`.
+    Matches(usize),
+    /// The row exists, and could not be locked without waiting.
+    Busy,
+    /// The row is locked, picked out of query 0.
+    Picked,
+    /// A row that is locked, as it is after a change.
+    Changed,
+}
+
+/// The side of a part that keys and rows are read into.
+#[doc(hidden)]
+pub trait Resolved<DB: Backend>: Send {
+    fn read(&mut self, row: &RowRef<'_, DB>, seen: Seen) -> deserialize::Result<()>;
+
+    /// Query `query` is about to be asked which rows it chooses.
+    fn ask(&mut self, query: usize);
+
+    /// Whether a row that query `query` chose turned out not to match it, or to be gone.
+    fn lost(&self, query: usize) -> bool;
+}
+
+pub(crate) struct ResolvedOf<T: Lockable, ST> {
+    /// To be locked next; those asked for by key come first. A key may stand here twice.
+    candidates: Vec<T::Key>,
+    /// How many of the candidates were asked for by key.
+    asked: usize,
+    queries: Vec<Query<T::Key>>,
+    held: Vec<Held<T>>,
+    /// The keys of those, if there are queries.
+    held_keys: HashSet<T::Key>,
+    busy: Vec<T::Key>,
+    /// How many rows the server found by a key that was asked for.
+    found: usize,
+    marker: PhantomData<fn() -> ST>,
+}
+
+struct Query<K> {
+    limited: bool,
+    /// What it has ever chosen.
+    chosen: HashSet<K>,
+    /// What it chose when it was last asked.
+    now: HashSet<K>,
+    /// What matched it under the lock.
+    matches: HashSet<K>,
+}
+
+struct Held<T> {
+    row: T,
+    asked: bool,
+}
+
+impl<T: Lockable, ST> ResolvedOf<T, ST> {
+    /// The keys that were asked for are the first to be locked.
+    pub(super) fn new(asked: &[T::Key], shapes: &[Shape]) -> Self {
+        let query = |shape: &Shape| Query {
+            limited: shape.limited,
+            chosen: HashSet::new(),
+            now: HashSet::new(),
+            matches: HashSet::new(),
+        };
+        ResolvedOf {
+            candidates: asked.to_vec(),
+            asked: asked.len(),
+            queries: shapes.iter().map(query).collect(),
+            held: Vec::with_capacity(asked.len()),
+            held_keys: HashSet::new(),
+            busy: Vec::new(),
+            found: 0,
+            marker: PhantomData,
+        }
+    }
+
+    pub(super) fn candidates(&self) -> &[T::Key] {
+        &self.candidates
+    }
+
+    /// The candidates at these places, and those among them that were asked for by key.
+    pub(super) fn at(&self, places: &[usize]) -> (Vec<T::Key>, Vec<T::Key>) {
+        let key = |place: &usize| self.candidates[*place].clone();
+        let asked = places.iter().filter(|place| **place < self.asked).map(key);
+        (places.iter().map(key).collect(), asked.collect())
+    }
+
+    /// All candidates have had their chance.
+    pub(super) fn forget_candidates(&mut self) {
+        self.candidates.clear();
+        self.asked = 0;
+    }
+
+    /// The rows that query `query` chose and that are locked.
+    pub(super) fn to_check(&self, query: usize) -> Vec<T::Key> {
+        let chosen = &self.queries[query].chosen;
+        self.held.iter().map(|held| held.row.lock_key()).filter(|key| chosen.contains(key)).collect()
+    }
+
+    /// The rows that query `query` chose and that do not match it, or are gone.
+    pub(super) fn lost_to(&self, query: usize) -> Vec<T::Key> {
+        let Query { chosen, matches, .. } = &self.queries[query];
+        chosen.iter().filter(|key| !matches.contains(*key) && !self.busy.contains(*key)).cloned().collect()
+    }
+
+    /// What was to be locked and is not.
+    pub(super) fn absent(&self, asked: &[T::Key]) -> Vec<T::Key> {
+        let mut absent = self.missing(asked);
+        let mut seen: HashSet<_> = asked.iter().collect();
+        let chosen = self.candidates.iter().filter(|key| !self.held_keys.contains(*key));
+        absent.extend(chosen.filter(|key| seen.insert(*key)).cloned());
+        absent
+    }
+
+    /// What was asked for and not found. As many rows as keys are enough: the server may hold keys for equal that Rust does
+    /// not.
+    fn missing(&self, asked: &[T::Key]) -> Vec<T::Key> {
+        if asked.len() == self.found {
+            return Vec::new();
+        }
+        let mut distinct = HashSet::new();
+        let asked: Vec<_> = asked.iter().filter(|key| distinct.insert(*key)).collect();
+        if asked.len() == self.found {
+            return Vec::new();
+        }
+        let held: HashSet<_> = self.held.iter().map(|held| held.row.lock_key()).collect();
+        asked.into_iter().filter(|key| !held.contains(*key)).cloned().collect()
+    }
+
+    /// Forgets what was picked, but not which rows turned out not to match.
+    pub(super) fn pick_anew(&mut self) {
+        self.held.clear();
+    }
+
+    /// Drops what was picked and does not match; whether there was any.
+    pub(super) fn drop_unmatched(&mut self) -> bool {
+        let (before, matches) = (self.held.len(), &self.queries[0].matches);
+        self.held.retain(|held| matches.contains(&held.row.lock_key()));
+        self.held.len() < before
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The keys of the rows that are locked.
+    pub(super) fn held_keys(&self) -> Vec<T::Key> {
+        self.held.iter().map(|held| held.row.lock_key()).collect()
+    }
+
+    pub(super) fn busy(&self) -> &[T::Key] {
+        &self.busy
+    }
+
+    /// Puts rows that were locked late in their place, where Rust knows it.
+    pub(super) fn sort(&mut self, ranks: impl Fn(&[T::Key]) -> Option<Vec<Rank>>) {
+        let keys: Vec<_> = self.held.iter().map(|held| held.row.lock_key()).collect();
+        if let Some(ranks) = ranks(&keys) {
+            let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(&mut self.held)).collect();
+            ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
+            self.held = ranked.into_iter().map(|(_, held)| held).collect();
+        }
+    }
+
+    /// The rows that are an answer.
+    pub(super) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
+        let mut missing = self.missing(asked);
+        let ResolvedOf { queries, held, busy, .. } = self;
+        missing.retain(|key| !busy.contains(key));
+        let skipped = busy.into_iter().filter(|key| asked.contains(key)).collect();
+        let chosen = |row: &T| {
+            let key = row.lock_key();
+            queries.iter().any(|Query { limited, chosen, now, matches }| {
+                matches.contains(&key) && if *limited { now } else { chosen }.contains(&key)
+            })
+        };
+        let rows = held.into_iter().filter(|held| held.asked || chosen(&held.row)).map(|held| held.row).collect();
+        FoundRows::new(rows, missing, skipped)
+    }
+
+    fn take(&mut self, row: T, seen: Seen) {
+        match seen {
+            Seen::Chosen(query) => {
+                let key = row.lock_key();
+                let query = &mut self.queries[query];
+                query.now.insert(key.clone());
+                if query.chosen.insert(key.clone()) && !self.held_keys.contains(&key) {
+                    self.candidates.push(key);
+                }
+            }
+            Seen::Locked { asked, matches } => {
+                self.found += usize::from(asked);
+                if !self.queries.is_empty() {
+                    let key = row.lock_key();
+                    for query in matches {
+                        self.queries[query].matches.insert(key.clone());
+                    }
+                    self.held_keys.insert(key);
+                }
+                self.held.push(Held { row, asked });
+            }
+            Seen::Matches(query) => {
+                self.queries[query].matches.insert(row.lock_key());
+            }
+            Seen::Busy => {
+                let key = row.lock_key();
+                if !self.busy.contains(&key) {
+                    self.busy.push(key);
+                }
+            }
+            Seen::Picked => {
+                self.queries[0].chosen.insert(row.lock_key());
+                self.held.push(Held { row, asked: true });
+            }
+            Seen::Changed => {
+                let key = row.lock_key();
+                if let Some(held) = self.held.iter_mut().find(|held| held.row.lock_key() == key) {
+                    held.row = row;
+                }
+            }
+        }
+    }
+}
+
+impl<T, ST, DB> Resolved<DB> for ResolvedOf<T, ST>
+where
+    DB: Backend,
+    T: Lockable + FromSqlRow<ST, DB>,
+{
+    fn read(&mut self, row: &RowRef<'_, DB>, seen: Seen) -> deserialize::Result<()> {
+        self.take(T::build_from_row(row)?, seen);
+        Ok(())
+    }
+
+    fn ask(&mut self, query: usize) {
+        self.queries[query].now.clear();
+    }
+
+    fn lost(&self, query: usize) -> bool {
+        let Query { chosen, matches, .. } = &self.queries[query];
+        chosen.iter().any(|key| !matches.contains(key))
+    }
+}

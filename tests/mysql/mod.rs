@@ -1,0 +1,3 @@
+//! MySQL and MariaDB: whichever of the two `MYSQL_DATABASE_URL` names.
+
+mod harness;

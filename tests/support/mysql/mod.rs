@@ -1,0 +1,144 @@
+//! MySQL and MariaDB: databases for the tests, and questions about locks in the words of both.
+
+pub(crate) mod databases;
+mod deadlocks;
+mod probe;
+mod waits;
+
+use std::fmt::Display;
+
+use diesel::{
+    Connection, MysqlConnection, QueryResult, RunQueryDsl,
+    connection::{LoadConnection, TransactionManager},
+    dsl::sql,
+    mysql::Mysql,
+    sql_query,
+    sql_types::{BigInt, Bool, Nullable, Text},
+};
+
+use super::{
+    probe::Held,
+    server::{Observer, Server, variable},
+};
+
+const NO_SERVER: &str = "no server: run `cargo xtask test`, or set MYSQL_DATABASE_URL to a MariaDB or MySQL whose user may \
+                         do everything";
+
+/// The server of `MYSQL_DATABASE_URL`. It says itself which of the two it is.
+#[derive(Debug)]
+pub(crate) enum MysqlFamily {}
+
+impl MysqlFamily {
+    pub(crate) fn is_mariadb(conn: &mut MysqlConnection) -> bool {
+        sql::<Bool>("SELECT VERSION() LIKE '%MariaDB%'").get_result(conn).expect("a version")
+    }
+}
+
+impl Server for MysqlFamily {
+    type Backend = Mysql;
+    type Conn = MysqlConnection;
+
+    fn url() -> String {
+        variable("MYSQL_DATABASE_URL").unwrap_or_else(|| panic!("{NO_SERVER}"))
+    }
+
+    fn create_database(server: &str, name: &str) -> QueryResult<()> {
+        databases::create(server, name)
+    }
+
+    fn drop_database(server: &str, name: &str) -> QueryResult<()> {
+        databases::drop(server, name)
+    }
+
+    fn session_number<C>(conn: &mut C) -> i32
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        let number = Self::number(conn, "SELECT CONNECTION_ID()").expect("a number");
+        number.try_into().expect("a number of 31 bits")
+    }
+
+    fn execute<C>(conn: &mut C, statement: &str) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        if !statement.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select")) {
+            return sql_query(statement).execute(conn);
+        }
+        // The server does not say how many rows it has selected: they are fetched, whatever they are made of.
+        let mut rows = 0;
+        for row in conn.load(sql_query(statement))? {
+            row?;
+            rows += 1;
+        }
+        Ok(rows)
+    }
+
+    fn number<C>(conn: &mut C, query: &str) -> QueryResult<i64>
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        sql::<BigInt>(&format!("SELECT CAST(({query}) AS SIGNED)")).get_result(conn)
+    }
+
+    fn analyze(table: &str) -> String {
+        format!("ANALYZE TABLE {table}")
+    }
+
+    fn quoted(name: &str) -> String {
+        format!("`{name}`")
+    }
+
+    fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        // Meant for the transaction that begins next.
+        Self::execute(conn, &format!("SET TRANSACTION {characteristics}"))?;
+        C::TransactionManager::begin_transaction(conn)
+    }
+
+    fn text(conn: &mut MysqlConnection, query: &str) -> QueryResult<Option<String>> {
+        sql::<Nullable<Text>>(&format!("SELECT CAST(({query}) AS CHAR)")).get_result(conn)
+    }
+
+    fn probe(conn: &mut MysqlConnection, table: &str, condition: &str) -> Held {
+        probe::probe(conn, probe::FOR_UPDATE, table, condition)
+    }
+
+    fn probe_share(conn: &mut MysqlConnection, table: &str, condition: &str) -> Held {
+        probe::probe(conn, probe::FOR_SHARE, table, condition)
+    }
+
+    fn held_keys(conn: &mut MysqlConnection, table: &str, key: &str) -> Vec<String> {
+        probe::held_keys(conn, table, key)
+    }
+
+    fn deadlocks(conn: &mut MysqlConnection) -> i64 {
+        deadlocks::of_this_database(conn)
+    }
+}
+
+impl Observer for MysqlConnection {
+    fn blocked_by(&mut self, session: i32) -> Vec<i32> {
+        waits::blocked_by(self, session)
+    }
+
+    fn terminate(&mut self, session: i32) {
+        waits::terminate(self, session);
+    }
+
+    fn wait_until_gone(&mut self, session: i32) {
+        waits::wait_until_gone(self, session);
+    }
+
+    fn activity(&mut self) -> String {
+        waits::activity(self)
+    }
+}
+
+/// What these queries return cannot be told from nothing by a test that goes on.
+#[track_caller]
+fn answer<T>(what: impl Display, result: QueryResult<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{what}: {error}"))
+}

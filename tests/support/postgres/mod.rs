@@ -1,0 +1,126 @@
+//! PostgreSQL: where it is, a template for the databases of the tests, and questions about locks in its words.
+
+pub(crate) mod probe;
+pub(crate) mod template;
+pub(crate) mod urls;
+pub(crate) mod waits;
+
+use diesel::{
+    Connection, PgConnection, QueryResult, RunQueryDsl,
+    connection::{LoadConnection, SimpleConnection, TransactionManager},
+    dsl::sql,
+    pg::Pg,
+    sql_query,
+    sql_types::{BigInt, Integer, Nullable, Text},
+};
+
+use super::{
+    probe::Held,
+    server::{Observer, Server, with_database},
+};
+
+/// The server of `PG_DATABASE_URL`.
+#[derive(Debug)]
+pub(crate) enum Postgres {}
+
+impl Server for Postgres {
+    type Backend = Pg;
+    type Conn = PgConnection;
+
+    fn url() -> String {
+        urls::url()
+    }
+
+    fn create_database(server: &str, name: &str) -> QueryResult<()> {
+        // On the usual server there is a database to copy.
+        let usual = server == Self::url();
+        let template = if usual { template::name() } else { "template0" };
+        let mut maintenance = Self::connect(server);
+        maintenance.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
+        // Deadlocks are found sooner. Only a superuser may say so; for others the tests take longer, with the same result.
+        let _ = maintenance.batch_execute(&format!("ALTER DATABASE {name} SET deadlock_timeout = '200ms'"));
+        if !usual {
+            template::fill(&with_database(server, name));
+        }
+        Ok(())
+    }
+
+    fn drop_database(server: &str, name: &str) -> QueryResult<()> {
+        Self::connect(server).batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    }
+
+    fn session_number<C>(conn: &mut C) -> i32
+    where
+        C: Connection<Backend = Pg> + LoadConnection,
+    {
+        sql::<Integer>("SELECT pg_backend_pid()").get_result(conn).expect("a pid")
+    }
+
+    fn execute<C>(conn: &mut C, statement: &str) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Pg> + LoadConnection,
+    {
+        sql_query(statement).execute(conn)
+    }
+
+    fn number<C>(conn: &mut C, query: &str) -> QueryResult<i64>
+    where
+        C: Connection<Backend = Pg> + LoadConnection,
+    {
+        sql::<BigInt>(&format!("SELECT ({query})::bigint")).get_result(conn)
+    }
+
+    fn analyze(table: &str) -> String {
+        format!("ANALYZE {table}")
+    }
+
+    fn quoted(name: &str) -> String {
+        format!("\"{name}\"")
+    }
+
+    fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Pg> + LoadConnection,
+    {
+        C::TransactionManager::begin_transaction(conn)?;
+        Self::execute(conn, &format!("SET TRANSACTION {characteristics}")).map(drop)
+    }
+
+    fn text(conn: &mut PgConnection, query: &str) -> QueryResult<Option<String>> {
+        sql::<Nullable<Text>>(&format!("SELECT ({query})::text")).get_result(conn)
+    }
+
+    fn probe(conn: &mut PgConnection, table: &str, condition: &str) -> Held {
+        probe::probe(conn, table, condition)
+    }
+
+    fn probe_share(conn: &mut PgConnection, table: &str, condition: &str) -> Held {
+        probe::probe_share(conn, table, condition)
+    }
+
+    fn held_keys(conn: &mut PgConnection, table: &str, key: &str) -> Vec<String> {
+        probe::held_keys(conn, table, key)
+    }
+
+    fn deadlocks(conn: &mut PgConnection) -> i64 {
+        waits::deadlocks(conn)
+    }
+}
+
+impl Observer for PgConnection {
+    fn blocked_by(&mut self, session: i32) -> Vec<i32> {
+        waits::blocked_by(self, session)
+    }
+
+    fn terminate(&mut self, session: i32) {
+        waits::terminate(self, session);
+    }
+
+    fn wait_until_gone(&mut self, session: i32) {
+        waits::wait_until_gone(self, session);
+    }
+
+    fn activity(&mut self) -> String {
+        waits::activity(self)
+    }
+}
