@@ -1,3 +1,4 @@
 //! MySQL and MariaDB: whichever of the two `MYSQL_DATABASE_URL` names.
 
 mod harness;
+mod lost_transactions;
