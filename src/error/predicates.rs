@@ -92,6 +92,11 @@ impl LockError {
         LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
     }
 
+    /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.
+    pub(crate) fn is_of_the_statement(error: &DieselError) -> bool {
+        classify::is_of_the_statement(error)
+    }
+
     /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)

@@ -98,7 +98,7 @@ fn nothing_is_left(loss: Loss, arena: &Arena, session: &mut MysqlBlocking) {
     assert_eq!(left, 0, "{loss:?}: was committed");
     assert_eq!(session.number("SELECT @@autocommit"), Ok(1), "{loss:?}");
     assert!(matches!(one(session.conn()), Err(LockError::NotInTransaction)), "{loss:?}");
-    session.conn().transaction(|conn| one(conn)).unwrap();
+    session.conn().transaction(one).unwrap();
     session.execute("INSERT INTO accounts (id, owner, balance) VALUES (950, 'by itself', 0)").unwrap();
     assert_eq!(arena.number("SELECT COUNT(*) FROM accounts WHERE id = 950"), 1, "{loss:?}");
     arena.execute("DELETE FROM accounts WHERE id = 950");
