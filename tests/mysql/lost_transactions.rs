@@ -114,7 +114,7 @@ fn each_loss(try_it: impl Fn(Loss, &Arena, &mut MysqlBlocking)) {
     }
 }
 
-/// A08, P08.
+/// A08, O10.
 #[test]
 fn a_closure_that_swallows_the_error_commits_nothing_and_is_told() {
     each_loss(|loss, arena, session| {
@@ -127,7 +127,7 @@ fn a_closure_that_swallows_the_error_commits_nothing_and_is_told() {
     });
 }
 
-/// A08, P08.
+/// A08, O10.
 #[test]
 fn a_closure_that_writes_on_and_returns_the_error_commits_nothing() {
     each_loss(|loss, arena, session| {
@@ -140,7 +140,7 @@ fn a_closure_that_writes_on_and_returns_the_error_commits_nothing() {
     });
 }
 
-/// A10, P08.
+/// A10, O10.
 #[test]
 fn nested_transactions_end_and_take_the_outer_ones_along() {
     each_loss(|loss, arena, session| {
@@ -158,7 +158,7 @@ fn nested_transactions_end_and_take_the_outer_ones_along() {
     });
 }
 
-/// A10, P08.
+/// A10, O10.
 #[test]
 fn inside_diesels_own_transaction_what_follows_is_refused() {
     each_loss(|loss, arena, session| {
@@ -176,7 +176,7 @@ fn inside_diesels_own_transaction_what_follows_is_refused() {
     });
 }
 
-/// A10, P08.
+/// A10, O10.
 #[test]
 fn inside_diesels_own_transactions_what_follows_a_set_is_refused() {
     each_loss(|loss, arena, session| {
@@ -211,7 +211,7 @@ fn a_panic_after_the_loss_leaves_nothing() {
     });
 }
 
-/// P08.
+/// O10.
 #[test]
 fn the_outermost_transaction_is_run_again() {
     let arena = Arena::new();
