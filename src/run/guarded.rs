@@ -62,7 +62,7 @@ where
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
     let outcome = match outcome {
         Ok(Ok(_)) if is_aborted(conn) => Ok(Err(LockError::Aborted.into())),
-        Ok(Ok(value)) => Ok(tripwire.check(conn).map_err(E::from).map(|()| value)),
+        Ok(Ok(value)) => Ok(tripwire.check(conn).map(|()| value)),
         outcome => outcome,
     };
     let outcome = match outcome {
@@ -92,5 +92,5 @@ where
     if transaction_depth(conn) == Ok(depth) {
         let _ = Conn::TransactionManager::rollback_transaction(conn);
     }
-    Err(lost::lost(error).into())
+    Err(lost::lost(error))
 }

@@ -57,7 +57,11 @@ impl Tripwire {
     }
 
     /// Whether the transaction that is about to be committed is the one that was begun.
-    pub(super) fn check<Conn: LockConnection>(&self, conn: &mut Conn) -> Result<(), LockError> {
+    pub(super) fn check<Conn, E>(&self, conn: &mut Conn) -> Result<(), E>
+    where
+        Conn: LockConnection,
+        E: From<LockError> + From<DieselError>,
+    {
         match Conn::Backend::RESCUE {
             Some(rescue) if self.armed => conn.batch_execute(rescue.check).map_err(lost),
             _ => Ok(()),
@@ -73,10 +77,10 @@ impl Tripwire {
     }
 }
 
-/// What it means that a savepoint is not there.
-pub(super) fn lost(error: DieselError) -> LockError {
+/// What it means that a savepoint is not there. A lost connection is Diesel's error, as that of a `COMMIT` is.
+pub(super) fn lost<E: From<LockError> + From<DieselError>>(error: DieselError) -> E {
     match LockError::from(error) {
-        error @ LockError::ConnectionLost(_) => error,
-        _ => LockError::Aborted,
+        LockError::ConnectionLost(error) => error.into(),
+        _ => LockError::Aborted.into(),
     }
 }
