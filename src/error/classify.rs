@@ -1,34 +1,114 @@
 //! From Diesel's errors to ours. The only place that reads an error's text.
 //!
-//! Diesel keeps SQLSTATE 40001, 25006 and lost connections apart and drops every other code that matters here, so the rest
-//! can only be told by the text. Whose text it is makes a difference: a stored procedure may raise any words it likes.
+//! Diesel keeps a few codes apart ([`DatabaseErrorKind`]) and drops every other one that matters here, so the rest can only be
+//! told by the text. Whose text it is makes a difference: a stored procedure may raise any words it likes. And the text does
+//! not say which server it is from; the words of one server are not those of another.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::{LockError, postgres};
+use super::{LockError, mysql, postgres};
 
-/// The class of an error of any statement: `?` in a closure ends here.
-///
-/// A deadlock is believed if the detail reports a circle of processes, which a procedure that merely raises the same words
-/// does not. A timeout comes with nothing but its words, so it stays a [`LockError::Query`] here.
-pub(super) fn any_statement(error: DieselError) -> LockError {
-    match error {
-        DieselError::DatabaseError(kind, ref info) => match kind {
-            DatabaseErrorKind::SerializationFailure => LockError::Serialization { attempt: None, source: error },
-            DatabaseErrorKind::ReadOnlyTransaction => LockError::ReadOnly(error),
-            DatabaseErrorKind::ClosedConnection => LockError::ConnectionLost(error),
+type Info = dyn DatabaseErrorInformation + Send + Sync;
+
+/// What a database's error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Deadlock,
+    Serialization,
+    ReadOnly,
+    ConnectionLost,
+    TimedOut,
+    Contended,
+    Canceled,
+}
+
+impl Class {
+    /// Of an error of any statement.
+    ///
+    /// A deadlock of PostgreSQL is believed if the detail reports a circle of processes, which a procedure that merely raises
+    /// the same words does not. MySQL and MariaDB have no details, and Diesel tells a raised 1213 as it does the server's
+    /// own, so there the whole message has to do: for 1213, 1020 and the loss of the connection. What a procedure gets by
+    /// raising them (with `SIGNAL`) is that its transaction is rolled back and run again, some times. The other mistake would
+    /// be worse: the server has rolled back and nobody knows.
+    ///
+    /// A timeout comes with nothing but its words and calls for nothing but patience: it stays without a class.
+    fn of_any_statement(kind: &DatabaseErrorKind, info: &Info) -> Option<Self> {
+        match kind {
+            // 40001 of PostgreSQL and 1213 of MySQL and MariaDB.
+            DatabaseErrorKind::SerializationFailure if is(mysql::DEADLOCK, info) => Some(Class::Deadlock),
+            DatabaseErrorKind::SerializationFailure => Some(Class::Serialization),
+            DatabaseErrorKind::ReadOnlyTransaction => Some(Class::ReadOnly),
+            DatabaseErrorKind::ClosedConnection => Some(Class::ConnectionLost),
             // libpq sends nothing over a lost connection, nor more parameters than the protocol has room for; of the second
             // it names the number, in every language.
-            DatabaseErrorKind::UnableToSendCommand if !info.message().contains("65535") => {
-                LockError::ConnectionLost(error)
-            }
-            DatabaseErrorKind::Unknown if is_deadlock(&**info) => LockError::Deadlock { attempt: None, source: error },
-            _ => LockError::Query(error),
+            DatabaseErrorKind::UnableToSendCommand if !info.message().contains("65535") => Some(Class::ConnectionLost),
+            DatabaseErrorKind::Unknown if is_circle(info) => Some(Class::Deadlock),
+            DatabaseErrorKind::Unknown => first_of(
+                info,
+                &[
+                    (mysql::DEADLOCK, Class::Deadlock),
+                    (mysql::CHANGED, Class::Serialization),
+                    (mysql::READ_ONLY, Class::ReadOnly),
+                    (mysql::LOST, Class::ConnectionLost),
+                    (mysql::LOST_NOW, Class::ConnectionLost),
+                ],
+            ),
+            _ => None,
+        }
+    }
+
+    /// Of an error of a locking statement that this crate wrote: here the server's words are the server's.
+    fn of_locking_statement(kind: &DatabaseErrorKind, info: &Info) -> Option<Self> {
+        Self::of_any_statement(kind, info).or_else(|| match kind {
+            DatabaseErrorKind::Unknown => first_of(
+                info,
+                &[
+                    (postgres::LOCK_TIMEOUT, Class::TimedOut),
+                    (postgres::LOCK_NOT_AVAILABLE, Class::Contended),
+                    (postgres::CANCELED, Class::Canceled),
+                    (mysql::LOCK_TIMEOUT, Class::TimedOut),
+                    (mysql::NO_WAIT, Class::Contended),
+                    (mysql::USER_LOCK_DEADLOCK, Class::Deadlock),
+                    (mysql::CANCELED, Class::Canceled),
+                ],
+            ),
+            _ => None,
+        })
+    }
+
+    fn error(self, source: DieselError) -> LockError {
+        match self {
+            Class::Deadlock => LockError::Deadlock { attempt: None, source },
+            Class::Serialization => LockError::Serialization { attempt: None, source },
+            Class::ReadOnly => LockError::ReadOnly(source),
+            Class::ConnectionLost => LockError::ConnectionLost(source),
+            Class::TimedOut => LockError::TimedOut { attempt: None, source: Some(source) },
+            Class::Contended => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
+            Class::Canceled => LockError::Canceled { attempt: None, source },
+        }
+    }
+}
+
+/// The class of an error of any statement: `?` in a closure ends here.
+pub(super) fn any_statement(error: DieselError) -> LockError {
+    classed(error, Class::of_any_statement)
+}
+
+/// The class of an error of a locking statement that this crate wrote.
+pub(super) fn locking_statement(error: DieselError) -> LockError {
+    classed(error, Class::of_locking_statement)
+}
+
+fn classed(error: DieselError, class: fn(&DatabaseErrorKind, &Info) -> Option<Class>) -> LockError {
+    match error {
+        DieselError::DatabaseError(ref kind, ref info) => match class(kind, &**info) {
+            Some(class) => class.error(error),
+            None => LockError::Query(error),
         },
         // Diesel does not know any more whether a transaction is open: it lost the connection while one was.
         DieselError::BrokenTransactionManager => LockError::ConnectionLost(error),
         // A failed rollback hides the error that made it necessary; that one says what to do.
-        DieselError::RollbackErrorOnCommit { commit_error, .. } => any_statement(*commit_error),
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => classed(*commit_error, class),
         DieselError::QueryBuilderError(inner) => match inner.downcast::<LockError>() {
             Ok(error) => *error,
             Err(inner) => LockError::Query(DieselError::QueryBuilderError(inner)),
@@ -40,16 +120,27 @@ pub(super) fn any_statement(error: DieselError) -> LockError {
 /// Whether [`any_statement`] would find a class that can be retried.
 pub(super) fn is_retryable(error: &DieselError) -> bool {
     match error {
-        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
-        DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => is_deadlock(&**info),
+        DieselError::DatabaseError(kind, info) => {
+            matches!(Class::of_any_statement(kind, &**info), Some(Class::Deadlock | Class::Serialization))
+        }
         DieselError::RollbackErrorOnCommit { commit_error, .. } => is_retryable(commit_error),
         DieselError::QueryBuilderError(inner) => inner.downcast_ref().is_some_and(LockError::is_retryable),
         _ => false,
     }
 }
 
-fn is_deadlock(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
+/// Whether the error has undone its own statement and nothing else, as far as the words tell: those of MySQL and MariaDB do.
+pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
+    let DieselError::DatabaseError(_, info) = error else { return false };
+    mysql::OF_THE_STATEMENT.iter().any(|messages| is(messages, &**info))
+}
+
+fn is_circle(info: &Info) -> bool {
     is(postgres::DEADLOCK, info) && info.details().is_some_and(reports_a_circle)
+}
+
+fn first_of(info: &Info, classes: &[(&[&str], Class)]) -> Option<Class> {
+    classes.iter().find(|(messages, _)| is(messages, info)).map(|(_, class)| *class)
 }
 
 /// "Process 7 waits for ShareLock on transaction 90; blocked by process 8.", a line for each process, in some language: each
@@ -63,26 +154,8 @@ fn reports_a_circle(detail: &str) -> bool {
     lines.len() > 1 && lines.iter().zip(next).all(|(line, next)| line.iter().any(|number| next.contains(number)))
 }
 
-/// The class of an error of a locking statement that this crate wrote: here the server's words are the server's.
-pub(super) fn locking_statement(error: DieselError) -> LockError {
-    match any_statement(error) {
-        LockError::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)) => {
-            let class = [postgres::LOCK_TIMEOUT, postgres::LOCK_NOT_AVAILABLE, postgres::CANCELED];
-            let class = class.iter().position(|messages| is(messages, &*info));
-            let source = DieselError::DatabaseError(DatabaseErrorKind::Unknown, info);
-            match class {
-                Some(0) => LockError::TimedOut { attempt: None, source: Some(source) },
-                Some(1) => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
-                Some(_) => LockError::Canceled { attempt: None, source },
-                None => LockError::Query(source),
-            }
-        }
-        error => error,
-    }
-}
-
 /// The whole message is one of these. A part of it would do for the words inside of somebody's data.
-fn is(messages: &[&str], info: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
+fn is(messages: &[&str], info: &Info) -> bool {
     let text = info.message();
     messages.iter().any(|message| match message.split_once("%s") {
         Some((before, after)) => {
@@ -115,6 +188,75 @@ mod tests {
     }
 
     #[test]
+    fn every_language_of_the_mysql_family_is_understood() {
+        let said = |message: &str| server_says(&message.replace("%s", "accounts"));
+        for message in mysql::DEADLOCK {
+            let prepared =
+                DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new((*message).to_owned()));
+            assert!(matches!(any_statement(prepared), LockError::Deadlock { .. }), "{message}");
+            assert!(matches!(any_statement(said(message)), LockError::Deadlock { .. }), "{message}");
+            assert!(is_retryable(&said(message)), "{message}");
+        }
+        for message in mysql::CHANGED {
+            assert!(matches!(any_statement(said(message)), LockError::Serialization { .. }), "{message}");
+            assert!(is_retryable(&said(message)), "{message}");
+        }
+        for message in mysql::LOST.iter().chain(mysql::LOST_NOW) {
+            assert!(matches!(any_statement(said(message)), LockError::ConnectionLost(_)), "{message}");
+        }
+        for message in mysql::READ_ONLY {
+            assert!(matches!(any_statement(said(message)), LockError::ReadOnly(_)), "{message}");
+        }
+        for message in mysql::LOCK_TIMEOUT {
+            assert!(matches!(locking_statement(said(message)), LockError::TimedOut { .. }), "{message}");
+        }
+        for message in mysql::NO_WAIT {
+            assert!(matches!(locking_statement(said(message)), LockError::Contended { .. }), "{message}");
+        }
+        for message in mysql::CANCELED {
+            assert!(matches!(locking_statement(said(message)), LockError::Canceled { .. }), "{message}");
+        }
+        for message in mysql::USER_LOCK_DEADLOCK {
+            assert!(matches!(locking_statement(said(message)), LockError::Deadlock { .. }), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_message_is_in_two_lists() {
+        let lists = [
+            postgres::DEADLOCK,
+            postgres::LOCK_TIMEOUT,
+            postgres::LOCK_NOT_AVAILABLE,
+            postgres::CANCELED,
+            mysql::DEADLOCK,
+            mysql::CHANGED,
+            mysql::READ_ONLY,
+            mysql::LOST,
+            mysql::LOST_NOW,
+            mysql::LOCK_TIMEOUT,
+            mysql::NO_WAIT,
+            mysql::USER_LOCK_DEADLOCK,
+            mysql::CANCELED,
+        ];
+        for message in lists.into_iter().flatten() {
+            let DieselError::DatabaseError(_, info) = server_says(&message.replace("%s", "accounts")) else { panic!() };
+            assert_eq!(lists.iter().filter(|list| is(list, &*info)).count(), 1, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_undoes_only_the_statement_does_not_lose_the_transaction() {
+        let lost = |message: &str| locking_statement(server_says(message)).transaction_is_lost();
+        for message in mysql::OF_THE_STATEMENT.into_iter().flatten() {
+            assert!(!lost(message), "{message}");
+            assert!(!any_statement(server_says(message)).transaction_is_lost(), "{message}");
+        }
+        for message in mysql::DEADLOCK.iter().chain(mysql::CHANGED).chain(mysql::LOST).chain(postgres::LOCK_TIMEOUT) {
+            assert!(lost(&message.replace("%s", "accounts")), "{message}");
+        }
+    }
+
+    #[test]
     fn a_circle_is_told_from_prose() {
         let server = "Process 71 waits for ShareLock on transaction 90; blocked by process 82.\n\
                       Process 82 waits for ShareLock on transaction 91; blocked by process 71.";
@@ -133,6 +275,11 @@ mod tests {
             "canceling statement due to lock timeout (said a procedure)",
             "could not obtain lock on row in relation \"\"",
             "could not obtain lock on row in relation",
+            "Duplicate entry 'Lock wait timeout exceeded; try restarting transaction' for key 'PRIMARY'",
+            "Duplicate entry 'Deadlock found when trying to get lock; try restarting transaction' for key 'PRIMARY'",
+            "Duplicate entry 'Record has changed since last read in table 'accounts'' for key 'PRIMARY'",
+            "Duplicate entry 'S' for key 'PRIMARY'",
+            "Record has changed since last read in table ''",
         ] {
             assert!(matches!(locking_statement(server_says(message)), LockError::Query(_)), "{message}");
         }
@@ -140,7 +287,14 @@ mod tests {
 
     #[test]
     fn words_that_anybody_can_raise_are_not_believed_of_any_statement() {
-        for message in [postgres::DEADLOCK[0], postgres::LOCK_TIMEOUT[0], postgres::CANCELED[0]] {
+        for message in [
+            postgres::DEADLOCK[0],
+            postgres::LOCK_TIMEOUT[0],
+            postgres::CANCELED[0],
+            mysql::LOCK_TIMEOUT[0],
+            mysql::NO_WAIT[0],
+            mysql::CANCELED[0],
+        ] {
             assert!(matches!(any_statement(server_says(message)), LockError::Query(_)), "{message}");
         }
     }

@@ -3,7 +3,9 @@
 mod attempt;
 mod classify;
 mod listed;
+mod mysql;
 mod postgres;
+mod predicates;
 mod row_name;
 
 use std::time::Duration;
@@ -25,6 +27,13 @@ pub type Result<T, E = LockError> = std::result::Result<T, E>;
 /// Each variant says in what state it leaves the transaction. "Aborted" means that PostgreSQL refuses every statement
 /// until the transaction, or the savepoint that the call was made in, is rolled back; leaving Diesel's
 /// [`transaction`](diesel::Connection::transaction) closure with an error does that.
+///
+/// MySQL and MariaDB know no such state: an error undoes its statement and the transaction goes on, or it undoes the whole
+/// transaction, savepoints and all. Which one does what is in [MySQL's manual][mysql]; a server with
+/// [`innodb_rollback_on_timeout`][rollback] does the second after a timeout too.
+///
+/// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-error-handling.html
+/// [rollback]: https://mariadb.com/kb/en/innodb-system-variables/#innodb_rollback_on_timeout
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
@@ -63,7 +72,12 @@ pub enum LockError {
 
     /// Somebody else holds rows, and the call was told not to wait: `no_wait`, or a timeout of zero.
     ///
-    /// The transaction goes on. Rows that the set locked before it met the busy ones stay locked until it ends.
+    /// The transaction goes on. Rows that the set locked before it met the busy ones stay locked until it ends. If there is a
+    /// `source`, the server has refused the statement (`NOWAIT`): then PostgreSQL has aborted the transaction, and [MySQL] and
+    /// [MariaDB] have not.
+    ///
+    /// [MySQL]: https://dev.mysql.com/doc/refman/8.4/en/innodb-locking-reads.html
+    /// [MariaDB]: https://mariadb.com/kb/en/wait-and-nowait/
     #[error(
         "{} {} held by another transaction, and this call was told not to wait{}: try again later, or give it time",
         Listed(.rows), verb(.rows, "is", "are"), .holders.iter().map(|holder| format!("; {holder}")).collect::<String>()
@@ -77,13 +91,18 @@ pub enum LockError {
         source: Option<DieselError>,
     },
 
-    /// The wait for rows took longer than the call, or the server's `lock_timeout`, allows.
+    /// The wait for rows took longer than the call, or the server's `lock_timeout` or `innodb_lock_wait_timeout`, allows.
     ///
-    /// The transaction is aborted, unless [`Attempt::rolled_back`] says that the call undid itself or there is no `source`
-    /// (then the time was up between two statements).
+    /// PostgreSQL: the transaction is aborted, unless [`Attempt::rolled_back`] says that the call undid itself or there is no
+    /// `source` (then the time was up between two statements).
+    ///
+    /// MySQL and MariaDB: the transaction goes on, and rows that the call locked before stay locked until it ends
+    /// ([manual][mysql]).
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_lock_wait_timeout
     #[error(
         "timed out after {}: run the transaction again, or allow more time",
-        .attempt.as_deref().map_or_else(|| "the server's lock_timeout".to_owned(), ToString::to_string)
+        .attempt.as_deref().map_or_else(|| "the server's limit for lock waits".to_owned(), ToString::to_string)
     )]
     TimedOut {
         /// What was being locked.
@@ -94,7 +113,10 @@ pub enum LockError {
 
     /// The transaction, or the server, is read-only, and there a row cannot be locked.
     ///
-    /// No row was locked. The transaction is aborted.
+    /// No row was locked. PostgreSQL: the transaction is aborted. MySQL and MariaDB: it goes on, and locks nothing
+    /// ([manual][mysql]).
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/commit.html
     #[error("rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes")]
     ReadOnly(#[source] DieselError),
 
@@ -112,8 +134,17 @@ pub enum LockError {
 
     /// Two sessions waited for each other and the server ended this one's statement.
     ///
-    /// The transaction is aborted; nothing of it will be kept. Run all of it again. Two lock sets cannot get into this
-    /// with each other: look for statements that lock in another order, before, beside or after the set.
+    /// Nothing of the transaction will be kept; run all of it again. Two lock sets cannot get into this with each other: look
+    /// for statements that lock in another order, before, beside or after the set.
+    ///
+    /// PostgreSQL: the transaction is aborted.
+    ///
+    /// MySQL and MariaDB: the server has rolled the whole transaction back, what came before a savepoint too, and would commit
+    /// every further statement by itself ([MySQL's manual][mysql], [MariaDB's][mariadb]). A deadlock of `GET_LOCK` alone
+    /// leaves the transaction as it was, but MariaDB says so in the same words.
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-deadlocks.html
+    /// [mariadb]: https://mariadb.com/kb/en/innodb-lock-modes/
     #[error(
         "deadlock{}: this transaction was chosen to give way to another; run all of it again",
         .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
@@ -127,7 +158,12 @@ pub enum LockError {
 
     /// Under REPEATABLE READ or SERIALIZABLE: a row changed after this transaction's snapshot was taken.
     ///
-    /// The transaction is aborted. Run all of it again.
+    /// Nothing of the transaction will be kept; run all of it again. PostgreSQL: it is aborted.
+    ///
+    /// MariaDB, with [`innodb_snapshot_isolation`][mariadb] (the default from 11.6.2 on): rolled back as by a
+    /// [`Deadlock`](Self::Deadlock). MySQL has no such error: there a locking read returns the row as it is now.
+    ///
+    /// [mariadb]: https://mariadb.com/kb/en/innodb-system-variables/#innodb_snapshot_isolation
     #[error(
         "serialization failure{}: another transaction changed what this one has seen; run all of it again",
         .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
@@ -190,18 +226,22 @@ pub enum LockError {
     ///
     /// [`with_lock`](crate::LockDsl::with_lock) and [`LockTransaction`](crate::LockTransaction) say so; Diesel's own
     /// `transaction` would return `Ok`, since PostgreSQL answers the `COMMIT` of an aborted transaction with a silent
-    /// rollback. Nothing is kept. Return the error that the closure has met, or meet it inside a nested transaction.
+    /// rollback, and MySQL and MariaDB have rolled back already. Nothing is kept. Return the error that the closure has met, or meet it inside a nested transaction.
     #[error(
         "nothing was committed: a statement had failed and the server had given the transaction up, but the closure \
          returned `Ok`"
     )]
     Aborted,
 
-    /// A locking statement was ended by an administrator, or by a `statement_timeout` that is not this crate's.
+    /// A locking statement was ended by an administrator, or by a limit for statements that is not this crate's:
+    /// `statement_timeout`, `max_execution_time`, `max_statement_time`.
     ///
-    /// The transaction is aborted, unless [`Attempt::rolled_back`] says that the call undid itself.
+    /// PostgreSQL: the transaction is aborted, unless [`Attempt::rolled_back`] says that the call undid itself. MySQL and
+    /// MariaDB: it goes on ([`KILL QUERY`][kill]).
+    ///
+    /// [kill]: https://dev.mysql.com/doc/refman/8.4/en/kill.html
     #[error(
-        "canceled by an administrator or by statement_timeout{}",
+        "canceled by an administrator or by the server's limit for statements{}",
         .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
     )]
     Canceled {
@@ -211,135 +251,31 @@ pub enum LockError {
         source: DieselError,
     },
 
-    /// The connection to the server is gone, and with it the transaction and all of its locks.
+    /// The connection to the server is gone, and with it the transaction and all of its locks, on every server.
+    ///
+    /// MySQL and MariaDB roll back when they [notice][mysql], which can take until `wait_timeout` if it was the network.
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/gone-away.html
     #[error("the connection to the server is lost, and with it the transaction and its locks")]
     ConnectionLost(#[source] DieselError),
 
     /// Any other error of the database or of Diesel.
     ///
-    /// If the server raised it, the transaction is aborted.
+    /// If the server raised it: PostgreSQL has aborted the transaction; MySQL and MariaDB have undone the statement, and the
+    /// transaction goes on ([manual][mysql]).
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-error-handling.html
     #[error("the statement failed")]
     Query(#[source] DieselError),
-}
-
-impl LockError {
-    /// Running the whole transaction again can succeed without anything else being done:
-    /// [`Deadlock`](Self::Deadlock), [`Serialization`](Self::Serialization) and [`Moved`](Self::Moved).
-    ///
-    /// A [`Contended`](Self::Contended) or [`TimedOut`](Self::TimedOut) call can be tried again too, but the caller has
-    /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_retryable(),
-            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// Somebody else holds what was asked for: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
-    #[must_use]
-    pub fn is_contended(&self) -> bool {
-        match self {
-            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_contended(),
-            LockError::Contended { .. } | LockError::TimedOut { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// The server has given the transaction up: every further statement fails until it, or the savepoint that the call was
-    /// made in, is rolled back.
-    #[must_use]
-    pub fn transaction_is_lost(&self) -> bool {
-        match self {
-            LockError::ReadOnly(_) | LockError::ConnectionLost(_) => true,
-            LockError::Contended { source, .. } => source.is_some(),
-            LockError::TimedOut { attempt, source } => source.is_some() && !undone(attempt.as_deref()),
-            LockError::Deadlock { attempt, .. }
-            | LockError::Serialization { attempt, .. }
-            | LockError::Canceled { attempt, .. } => !undone(attempt.as_deref()),
-            LockError::Query(error) => matches!(error, DieselError::DatabaseError(..)),
-            LockError::GaveUp { nested, .. } => {
-                *nested && !std::ptr::eq(self.last(), self) && self.last().transaction_is_lost()
-            }
-            LockError::NotInTransaction
-            | LockError::Missing { .. }
-            | LockError::NotInSet { .. }
-            | LockError::Unsupported { .. }
-            | LockError::OutOfOrder { .. }
-            | LockError::Aborted
-            | LockError::Moved { .. } => false,
-        }
-    }
-
-    /// A clause that folds rows together.
-    pub(crate) fn folded(clause: &'static str) -> Self {
-        let advice = "its rows are not rows of a table; leave the clause out, or lock what the query chooses with \
-                      `LockSet::new().query::<T>(query)`";
-        LockError::Unsupported { clause, advice }
-    }
-
-    /// More keys than MySQL and MariaDB can be asked to sort at once.
-    pub(crate) fn too_many_keys() -> Self {
-        let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \
-                      transactions";
-        LockError::Unsupported { clause: "so many keys that are not integers", advice }
-    }
-
-    /// A table whose name would end a comment.
-    pub(crate) fn comment_in_a_name() -> Self {
-        let advice = "MariaDB would take the name for a part of a comment; lock its rows with a `LockSet`";
-        LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
-    }
-
-    pub(crate) fn is_retryable_below(error: &DieselError) -> bool {
-        classify::is_retryable(error)
-    }
-
-    /// Of a [`GaveUp`](Self::GaveUp), the `LockError` that is its last error or lies beneath it; any other error as it is.
-    #[must_use]
-    pub fn last(&self) -> &LockError {
-        let LockError::GaveUp { source, .. } = self else { return self };
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**source);
-        while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<LockError>() {
-                return error.last();
-            }
-            next = error.source();
-        }
-        self
-    }
-
-    /// The class of an error that a locking statement raised, for code that sends its own.
-    ///
-    /// Unlike `From`, which has to class the errors of any statement, it believes the server's words about lock timeouts
-    /// and `NOWAIT`. Do not use it for statements that run procedures: those can raise any words.
-    ///
-    /// ```
-    /// use diesel::result::{DatabaseErrorKind, Error};
-    /// use diesel_lockset::LockError;
-    ///
-    /// let error = || {
-    ///     let message = "canceling statement due to lock timeout".to_owned();
-    ///     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
-    /// };
-    /// assert!(matches!(LockError::of_locking_statement(error()), LockError::TimedOut { .. }));
-    /// assert!(matches!(LockError::from(error()), LockError::Query(_)));
-    /// ```
-    #[must_use]
-    pub fn of_locking_statement(error: DieselError) -> Self {
-        classify::locking_statement(error)
-    }
-}
-
-fn undone(attempt: Option<&Attempt>) -> bool {
-    attempt.is_some_and(Attempt::rolled_back)
 }
 
 /// Finds the class of the error, so that `?` on any Diesel call inside a closure that returns [`LockError`] keeps it.
 ///
 /// Classes that only the server's words tell, and that any stored procedure could say as well, are not believed here: see
-/// [`LockError::of_locking_statement`].
+/// [`LockError::of_locking_statement`]. On MySQL and MariaDB, three have only words and are believed all the same, if they
+/// are the whole message, because it would be worse not to know: a deadlock, a snapshot out of date (1020), a lost connection.
+/// A procedure that raises such words (`SIGNAL`) has its transaction rolled back and, in a
+/// [`LockTransaction`](crate::LockTransaction), run again.
 impl From<DieselError> for LockError {
     fn from(error: DieselError) -> Self {
         classify::any_statement(error)

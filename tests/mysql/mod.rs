@@ -2,4 +2,5 @@
 
 mod blocking;
 mod harness;
+mod lost_transactions;
 mod pooled;

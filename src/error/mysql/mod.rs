@@ -1,0 +1,51 @@
+//! What MySQL and MariaDB say about locks, in every language that they speak. `%s` stands for the name of a table or function.
+//!
+//! From the `errmsg.sys` files of MySQL 9.7 and of MariaDB 10.11 and 11.8; a language that is not listed gives the English
+//! words. Two texts of one language are those of two servers. What the numbers mean is in MySQL's [list of server
+//! errors][mysql] and in [MariaDB's][mariadb]. A text depends on `lc_messages` of the server or session, never on the
+//! client; MariaDB takes that of the server for a 1213.
+//!
+//! Diesel gives 1213 and 1792 a kind of their own when they come out of a prepared statement, no other number that matters
+//! here, and none at all when they come out of `batch_execute`.
+//!
+//! [mysql]: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+//! [mariadb]: https://mariadb.com/kb/en/mariadb-error-code-reference/
+
+mod changed;
+mod lost;
+mod waits;
+
+pub(super) use self::{
+    changed::CHANGED,
+    lost::{LOST, LOST_NOW},
+    waits::{DEADLOCK, LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK},
+};
+
+/// 1317, `KILL QUERY`; 3024, `max_execution_time` of MySQL; 1969, `max_statement_time` of MariaDB, whose Spanish text is indeed
+/// one letter (asked the servers)
+pub(super) const CANCELED: &[&str] = &[
+    "Query execution was interrupted",                                            // en
+    "Query execution was interrupted, maximum statement execution time exceeded", // en
+    "Query execution was interrupted (max_statement_time exceeded)",              // en
+    "Ausführung der Abfrage wurde unterbrochen",                                  // de
+    "Se ha interrumpido la ejecución de la consulta (query)",                     // es
+    "S",                                                                          // es
+    "მოთხოვნის შესრულება შეწყვეტილია",                                            // ka
+    "Utekelezaji wa hoja ulikatizwa",                                             // sw
+    "Utekelezaji wa hoja ulikatizwa (muda_wa_max_statement umepitwa)",            // sw
+    "查询执行中断",                                                               // zh
+    "查询执行中断（超出MAX_STATEMENT_TIME）",                                     // zh
+];
+
+/// 1792, also for a locking read
+pub(super) const READ_ONLY: &[&str] = &[
+    "Cannot execute statement in a READ ONLY transaction",      // en
+    "Cannot execute statement in a READ ONLY transaction.",     // en
+    "No puedo ejecutar sentencia en una transacción READ ONLY", // es
+    "Haiwezi kutekeleza taarifa katika muamala wa READ ONLY",   // sw
+    "无法在只读事务中执行语句",                                 // zh
+];
+
+/// The errors that undo their statement and leave the transaction as it was before it. So does 1792, but a transaction that
+/// takes no writes is none to go on in.
+pub(super) const OF_THE_STATEMENT: [&[&str]; 4] = [LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK, CANCELED];

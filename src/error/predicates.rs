@@ -1,0 +1,146 @@
+//! What an error means to the caller.
+
+use diesel::result::Error as DieselError;
+
+use super::{Attempt, LockError, classify};
+
+impl LockError {
+    /// Running the whole transaction again can succeed without anything else being done:
+    /// [`Deadlock`](Self::Deadlock), [`Serialization`](Self::Serialization) and [`Moved`](Self::Moved).
+    ///
+    /// A [`Contended`](Self::Contended) or [`TimedOut`](Self::TimedOut) call can be tried again too, but the caller has
+    /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_retryable(),
+            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Somebody else holds what was asked for: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
+    #[must_use]
+    pub fn is_contended(&self) -> bool {
+        match self {
+            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_contended(),
+            LockError::Contended { .. } | LockError::TimedOut { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The server has given the transaction up, so that nothing but a rollback makes sense.
+    ///
+    /// PostgreSQL gives up, after any error that it raises, the savepoint that the call was made in, or the transaction if
+    /// there is none. MySQL and MariaDB give up the whole transaction after a [`Deadlock`](Self::Deadlock) and a
+    /// [`Serialization`](Self::Serialization), and nothing after a lock timeout, `NOWAIT` or a canceled statement:
+    /// those are known by their words, and for them this is `false`.
+    ///
+    /// An error does not say which server it is from, and the words of all others are not known. So this is `true` for
+    /// every other [`Query`](Self::Query) that a server raised, a duplicate key say, although on MySQL and MariaDB the
+    /// transaction goes on after it. To roll back is right in any case; code that knows its server can know better.
+    #[must_use]
+    pub fn transaction_is_lost(&self) -> bool {
+        match self {
+            LockError::ReadOnly(_) | LockError::ConnectionLost(_) => true,
+            LockError::Contended { source, .. } => {
+                source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
+            }
+            LockError::TimedOut { attempt, source } => {
+                source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
+                    && !undone(attempt.as_deref())
+            }
+            LockError::Deadlock { attempt, source }
+            | LockError::Serialization { attempt, source }
+            | LockError::Canceled { attempt, source } => {
+                !classify::is_of_the_statement(source) && !undone(attempt.as_deref())
+            }
+            LockError::Query(error) => {
+                matches!(error, DieselError::DatabaseError(..)) && !classify::is_of_the_statement(error)
+            }
+            LockError::GaveUp { nested, .. } => {
+                *nested && !std::ptr::eq(self.last(), self) && self.last().transaction_is_lost()
+            }
+            LockError::NotInTransaction
+            | LockError::Missing { .. }
+            | LockError::NotInSet { .. }
+            | LockError::Unsupported { .. }
+            | LockError::OutOfOrder { .. }
+            | LockError::Aborted
+            | LockError::Moved { .. } => false,
+        }
+    }
+
+    /// A clause that folds rows together.
+    pub(crate) fn folded(clause: &'static str) -> Self {
+        let advice = "its rows are not rows of a table; leave the clause out, or lock what the query chooses with \
+                      `LockSet::new().query::<T>(query)`";
+        LockError::Unsupported { clause, advice }
+    }
+
+    /// More keys than MySQL and MariaDB can be asked to sort at once.
+    pub(crate) fn too_many_keys() -> Self {
+        let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \
+                      transactions";
+        LockError::Unsupported { clause: "so many keys that are not integers", advice }
+    }
+
+    /// A table whose name would end a comment.
+    pub(crate) fn comment_in_a_name() -> Self {
+        let advice = "MariaDB would take the name for a part of a comment; lock its rows with a `LockSet`";
+        LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
+    }
+
+    /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.
+    pub(crate) fn is_of_the_statement(error: &DieselError) -> bool {
+        classify::is_of_the_statement(error)
+    }
+
+    /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
+    pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
+        matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
+    }
+
+    pub(crate) fn is_retryable_below(error: &DieselError) -> bool {
+        classify::is_retryable(error)
+    }
+
+    /// Of a [`GaveUp`](Self::GaveUp), the `LockError` that is its last error or lies beneath it; any other error as it is.
+    #[must_use]
+    pub fn last(&self) -> &LockError {
+        let LockError::GaveUp { source, .. } = self else { return self };
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**source);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<LockError>() {
+                return error.last();
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// The class of an error that a locking statement raised, for code that sends its own.
+    ///
+    /// Unlike `From`, which has to class the errors of any statement, it believes the server's words about lock timeouts,
+    /// `NOWAIT` and canceled statements. Do not use it for statements that run procedures: those can raise any words.
+    ///
+    /// ```
+    /// use diesel::result::{DatabaseErrorKind, Error};
+    /// use diesel_lockset::LockError;
+    ///
+    /// let error = || {
+    ///     let message = "canceling statement due to lock timeout".to_owned();
+    ///     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
+    /// };
+    /// assert!(matches!(LockError::of_locking_statement(error()), LockError::TimedOut { .. }));
+    /// assert!(matches!(LockError::from(error()), LockError::Query(_)));
+    /// ```
+    #[must_use]
+    pub fn of_locking_statement(error: DieselError) -> Self {
+        classify::locking_statement(error)
+    }
+}
+
+fn undone(attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(Attempt::rolled_back)
+}
