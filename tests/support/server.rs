@@ -29,6 +29,14 @@ pub(crate) trait Server: Sized + 'static {
     /// Drops a database, whoever is still in it.
     fn drop_database(server: &str, name: &str) -> QueryResult<()>;
 
+    /// What a session of a test is set to, so that a row which changed while it waited is no error by default.
+    fn prepare<C>(conn: &mut C)
+    where
+        C: Connection<Backend = Self::Backend> + LoadConnection,
+    {
+        let _ = conn;
+    }
+
     /// The server's own number of a session: what it says when it says who waits.
     fn session_number<C>(conn: &mut C) -> i32
     where

@@ -39,7 +39,7 @@ const OTHER_LOCKS: &str = "SELECT /*!80001 (SELECT count(*) FROM performance_sch
                            AND lock_data <> 'supremum pseudo-record' \
                            AND (index_name <> 'PRIMARY' OR lock_mode <> 'X,REC_NOT_GAP')) */ /*M! 0 */";
 
-/// P05.
+/// H19.
 #[test]
 fn six_thousand_of_twenty_thousand_keys() {
     let arena = arena_of(20_000);
@@ -50,7 +50,7 @@ fn six_thousand_of_twenty_thousand_keys() {
     locks_exactly(&arena, || LockSet::new().ids::<Tag>(&shuffled), &wanted);
 }
 
-/// P05.
+/// H19.
 #[test]
 fn most_of_a_tiny_table() {
     let arena = arena_of(5);
@@ -58,7 +58,7 @@ fn most_of_a_tiny_table() {
     locks_exactly(&arena, || LockSet::new().id::<Tag>(3), &[3]);
 }
 
-/// P05, P04.
+/// H19, I08.
 #[test]
 fn what_a_query_finds_by_another_index() {
     let arena = arena_of(20_000);
@@ -76,7 +76,7 @@ fn what_a_query_finds_by_another_index() {
     );
 }
 
-/// P05, I08.
+/// I09.
 #[test]
 fn what_a_query_finds_without_any_index() {
     let arena = arena_of(1_000);

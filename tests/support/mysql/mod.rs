@@ -34,6 +34,8 @@ impl MysqlFamily {
     }
 }
 
+const FAILS_ON_STALE_ROWS: &str = "SELECT /*!80001 0 */ /*M! @@innodb_snapshot_isolation */";
+
 impl Server for MysqlFamily {
     type Backend = Mysql;
     type Conn = MysqlConnection;
@@ -48,7 +50,18 @@ impl Server for MysqlFamily {
 
     /// MariaDB from 11.6.2 on.
     fn fails_on_stale_rows(conn: &mut MysqlConnection) -> bool {
-        Self::number(conn, "SELECT /*!80001 0 */ /*M! @@innodb_snapshot_isolation */") == Ok(1)
+        Self::number(conn, FAILS_ON_STALE_ROWS) == Ok(1)
+    }
+
+    /// REPEATABLE READ is the default, and MariaDB from 11.6.2 on takes a changed row for an error there.
+    fn prepare<C>(conn: &mut C)
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        if Self::number(conn, FAILS_ON_STALE_ROWS) == Ok(1) {
+            let set = Self::execute(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+            answer("an isolation level", set);
+        }
     }
 
     fn url() -> String {
