@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use diesel::result::Error as DieselError;
+use diesel::{connection::Connection, result::Error as DieselError};
 
 use super::{
     advisory_guard::AdvisoryGuard,
-    advisory_locks::{self, Span, Taken, take},
+    advisory_locks::{self, Span, Taken, contended, take},
     blocking::LockConnection,
-    guarded,
+    guarded, transaction_end,
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
@@ -21,15 +21,12 @@ use crate::{
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no advisory locks that are `{M}`",
-    note = "advisory locks, exclusive and shared, exist on PostgreSQL"
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; shared ones on PostgreSQL only"
 )]
-pub trait AdvisoryConnection<M>: LockConnection<Backend: HasTransactionAdvisoryLocks> {}
+pub trait AdvisoryConnection<M>: LockConnection<Backend: HasAdvisoryLocks> {}
 
-impl<Conn: LockConnection<Backend: HasTransactionAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
-impl<Conn> AdvisoryConnection<Shared> for Conn where
-    Conn: LockConnection<Backend: HasTransactionAdvisoryLocks + HasSharedAdvisoryLocks>
-{
-}
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
+impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<Shared> for Conn {}
 
 /// Takes an [`AdvisoryLock`] over a blocking connection.
 ///
@@ -132,7 +129,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// `TimedOut` and `Contended`.
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
 
     /// As [`acquire_for_transaction`](Self::acquire_for_transaction); whether the lock could be had, at once or within the
     /// timeout.
@@ -143,7 +140,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// lock.
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
 
     /// Whether anybody holds the lock, this session included, shared or not. Asks without taking it.
     ///
@@ -172,14 +169,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        if transaction_depth(conn)?.is_some() {
-            return guarded::transaction(conn, |conn| {
-                take(&self, Span::Transaction, conn, true)?;
-                f(conn)
-            });
-        }
-        take(&self, Span::Session, conn, true)?;
-        released_after(&self, conn, |conn| guarded::transaction(conn, f))
+        held(&self, conn, true, f)?.ok_or_else(|| contended(self.name()).into())
     }
 
     fn try_hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<Option<R>, E>
@@ -187,16 +177,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        if transaction_depth(conn)?.is_some() {
-            return guarded::transaction(conn, |conn| match take(&self, Span::Transaction, conn, false)? {
-                Taken::Yes => f(conn).map(Some),
-                Taken::No => Ok(None),
-            });
-        }
-        match take(&self, Span::Session, conn, false)? {
-            Taken::Yes => released_after(&self, conn, |conn| guarded::transaction(conn, f)).map(Some),
-            Taken::No => Ok(None),
-        }
+        held(&self, conn, false, f)
     }
 
     fn hold_session<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
@@ -229,14 +210,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
     {
         take(&self, Span::Transaction, conn, true).map(drop)
     }
 
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
     {
         Ok(take(&self, Span::Transaction, conn, false)? == Taken::Yes)
     }
@@ -253,12 +234,62 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
     {
         let mut holders = Vec::new();
-        super::send::each_row(conn, Conn::Backend::advisory_holders(self.name().key()), |row| {
+        super::send::each_row(conn, Conn::Backend::advisory_holders(self.name().in_all_forms()), |row| {
             holders.push(Conn::Backend::advisory_holder(row)?);
             Ok(())
         })?;
         Ok(holders)
     }
+}
+
+/// Runs the closure in a transaction under the lock, which outlives it. Nothing if the lock is not had and need not be.
+fn held<M, Conn, R, E>(
+    lock: &AdvisoryLock<M>,
+    conn: &mut Conn,
+    must: bool,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<Option<R>, E>
+where
+    M: AdvisoryMode,
+    Conn: AdvisoryConnection<M>,
+    E: From<LockError> + From<DieselError>,
+{
+    let nested = transaction_depth(conn)?.is_some();
+    if nested && Conn::Backend::END_WITH_TRANSACTIONS {
+        return guarded::transaction(conn, |conn| match take(lock, Span::Transaction, conn, must)? {
+            Taken::Yes => f(conn).map(Some),
+            Taken::No => Ok(None),
+        });
+    }
+    if nested && !transaction_end::is_ours(conn) {
+        return Err(LockError::end_unknown().into());
+    }
+    match take(lock, Span::Session, conn, must)? {
+        Taken::No => Ok(None),
+        Taken::Yes if nested => until_the_end(lock, conn, f).map(Some),
+        Taken::Yes => released_after(lock, conn, |conn| guarded::transaction(conn, f)).map(Some),
+    }
+}
+
+/// Runs the closure in a savepoint. If it fails, its work is undone and the lock is released; else it is when the outermost
+/// transaction has ended.
+fn until_the_end<M, Conn, R, E>(
+    lock: &AdvisoryLock<M>,
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<R, E>
+where
+    M: AdvisoryMode,
+    Conn: AdvisoryConnection<M>,
+    E: From<LockError> + From<DieselError>,
+{
+    let outcome = catch_unwind(AssertUnwindSafe(|| guarded::transaction(conn, f)));
+    if let Ok(Ok(_)) = outcome {
+        transaction_end::release_then(lock.name(), conn);
+    } else {
+        advisory_locks::release(lock.name(), M::SHARED, conn);
+    }
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Runs the closure and releases the lock, however it ends.

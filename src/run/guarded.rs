@@ -4,8 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use diesel::{connection::TransactionManager, result::Error as DieselError};
 
-use super::blocking::LockConnection;
-use crate::{diesel_internals::is_aborted, error::LockError};
+use super::{blocking::LockConnection, transaction_end};
+use crate::{
+    diesel_internals::{is_aborted, transaction_depth},
+    error::LockError,
+};
 
 /// Diesel's `transaction`, with three differences.
 ///
@@ -16,6 +19,17 @@ use crate::{diesel_internals::is_aborted, error::LockError};
 /// - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
 ///   server rolls back without a word.
 pub(super) fn transaction<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    if transaction_depth(conn)?.is_some() {
+        return run(conn, f);
+    }
+    transaction_end::after(conn, |conn| run(conn, f))
+}
+
+fn run<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
     Conn: LockConnection,
     E: From<LockError> + From<DieselError>,

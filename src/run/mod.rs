@@ -14,6 +14,7 @@ mod guarded;
 mod migrations;
 mod send;
 mod timer;
+mod transaction_end;
 mod watch;
 
 #[cfg(feature = "migrations")]
