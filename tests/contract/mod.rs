@@ -13,7 +13,7 @@ fn quoted(name: &str) -> String {
     <Driver as Session>::Server::quoted(name)
 }
 
-mod advisory;
+pub(super) mod advisory;
 mod after_waiting;
 mod bad_input;
 mod deadlocks;

@@ -1,0 +1,6 @@
+//! The contract over a plain `MysqlConnection`.
+
+use crate::support::driver::MysqlBlocking as Driver;
+
+#[path = "../contract/mod.rs"]
+mod contract;

@@ -1,0 +1,7 @@
+//! The contract over a connection out of an `r2d2` pool.
+
+use crate::support::driver::MysqlPooled as Driver;
+
+#[path = "../contract/mod.rs"]
+mod contract;
+
