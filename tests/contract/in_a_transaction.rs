@@ -66,7 +66,7 @@ fn in_a_read_only_transaction_a_row_cannot_be_locked() {
     let verbs: [fn(&mut Driver) -> Option<LockError>; 5] = [
         |s| s.lock(&stale()).err(),
         |s| s.lock_by_id::<Account>(1).err(),
-        |s| s.lock_set(LockSet::new().for_share().row(&stale())).err(),
+        |s| s.lock_set(LockSet::new().row(&stale()).no_wait()).err(),
         |s| s.lock_set(LockSet::new().query::<Account>(accounts::table)).err(),
         // No such row: still no reason to let it pass.
         |s| s.lock_set(LockSet::new().id::<Account>(99).allow_missing()).err(),

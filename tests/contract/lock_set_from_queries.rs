@@ -109,7 +109,7 @@ fn instances_and_queries_in_one_set_lock_each_row_once() {
         session.begin().unwrap();
         sent.take();
         let locked = session.lock_set(set()).unwrap();
-        assert_eq!(sent.take().len(), 1, "{form}");
+        super::assert_sent(sent.take().len(), 1, form);
         assert_eq!(account_ids(&locked), [1, 2, 4], "{form}");
         assert_eq!(locked.row(&account(2)).unwrap().owner, "ben", "{form}");
         assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "4"], "{form}");

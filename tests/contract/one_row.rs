@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Account 1 as somebody loaded it long ago.
-pub(super) fn stale() -> Account {
+pub(crate) fn stale() -> Account {
     Account { id: 1, owner: "nobody".into(), balance: -1, v: -1 }
 }
 

@@ -111,6 +111,16 @@ impl<S: Server> ServerArena<S> {
         S::held_keys(&mut self.connect(), table, key)
     }
 
+    /// [`Server::locks_named_tables_only`]
+    pub(crate) fn locks_named_tables_only(&self) -> bool {
+        S::locks_named_tables_only(&mut self.connect())
+    }
+
+    /// [`Server::fails_on_stale_rows`]
+    pub(crate) fn fails_on_stale_rows(&self) -> bool {
+        S::fails_on_stale_rows(&mut self.connect())
+    }
+
     /// The deadlocks that the server has resolved in this database. Close the sessions before.
     pub(crate) fn deadlocks(&self) -> i64 {
         S::deadlocks(&mut self.connect())

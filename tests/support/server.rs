@@ -46,6 +46,18 @@ pub(crate) trait Server: Sized + 'static {
     where
         C: Connection<Backend = Self::Backend> + LoadConnection;
 
+    /// Whether queries in a set are asked for keys by statements of their own, and keys go into several statements.
+    const RESOLVES_FIRST: bool;
+
+    /// How many times longer than PostgreSQL the server takes to tell who waits.
+    const SLOW_TO_TELL: u32;
+
+    /// Whether a locking clause on a join can name one of its tables.
+    fn locks_named_tables_only(conn: &mut Self::Conn) -> bool;
+
+    /// Whether locking a row that changed after the transaction's snapshot is an error.
+    fn fails_on_stale_rows(conn: &mut Self::Conn) -> bool;
+
     /// The statement by which the server counts the rows of `table`, so that it plans well.
     fn analyze(table: &str) -> String;
 

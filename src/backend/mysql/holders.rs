@@ -13,8 +13,8 @@ use diesel::{
 
 use crate::{diesel_internals::RowRef, error::Holder};
 
-/// The sessions whose transactions hold row locks: on MySQL of this table, as `performance_schema.data_locks` tells; MariaDB
-/// does not tell of which.
+/// The sessions whose transactions hold row locks: on MySQL of this table, as `performance_schema.data_locks` tells; on MariaDB,
+/// which does not tell of which, those that are connected to this database and wait for nobody.
 pub(super) struct Holders<'q> {
     pub(super) table: &'q str,
 }
@@ -27,12 +27,15 @@ impl QueryFragment<Mysql> for Holders<'_> {
              FROM (SELECT ",
         );
         pass.push_bind_param::<Text, str>(self.table)?;
+        // What is told of transactions is up to a tenth of a second old, unless nobody asks for so long.
         pass.push_sql(
-            " AS `name`) AS `wanted` INNER JOIN `information_schema`.`innodb_trx` AS `trx` \
-             INNER JOIN `information_schema`.`processlist` AS `session` ON `session`.`id` = `trx_mysql_thread_id` \
+            " AS `name`, SLEEP(0.11) AS `pause`) AS `wanted` STRAIGHT_JOIN `information_schema`.`innodb_trx` AS `trx` \
+             STRAIGHT_JOIN `information_schema`.`processlist` AS `session` ON `session`.`id` = `trx_mysql_thread_id` \
              WHERE `trx_mysql_thread_id` <> CONNECTION_ID() AND `trx_rows_locked` > 0 \
+             /*M! AND `trx_state` <> 'LOCK WAIT' AND `session`.`db` <=> DATABASE() */ \
              /*!80001 AND EXISTS (SELECT 1 FROM `performance_schema`.`data_locks` WHERE `engine_transaction_id` = `trx_id` \
-             AND `object_schema` = DATABASE() AND `object_name` = `wanted`.`name`) */ ORDER BY `session`.`id`",
+             AND `object_schema` = DATABASE() AND `object_name` = `wanted`.`name` AND `lock_type` = 'RECORD' \
+             AND `lock_status` = 'GRANTED') */ ORDER BY `session`.`id`",
         );
         Ok(())
     }

@@ -7,7 +7,8 @@ use diesel::{
 };
 
 use super::words::{
-    Asked, Asking, choice, from_table, in_place_of_table, key_among, key_value, locking_clause, names, with_names,
+    Asked, Asking, choice, from_table, in_place_of_table, key_among, key_value, locking_clause, names,
+    table_in_comment, with_names,
 };
 use crate::{
     mode::{Strength, Wait},
@@ -145,7 +146,11 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         pass.push_sql(" = ");
         names(&mut pass, HELD, wanted.key_width())?;
         query.walk_filter(pass.reborrow())?;
-        locking_clause(&mut pass, strength, Some(name), Wait::Block)
+        pass.push_sql(" /*!80001 FOR");
+        pass.push_sql(if strength < Strength::NoKeyUpdate { " SHARE OF " } else { " UPDATE OF " });
+        table_in_comment(&mut pass, name)?;
+        pass.push_sql(" */");
+        Ok(())
     }
 }
 

@@ -26,12 +26,8 @@ pub(super) fn locking_clause(
     let shared = strength < Strength::NoKeyUpdate;
     pass.push_sql(if shared { " /*!80001 FOR SHARE" } else { " FOR UPDATE" });
     if let Some(table) = of {
-        // MariaDB looks for the end of a comment also between backticks.
-        if table.bare().contains("*/") || table.bare().contains("/*") {
-            return Err(LockError::comment_in_a_name().into());
-        }
         pass.push_sql(if shared { " OF " } else { " /*!80001 OF " });
-        pass.push_identifier(table.bare())?;
+        table_in_comment(pass, table)?;
         pass.push_sql(if shared { "" } else { " */" });
     }
     if shared {
@@ -41,6 +37,15 @@ pub(super) fn locking_clause(
         pass.push_sql(" SKIP LOCKED");
     }
     Ok(())
+}
+
+/// Writes the name of a table inside of a comment that only MySQL runs.
+pub(super) fn table_in_comment(pass: &mut AstPass<'_, '_, Mysql>, table: &TableName) -> QueryResult<()> {
+    // MariaDB looks for the end of a comment also between backticks.
+    if table.bare().contains("*/") || table.bare().contains("/*") {
+        return Err(LockError::comment_in_a_name().into());
+    }
+    pass.push_identifier(table.bare())
 }
 
 /// Writes ` FROM` the table by its primary key.
@@ -151,8 +156,8 @@ pub(super) enum Asked {
     AtOnce,
     /// By a statement in which the locked rows stand in place of the table.
     InPlace,
-    /// By a statement that locks all tables of the join on MariaDB: the query names the table more than once, or with its
-    /// schema.
+    /// By the query as it is: it names the table more than once, or with its schema. MariaDB has no word to lock only that
+    /// table, and reads what the transaction's snapshot shows.
     Joined,
 }
 

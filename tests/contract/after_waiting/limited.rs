@@ -127,7 +127,7 @@ fn it_goes_on_to_the_third_if_the_second_leaves_as_well() {
 /// F03.
 #[test]
 fn a_row_that_still_matches_but_is_no_longer_the_first_gives_way() {
-    let scene = Scene::new();
+    let scene = Scene::of_commits();
     let jobs = scene.after("UPDATE jobs SET attempts = 1 WHERE id = 1", |s| {
         let new = jobs::table.filter(jobs::status.eq("NEW")).order((jobs::attempts, jobs::id)).limit(1);
         job_ids(&s.lock_set(LockSet::new().query::<Job>(new)).unwrap())

@@ -20,6 +20,8 @@ struct Scene {
     locker: Actor<Driver>,
     play: Play<Driver>,
     table: Option<&'static str>,
+    /// The locker sees what is committed meanwhile, also where it would not by default.
+    sees_commits: bool,
     begun: Cell<bool>,
     // Last, so that it is dropped when nobody is in it.
     arena: Arena,
@@ -30,7 +32,12 @@ impl Scene {
         let arena = Arena::new();
         let play = Play::new(&arena);
         let (holder, locker) = (play.session("holder"), play.session("locker"));
-        Scene { holder, locker, play, table: None, begun: Cell::new(false), arena }
+        Scene { holder, locker, play, table: None, sees_commits: false, begun: Cell::new(false), arena }
+    }
+
+    /// A scene in which a query that is asked again has another answer when others have committed.
+    fn of_commits() -> Self {
+        Scene { sees_commits: true, ..Self::new() }
     }
 
     /// A scene whose `table` has its rows back at the beginning of every act.
@@ -78,8 +85,9 @@ impl Scene {
     {
         self.begin();
         does(&self.holder, change);
-        let waiting = self.locker.start("locks", |s| {
-            s.begin().unwrap();
+        let sees_commits = self.sees_commits;
+        let waiting = self.locker.start("locks", move |s| {
+            begin(s, sees_commits);
             lock(s)
         });
         waiting.blocked_by(&self.holder);
@@ -104,4 +112,8 @@ fn does(actor: &Actor<Driver>, statements: &str) {
             s.execute(&statement).unwrap();
         }
     });
+}
+
+fn begin(s: &mut Driver, sees_commits: bool) {
+    if sees_commits { s.begin_as("ISOLATION LEVEL READ COMMITTED") } else { s.begin() }.unwrap();
 }

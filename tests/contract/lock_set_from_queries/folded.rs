@@ -124,7 +124,7 @@ fn a_group_that_loses_a_row_while_the_set_waits_is_looked_at_again() {
         s.execute("DELETE FROM children WHERE id = 11").unwrap();
     });
     let waiting = locker.start("locks parents with two children", |s| {
-        s.begin().unwrap();
+        s.begin_as("ISOLATION LEVEL READ COMMITTED").unwrap();
         let locked = s.lock_set(with_two_children()).unwrap();
         locked.rows::<Parent>().len()
     });

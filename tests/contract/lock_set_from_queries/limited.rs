@@ -34,7 +34,9 @@ fn only_the_chosen_rows_are_locked() {
             &[2, 4],
         ),
         (
-            ("without a limit", || LockSet::new().query::<Account>(accounts::table.order(accounts::balance).offset(3))),
+            ("behind an offset", || {
+                LockSet::new().query::<Account>(accounts::table.order(accounts::balance).limit(9).offset(3))
+            }),
             &[2, 4],
         ),
         (

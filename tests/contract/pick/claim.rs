@@ -52,7 +52,7 @@ fn outside_a_transaction_the_claim_is_committed_and_nothing_stays_locked() {
     let mut session = Driver::connect(arena.url());
     let sent = session.overhear();
     assert_eq!(ids(&claim(&mut session, 1)), [4]);
-    assert_eq!(sent.take().len(), 1);
+    super::super::assert_sent(sent.take().len(), 1, "a claim");
     assert_eq!(arena.text("SELECT status FROM jobs WHERE id = 4").as_deref(), Some("TAKEN"));
     assert!(arena.held_keys("jobs", "id").is_empty());
     assert_eq!(ids(&claim(&mut session, 9)), [3, 2, 1]);

@@ -35,7 +35,9 @@ fn a_thousand_held_rows_at_the_head_of_a_long_queue_cost_no_statement_more() {
         s.commit().unwrap();
         (picked, sent)
     });
-    assert_eq!(sent, 2 * picked.len());
+    // A thousand candidates are held: where they are looked up by key, the look is taken at more and more of them.
+    let each = if super::super::RESOLVES_FIRST { 6 } else { 2 };
+    assert_eq!(sent, each * picked.len());
     assert_eq!(
         (picked[0], picked[199]),
         (1_097, 1_296),
@@ -47,5 +49,6 @@ fn a_thousand_held_rows_at_the_head_of_a_long_queue_cost_no_statement_more() {
         let locked = s.lock_set(LockSet::new().ids::<Job>(50_001..=60_000_i64)).unwrap();
         (ids(locked.rows()).len(), sent.take().len())
     });
-    assert_eq!((locked, sent), (10_000, 1));
+    assert_eq!(locked, 10_000);
+    super::super::assert_sent(sent, 1, "ten thousand");
 }

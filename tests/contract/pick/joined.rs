@@ -122,5 +122,6 @@ fn an_aliased_table_is_picked_by_its_alias() {
         .select(other.field(orders::id));
     let picked: Vec<i64> = bigger.for_update_of(other).pick(1, session.conn()).unwrap();
     assert_eq!(picked, [2]);
-    assert_eq!(arena.held_keys("orders", "id"), ["2"], "order 1, the smaller one, stays free");
+    let held = arena.held_keys("orders", "id");
+    assert!(super::super::RESOLVES_FIRST || held == ["2"], "order 1, the smaller one, stays free: {held:?}");
 }

@@ -17,7 +17,7 @@ use crate::{
 const SHORT: Duration = Duration::from_millis(50);
 
 /// No link of the chain of sources says what one before it has said.
-pub(super) fn never_repeats_itself(error: &LockError) {
+pub(crate) fn never_repeats_itself(error: &LockError) {
     let mut said = vec![error.to_string()];
     let mut next = error.source();
     while let Some(source) = next {

@@ -2,15 +2,14 @@
 
 use diesel_lockset::{LockError, LockSet, Lockable, Locked, RowName};
 
-use super::{Arena, Driver, one_row::stale};
+pub(crate) use super::one_row::stale;
+use super::{Arena, Driver};
 use crate::{
     isolation::{Actor, Play},
     support::{driver::Session, models::Account},
 };
 
-mod deadlocked;
-mod holders;
-mod messages;
+pub(crate) mod messages;
 mod no_wait;
 mod no_wait_queries;
 mod skip_locked;
@@ -18,10 +17,10 @@ mod skip_locked_queries;
 mod staggered;
 mod timeout;
 
-type Set = LockSet<'static, <Driver as Session>::Backend>;
+pub(crate) type Set = LockSet<'static, <Driver as Session>::Backend>;
 
 /// A session that has begun and holds what `wants` adds to a set.
-fn holder(play: &Play<Driver>, name: &str, wants: fn(Set) -> Set) -> Actor<Driver> {
+pub(crate) fn holder(play: &Play<Driver>, name: &str, wants: fn(Set) -> Set) -> Actor<Driver> {
     let holder = play.session(name);
     holder
         .run("locks", move |s| {
@@ -33,13 +32,13 @@ fn holder(play: &Play<Driver>, name: &str, wants: fn(Set) -> Set) -> Actor<Drive
 }
 
 /// A session that has begun.
-fn beginner(play: &Play<Driver>, name: &str) -> Actor<Driver> {
+pub(crate) fn beginner(play: &Play<Driver>, name: &str) -> Actor<Driver> {
     let session = play.session(name);
     session.run("begins", |s| s.begin()).unwrap();
     session
 }
 
-fn names(rows: &[RowName]) -> Vec<String> {
+pub(crate) fn names(rows: &[RowName]) -> Vec<String> {
     rows.iter().map(ToString::to_string).collect()
 }
 
@@ -59,7 +58,7 @@ fn keys<T: Lockable>(locked: &Locked) -> Vec<T::Key> {
 }
 
 /// The transaction of `s`, who has begun, takes another row, and what it did is kept.
-fn goes_on_and_commits(s: &mut Driver) {
+pub(crate) fn goes_on_and_commits(s: &mut Driver) {
     assert_eq!(s.lock_by_id::<Account>(5).unwrap().balance, 0);
     assert_eq!(s.execute("UPDATE accounts SET v = v + 1 WHERE id = 5"), Ok(1));
     s.commit().unwrap();

@@ -145,7 +145,8 @@ fn a_missing_row_is_missing_and_not_busy() {
     let play = Play::<Driver>::new(&arena);
     arena.execute("DELETE FROM accounts WHERE id = 1");
     let holder = holder(&play, "holder", |set| set.id::<Account>(2));
-    let hasty = beginner(&play, "hasty");
+    let hasty = play.session("hasty");
+    hasty.run("begins", |s| s.begin_as("ISOLATION LEVEL READ COMMITTED")).unwrap();
     let gone = [
         hasty.run("tries the row", |s| s.no_wait(&stale()).map(drop)),
         hasty.run("tries the set", |s| s.lock_set(LockSet::new().ids::<Account>([1, 3]).no_wait()).map(drop)),

@@ -66,7 +66,8 @@ fn busy_rows_that_no_query_wants_are_not_in_the_way() {
     let arena = Arena::new();
     let play = Play::<Driver>::new(&arena);
     let holder = holder(&play, "holder", |set| set.ids::<Account>([3, 5]));
-    let hasty = beginner(&play, "hasty");
+    let hasty = play.session("hasty");
+    hasty.run("begins", |s| s.begin_as("ISOLATION LEVEL READ COMMITTED")).unwrap();
     // As others see it, 3 is still poor.
     holder.run("makes 3 rich", |s| s.execute("UPDATE accounts SET balance = 99 WHERE id = 3")).unwrap();
     for (query, wants) in RICH {

@@ -13,13 +13,16 @@ use crate::{
     support::{
         driver::Session,
         models::{Account, Customer, Order, Product},
+        server::Server,
     },
 };
 
 /// How long each holder keeps the waiter waiting.
-const HOLD: Duration = Duration::from_millis(200);
+const HOLD: Duration = Duration::from_millis(200 * SLOW as u64);
 
-const TIMEOUT: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_millis(300 * SLOW as u64);
+
+const SLOW: u32 = <<Driver as Session>::Server as Server>::SLOW_TO_TELL;
 
 /// Locks what is held by four, each of whom lets go 200 ms after the server has said that he is waited for.
 fn waits(play: &Play<Driver>, held: [fn(Set) -> Set; 4], all: fn(Set) -> Set, timeout: Option<Duration>) -> Waited {
@@ -67,7 +70,7 @@ fn timed_out_in_time(waited: Waited, table: &str) {
     let (locked, took) = waited;
     let error = locked.unwrap_err();
     let LockError::TimedOut { attempt: Some(attempt), .. } = &error else { panic!("{error:?}") };
-    assert!((300..=450).contains(&took.as_millis()), "{took:?}: {error:?}");
+    assert!((TIMEOUT..=TIMEOUT * 3 / 2).contains(&took), "{took:?}: {error:?}");
     assert!((TIMEOUT..=took).contains(&attempt.waited()), "{took:?}: {error:?}");
     assert!(attempt.table().contains(table), "{error:?}");
 }

@@ -40,6 +40,18 @@ impl Server for MysqlFamily {
     type Backend = Mysql;
     type Conn = MysqlConnection;
 
+    const RESOLVES_FIRST: bool = true;
+    const SLOW_TO_TELL: u32 = 6;
+
+    fn locks_named_tables_only(conn: &mut MysqlConnection) -> bool {
+        Self::number(conn, "SELECT /*!80001 1 */ /*M! 0 */") == Ok(1)
+    }
+
+    /// MariaDB from 11.6.2 on.
+    fn fails_on_stale_rows(conn: &mut MysqlConnection) -> bool {
+        Self::number(conn, "SELECT /*!80001 0 */ /*M! @@innodb_snapshot_isolation */") == Ok(1)
+    }
+
     fn url() -> String {
         variable("MYSQL_DATABASE_URL").unwrap_or_else(|| panic!("{NO_SERVER}"))
     }

@@ -29,6 +29,17 @@ impl Server for Postgres {
     type Backend = Pg;
     type Conn = PgConnection;
 
+    const RESOLVES_FIRST: bool = false;
+    const SLOW_TO_TELL: u32 = 1;
+
+    fn locks_named_tables_only(_: &mut PgConnection) -> bool {
+        true
+    }
+
+    fn fails_on_stale_rows(_: &mut PgConnection) -> bool {
+        true
+    }
+
     fn url() -> String {
         urls::url()
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_lockset::{Attempt, Holder, LockError, LockSet};
 
-use super::{Arena, Driver, beginner, goes_on_and_commits, holder, names, stale};
+use super::{
+    Arena, Driver,
+    waiting::{Set, beginner, goes_on_and_commits, holder, names, stale},
+};
 use crate::{
     isolation::{Actor, Play},
     support::{
@@ -45,8 +48,8 @@ fn a_call_that_does_not_wait_names_whoever_holds_what_it_wants() {
     let _third = holder(&play, "third", |set| set.ids::<Account>([5]));
     let hasty = beginner(&play, "hasty");
     for wants in [
-        |set: super::Set| set.ids::<Account>([1, 2, 3, 4]),
-        |set: super::Set| set.id::<Account>(3).query::<Account>(accounts::table.filter(accounts::balance.ne(0))),
+        |set: Set| set.ids::<Account>([1, 2, 3, 4]),
+        |set: Set| set.id::<Account>(3).query::<Account>(accounts::table.filter(accounts::balance.ne(0))),
     ] {
         let error =
             hasty.run("tries", move |s| s.lock_set(wants(LockSet::new()).name_holders().no_wait())).unwrap_err();
@@ -71,9 +74,9 @@ fn a_call_that_timed_out_names_the_holder_and_has_undone_itself() {
     let patient = beginner(&play, "patient");
     patient.run("changes 4", |s| s.execute("UPDATE accounts SET v = 1 WHERE id = 4")).unwrap();
     for wants in [
-        |set: super::Set| set.id::<Order>(1).ids::<Account>([1, 2]),
-        |set: super::Set| set.query::<Account>(accounts::table.filter(accounts::balance.gt(9))),
-        |set: super::Set| set.query::<Account>(accounts::table.order(accounts::id).limit(2)),
+        |set: Set| set.id::<Order>(1).ids::<Account>([1, 2]),
+        |set: Set| set.query::<Account>(accounts::table.filter(accounts::balance.gt(9))),
+        |set: Set| set.query::<Account>(accounts::table.order(accounts::id).limit(2)),
     ] {
         let waiting = patient
             .start("locks", move |s| s.lock_set(wants(LockSet::new()).name_holders().timeout(SHORT)).unwrap_err());

@@ -2,7 +2,10 @@
 
 use diesel_lockset::{LockError, LockSet};
 
-use super::{Arena, Driver, holder};
+use super::{
+    Arena, Driver,
+    waiting::{holder, messages},
+};
 use crate::{
     isolation::{Actor, Pending, Play},
     support::{driver::Session, models::Account, patience::until},
@@ -76,7 +79,7 @@ fn the_message_of_a_deadlock_says_what_was_wanted_and_who_had_it() {
     );
     assert!(text.starts_with(&wanted), "{text}\nshould begin\n{wanted}");
     assert!(text.ends_with(": this transaction was chosen to give way to another; run all of it again"), "{text}");
-    super::messages::never_repeats_itself(&error);
+    messages::never_repeats_itself(&error);
     victim.run("rolls back", |s| s.rollback()).unwrap();
     waiting.join().unwrap();
 }
