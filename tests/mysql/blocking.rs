@@ -4,3 +4,6 @@ use crate::support::driver::MysqlBlocking as Driver;
 
 #[path = "../contract/mod.rs"]
 mod contract;
+
+#[path = "own/mod.rs"]
+mod own;

@@ -5,3 +5,5 @@ use crate::support::driver::MysqlPooled as Driver;
 #[path = "../contract/mod.rs"]
 mod contract;
 
+#[path = "own/mod.rs"]
+mod own;

@@ -1,0 +1,83 @@
+//! Exactly the rows that are wanted are locked, whatever indexes there are.
+
+use diesel::{mysql::Mysql, prelude::*};
+use diesel_lockset::LockSet;
+
+use super::{
+    Arena, Driver,
+    stock::{Item, Tag, arena_of, stock},
+};
+use crate::support::driver::Session;
+
+const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];
+
+/// In each isolation level, `set` locks these rows and no others; on MySQL not a gap or an index entry either.
+#[track_caller]
+fn locks_exactly(arena: &Arena, set: impl Fn() -> LockSet<'static, Mysql>, wanted: &[i32]) {
+    let wanted: Vec<String> = wanted.iter().map(i32::to_string).collect();
+    for level in LEVELS {
+        let mut session = Driver::connect(arena.url());
+        session.begin_as(level).unwrap();
+        let locked = session.lock_set(set()).unwrap();
+        let mut ids: Vec<i32> = locked.rows::<Item>().iter().map(|item| item.id).collect();
+        ids.extend(locked.rows::<Tag>().iter().map(|tag| tag.id));
+        let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
+        assert!(ids == wanted, "{level}: came back: {ids:?}");
+        let held = arena.held_keys("stock", "id");
+        let mut sorted = wanted.clone();
+        sorted.sort_by_key(|id| id.parse::<i32>().unwrap());
+        assert!(held == sorted, "{level}: {} held, {} wanted: {held:?}", held.len(), wanted.len());
+        assert_eq!(arena.number(OTHER_LOCKS), 0, "{level}: locks of gaps or of index entries");
+        session.rollback().unwrap();
+    }
+}
+
+/// What `performance_schema` knows of record locks on the table besides those on single rows of it.
+const OTHER_LOCKS: &str = "SELECT /*!80001 (SELECT count(*) FROM performance_schema.data_locks WHERE object_name = 'stock' \
+                           AND object_schema = database() AND lock_type = 'RECORD' \
+                           AND (index_name <> 'PRIMARY' OR lock_mode <> 'X,REC_NOT_GAP')) */ /*M! 0 */";
+
+/// P05.
+#[test]
+fn six_thousand_of_twenty_thousand_keys() {
+    let arena = arena_of(20_000);
+    let wanted: Vec<i32> = (1..=20_000).filter(|id| id % 10 < 3).collect();
+    assert_eq!(wanted.len(), 6_000);
+    let shuffled: Vec<i32> = wanted.iter().rev().copied().collect();
+    locks_exactly(&arena, || LockSet::new().ids::<Item>(&shuffled), &wanted);
+    locks_exactly(&arena, || LockSet::new().ids::<Tag>(&shuffled), &wanted);
+}
+
+/// P05.
+#[test]
+fn most_of_a_tiny_table() {
+    let arena = arena_of(5);
+    locks_exactly(&arena, || LockSet::new().ids::<Item>([5, 1, 4, 2]), &[1, 2, 4, 5]);
+    locks_exactly(&arena, || LockSet::new().id::<Tag>(3), &[3]);
+}
+
+/// P05, P04.
+#[test]
+fn what_a_query_finds_by_another_index() {
+    let arena = arena_of(20_000);
+    let cheap = || stock::table.filter(stock::price.lt(40)).order(stock::price);
+    let wanted: Vec<i32> = (19_961..=20_000).collect();
+    locks_exactly(&arena, || LockSet::new().query::<Item>(cheap()), &wanted);
+    locks_exactly(&arena, || LockSet::new().query::<Tag>(cheap().into_boxed()), &wanted);
+    locks_exactly(&arena, || LockSet::new().query::<Item>(cheap().limit(3)), &[19_998, 19_999, 20_000]);
+    let shelf = || stock::table.filter(stock::shelf.eq(7)).filter(stock::price.gt(0));
+    locks_exactly(&arena, || LockSet::new().query::<Tag>(shelf()), &(70..=79).collect::<Vec<_>>());
+    locks_exactly(
+        &arena,
+        || LockSet::new().query::<Item>(shelf()).id::<Item>(3),
+        &[&[3], &(70..=79).collect::<Vec<_>>()[..]].concat(),
+    );
+}
+
+/// P05, I08.
+#[test]
+fn what_a_query_finds_without_any_index() {
+    let arena = arena_of(1_000);
+    arena.execute("UPDATE stock SET note = 'blue' WHERE id IN (500, 7, 900)");
+    locks_exactly(&arena, || LockSet::new().query::<Item>(stock::table.filter(stock::note.eq("blue"))), &[7, 500, 900]);
+}

@@ -1,0 +1,12 @@
+//! What MySQL and MariaDB are held to beyond the contract: no index may make a set lock more than it wants, or in another
+//! order.
+//!
+//! Included once for each driver, as the contract is.
+
+use super::{Driver, contract::Arena};
+
+mod deadlocks;
+mod exact;
+mod picks;
+mod stock;
+mod timeouts;
