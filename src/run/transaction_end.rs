@@ -5,7 +5,10 @@
 //! those who begin a transaction and those who take a lock in it have in common is the thread and the address of the
 //! connection.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
 
 use super::{blocking::LockConnection, send::each_row};
 use crate::{
@@ -29,23 +32,13 @@ fn address<Conn>(conn: &Conn) -> usize {
 
 /// Runs an outermost transaction, and releases afterwards what was to last until its end.
 pub(super) fn after<Conn: LockConnection, R>(conn: &mut Conn, transaction: impl FnOnce(&mut Conn) -> R) -> R {
-    /// Forgets the transaction also if it panics: it catches the panics of its closure, so that there is no other.
-    struct Ends;
-    impl Drop for Ends {
-        fn drop(&mut self) {
-            OPEN.with_borrow_mut(Vec::pop);
-        }
-    }
-
     OPEN.with_borrow_mut(|all| all.push(Open { connection: address(conn), names: Vec::new() }));
-    let ends = Ends;
-    let outcome = transaction(conn);
-    let names = OPEN.with_borrow_mut(|all| all.last_mut().map(|open| std::mem::take(&mut open.names)));
-    drop(ends);
-    for name in names.into_iter().flatten() {
+    let outcome = catch_unwind(AssertUnwindSafe(|| transaction(conn)));
+    let open = OPEN.with_borrow_mut(Vec::pop);
+    for name in open.into_iter().flat_map(|open| open.names) {
         release(&name, conn);
     }
-    outcome
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Whether this crate will see the end of the open transaction.

@@ -72,6 +72,11 @@ struct Advisory<'q> {
 
 impl QueryFragment<Mysql> for Advisory<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if self.call == AdvisoryCall::Lock {
+            // MySQL ends this wait with an error behind the head of the answer. MariaDB's client library, which serves for
+            // both, would wait for ever when a statement that has ended like that is run again.
+            pass.unsafe_to_cache_prepared();
+        }
         // There are no calls for a transaction: nobody may ask for them.
         let (function, rest) = match self.call {
             AdvisoryCall::Lock | AdvisoryCall::LockForTransaction => ("GET_LOCK(", FOR_EVER),
@@ -112,9 +117,11 @@ impl QueryFragment<Mysql> for Holders<'_> {
 }
 
 /// Writes the name on the server. Of bytes, whatever character set the session speaks: `0x7C` is `|`.
+///
+/// `DATABASE()` in a prepared statement is that in which it was prepared, as are the tables of all of Diesel's statements.
 fn walk_name<'b>(name: &'b [u8], pass: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-    pass.push_sql("LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(");
+    pass.push_sql("CONVERT(LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(");
     pass.push_bind_param::<Binary, [u8]>(name)?;
-    pass.push_sql(" AS BINARY)), 256), 16)");
+    pass.push_sql(" AS BINARY)), 256), 16) USING ascii)");
     Ok(())
 }

@@ -40,7 +40,10 @@ fn close_the_gate(arena: &Arena) -> MysqlConnection {
 }
 
 fn at_the_gate(arena: &Arena) -> i64 {
-    arena.number("SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE gate%'")
+    arena.number(
+        "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+         AND info LIKE '%UPDATE gate SET%'",
+    )
 }
 
 /// Nothing, but in a process that was started for it.
