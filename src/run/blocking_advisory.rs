@@ -40,15 +40,27 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 /// | `acquire_for_transaction` | `SELECT pg_advisory_xact_lock($1)` |
 /// | `try_..`, and all with a timeout | `pg_try_advisory_..` in place of the lock; if it is held and there is time, the wait under `statement_timeout` in a transaction or savepoint of its own |
 ///
-/// The functions are in [PostgreSQL's manual][manual].
+/// and on MySQL and MariaDB, with `name` for what [`AdvisoryName::key_in`](crate::AdvisoryName::key_in) says, which the server
+/// computes:
 ///
-/// [manual]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+/// | verb | statements |
+/// | --- | --- |
+/// | `hold` | `SELECT GET_LOCK(name, 31536000)`, `BEGIN`, the closure's, `COMMIT`, `SELECT RELEASE_LOCK(name)` |
+/// | `hold` in a transaction of the crate's | `SELECT GET_LOCK(name, 31536000)`, `SAVEPOINT ..`, the closure's, `RELEASE SAVEPOINT ..`; `SELECT RELEASE_LOCK(name)` behind the outermost `COMMIT` |
+/// | `hold_session`, `acquire` | `SELECT GET_LOCK(name, 31536000)`, .. , `SELECT RELEASE_LOCK(name)` |
+/// | `try_..`, and all with a timeout | `SELECT GET_LOCK(name, 0)` in place of the lock; if it is held and there is time, the wait under `max_execution_time` or `max_statement_time`, in milliseconds, which is set back behind it |
+///
+/// The functions are in the manuals of [PostgreSQL][postgres], [MySQL][mysql] and [MariaDB][mariadb].
+///
+/// [postgres]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+/// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html
+/// [mariadb]: https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/get_lock
 ///
 /// # Errors
 ///
 /// All of them: [`LockError::TimedOut`] if a timeout was given and it is up, [`LockError::Contended`] if that was zero, both
-/// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, also with rows;
-/// [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+/// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, on PostgreSQL also
+/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database; [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, releases the lock: nobody else gets the lock before
     /// what the closure did can be seen.
@@ -57,7 +69,8 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// transaction is rolled back first. If the connection is lost, the server releases the lock.
     ///
     /// In an open transaction, of which only its owner knows when it is committed, the lock stays until that one ends. The
-    /// closure runs in a savepoint then; if it fails, its work is undone and the lock released.
+    /// closure runs in a savepoint then; if it fails, its work is undone and the lock released. MySQL and MariaDB do that in
+    /// transactions of [this crate's](AdvisoryLock#in-a-transaction-on-mysql-and-mariadb) only.
     ///
     /// # Errors
     ///
@@ -87,7 +100,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// database.
     ///
     /// In an open transaction the lock is released when the closure ends, before the commit: prefer [`hold`](Self::hold)
-    /// there. An error of the closure undoes what it did in that transaction, or the server would take no statement.
+    /// there. An error of the closure undoes what it did in that transaction, or PostgreSQL would take no statement.
     ///
     /// # Errors
     ///
@@ -154,6 +167,8 @@ pub trait RunAdvisoryLock<M>: Sized {
         Conn: AdvisoryConnection<M>;
 
     /// The sessions that hold the lock.
+    ///
+    /// MySQL and MariaDB tell it to users with the privilege `PROCESS`.
     ///
     /// # Errors
     ///

@@ -49,7 +49,9 @@ fn two_sessions_crosswise_are_a_deadlock_that_names_the_lock() {
     rest.join().unwrap();
 }
 
-/// M07. In a transaction: of names it is the statement that is undone, on MariaDB too, which says 1213.
+/// M07.
+///
+/// In a transaction: of names it is the statement that is undone, on MariaDB too, which says 1213.
 #[test]
 fn a_deadlock_of_names_rolls_back_with_the_transaction_that_it_is_in() {
     let arena = Arena::new();

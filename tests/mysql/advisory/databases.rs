@@ -47,7 +47,7 @@ fn databases_of_strange_names_have_locks_of_their_own() {
     let arena = Arena::new();
     let mut two = MysqlBlocking::connect(arena.url());
     for strange in ["it's", "a\\b", "ä", "b c", "a|b"] {
-        let name = format!("{}{strange}", &arena.name()[..34]) // room for all of it;
+        let name = format!("{}{strange}", &arena.name()[..34]); // room for all of it
         arena.execute(&format!("CREATE DATABASE `{name}`"));
         let mut conn = arena.connect();
         conn.batch_execute(&format!("USE `{name}`")).unwrap();

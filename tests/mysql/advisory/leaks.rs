@@ -73,7 +73,9 @@ fn a_thousand_rounds_over_a_pool_leave_nothing() {
     assert_eq!(MysqlFamily::session_number(&mut pool.get().unwrap()), number, "the same connection throughout");
 }
 
-/// K08. A deadlock of rows undoes the transaction, not the name.
+/// K08.
+///
+/// A deadlock of rows undoes the transaction, not the name.
 #[test]
 fn a_deadlock_of_rows_in_the_closure_releases_the_name() {
     let arena = Arena::new();
@@ -135,7 +137,9 @@ fn a_connection_that_is_dropped_with_the_lock_frees_it() {
     until(|| free(&mut two, account(1)).then_some(())).expect("free");
 }
 
-/// K02. The real deadlock of rows, told from a lost one: the names are still those of the session.
+/// K02.
+///
+/// The real deadlock of rows, told from a lost one: the names are still those of the session.
 #[test]
 fn a_name_is_held_across_a_deadlock_of_rows() {
     let arena = Arena::new();

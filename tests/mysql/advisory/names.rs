@@ -66,7 +66,9 @@ fn python_computes_the_same_name() {
     assert_eq!(keys, vectors.iter().map(|(.., key)| *key).collect::<Vec<_>>(), "{:?}", output.stderr);
 }
 
-/// K16, K18. Whatever character set the session speaks: the name is of bytes.
+/// K16, K18.
+///
+/// Whatever character set the session speaks: the name is of bytes.
 #[test]
 fn a_name_is_what_the_server_has() {
     let arena = Arena::new();

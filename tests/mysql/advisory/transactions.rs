@@ -24,7 +24,9 @@ fn neither_commit_nor_rollback_releases_a_guard() {
     assert!(free(&mut two, account(1)));
 }
 
-/// M05. To release it before the commit would be too early, and of the commit nobody tells.
+/// M05.
+///
+/// To release it before the commit would be too early, and of the commit nobody tells.
 #[test]
 fn a_hold_in_a_transaction_of_somebody_elses_is_refused_and_nothing_is_sent() {
     let arena = Arena::new();
