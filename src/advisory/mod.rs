@@ -27,7 +27,7 @@ use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
 /// Their locks are the session's: neither a commit nor a rollback releases them. So the crate does, at the end of a
 /// transaction that it has begun itself: a `hold` in a `hold`, in a [`LockTransaction`](crate::LockTransaction) or in a
 /// [`with_lock`](crate::LockDsl::with_lock) lasts until the outermost of them has ended, as on PostgreSQL. In a transaction
-/// that was begun elsewhere, by Diesel's `transaction` for example, `hold` and `try_hold` fail with
+/// that was begun elsewhere, by Diesel's `transaction` or `begin_test_transaction` for example, `hold` and `try_hold` fail with
 /// [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent: nobody tells the crate when that one is
 /// committed, and to release the lock before would let the next one in too early. Take the lock before the transaction, or
 /// begin that with `LockTransaction`. `hold_session` and `acquire` promise no such thing and work there.
