@@ -11,7 +11,6 @@ mod releases;
 mod sessions;
 mod timeouts;
 
-
 pub(crate) fn account(id: i32) -> AdvisoryLock {
     AdvisoryLock::id::<Account>(id)
 }

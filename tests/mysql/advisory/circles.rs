@@ -26,9 +26,8 @@ fn two_sessions_crosswise_are_a_deadlock_that_names_the_lock() {
     one.run("locks 1", |s| std::mem::forget(account(1).acquire(s.conn()).unwrap()));
     two.run("locks 2", |s| std::mem::forget(account(2).acquire(s.conn()).unwrap()));
     let began = Instant::now();
-    let wants = |id| {
-        move |s: &mut MysqlBlocking| account(id).timeout(Duration::from_secs(30)).hold_session(s.conn(), nothing)
-    };
+    let wants =
+        |id| move |s: &mut MysqlBlocking| account(id).timeout(Duration::from_secs(30)).hold_session(s.conn(), nothing);
     let first = one.start("locks 2", wants(2));
     first.blocked_by(&two);
     let second = two.start("locks 1", wants(1));

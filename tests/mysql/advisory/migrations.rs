@@ -27,7 +27,8 @@ fn migrations() -> FileBasedMigrations {
 /// A database that is as new, but for the gate.
 fn empty() -> Arena {
     let arena = Arena::new();
-    let (name, gate) = (arena.name(), "CREATE TABLE gate (id integer PRIMARY KEY) ENGINE = InnoDB; INSERT INTO gate VALUES (1)");
+    let (name, gate) =
+        (arena.name(), "CREATE TABLE gate (id integer PRIMARY KEY) ENGINE = InnoDB; INSERT INTO gate VALUES (1)");
     arena.admin().batch_execute(&format!("DROP DATABASE {name}; CREATE DATABASE {name}; USE {name}; {gate}")).unwrap();
     arena
 }

@@ -45,9 +45,8 @@ fn the_server_computes_the_same_name() {
     conn.batch_execute("SET NAMES utf8mb4").unwrap();
     for (name, ..) in vectors() {
         let text = name.text().replace('\\', "\\\\").replace('\'', "''");
-        let sql = format!(
-            "SELECT LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), '|', CAST('{text}' AS BINARY)), 256), 16)"
-        );
+        let sql =
+            format!("SELECT LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), '|', CAST('{text}' AS BINARY)), 256), 16)");
         let computed = MysqlFamily::text(&mut conn, &sql).unwrap();
         assert_eq!(computed, Some(name.key_in(arena.name())), "{name}");
     }

@@ -7,7 +7,8 @@ use diesel_lockset::RunAdvisoryLock;
 use super::{Arena, account, nothing};
 use crate::support::driver::{MysqlBlocking, Session};
 
-const NAME: &str = "CONVERT(LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(? AS BINARY)), 256), 16) USING ascii)";
+const NAME: &str =
+    "CONVERT(LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(? AS BINARY)), 256), 16) USING ascii)";
 
 fn select(call: &str) -> String {
     format!("SELECT IF(DATABASE() IS NULL, -1, {call})")
