@@ -41,6 +41,16 @@ pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
     format!("{status:?}").contains("requires_rollback_maybe_up_to_top_level: true")
 }
 
+/// Tells Diesel that nothing but a rollback, of all levels, makes sense any more.
+pub(crate) fn mark_aborted<Conn: Connection>(conn: &mut Conn) {
+    let status = <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn);
+    if let TransactionManagerStatus::Valid(status) = status {
+        if let Some(transaction) = &mut status.in_transaction {
+            transaction.requires_rollback_maybe_up_to_top_level = true;
+        }
+    }
+}
+
 /// Marks the connection as one that must not be used again: Diesel refuses it, and a pool throws it away.
 pub(crate) fn break_connection<Conn: Connection>(conn: &mut Conn) {
     <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn).set_in_error();

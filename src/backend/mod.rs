@@ -9,7 +9,11 @@ mod pg;
 use std::time::Duration;
 
 use diesel::{
-    backend::Backend, deserialize, expression::QueryMetadata, query_builder::QueryFragment, result::QueryResult,
+    backend::Backend,
+    deserialize,
+    expression::QueryMetadata,
+    query_builder::QueryFragment,
+    result::{Error as DieselError, QueryResult},
     sql_types::Untyped,
 };
 
@@ -81,6 +85,27 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// Chooses the isolation level of a transaction.
     #[doc(hidden)]
     fn isolation(level: Isolation) -> Statement<'static, Self>;
+
+    /// What keeps a connection out of autocommit whose transaction the server has rolled back by itself; nothing where the
+    /// server refuses every statement until it is told to roll back.
+    #[doc(hidden)]
+    const RESCUE: Option<Rescue<Self>> = None;
+}
+
+/// What to send about transactions that the server may roll back by itself, to go on without one.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct Rescue<DB: Backend> {
+    /// Whether the error of a statement says that it has just done so.
+    pub(crate) rolled_back: fn(&DieselError) -> bool,
+    /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
+    pub(crate) fence: fn(u32) -> String,
+    /// Sent when a transaction has begun: what comes after its loss is not committed by itself.
+    pub(crate) arm: &'static str,
+    /// Sent before the commit; fails if the transaction is not the one that it was armed in.
+    pub(crate) check: &'static str,
+    /// Undoes the rest of `arm`, when the transaction has ended.
+    pub(crate) disarm: fn() -> Statement<'static, DB>,
 }
 
 /// How many rows to pick, from which table of a query, how strongly.

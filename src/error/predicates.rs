@@ -33,8 +33,8 @@ impl LockError {
     ///
     /// PostgreSQL gives up, after any error that it raises, the savepoint that the call was made in, or the transaction if
     /// there is none. MySQL and MariaDB give up the whole transaction after a [`Deadlock`](Self::Deadlock) and a
-    /// [`Serialization`](Self::Serialization), and nothing after a lock timeout, `NOWAIT`, a canceled statement or a refusal
-    /// to write: those are known by their words, and for them this is `false`.
+    /// [`Serialization`](Self::Serialization), and nothing after a lock timeout, `NOWAIT` or a canceled statement:
+    /// those are known by their words, and for them this is `false`.
     ///
     /// An error does not say which server it is from, and the words of all others are not known. So this is `true` for
     /// every other [`Query`](Self::Query) that a server raised, a duplicate key say, although on MySQL and MariaDB the
@@ -42,8 +42,7 @@ impl LockError {
     #[must_use]
     pub fn transaction_is_lost(&self) -> bool {
         match self {
-            LockError::ConnectionLost(_) => true,
-            LockError::ReadOnly(error) => !classify::is_of_the_statement(error),
+            LockError::ReadOnly(_) | LockError::ConnectionLost(_) => true,
             LockError::Contended { source, .. } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
             }
@@ -105,6 +104,16 @@ impl LockError {
                       early; take the lock before the transaction, begin that with `LockTransaction`, or use \
                       `hold_session` or `acquire`";
         LockError::Unsupported { clause: "`hold` in a transaction that was begun elsewhere", advice }
+    }
+
+    /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.
+    pub(crate) fn is_of_the_statement(error: &DieselError) -> bool {
+        classify::is_of_the_statement(error)
+    }
+
+    /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
+    pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
+        matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
     }
 
     pub(crate) fn is_retryable_below(error: &DieselError) -> bool {

@@ -9,7 +9,7 @@ use super::{blocking::LockConnection, send::each_row, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
-    diesel_internals::{break_connection, transaction_depth},
+    diesel_internals::{break_connection, is_aborted, transaction_depth},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::Patience,
@@ -70,7 +70,10 @@ where
     }
     match error {
         LockError::TimedOut { .. } if !must => Ok(Taken::No),
-        error => Err(error.at(|| Attempt::at_advisory_lock(lock.name().text(), timer.elapsed(), nested && guarded))),
+        error => {
+            let rolled_back = nested && guarded && !is_aborted(conn);
+            Err(error.at(|| Attempt::at_advisory_lock(lock.name().text(), timer.elapsed(), rolled_back)))
+        }
     }
 }
 

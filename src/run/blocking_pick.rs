@@ -152,7 +152,7 @@ pub trait PickDsl: AsQuery + Sized {
         if <<Conn::Backend as LockingBackend>::Pick as PickDialogue<_>>::CLAIMS_IN_A_TRANSACTION
             && transaction_depth(conn)?.is_none()
         {
-            return guarded::transaction(conn, |conn| run(picks, conn));
+            return guarded::transaction_of_ours(conn, |conn| run(picks, conn));
         }
         run(picks, conn)
     }

@@ -9,7 +9,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{blocking::LockConnection, send::each_row, timer::Timer};
+use super::{blocking::LockConnection, lost::heed, send::each_row, timer::Timer};
 use crate::{
     backend::{Clock, LockingBackend},
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, transaction_depth},
@@ -177,11 +177,11 @@ where
     Conn: LockConnection<Backend = DB>,
 {
     let (key, mut busy) = (table.primary_key(), Vec::new());
-    each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
+    let asked = each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
         busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));
         Ok(())
-    })
-    .map_err(LockError::of_locking_statement)?;
+    });
+    heed(conn, asked).map_err(LockError::of_locking_statement)?;
     if busy.is_empty() { Ok(()) } else { Err(LockError::Contended { rows: busy, holders: vec![], source: None }) }
 }
 
@@ -192,7 +192,7 @@ where
     Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId,
     U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
 {
-    LoadConnection::<DefaultLoadingMode>::load(conn, query)?
-        .map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError))
-        .collect()
+    let rows = LoadConnection::<DefaultLoadingMode>::load(conn, query)
+        .and_then(|rows| rows.map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError)).collect());
+    heed(conn, rows)
 }

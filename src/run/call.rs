@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
+    diesel_internals::is_aborted,
     error::{Attempt, Holder, LockError, Result},
     lock_set::{AdvisoryPart, LockSet, Locked},
     mode::Patience,
@@ -139,7 +140,7 @@ where
         if let Err(worse) = self.end(savepoint, lost) {
             return worse;
         }
-        let rolled_back = savepoint && lost;
+        let rolled_back = savepoint && lost && !is_aborted(self.conn);
         let waited = self.timer.elapsed();
         let usable = !lost || rolled_back;
         let blamed = error.is_contended() || error.is_retryable();

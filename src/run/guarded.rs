@@ -4,13 +4,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use diesel::{connection::TransactionManager, result::Error as DieselError};
 
-use super::{blocking::LockConnection, transaction_end};
+use super::{
+    blocking::LockConnection,
+    lost::{self, Tripwire},
+    transaction_end,
+};
 use crate::{
-    diesel_internals::{is_aborted, transaction_depth},
+    backend::LockingBackend,
+    diesel_internals::{break_connection, is_aborted, transaction_depth},
     error::LockError,
 };
 
-/// Diesel's `transaction`, with three differences.
+/// Diesel's `transaction`, with four differences.
 ///
 /// - A panic of the closure rolls back before it goes on unwinding. Diesel leaves the transaction open; a connection that
 ///   is used again after `catch_unwind` would go on in it.
@@ -18,6 +23,9 @@ use crate::{
 ///   the error of the rollback.
 /// - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
 ///   server rolls back without a word.
+/// - Where the server rolls back by itself and goes on in autocommit, what follows is not committed, whether the closure has
+///   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
+///   one on; see [`lost`].
 pub(super) fn transaction<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
     Conn: LockConnection,
@@ -35,24 +43,66 @@ where
     E: From<LockError> + From<DieselError>,
 {
     Conn::TransactionManager::begin_transaction(conn)?;
+    match Tripwire::arm(conn) {
+        Ok(tripwire) => end_as(conn, tripwire, f),
+        Err(error) => {
+            let _ = Conn::TransactionManager::rollback_transaction(conn);
+            // Perhaps half of it was done.
+            break_connection(conn);
+            Err(error.into())
+        }
+    }
+}
+
+/// The same for a closure that sends statements of ours only and swallows no error: nothing to watch, nothing more to send.
+pub(super) fn transaction_of_ours<Conn, R>(
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> crate::Result<R>,
+) -> crate::Result<R>
+where
+    Conn: LockConnection,
+{
+    Conn::TransactionManager::begin_transaction(conn)?;
+    end_as(conn, Tripwire::NONE, f)
+}
+
+fn end_as<Conn, R, E>(conn: &mut Conn, tripwire: Tripwire, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
     let outcome = match outcome {
         Ok(Ok(_)) if is_aborted(conn) => Ok(Err(LockError::Aborted.into())),
+        Ok(Ok(value)) => Ok(tripwire.check(conn).map(|()| value)),
         outcome => outcome,
     };
-    match outcome {
-        Ok(Ok(value)) => {
-            Conn::TransactionManager::commit_transaction(conn)?;
-            Ok(value)
-        }
-        Ok(Err(error)) => {
+    let outcome = match outcome {
+        Ok(Ok(value)) => Ok(commit(conn).map(|()| value)),
+        failed => {
             // What went wrong first says more than that it could not be undone; Diesel marks the connection as broken.
             let _ = Conn::TransactionManager::rollback_transaction(conn);
-            Err(error)
+            failed
         }
-        Err(panic) => {
-            let _ = Conn::TransactionManager::rollback_transaction(conn);
-            resume_unwind(panic)
-        }
+    };
+    lost::heed_outer(conn);
+    tripwire.disarm(conn);
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn commit<Conn, E>(conn: &mut Conn) -> Result<(), E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    let depth = transaction_depth(conn)?;
+    let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
+    if Conn::Backend::RESCUE.is_none() || depth.is_none_or(|depth| depth.get() == 1) {
+        return Err(error.into());
     }
+    // The savepoint is not there to be released. Diesel still counts it.
+    if transaction_depth(conn) == Ok(depth) {
+        let _ = Conn::TransactionManager::rollback_transaction(conn);
+    }
+    Err(lost::lost(error))
 }

@@ -10,6 +10,7 @@ mod blocking_row;
 mod blocking_transaction;
 mod call;
 mod guarded;
+mod lost;
 #[cfg(feature = "migrations")]
 mod migrations;
 mod send;

@@ -7,22 +7,24 @@ use diesel::{
     sql_types::Untyped,
 };
 
-use super::blocking::LockConnection;
+use super::{blocking::LockConnection, lost::heed};
 use crate::{
     backend::{Exchange, LockingBackend},
     diesel_internals::{DefaultLoadingMode, LoadConnection, RowRef},
 };
 
+/// For statements that lock rows, and what belongs to them: their errors can be the end of the transaction.
 pub(super) fn send<DB, Conn>(conn: &mut Conn, exchange: Exchange<'_, DB>) -> QueryResult<()>
 where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
     let Exchange { statement, reader } = exchange;
-    match reader {
+    let sent = match reader {
         Some(mut reader) => each_row(conn, statement, |row| reader.row(row)),
         None => conn.execute_returning_count(&statement).map(drop),
-    }
+    };
+    heed(conn, sent)
 }
 
 pub(super) fn each_row<DB, Conn, Q>(

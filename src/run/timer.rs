@@ -15,6 +15,7 @@ use crate::{
 pub(super) struct Timer<DB: LockingBackend> {
     began: Instant,
     timeout: Option<Duration>,
+    at_once: bool,
     clock: DB::Clock,
 }
 
@@ -24,7 +25,8 @@ impl<DB: LockingBackend> Timer<DB> {
             Patience::Timeout(timeout) => Some(timeout),
             Patience::Block | Patience::NoWait | Patience::SkipLocked => None,
         };
-        Timer { began: Instant::now(), timeout, clock: DB::Clock::default() }
+        let at_once = patience == Patience::NoWait;
+        Timer { began: Instant::now(), timeout, at_once, clock: DB::Clock::default() }
     }
 
     /// Whether there is a limit at all.
@@ -55,12 +57,17 @@ impl<DB: LockingBackend> Timer<DB> {
     }
 
     /// What an error means depends on what was asked: when the time is up, the server was told to end the statement, in
-    /// whatever words it says so.
+    /// whatever words it says so; and MariaDB says of a wait of no time at all that it took too long.
     pub(super) fn class(&self, error: DieselError) -> LockError {
         let late = self.timeout.is_some_and(|timeout| self.elapsed() >= timeout);
         match LockError::of_locking_statement(error) {
             LockError::Canceled { source, .. } | LockError::Query(source @ DieselError::DatabaseError(..)) if late => {
                 LockError::TimedOut { attempt: None, source: Some(source) }
+            }
+            LockError::TimedOut { source: Some(source), .. }
+                if self.at_once && LockError::is_of_the_statement(&source) =>
+            {
+                LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) }
             }
             error => error,
         }

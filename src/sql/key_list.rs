@@ -82,10 +82,6 @@ impl<K, Columns> Keys<K, Columns> {
         Keys { columns: C::columns(&keys), keys }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     pub(crate) fn walk<'b, DB, C>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend,

@@ -118,7 +118,12 @@ pub trait Wanted<DB: Backend> {
     fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    fn has(&self, list: List) -> bool;
+    fn has(&self, list: List) -> bool {
+        self.count(list) > 0
+    }
+
+    /// How many keys are on the list.
+    fn count(&self, list: List) -> usize;
 
     /// The list as a table expression.
     fn walk_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
@@ -344,8 +349,8 @@ where
         self.key.walk_ast(pass)
     }
 
-    fn has(&self, list: List) -> bool {
-        self.lists.as_ref().is_some_and(|lists| !lists.get(list).is_empty())
+    fn count(&self, list: List) -> usize {
+        self.lists.as_ref().map_or(0, |lists| lists.get(list).as_slice().len())
     }
 
     fn walk_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {

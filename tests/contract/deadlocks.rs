@@ -6,12 +6,15 @@ use std::{
 };
 
 use diesel::result::Error as DieselError;
-use diesel_lockset::LockError;
+use diesel_lockset::{LockError, LockSet};
 
 use super::{Arena, Driver, one_row::stale};
 use crate::{
     isolation::{Actor, Play},
-    support::{driver::Session, models::Account},
+    support::{
+        driver::Session,
+        models::{Account, Job, Seat},
+    },
 };
 
 const ADD_TO: [&str; 2] = [
@@ -77,10 +80,17 @@ fn the_victim_of_a_deadlock_holds_nothing_and_the_other_goes_on() {
     let sessions = [play.session("first"), play.session("second")];
     // Each holds three rows more of a table of its own.
     sessions[0]
-        .run("changes jobs", |s| s.begin().and_then(|()| s.execute("UPDATE jobs SET attempts = 1 WHERE id < 4")))
+        .run("locks jobs", |s| {
+            s.begin()?;
+            s.lock_set(LockSet::new().ids::<Job>([1, 2, 3])).map(drop)
+        })
         .unwrap();
     sessions[1]
-        .run("changes seats", |s| s.begin().and_then(|()| s.execute("UPDATE seats SET holder = 'x' WHERE number = 1")))
+        .run("locks seats", |s| {
+            s.begin()?;
+            s.lock_set(LockSet::new().ids::<Seat>([("A".to_owned(), 1), ("A".to_owned(), 2), ("B".to_owned(), 1)]))
+                .map(drop)
+        })
         .unwrap();
     let held = || [arena.held_keys("jobs", "id").len(), arena.held_keys("seats", "(section, number)").len()];
     assert_eq!(held(), [3, 3]);

@@ -59,7 +59,7 @@ fn it_commits_what_the_closure_did_with_the_fresh_row_and_returns_its_value() {
     });
     assert_eq!(left.unwrap(), 7);
     // BEGIN, the row, what the closure sent, COMMIT.
-    assert_eq!(sent.take().len(), 4);
+    super::assert_sent(sent.take().len(), 4, "with_lock");
     is_as_before(&mut session, &arena, 7);
 }
 

@@ -3,4 +3,5 @@
 mod advisory;
 mod blocking;
 mod harness;
+mod lost_transactions;
 mod pooled;

@@ -14,7 +14,7 @@ use diesel::{
     sql_types::{BigInt, Binary, Nullable},
 };
 
-use super::holders::holder;
+use super::{holders::holder, words::keep_out_of_cache};
 use crate::{
     backend::{AdvisoryCall, HasAdvisoryLocks},
     diesel_internals::{RowRef, Statement},
@@ -73,9 +73,8 @@ struct Advisory<'q> {
 impl QueryFragment<Mysql> for Advisory<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         if self.call == AdvisoryCall::Lock {
-            // MySQL ends this wait with an error behind the head of the answer. MariaDB's client library, which serves for
-            // both, would wait for ever when a statement that has ended like that is run again.
-            pass.unsafe_to_cache_prepared();
+            // The others do not wait, so that no error comes late.
+            keep_out_of_cache(&mut pass);
         }
         // There are no calls for a transaction: nobody may ask for them.
         let (function, rest) = match self.call {

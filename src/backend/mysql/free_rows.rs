@@ -7,7 +7,7 @@ use diesel::{
     sql_types::BigInt,
 };
 
-use super::words::{Asked, Asking, key_among, key_value, locking_clause, names, with_names};
+use super::words::{Asked, Asking, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names};
 use crate::{
     backend::Picking,
     mode::Wait,
@@ -36,6 +36,7 @@ pub(super) struct FreeRows<'q> {
 impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let FreeRows { asking: (query, _), wanted, asked, pick, candidates } = self;
+        keep_out_of_cache(&mut pass);
         let (helper, width) = (helper(pick.table), wanted.key_width());
         with_names(&mut pass, helper, width)?;
         wanted.walk_key(pass.reborrow())?;
@@ -78,6 +79,7 @@ pub(super) struct Count<'q> {
 
 impl QueryFragment<Mysql> for Count<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         pass.push_sql("SELECT COUNT(*) FROM (SELECT 1");
         walk_candidates(self.query, &self.candidates, pass.reborrow())?;
         pass.push_sql(") AS `candidates`");
@@ -110,6 +112,7 @@ pub(super) struct PickSelected<'q> {
 
 impl QueryFragment<Mysql> for PickSelected<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         self.query.walk_head(pass.reborrow())?;
         self.query.walk_select(pass.reborrow())?;
         walk_candidates(self.query, self.pick.limit, pass.reborrow())?;

@@ -1,7 +1,7 @@
 //! Keys as lists of bind parameters: there are no arrays here.
 //!
-//! A list is filled up to a power of two with its last key, so that there are few texts of a statement, which Diesel's and the
-//! server's caches can hold. To the server a key that is named twice is named once.
+//! A list is filled up to a power of two with its last key, so that there are few texts of a statement for the server to keep
+//! statistics of. To the server a key that is named twice is named once.
 
 use diesel::{
     expression::Expression,

@@ -7,8 +7,8 @@ use diesel::{
 };
 
 use super::words::{
-    Asked, Asking, choice, from_table, in_place_of_table, key_among, key_value, locking_clause, names,
-    table_in_comment, with_names,
+    Asked, Asking, choice, from_table, in_place_of_table, keep_out_of_cache, key_among, key_value, locking_clause,
+    names, table_in_comment, with_names,
 };
 use crate::{
     mode::{Strength, Wait},
@@ -29,6 +29,7 @@ pub(super) struct Resolve<'q> {
 
 impl QueryFragment<Mysql> for Resolve<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         if self.without {
             in_place_of_table(&mut pass, self.name, self.wanted, |pass| {
                 pass.push_sql("NOT (");
@@ -69,6 +70,9 @@ impl<'q> LockRows<'q> {
 
 impl QueryFragment<Mysql> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if self.wanted().map(|part| part.count(List::Now)).sum::<usize>() > 1 {
+            keep_out_of_cache(&mut pass);
+        }
         let mut separator = "SELECT ";
         for part in self.wanted() {
             pass.push_sql(separator);
@@ -119,6 +123,7 @@ pub(super) struct Recheck<'q> {
 
 impl QueryFragment<Mysql> for Recheck<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         let Recheck { name, wanted, asking, strength, asked } = *self;
         let (query, shape) = asking;
         let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, wanted, std::iter::once(wanted), List::Now);
@@ -172,7 +177,7 @@ pub(super) struct Sort<'q> {
 
 impl QueryFragment<Mysql> for Sort<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.unsafe_to_cache_prepared();
+        keep_out_of_cache(&mut pass);
         let table = self.parts[0].0;
         let width = table.key_width();
         // The number is the last of the columns.

@@ -10,6 +10,7 @@ mod holders;
 mod isolation;
 mod key_list;
 mod lock_rows;
+mod lost;
 mod pick;
 mod plan;
 mod reader;
@@ -26,7 +27,7 @@ use self::{
     pick::MysqlPick,
     row_lock::{BusyRows, busy_key},
 };
-use super::{HasShareLocks, LockingBackend, Picking};
+use super::{HasShareLocks, LockingBackend, Picking, Rescue};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
@@ -40,6 +41,8 @@ impl LockingBackend for Mysql {
     type Pick = MysqlPick;
 
     const ISOLATION_COMES_FIRST: bool = true;
+
+    const RESCUE: Option<Rescue<Mysql>> = Some(lost::RESCUE);
 
     fn busy_rows<'q>(
         query: &'q dyn Choice<Mysql>,

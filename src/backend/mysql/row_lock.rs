@@ -10,7 +10,7 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::words::locking_clause;
+use super::words::{keep_out_of_cache, locking_clause};
 use crate::{
     diesel_internals::RowRef,
     error::LockError,
@@ -28,6 +28,7 @@ where
         if let Some(clause) = self.query.unlockable()? {
             return Err(LockError::folded(clause).into());
         }
+        keep_out_of_cache(&mut pass);
         self.query.walk_ast(pass.reborrow())?;
         let table = TableName::of::<Mysql>(&self.table.from_clause())?;
         locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
@@ -61,6 +62,7 @@ impl BusyRows<'_> {
 
 impl QueryFragment<Mysql> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         pass.push_sql("SELECT DISTINCT `k` FROM (");
         self.walk_keys(pass.reborrow())?;
         pass.push_sql(") AS `wanted` WHERE `k` NOT IN (SELECT `k` FROM (");

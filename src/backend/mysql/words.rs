@@ -13,6 +13,15 @@ use crate::{
     sql::{Choice, List, Shape, TableName, Wanted},
 };
 
+/// Keeps a statement that returns rows out of Diesel's cache.
+///
+/// The server begins its answer before it locks the rows. If an error follows, such as a deadlock, the client library takes the
+/// statement for one whose rows were not all read, and waits for them, for ever, when it is executed again. Seen with libmariadb
+/// 3.3 and all servers. A statement about one key is safe: the row is read and locked while it is planned.
+pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
+    pass.unsafe_to_cache_prepared();
+}
+
 /// Writes ` FOR UPDATE [SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
 /// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
 ///

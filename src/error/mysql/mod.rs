@@ -46,5 +46,6 @@ pub(super) const READ_ONLY: &[&str] = &[
     "无法在只读事务中执行语句",                                 // zh
 ];
 
-/// The errors that undo their statement and leave the transaction as it was before it.
-pub(super) const OF_THE_STATEMENT: [&[&str]; 5] = [LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK, CANCELED, READ_ONLY];
+/// The errors that undo their statement and leave the transaction as it was before it. So does 1792, but a transaction that
+/// takes no writes is none to go on in.
+pub(super) const OF_THE_STATEMENT: [&[&str]; 4] = [LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK, CANCELED];

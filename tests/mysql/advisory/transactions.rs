@@ -84,9 +84,9 @@ fn the_commit_comes_before_the_release() {
     let sent = session.overhear();
     let held = account(1).hold(session.conn(), |conn| account(2).hold(conn, nothing));
     held.unwrap();
-    let sent = sent.take();
-    let words =
-        ["GET_LOCK", "BEGIN", "GET_LOCK", "SAVEPOINT", "RELEASE SAVEPOINT", "COMMIT", "RELEASE_LOCK", "RELEASE_LOCK"];
+    let mut sent = sent.take();
+    sent.retain(|statement| !(statement.contains("SAVEPOINT") || statement.contains("autocommit")));
+    let words = ["GET_LOCK", "BEGIN", "GET_LOCK", "COMMIT", "RELEASE_LOCK", "RELEASE_LOCK"];
     assert_eq!(sent.len(), words.len(), "{sent:#?}");
     for (statement, word) in sent.iter().zip(words) {
         assert!(statement.contains(word), "{word}: {sent:#?}");

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_lockset::LockSet;
+use diesel_lockset::{LockError, LockSet};
 use fastrand::Rng;
 
 use super::{
     Arena, Driver,
     stock::{Item, arena_of, stock},
 };
-use crate::{isolation::crowd, support::driver::Session};
+use crate::{
+    isolation::{Play, crowd},
+    support::driver::Session,
+};
 
 const SESSIONS: usize = 8;
 
@@ -55,4 +58,38 @@ fn sets_by_query_and_by_key_never_deadlock_over_a_secondary_index() {
     );
     assert_eq!(by_set, 0);
     assert!(by_statement > 0, "the control found none");
+}
+
+/// O10, P01: an error may come behind the first rows of an answer; the statement must not be executed again as if the rest of
+/// them were still to come.
+#[test]
+fn a_set_that_lost_in_the_middle_is_locked_again_over_the_same_connection() {
+    let arena = arena_of(20);
+    let play = Play::<Driver>::new(&arena);
+    let (loser, winner) = (play.session("loser"), play.session("winner"));
+    winner
+        .run("changes much", |s| {
+            s.begin()?;
+            s.execute("UPDATE stock SET note = 'y' WHERE id > 3")
+        })
+        .unwrap();
+    loser
+        .run("holds 2", |s| s.begin().and_then(|()| s.execute("SELECT id FROM stock WHERE id = 2 FOR UPDATE")))
+        .unwrap();
+    let locks =
+        |s: &mut Driver| s.lock_set(LockSet::new().ids::<Item>([1, 4, 5, 6])).map(|locked| locked.rows::<Item>().len());
+    let losing = loser.start("locks 1, 4, 5, 6", locks);
+    losing.blocked_by(&winner);
+    winner.run("wants 2", |s| s.execute("SELECT id FROM stock WHERE id = 2 FOR UPDATE")).unwrap();
+    let error = losing.join().unwrap_err();
+    assert!(matches!(error, LockError::Deadlock { .. }), "{error:?}");
+    winner.run("commits", |s| s.commit()).unwrap();
+    for _ in 0..2 {
+        let again = loser.run("rolls back and locks again", move |s| {
+            s.rollback().unwrap();
+            s.begin().unwrap();
+            locks(s)
+        });
+        assert_eq!(again.unwrap(), 4);
+    }
 }

@@ -1,0 +1,86 @@
+//! Transactions that the server has rolled back by itself, where it goes on in autocommit. What to send is the backend's to
+//! say; when to send it is here.
+
+use diesel::result::{Error as DieselError, QueryResult};
+
+use super::blocking::LockConnection;
+use crate::{
+    backend::LockingBackend,
+    diesel_internals::{break_connection, is_aborted, mark_aborted, transaction_depth},
+    error::LockError,
+};
+
+/// Looks at what came of a statement of ours. If it was the end of the transaction, another one takes its place that can only
+/// be rolled back.
+pub(super) fn heed<Conn: LockConnection, T>(conn: &mut Conn, outcome: QueryResult<T>) -> QueryResult<T> {
+    if let (Err(error), Some(rescue)) = (&outcome, Conn::Backend::RESCUE) {
+        if (rescue.rolled_back)(error) {
+            fence(conn);
+        }
+    }
+    outcome
+}
+
+/// After a nested transaction: if it took the outer ones along, those must not go on either.
+pub(super) fn heed_outer<Conn: LockConnection>(conn: &mut Conn) {
+    if is_aborted(conn) {
+        fence(conn);
+    }
+}
+
+fn fence<Conn: LockConnection>(conn: &mut Conn) {
+    let (Some(rescue), Ok(Some(depth))) = (Conn::Backend::RESCUE, transaction_depth(conn)) else { return };
+    match conn.batch_execute(&(rescue.fence)(depth.get() - 1)) {
+        Ok(()) => mark_aborted(conn),
+        Err(_) => break_connection(conn),
+    }
+}
+
+/// Lies in the outermost transaction, if that is ours.
+pub(super) struct Tripwire {
+    armed: bool,
+}
+
+impl Tripwire {
+    pub(super) const NONE: Tripwire = Tripwire { armed: false };
+
+    /// To be laid when the transaction has just begun.
+    pub(super) fn arm<Conn: LockConnection>(conn: &mut Conn) -> QueryResult<Self> {
+        let outermost = transaction_depth(conn)?.is_some_and(|depth| depth.get() == 1);
+        match Conn::Backend::RESCUE {
+            Some(rescue) if outermost => {
+                conn.batch_execute(rescue.arm)?;
+                Ok(Tripwire { armed: true })
+            }
+            _ => Ok(Self::NONE),
+        }
+    }
+
+    /// Whether the transaction that is about to be committed is the one that was begun.
+    pub(super) fn check<Conn, E>(&self, conn: &mut Conn) -> Result<(), E>
+    where
+        Conn: LockConnection,
+        E: From<LockError> + From<DieselError>,
+    {
+        match Conn::Backend::RESCUE {
+            Some(rescue) if self.armed => conn.batch_execute(rescue.check).map_err(lost),
+            _ => Ok(()),
+        }
+    }
+
+    /// To be called when the transaction has ended.
+    pub(super) fn disarm<Conn: LockConnection>(self, conn: &mut Conn) {
+        let Some(rescue) = Conn::Backend::RESCUE.filter(|_| self.armed) else { return };
+        if conn.execute_returning_count(&(rescue.disarm)()).is_err() {
+            break_connection(conn);
+        }
+    }
+}
+
+/// What it means that a savepoint is not there. A lost connection is Diesel's error, as that of a `COMMIT` is.
+pub(super) fn lost<E: From<LockError> + From<DieselError>>(error: DieselError) -> E {
+    match LockError::from(error) {
+        LockError::ConnectionLost(error) => error.into(),
+        _ => LockError::Aborted.into(),
+    }
+}
