@@ -50,7 +50,8 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 /// | `hold_session`, `acquire` | `SELECT GET_LOCK(name, 31536000)`, .. , `SELECT RELEASE_LOCK(name)` |
 /// | `try_..`, and all with a timeout | `SELECT GET_LOCK(name, 0)` in place of the lock; if it is held and there is time, the wait under `max_execution_time` or `max_statement_time`, in milliseconds, which is set back behind it |
 ///
-/// The functions are in the manuals of [PostgreSQL][postgres], [MySQL][mysql] and [MariaDB][mariadb].
+/// There, `BEGIN` and `COMMIT` of an outermost transaction come with those that keep the server from going on in autocommit
+/// after a deadlock. The functions are in the manuals of [PostgreSQL][postgres], [MySQL][mysql] and [MariaDB][mariadb].
 ///
 /// [postgres]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
 /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html
@@ -60,7 +61,8 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 ///
 /// All of them: [`LockError::TimedOut`] if a timeout was given and it is up, [`LockError::Contended`] if that was zero, both
 /// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, on PostgreSQL also
-/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database; [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database;
+/// [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, releases the lock: nobody else gets the lock before
     /// what the closure did can be seen.
