@@ -28,7 +28,8 @@ use crate::{
 
 /// A backend whose rows can be locked.
 ///
-/// PostgreSQL is one, with the feature `postgres`. There is nothing to implement by hand.
+/// PostgreSQL is one, with the feature `postgres`; MySQL and MariaDB are, with the feature `mysql`. There is nothing to implement by
+/// hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",

@@ -128,7 +128,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// A lock that others may share with this one is no reason to fail. A lock on the table as a whole
     /// (`LOCK TABLE`, `ALTER TABLE`) is waited for: it is no row lock.
     ///
-    /// | PostgreSQL |
+    /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of what did not come back, if something did not |
     ///
@@ -155,7 +155,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// Rows that a query chose and that are held are left out silently. A limit chooses first: a query for five rows of
     /// which two are held gives three.
     ///
-    /// | PostgreSQL |
+    /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
     pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
@@ -165,15 +165,19 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// Waits so long at most, in all, for all rows of all tables together; then fails with
     /// [`LockError::TimedOut`](crate::LockError::TimedOut).
     ///
-    /// Counted in whole milliseconds on PostgreSQL. Zero means [`no_wait`](Self::no_wait), down to the error. The server's
-    /// own `lock_timeout` and `statement_timeout` still hold if they are shorter.
+    /// Counted in whole milliseconds. Zero means [`no_wait`](Self::no_wait), down to the error. The server's own limits
+    /// (`lock_timeout` and `statement_timeout`; `innodb_lock_wait_timeout`, [`max_execution_time`][mysql],
+    /// [`max_statement_time`][mariadb]) still hold if they are shorter.
     ///
-    /// After a timeout the transaction is aborted, unless [`name_holders`](Self::name_holders) is set: then the call undoes
-    /// itself and the transaction goes on.
+    /// After a timeout the transaction is aborted on PostgreSQL, unless [`name_holders`](Self::name_holders) is set: then the call
+    /// undoes itself and the transaction goes on. On MySQL and MariaDB it goes on, and keeps the rows that were locked so far.
     ///
-    /// | PostgreSQL |
-    /// | --- |
-    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back |
+    /// | PostgreSQL | MySQL | MariaDB |
+    /// | --- | --- | --- |
+    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back | `SET max_execution_time = ..`, the same | `SET max_statement_time = ..`, the same |
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
+    /// [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time
     pub fn timeout(self, timeout: Duration) -> LockSet<'a, DB, Timeout> {
         self.patient(Patience::timeout(timeout))
     }
@@ -276,7 +280,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
 
     /// What is added from here on is locked for changing anything but its key: `FOR NO KEY UPDATE`.
     ///
-    /// Others can still insert rows that reference it. PostgreSQL only.
+    /// Others can still insert rows that reference it. PostgreSQL only; on MySQL and MariaDB it does not compile.
     pub fn for_no_key_update(self) -> Self
     where
         DB: HasKeyLocks,
@@ -296,7 +300,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
 
     /// What is added from here on keeps its key and is not deleted: `FOR KEY SHARE`, what a foreign key check takes.
     ///
-    /// PostgreSQL only.
+    /// PostgreSQL only; on MySQL and MariaDB it does not compile.
     pub fn for_key_share(self) -> Self
     where
         DB: HasKeyLocks,
@@ -306,7 +310,11 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
 
     /// A row that does not exist is no error: [`Locked::missing`] names it.
     ///
-    /// Nothing keeps a missing row from being inserted by someone else meanwhile.
+    /// Nothing keeps a missing row from being inserted by someone else meanwhile. On MySQL and MariaDB, InnoDB locks the
+    /// [gap][gaps] where the row would be, under REPEATABLE READ: others cannot insert there, and two transactions that both asked for
+    /// it and both insert it deadlock. Under READ COMMITTED it does not.
+    ///
+    /// [gaps]: https://dev.mysql.com/doc/refman/9.7/en/innodb-locking.html#innodb-gap-locks
     pub fn allow_missing(mut self) -> Self {
         self.allow_missing = true;
         self

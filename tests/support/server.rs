@@ -49,6 +49,9 @@ pub(crate) trait Server: Sized + 'static {
     /// Whether queries in a set are asked for keys by statements of their own, and keys go into several statements.
     const RESOLVES_FIRST: bool;
 
+    /// Whether a transaction goes on after a statement that timed out.
+    const UNDOES_STATEMENTS: bool;
+
     /// How many times longer than PostgreSQL the server takes to tell who waits.
     const SLOW_TO_TELL: u32;
 

@@ -41,6 +41,7 @@ impl Server for MysqlFamily {
     type Conn = MysqlConnection;
 
     const RESOLVES_FIRST: bool = true;
+    const UNDOES_STATEMENTS: bool = true;
     const SLOW_TO_TELL: u32 = 6;
 
     fn locks_named_tables_only(conn: &mut MysqlConnection) -> bool {

@@ -30,6 +30,7 @@ impl Server for Postgres {
     type Conn = PgConnection;
 
     const RESOLVES_FIRST: bool = false;
+    const UNDOES_STATEMENTS: bool = false;
     const SLOW_TO_TELL: u32 = 1;
 
     fn locks_named_tables_only(_: &mut PgConnection) -> bool {
