@@ -6,6 +6,8 @@ use diesel::{
     connection::{LoadConnection, SimpleConnection},
 };
 
+use diesel_lockset::AdvisoryName;
+
 use super::probe::Held;
 
 /// A kind of server. Each is asked in its own words.
@@ -90,6 +92,13 @@ pub(crate) trait Server: Sized + 'static {
     /// The keys, in order and as text, of the rows of `table` that a session could not lock for update. `key` is a
     /// column, or several in brackets.
     fn held_keys(conn: &mut Self::Conn, table: &str, key: &str) -> Vec<String>;
+
+    /// The statement by which a session releases all its advisory locks.
+    const RELEASE_ALL: &str;
+
+    /// How many of these advisory locks are held in this database, whoever holds them. Where the server can list all that
+    /// are held, all count.
+    fn advisory_locks(conn: &mut Self::Conn, names: &[AdvisoryName]) -> i64;
 
     /// The deadlocks that the server has resolved in this database.
     fn deadlocks(conn: &mut Self::Conn) -> i64;

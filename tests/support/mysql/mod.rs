@@ -16,6 +16,8 @@ use diesel::{
     sql_types::{BigInt, Bool, Nullable, Text},
 };
 
+use diesel_lockset::AdvisoryName;
+
 use super::{
     probe::Held,
     server::{Observer, Server, variable},
@@ -138,6 +140,17 @@ impl Server for MysqlFamily {
 
     fn held_keys(conn: &mut MysqlConnection, table: &str, key: &str) -> Vec<String> {
         probe::held_keys(conn, table, key)
+    }
+
+    const RELEASE_ALL: &str = "SELECT RELEASE_ALL_LOCKS()";
+
+    fn advisory_locks(conn: &mut MysqlConnection, names: &[AdvisoryName]) -> i64 {
+        let database = answer("a name", Self::text(conn, "SELECT DATABASE()")).expect("a database");
+        let held = names.iter().filter(|name| {
+            let held = format!("SELECT IS_USED_LOCK('{}') IS NOT NULL", name.key_in(&database));
+            answer("the locks", Self::number(conn, &held)) == 1
+        });
+        held.count().try_into().expect("few")
     }
 
     fn deadlocks(conn: &mut MysqlConnection) -> i64 {
