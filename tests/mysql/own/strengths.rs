@@ -59,7 +59,8 @@ fn a_share_that_does_not_wait_names_what_is_held_or_leaves_it_out() {
 /// E10, E11.
 #[test]
 fn a_row_that_is_held_is_skipped_whatever_way_leads_to_it() {
-    for level in ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
+    // Not SERIALIZABLE: there every plain read is a locking one, and so is the look for the keys of a query.
+    for level in ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ"] {
         let level = format!("ISOLATION LEVEL {level}");
         let arena = arena_of(30);
         let (mut one, mut two) = (Driver::connect(arena.url()), Driver::connect(arena.url()));

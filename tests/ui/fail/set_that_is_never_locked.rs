@@ -3,7 +3,7 @@
 include!("../bank.rs");
 
 fn set(conn: &mut PgConnection, account: &Account) -> Result<(), LockError> {
-    LockSet::new().row(account).ids::<Account>([2, 3]);
+    LockSet::<diesel::pg::Pg>::new().row(account).ids::<Account>([2, 3]);
     let _ = account.lock(conn)?;
     Ok(())
 }
