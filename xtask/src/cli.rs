@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Sets up throw-away database servers and runs the tests and the demo on them.
 #[derive(Debug, Parser)]
@@ -45,8 +45,11 @@ pub(crate) struct TestOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
+    /// The kind of server to run it on.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: Backend,
     #[command(flatten)]
-    pub(crate) server: OnPostgres,
+    pub(crate) servers: ServerOptions,
     /// How long each way of locking runs (the demo has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u32>,
@@ -56,6 +59,14 @@ pub(crate) struct DemoOptions {
     /// End standard output with one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    #[default]
+    Postgres,
+    /// MySQL or MariaDB: the one that is given, else a throw-away MariaDB.
+    Mysql,
 }
 
 /// Which servers to use.
