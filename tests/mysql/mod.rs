@@ -4,3 +4,4 @@ mod blocking;
 mod harness;
 mod lost_transactions;
 mod pooled;
+mod version;

@@ -38,6 +38,14 @@ pub(crate) enum Command {
 pub(crate) struct TestOptions {
     #[command(flatten)]
     pub(crate) servers: ServerOptions,
+    /// Run the suite on every server of DIESEL_LOCKSET_SERVERS as well, and print a table.
+    ///
+    /// The variable has pairs such as mysql-9.7=mysql://root@127.0.0.1:3306/test or
+    /// pg-17=postgres://postgres@127.0.0.1/postgres, separated by commas or spaces. Each server gets the part of the suite
+    /// that is for its kind (`mysql::`, `postgres::`), as far as the filter picks it out; so do the PostgreSQL and the
+    /// MariaDB that are used without this option. The variables of further servers count as ever.
+    #[arg(long)]
+    pub(crate) matrix: bool,
     /// A filter and options for the test programs, as after `cargo test --`.
     #[arg(last = true, value_name = "FILTER AND OPTIONS")]
     pub(crate) passed_on: Vec<String>,
@@ -170,6 +178,7 @@ mod tests {
         let Command::Test(options) = cli.command else { panic!("not the test command") };
         assert!(options.servers.no_install);
         assert_eq!(options.passed_on, ["lock_set", "--nocapture"]);
+        assert!(!options.matrix);
     }
 
     #[test]

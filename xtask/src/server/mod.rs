@@ -78,6 +78,13 @@ impl<'s> Databases<'s> {
         }
     }
 
+    /// Returns what to call the server of a variable: like the variable if it was given by that or by an option.
+    pub(crate) fn name(&self, variable: &str) -> String {
+        let is_given = self.given.iter().any(|(given, _)| *given == variable);
+        let started = if variable == mariadb::VARIABLE { "MariaDB" } else { "PostgreSQL" };
+        if is_given { variable.to_owned() } else { format!("started-{started}") }
+    }
+
     /// Starts again what a test has crashed. To be called again and again while the servers are in use.
     pub(crate) fn revive(&mut self) -> anyhow::Result<()> {
         self.postgres.revive()
