@@ -127,3 +127,13 @@ impl<K: LockKey> AnyKey for K {
         other.as_any().downcast_ref() == Some(self)
     }
 }
+
+/// The name of an advisory lock in the forms that servers take.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct LockName<'a> {
+    /// The canonical text.
+    pub(crate) text: &'a str,
+    /// Its number.
+    pub(crate) key: i64,
+}

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 /// How much a row lock forbids to others, weakest first.
 ///
-/// | strength | PostgreSQL | lets others |
-/// | --- | --- | --- |
-/// | `KeyShare` | `FOR KEY SHARE` | change everything but the key |
-/// | `Share` | `FOR SHARE` | read with a share lock |
-/// | `NoKeyUpdate` | `FOR NO KEY UPDATE` | insert rows that reference this one |
-/// | `Update` | `FOR UPDATE` | read without a lock, nothing else |
+/// | strength | PostgreSQL | MySQL | MariaDB | lets others |
+/// | --- | --- | --- | --- | --- |
+/// | `KeyShare` | `FOR KEY SHARE` | | | change everything but the key |
+/// | `Share` | `FOR SHARE` | `FOR SHARE` | `LOCK IN SHARE MODE` | read with a share lock |
+/// | `NoKeyUpdate` | `FOR NO KEY UPDATE` | | | insert rows that reference this one |
+/// | `Update` | `FOR UPDATE` | `FOR UPDATE` | `FOR UPDATE` | read without a lock, nothing else |
 ///
 /// The order is the order of strength, so the stronger of two is [`Ord::max`]. Who conflicts with whom is in
 /// [PostgreSQL's manual](https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS).
@@ -72,7 +72,12 @@ impl Patience {
 /// what is there when it has got its locks; under the other two, a row that changed after the transaction's first statement
 /// is [`LockError::Serialization`](crate::LockError::Serialization).
 ///
+/// On MySQL and MariaDB, whose default is REPEATABLE READ, a set locks and returns the rows as they are now in either, and a query of
+/// it chooses among the rows that the transaction's snapshot shows; READ COMMITTED shows what is committed, and locks no gaps. MariaDB
+/// from 11.6.2 on treats a row that changed after the snapshot as PostgreSQL does ([`innodb_snapshot_isolation`][mariadb]).
+///
 /// [manual]: https://www.postgresql.org/docs/current/transaction-iso.html
+/// [mariadb]: https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables#innodb_snapshot_isolation
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isolation {
     /// Each statement sees what was committed before it.

@@ -22,6 +22,23 @@ use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
 /// Waits as long as it takes, unless [`timeout`](Self::timeout) says otherwise. The same session can take a lock that it
 /// holds again, and holds it until it has been released as often.
 ///
+/// # In a transaction, on MySQL and MariaDB
+///
+/// Their locks are the session's: neither a commit nor a rollback releases them. So the crate does, at the end of a
+/// transaction that it has begun itself: a `hold` in a `hold`, in a [`LockTransaction`](crate::LockTransaction) or in a
+/// [`with_lock`](crate::LockDsl::with_lock) lasts until the outermost of them has ended, as on PostgreSQL. In a transaction
+/// that was begun elsewhere, by Diesel's `transaction` or `begin_test_transaction` for example, `hold` and `try_hold` fail with
+/// [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent: nobody tells the crate when that one is
+/// committed, and to release the lock before would let the next one in too early. Take the lock before the transaction, or
+/// begin that with `LockTransaction`. `hold_session` and `acquire` promise no such thing and work there.
+///
+/// Under REPEATABLE READ a transaction that has read something before it takes the lock goes on seeing what was there then:
+/// read with a lock, or take the advisory lock first.
+///
+/// A deadlock among rows rolls the transaction back and leaves the session its advisory locks; they are released as the
+/// verbs promise. A circle of waits for advisory locks alone is a [`Deadlock`](crate::LockError::Deadlock). One of a row and
+/// an advisory lock is not detected: it ends when the first timeout does, so give one.
+///
 /// # The key
 ///
 /// PostgreSQL's advisory locks have a `bigint` for a name, and each database its own. It is the first 8 bytes, big-endian,
@@ -33,6 +50,17 @@ use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
 /// ```
 ///
 /// and in Python: `int.from_bytes(hashlib.sha256(b"Account|3|send").digest()[:8], "big", signed=True)`.
+///
+/// MySQL and MariaDB have texts for names, and one set of them for all databases of a server. The name is that of
+/// [`AdvisoryName::key_in`]: the first 16 digits, in lower case, of the SHA-256 of `<database>|<text>`. In SQL:
+///
+/// ```sql
+/// SELECT GET_LOCK(LEFT(SHA2(CONCAT(DATABASE(), '|', 'Account|3|send'), 256), 16), 45)
+/// ```
+///
+/// and in Python: `hashlib.sha256(b"shop|Account|3|send").hexdigest()[:16]`. The database is the one that the connection is
+/// in; it must be in one, and stay there: a session that has gone to another (`USE`) by the time it should release a lock is
+/// ended.
 ///
 /// # Behind a pooler
 ///

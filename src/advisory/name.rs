@@ -4,7 +4,10 @@ use std::fmt::{self, Display, Write};
 
 use sha2::{Digest, Sha256};
 
-use crate::lockable::{Lockable, One};
+use crate::{
+    key::LockName,
+    lockable::{Lockable, One},
+};
 
 /// The name of an advisory lock. Equal on every platform, in every process and version: tests pin it.
 ///
@@ -55,11 +58,35 @@ impl AdvisoryName {
     /// The number by which PostgreSQL knows the lock: the first 8 bytes of the SHA-256 of the text.
     #[must_use]
     pub fn key(&self) -> i64 {
-        let digest = Sha256::digest(self.text.as_bytes());
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        i64::from_be_bytes(first)
+        i64::from_be_bytes(first_of(Sha256::new_with_prefix(&self.text)))
     }
+
+    /// The name by which MySQL and MariaDB know the lock in this database: the first 16 hexadecimal digits, in lower case, of
+    /// the SHA-256 of `<database>|<text>`. They have one set of names for all databases.
+    ///
+    /// The database is as `SELECT DATABASE()` shows it. Nothing in its name is escaped: give databases no names with `|` in them.
+    ///
+    /// ```
+    /// use diesel_lockset::AdvisoryLock;
+    ///
+    /// assert_eq!(AdvisoryLock::named("nightly-report").name().key_in("shop"), "ff892b5c178f6069");
+    /// ```
+    #[must_use]
+    pub fn key_in(&self, database: &str) -> String {
+        let digest = Sha256::new_with_prefix(database).chain_update("|").chain_update(&self.text);
+        format!("{:016x}", u64::from_be_bytes(first_of(digest)))
+    }
+
+    pub(crate) fn in_all_forms(&self) -> LockName<'_> {
+        LockName { text: &self.text, key: self.key() }
+    }
+}
+
+fn first_of(digest: Sha256) -> [u8; 8] {
+    let digest = digest.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    first
 }
 
 impl Display for AdvisoryName {

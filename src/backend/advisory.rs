@@ -1,18 +1,19 @@
 //! What advisory locks need of a backend.
 
-use diesel::deserialize;
+use diesel::{deserialize, result::QueryResult};
 
 use super::LockingBackend;
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Holder,
+    key::LockName,
 };
 
 /// What to do about an advisory lock.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdvisoryCall {
-    /// Wait for it and take it, until it is released or the session ends.
+    /// Wait for it and take it, until it is released or the session ends; the answer says whether to ask again.
     Lock,
     /// Take it if it is free; the answer says whether it was.
     TryLock,
@@ -31,19 +32,27 @@ pub enum AdvisoryCall {
 /// A backend with advisory locks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no advisory locks that this crate could take",
-    note = "advisory locks exist on PostgreSQL"
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB"
 )]
 pub trait HasAdvisoryLocks: LockingBackend {
+    /// Whether there are calls for a transaction: locks that end with it, by themselves.
     #[doc(hidden)]
-    fn advisory<'q>(call: AdvisoryCall, key: i64, shared: bool) -> Statement<'q, Self>;
+    const END_WITH_TRANSACTIONS: bool;
 
-    /// Reads the answer, of those calls that have one.
+    /// Whether a lock that was to be released and was not held is held under a name that cannot be told any more.
     #[doc(hidden)]
-    fn advisory_answer(row: &RowRef<'_, Self>) -> deserialize::Result<bool>;
+    const NAMES_CHANGE: bool;
+
+    #[doc(hidden)]
+    fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Self>;
+
+    /// Reads the answer.
+    #[doc(hidden)]
+    fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Self>) -> QueryResult<bool>;
 
     /// Asks for the sessions that hold the lock.
     #[doc(hidden)]
-    fn advisory_holders<'q>(key: i64) -> Statement<'q, Self>;
+    fn advisory_holders<'q>(name: LockName<'q>) -> Statement<'q, Self>;
 
     /// Reads a row of that answer.
     #[doc(hidden)]

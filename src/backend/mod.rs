@@ -21,13 +21,15 @@ pub use self::advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks,
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result, RowName},
+    key::LockName,
     mode::{Isolation, Patience, Strength},
     sql::{Choice, Finished, Part, PartInSet, TableName},
 };
 
 /// A backend whose rows can be locked.
 ///
-/// PostgreSQL is one, with the feature `postgres`. There is nothing to implement by hand.
+/// PostgreSQL is one, with the feature `postgres`; MySQL and MariaDB are, with the feature `mysql`. There is nothing to implement by
+/// hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",
@@ -74,6 +76,12 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// Whether the isolation level is chosen before the transaction begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
+
+    /// Releases an advisory lock that was to last as long as a transaction, where the server does not by itself.
+    #[doc(hidden)]
+    fn release(_name: LockName<'_>) -> Option<Statement<'_, Self>> {
+        None
+    }
 
     /// Chooses the isolation level of a transaction.
     #[doc(hidden)]

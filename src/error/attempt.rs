@@ -94,6 +94,10 @@ impl fmt::Display for Attempt {
 /// session is named that has written something and holds a lock on the table. What another role runs is only shown to it, to
 /// members of `pg_read_all_stats` and to superusers.
 ///
+/// On MySQL the sessions that hold record locks of the table, as `performance_schema.data_locks` tells; on MariaDB, which does not tell
+/// of which table, every session of the database whose transaction holds row locks and waits for nobody. Both need the privilege
+/// `PROCESS`, and a tenth of a second.
+///
 /// [activity]: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {

@@ -91,6 +91,21 @@ impl LockError {
         LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
     }
 
+    /// An advisory lock on a server whose names are those of all its databases.
+    pub(crate) fn no_database() -> Self {
+        let advice = "MySQL and MariaDB have one set of names for all databases, so the database is part of each: name one in \
+                      the URL of the connection, or `USE` one";
+        LockError::Unsupported { clause: "an advisory lock without a database", advice }
+    }
+
+    /// A lock that is to outlive a transaction of whose end nobody tells the crate.
+    pub(crate) fn end_unknown() -> Self {
+        let advice = "MySQL and MariaDB do not release it when the transaction ends, and to release it earlier would be too \
+                      early; take the lock before the transaction, begin that with `LockTransaction`, or use \
+                      `hold_session` or `acquire`";
+        LockError::Unsupported { clause: "`hold` in a transaction that was begun elsewhere", advice }
+    }
+
     /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.
     pub(crate) fn is_of_the_statement(error: &DieselError) -> bool {
         classify::is_of_the_statement(error)

@@ -1,21 +1,22 @@
 //! An advisory lock as part of a set.
 
-use diesel::deserialize;
+use diesel::{deserialize, result::QueryResult};
 
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, HasTransactionAdvisoryLocks, LockingBackend},
     diesel_internals::{RowRef, Statement},
     error::Holder,
+    key::LockName,
 };
 
 /// What a set asks of a backend about one name. Made where it is known that the backend can answer.
 pub(crate) struct AdvisoryPart<DB: LockingBackend> {
     pub(crate) name: AdvisoryName,
     shared: bool,
-    statement: fn(AdvisoryCall, i64, bool) -> Statement<'static, DB>,
-    pub(crate) answer: fn(&RowRef<'_, DB>) -> deserialize::Result<bool>,
-    holders: fn(i64) -> Statement<'static, DB>,
+    statement: for<'q> fn(AdvisoryCall, LockName<'q>, bool) -> Statement<'q, DB>,
+    pub(crate) answer: fn(AdvisoryCall, &RowRef<'_, DB>) -> QueryResult<bool>,
+    holders: for<'q> fn(LockName<'q>) -> Statement<'q, DB>,
     pub(crate) holder: fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>,
 }
 
@@ -25,7 +26,7 @@ impl<DB: HasTransactionAdvisoryLocks> AdvisoryPart<DB> {
             name: lock.name().clone(),
             shared: M::SHARED,
             statement: DB::advisory,
-            answer: |row| DB::advisory_answer(row),
+            answer: |call, row| DB::advisory_answer(call, row),
             holders: DB::advisory_holders,
             holder: |row| DB::advisory_holder(row),
         }
@@ -33,12 +34,12 @@ impl<DB: HasTransactionAdvisoryLocks> AdvisoryPart<DB> {
 }
 
 impl<DB: LockingBackend> AdvisoryPart<DB> {
-    pub(crate) fn statement(&self, call: AdvisoryCall) -> Statement<'static, DB> {
-        (self.statement)(call, self.name.key(), self.shared)
+    pub(crate) fn statement(&self, call: AdvisoryCall) -> Statement<'_, DB> {
+        (self.statement)(call, self.name.in_all_forms(), self.shared)
     }
 
-    pub(crate) fn holders(&self) -> Statement<'static, DB> {
-        (self.holders)(self.name.key())
+    pub(crate) fn holders(&self) -> Statement<'_, DB> {
+        (self.holders)(self.name.in_all_forms())
     }
 
     /// In the order in which all sets take them, each once, and exclusively if anybody asked for that.

@@ -2,9 +2,10 @@
 
 mod advisory_part;
 mod locked;
+mod patience;
 mod patient_row;
 
-use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
+use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData};
 
 use diesel::result::QueryResult;
 
@@ -16,7 +17,7 @@ use crate::{
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, Chosen, LockTarget, NoWait, PartInSet, RowQuery, SkipLocked, TableName, Timeout},
+    sql::{Blocking, Choice, Chosen, LockTarget, PartInSet, RowQuery, TableName},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and without deadlocks.
@@ -36,8 +37,8 @@ use crate::{
 /// keep to one spelling. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`. A row
 /// whose key itself is changed by somebody while the set waits for it keeps the place of its old key.
 ///
-/// A second set in one transaction is allowed, but the order holds only within a set: if the second one goes back to an
-/// earlier row, it can deadlock with another transaction that does the opposite. Put what belongs together into one set.
+/// A second set in one transaction is allowed, but the order holds only within a set: if the second one goes back, it can
+/// deadlock with a transaction that does the opposite. Put what belongs together into one set.
 ///
 /// # Strength
 ///
@@ -57,6 +58,13 @@ use crate::{
 /// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t WHERE id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted)) ORDER BY id FOR UPDATE OF t` |
 ///
 /// The keys are one array parameter per key column, so there is no limit to their number.
+///
+/// | the set wants of a table | MySQL, MariaDB |
+/// | --- | --- |
+/// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id FOR UPDATE``, for each 512 keys |
+/// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
+/// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
+/// | a limited one | the same, and then the query again |
 ///
 /// # Example: instances, keys and a query in one set
 ///
@@ -121,67 +129,6 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
             words: PhantomData,
         }
     }
-
-    /// Does not wait: if somebody else holds a row of the set, the call fails with
-    /// [`LockError::Contended`](crate::LockError::Contended), which names the busy rows, and the transaction goes on.
-    ///
-    /// A lock that others may share with this one is no reason to fail. A lock on the table as a whole
-    /// (`LOCK TABLE`, `ALTER TABLE`) is waited for: it is no row lock.
-    ///
-    /// | PostgreSQL |
-    /// | --- |
-    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of what did not come back, if something did not |
-    ///
-    /// `NOWAIT` itself is not sent: it takes the transaction with it and does not say which row was busy.
-    ///
-    /// # Example: name who is in the way
-    ///
-    /// ```
-    /// # include!("../doctest_setup.rs");
-    /// # fn main() { doctest(|conn| {
-    /// match LockSet::new().ids::<Account>([1, 2]).no_wait().lock(conn) {
-    ///     Ok(locked) => assert_eq!(locked.rows::<Account>().len(), 2),
-    ///     Err(LockError::Contended { rows, .. }) => println!("busy: {}", rows[0]),
-    ///     Err(error) => return Err(error),
-    /// }
-    /// # Ok(()) }) }
-    /// ```
-    pub fn no_wait(self) -> LockSet<'a, DB, NoWait> {
-        self.patient(Patience::NoWait)
-    }
-
-    /// Leaves out the rows that somebody else holds; [`Locked::skipped`] names those that were asked for by instance or key.
-    ///
-    /// Rows that a query chose and that are held are left out silently. A limit chooses first: a query for five rows of
-    /// which two are held gives three.
-    ///
-    /// | PostgreSQL |
-    /// | --- |
-    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
-    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
-        self.patient(Patience::SkipLocked)
-    }
-
-    /// Waits so long at most, in all, for all rows of all tables together; then fails with
-    /// [`LockError::TimedOut`](crate::LockError::TimedOut).
-    ///
-    /// Counted in whole milliseconds on PostgreSQL. Zero means [`no_wait`](Self::no_wait), down to the error. The server's
-    /// own `lock_timeout` and `statement_timeout` still hold if they are shorter.
-    ///
-    /// After a timeout the transaction is aborted, unless [`name_holders`](Self::name_holders) is set: then the call undoes
-    /// itself and the transaction goes on.
-    ///
-    /// | PostgreSQL |
-    /// | --- |
-    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back |
-    pub fn timeout(self, timeout: Duration) -> LockSet<'a, DB, Timeout> {
-        self.patient(Patience::timeout(timeout))
-    }
-
-    fn patient<W>(self, patience: Patience) -> LockSet<'a, DB, W> {
-        let LockSet { parts, advisory, strength, allow_missing, name_holders, .. } = self;
-        LockSet { parts, advisory, strength, patience, allow_missing, name_holders, words: PhantomData }
-    }
 }
 
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
@@ -237,8 +184,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
     /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
     ///
-    /// A query that matches nothing adds nothing. Rows that begin to match after the query was run are not locked: no row lock
-    /// keeps rows from appearing.
+    /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
         self.part::<T>().queries.push(query.into_choice());
         self
@@ -276,7 +222,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
 
     /// What is added from here on is locked for changing anything but its key: `FOR NO KEY UPDATE`.
     ///
-    /// Others can still insert rows that reference it. PostgreSQL only.
+    /// Others can still insert rows that reference it. PostgreSQL only; on MySQL and MariaDB it does not compile.
     pub fn for_no_key_update(self) -> Self
     where
         DB: HasKeyLocks,
@@ -296,7 +242,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
 
     /// What is added from here on keeps its key and is not deleted: `FOR KEY SHARE`, what a foreign key check takes.
     ///
-    /// PostgreSQL only.
+    /// PostgreSQL only; on MySQL and MariaDB it does not compile.
     pub fn for_key_share(self) -> Self
     where
         DB: HasKeyLocks,
@@ -306,7 +252,11 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
 
     /// A row that does not exist is no error: [`Locked::missing`] names it.
     ///
-    /// Nothing keeps a missing row from being inserted by someone else meanwhile.
+    /// Nothing keeps a missing row from being inserted by someone else meanwhile. On MySQL and MariaDB, InnoDB locks the
+    /// [gap][gaps] where the row would be, under REPEATABLE READ: others cannot insert there, and two transactions that both asked for
+    /// it and both insert it deadlock.
+    ///
+    /// [gaps]: https://dev.mysql.com/doc/refman/9.7/en/innodb-locking.html#innodb-gap-locks
     pub fn allow_missing(mut self) -> Self {
         self.allow_missing = true;
         self

@@ -22,6 +22,10 @@ use crate::{
 /// rollback would not release the lock: the connection is marked as broken, so that a pool ends it, and with it the lock.
 /// That cannot happen to a transaction that is begun through the guard, nor to [`hold`](crate::RunAdvisoryLock::hold).
 ///
+/// MySQL and MariaDB release in any transaction. There, a lock that is not found any more may be held under the name of a
+/// database that the session has left: the connection is marked as broken, too. It is also if somebody has released all locks
+/// of the session by hand.
+///
 /// `std::mem::forget` keeps the lock until the session ends.
 #[must_use = "dropping the guard releases the lock at once"]
 pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> {

@@ -2,13 +2,13 @@
 
 use diesel::{
     connection::{Connection, TransactionManager},
-    result::QueryResult,
+    result::{Error as DieselError, QueryResult},
 };
 
 use super::{blocking::LockConnection, send::each_row, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::{AdvisoryCall, HasAdvisoryLocks},
+    backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
     diesel_internals::{break_connection, is_aborted, transaction_depth},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
@@ -54,9 +54,14 @@ where
         }
     }
     // A limit is put back by the end of a transaction, or of a savepoint, which the lock outlives. An error in an open
-    // transaction would abort it, and an aborted one answers no questions about a lock that does not end with it.
-    let guarded = timer.is_limited() || (nested && span == Span::Session);
-    let waited = wait(&mut timer, guarded, conn, |conn| answer::<M, Conn>(wait_and_lock, lock.name(), conn));
+    // transaction would abort it, and an aborted one answers no questions about a lock that does not end with it. Where
+    // the limit outlives a rollback, an error undoes its own statement only.
+    let rolls_back = !<<Conn::Backend as LockingBackend>::Clock as Clock<_>>::OUTLIVES_A_ROLLBACK;
+    let guarded = rolls_back && (timer.is_limited() || (nested && span == Span::Session));
+    let waited = wait(&mut timer, guarded, conn, |conn| {
+        while !answer::<M, Conn>(wait_and_lock, lock.name(), conn)? {}
+        Ok(())
+    });
     let Err(error) = waited else { return Ok(Taken::Yes) };
     // The server may have ended the wait when it had just got the lock. It was not ours before, or there was no wait.
     let session = span == Span::Session && !matches!(error, LockError::ConnectionLost(_));
@@ -72,20 +77,25 @@ where
     }
 }
 
-/// Waits within the time that there is, if `guarded` in a transaction or savepoint that is undone if the wait fails.
+/// Waits within the time that there is; if `guarded`, in a transaction or savepoint that is undone if the wait fails.
 fn wait<Conn: LockConnection>(
     timer: &mut Timer<Conn::Backend>,
     guarded: bool,
     conn: &mut Conn,
-    lock: impl FnOnce(&mut Conn) -> QueryResult<bool>,
+    lock: impl FnOnce(&mut Conn) -> QueryResult<()>,
 ) -> Result<()> {
     if !guarded {
-        return lock(conn).map(drop).map_err(|error| timer.class(error));
+        let waited = timer.limit(conn).and_then(|()| lock(conn).map_err(|error| timer.class(error)));
+        if timer.restore(conn).is_err() {
+            // What a pool hands out must not have a limit that nobody asked for.
+            break_connection(conn);
+        }
+        return waited;
     }
     Conn::TransactionManager::begin_transaction(conn)?;
     let waited = timer.limit(conn).and_then(|()| lock(conn).map_err(|error| timer.class(error)));
     match waited {
-        Ok(_) => {
+        Ok(()) => {
             timer.restore(conn)?;
             Ok(Conn::TransactionManager::commit_transaction(conn)?)
         }
@@ -106,8 +116,14 @@ where
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {
     let unlock = |conn: &mut Conn| ask::<Conn>(AdvisoryCall::Unlock, name, shared, conn);
-    if let Ok(held) = unlock(conn) {
-        return held;
+    match unlock(conn) {
+        // The session may have gone to another database since: whatever it holds ends with it.
+        Ok(false) if <Conn as Connection>::Backend::NAMES_CHANGE => {
+            break_connection(conn);
+            return false;
+        }
+        Ok(held) => return held,
+        Err(_) => {}
     }
     // Somebody may have left a transaction behind that Diesel does not know of and the server has given up.
     if matches!(transaction_depth(conn), Ok(None)) && conn.batch_execute("ROLLBACK").is_ok() {
@@ -125,7 +141,7 @@ where
     M: AdvisoryMode,
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {
-    Ok(answer::<M, Conn>(AdvisoryCall::IsHeld, name, conn)?)
+    answer::<M, Conn>(AdvisoryCall::IsHeld, name, conn).map_err(LockError::of_locking_statement)
 }
 
 fn answer<M, Conn>(call: AdvisoryCall, name: &AdvisoryName, conn: &mut Conn) -> QueryResult<bool>
@@ -140,15 +156,12 @@ fn ask<Conn>(call: AdvisoryCall, name: &AdvisoryName, shared: bool, conn: &mut C
 where
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {
-    // Those that wait until they have it return nothing.
-    let mut answer = true;
-    each_row(conn, <Conn as Connection>::Backend::advisory(call, name.key(), shared), |row| {
-        if !matches!(call, AdvisoryCall::Lock | AdvisoryCall::LockForTransaction) {
-            answer = <Conn as Connection>::Backend::advisory_answer(row)?;
-        }
+    let mut answer = Err(DieselError::NotFound);
+    each_row(conn, <Conn as Connection>::Backend::advisory(call, name.in_all_forms(), shared), |row| {
+        answer = <Conn as Connection>::Backend::advisory_answer(call, row);
         Ok(())
     })?;
-    Ok(answer)
+    answer
 }
 
 /// Not had without waiting.

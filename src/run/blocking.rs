@@ -35,8 +35,9 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// Blocks while others hold a row that it wants, as long as the server waits. The locks end with the transaction; when
     /// a savepoint is rolled back, PostgreSQL releases those taken after it.
     ///
-    /// One statement per table; an empty set sends none. Further statements are sent only if a row that a query had chosen
-    /// changed before it could be locked.
+    /// One statement per table on PostgreSQL; an empty set sends none. Further statements are sent only if a row that a query had
+    /// chosen changed before it could be locked. On MySQL and MariaDB each query is asked first, and each 512 keys are a statement;
+    /// a joined or limited query is asked once more.
     ///
     /// # Errors
     ///
@@ -72,9 +73,9 @@ impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
 
 /// Locks one row over a blocking connection: by its instance, by its key, or around a closure.
 ///
-/// | PostgreSQL |
-/// | --- |
-/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
+/// | PostgreSQL | MySQL, MariaDB |
+/// | --- | --- |
+/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` | `SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE` |
 ///
 /// For another strength, or for more than one row, use a [`LockSet`].
 pub trait LockDsl: Lockable {

@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use diesel::result::Error as DieselError;
+use diesel::{connection::Connection, result::Error as DieselError};
 
 use super::{
     advisory_guard::AdvisoryGuard,
-    advisory_locks::{self, Span, Taken, take},
+    advisory_locks::{self, Span, Taken, contended, take},
     blocking::LockConnection,
-    guarded,
+    guarded, transaction_end,
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
@@ -21,15 +21,12 @@ use crate::{
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no advisory locks that are `{M}`",
-    note = "advisory locks, exclusive and shared, exist on PostgreSQL"
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; shared ones on PostgreSQL only"
 )]
-pub trait AdvisoryConnection<M>: LockConnection<Backend: HasTransactionAdvisoryLocks> {}
+pub trait AdvisoryConnection<M>: LockConnection<Backend: HasAdvisoryLocks> {}
 
-impl<Conn: LockConnection<Backend: HasTransactionAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
-impl<Conn> AdvisoryConnection<Shared> for Conn where
-    Conn: LockConnection<Backend: HasTransactionAdvisoryLocks + HasSharedAdvisoryLocks>
-{
-}
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
+impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<Shared> for Conn {}
 
 /// Takes an [`AdvisoryLock`] over a blocking connection.
 ///
@@ -43,14 +40,28 @@ impl<Conn> AdvisoryConnection<Shared> for Conn where
 /// | `acquire_for_transaction` | `SELECT pg_advisory_xact_lock($1)` |
 /// | `try_..`, and all with a timeout | `pg_try_advisory_..` in place of the lock; if it is held and there is time, the wait under `statement_timeout` in a transaction or savepoint of its own |
 ///
-/// The functions are in [PostgreSQL's manual][manual].
+/// and on MySQL and MariaDB, with `name` for what [`AdvisoryName::key_in`](crate::AdvisoryName::key_in) says, which the server
+/// computes:
 ///
-/// [manual]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+/// | verb | statements |
+/// | --- | --- |
+/// | `hold` | `SELECT GET_LOCK(name, 31536000)`, `BEGIN`, the closure's, `COMMIT`, `SELECT RELEASE_LOCK(name)` |
+/// | `hold` in a transaction of the crate's | `SELECT GET_LOCK(name, 31536000)`, `SAVEPOINT ..`, the closure's, `RELEASE SAVEPOINT ..`; `SELECT RELEASE_LOCK(name)` behind the outermost `COMMIT` |
+/// | `hold_session`, `acquire` | `SELECT GET_LOCK(name, 31536000)`, .. , `SELECT RELEASE_LOCK(name)` |
+/// | `try_..`, and all with a timeout | `SELECT GET_LOCK(name, 0)` in place of the lock; if it is held and there is time, the wait under `max_execution_time` or `max_statement_time`, in milliseconds, which is set back behind it |
+///
+/// There, `BEGIN` and `COMMIT` of an outermost transaction come with those that keep the server from going on in autocommit
+/// after a deadlock. The functions are in the manuals of [PostgreSQL][postgres], [MySQL][mysql] and [MariaDB][mariadb].
+///
+/// [postgres]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+/// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html
+/// [mariadb]: https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/get_lock
 ///
 /// # Errors
 ///
 /// All of them: [`LockError::TimedOut`] if a timeout was given and it is up, [`LockError::Contended`] if that was zero, both
-/// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, also with rows;
+/// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, on PostgreSQL also
+/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database;
 /// [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, releases the lock: nobody else gets the lock before
@@ -60,7 +71,8 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// transaction is rolled back first. If the connection is lost, the server releases the lock.
     ///
     /// In an open transaction, of which only its owner knows when it is committed, the lock stays until that one ends. The
-    /// closure runs in a savepoint then; if it fails, its work is undone and the lock released.
+    /// closure runs in a savepoint then; if it fails, its work is undone and the lock released. MySQL and MariaDB do that in
+    /// transactions of [this crate's](AdvisoryLock#in-a-transaction-on-mysql-and-mariadb) only.
     ///
     /// # Errors
     ///
@@ -90,7 +102,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// database.
     ///
     /// In an open transaction the lock is released when the closure ends, before the commit: prefer [`hold`](Self::hold)
-    /// there. An error of the closure undoes what it did in that transaction, or the server would take no statement.
+    /// there. An error of the closure undoes what it did in that transaction, or PostgreSQL would take no statement.
     ///
     /// # Errors
     ///
@@ -132,7 +144,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// `TimedOut` and `Contended`.
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
 
     /// As [`acquire_for_transaction`](Self::acquire_for_transaction); whether the lock could be had, at once or within the
     /// timeout.
@@ -143,7 +155,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// lock.
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
 
     /// Whether anybody holds the lock, this session included, shared or not. Asks without taking it.
     ///
@@ -157,6 +169,8 @@ pub trait RunAdvisoryLock<M>: Sized {
         Conn: AdvisoryConnection<M>;
 
     /// The sessions that hold the lock.
+    ///
+    /// MySQL and MariaDB tell it to users with the privilege `PROCESS`.
     ///
     /// # Errors
     ///
@@ -172,14 +186,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        if transaction_depth(conn)?.is_some() {
-            return guarded::transaction(conn, |conn| {
-                take(&self, Span::Transaction, conn, true)?;
-                f(conn)
-            });
-        }
-        take(&self, Span::Session, conn, true)?;
-        released_after(&self, conn, |conn| guarded::transaction(conn, f))
+        held(&self, conn, true, f)?.ok_or_else(|| contended(self.name()).into())
     }
 
     fn try_hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<Option<R>, E>
@@ -187,16 +194,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        if transaction_depth(conn)?.is_some() {
-            return guarded::transaction(conn, |conn| match take(&self, Span::Transaction, conn, false)? {
-                Taken::Yes => f(conn).map(Some),
-                Taken::No => Ok(None),
-            });
-        }
-        match take(&self, Span::Session, conn, false)? {
-            Taken::Yes => released_after(&self, conn, |conn| guarded::transaction(conn, f)).map(Some),
-            Taken::No => Ok(None),
-        }
+        held(&self, conn, false, f)
     }
 
     fn hold_session<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
@@ -229,14 +227,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
     {
         take(&self, Span::Transaction, conn, true).map(drop)
     }
 
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
     {
         Ok(take(&self, Span::Transaction, conn, false)? == Taken::Yes)
     }
@@ -253,12 +251,62 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
     {
         let mut holders = Vec::new();
-        super::send::each_row(conn, Conn::Backend::advisory_holders(self.name().key()), |row| {
+        super::send::each_row(conn, Conn::Backend::advisory_holders(self.name().in_all_forms()), |row| {
             holders.push(Conn::Backend::advisory_holder(row)?);
             Ok(())
         })?;
         Ok(holders)
     }
+}
+
+/// Runs the closure in a transaction under the lock, which outlives it. Nothing if the lock is not had and need not be.
+fn held<M, Conn, R, E>(
+    lock: &AdvisoryLock<M>,
+    conn: &mut Conn,
+    must: bool,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<Option<R>, E>
+where
+    M: AdvisoryMode,
+    Conn: AdvisoryConnection<M>,
+    E: From<LockError> + From<DieselError>,
+{
+    let nested = transaction_depth(conn)?.is_some();
+    if nested && Conn::Backend::END_WITH_TRANSACTIONS {
+        return guarded::transaction(conn, |conn| match take(lock, Span::Transaction, conn, must)? {
+            Taken::Yes => f(conn).map(Some),
+            Taken::No => Ok(None),
+        });
+    }
+    if nested && !transaction_end::is_ours(conn) {
+        return Err(LockError::end_unknown().into());
+    }
+    match take(lock, Span::Session, conn, must)? {
+        Taken::No => Ok(None),
+        Taken::Yes if nested => until_the_end(lock, conn, f).map(Some),
+        Taken::Yes => released_after(lock, conn, |conn| guarded::transaction(conn, f)).map(Some),
+    }
+}
+
+/// Runs the closure in a savepoint. If it fails, its work is undone and the lock is released; else it is when the outermost
+/// transaction has ended.
+fn until_the_end<M, Conn, R, E>(
+    lock: &AdvisoryLock<M>,
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<R, E>
+where
+    M: AdvisoryMode,
+    Conn: AdvisoryConnection<M>,
+    E: From<LockError> + From<DieselError>,
+{
+    let outcome = catch_unwind(AssertUnwindSafe(|| guarded::transaction(conn, f)));
+    if let Ok(Ok(_)) = outcome {
+        transaction_end::release_then(lock.name(), conn);
+    } else {
+        advisory_locks::release(lock.name(), M::SHARED, conn);
+    }
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Runs the closure and releases the lock, however it ends.

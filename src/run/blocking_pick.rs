@@ -16,12 +16,15 @@ use crate::{
 /// Only rows of the model's table are locked, never those of a joined one, whose other rows other workers want too. Rows
 /// that somebody holds are skipped, not waited for, so that many workers each get a row of their own at once.
 ///
-/// | call | PostgreSQL |
-/// | --- | --- |
-/// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` |
-/// | `claim(n, changes)` | `WITH picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), placed AS (..) UPDATE t SET .. FROM placed WHERE t.id = placed.k0 RETURNING ..` |
+/// | call | PostgreSQL | MySQL, MariaDB |
+/// | --- | --- | --- |
+/// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
+/// | `claim(n, changes)` | `WITH picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), placed AS (..) UPDATE t SET .. FROM placed WHERE t.id = placed.k0 RETURNING ..` | in a transaction: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again |
 ///
-/// Up to 100 the number is part of the text, so that the server can keep a plan for it; beyond, it is a parameter.
+/// On PostgreSQL, up to 100 the number is part of the text, so that the server can keep a plan for it; beyond, it is a parameter.
+///
+/// On MySQL and MariaDB a pick with a locking clause of its own puts the clause onto the query as it is: InnoDB then locks every row
+/// that it reads on the way, and MariaDB the rows of joined tables too. Without a clause, neither does.
 ///
 /// Rows that this very transaction holds are free to it: a second pick without a change in between returns the same row.
 ///

@@ -101,13 +101,14 @@ where
         self.timer.limit(self.conn)?;
         let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
         let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
-        let mut taken = waits;
-        let answer = each_row(self.conn, name.statement(call), |row| {
-            taken = waits || (name.answer)(row)?;
+        let mut answer = Ok(false);
+        each_row(self.conn, name.statement(call), |row| {
+            answer = (name.answer)(call, row);
             Ok(())
-        });
-        answer.map_err(|error| self.timer.class(error))?;
-        if taken { Ok(()) } else { Err(contended(&name.name)) }
+        })
+        .and(answer)
+        .map_err(|error| self.timer.class(error))
+        .and_then(|taken| if taken { Ok(()) } else { Err(contended(&name.name)) })
     }
 
     /// Locks the tables' parts.

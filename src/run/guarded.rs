@@ -7,6 +7,7 @@ use diesel::{connection::TransactionManager, result::Error as DieselError};
 use super::{
     blocking::LockConnection,
     lost::{self, Tripwire},
+    transaction_end,
 };
 use crate::{
     backend::LockingBackend,
@@ -26,6 +27,17 @@ use crate::{
 ///   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
 ///   one on; see [`lost`].
 pub(super) fn transaction<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    if transaction_depth(conn)?.is_some() {
+        return run(conn, f);
+    }
+    transaction_end::after(conn, |conn| run(conn, f))
+}
+
+fn run<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
     Conn: LockConnection,
     E: From<LockError> + From<DieselError>,

@@ -25,13 +25,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// The lock is `AdvisoryLock::named("diesel_lockset").scope("migrations")`, in the database that the connection is connected
 /// to. Tools in other languages that take it too wait their turn: its text is `|diesel_lockset|migrations`, and its key
-/// -6204181031774952724. It is held by the session, around the transaction of each migration, so that migrations that cannot
+/// -6204181031774952724, on MySQL and MariaDB what [`key_in`](crate::AdvisoryName::key_in) makes of it. It is held by the session, around the transaction of each migration, so that migrations that cannot
 /// run in one work as well; through pgbouncer's transaction mode, run migrations over a direct connection.
 ///
 /// Waits as long as it takes, by asking every 50 ms. A session that waits inside of PostgreSQL would have to be waited for by
 /// a `CREATE INDEX CONCURRENTLY` in a migration of the one that holds the lock, and be a deadlock.
 ///
-/// In an open transaction, the migrations run in that, and the lock stays until it ends.
+/// In an open transaction, the migrations run in that, and the lock stays until it ends. MySQL and MariaDB commit when a
+/// migration changes a table, so there it is refused, and a migration that fails half-way leaves what it has done: the next
+/// process runs it from its beginning.
 ///
 /// # Errors
 ///

@@ -15,6 +15,7 @@ mod lost;
 mod migrations;
 mod send;
 mod timer;
+mod transaction_end;
 mod watch;
 
 #[cfg(feature = "migrations")]

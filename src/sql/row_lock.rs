@@ -30,16 +30,20 @@ use crate::{
 ///
 /// Run it with [`load`](crate::RunLockQuery::load), which like everything here wants an open transaction.
 ///
-/// | call | PostgreSQL |
-/// | --- | --- |
-/// | `for_update_of(t)` | `.. FOR UPDATE OF "t"` |
-/// | `for_no_key_update_of(t)` | `.. FOR NO KEY UPDATE OF "t"` |
-/// | `for_share_of(t)` | `.. FOR SHARE OF "t"` |
-/// | `for_key_share_of(t)` | `.. FOR KEY SHARE OF "t"` |
-/// | `.skip_locked()` after any of them | `.. SKIP LOCKED` |
-/// | `.no_wait()`, `.timeout(..)` after any of them | see [`RowLock`] |
+/// | call | PostgreSQL | MySQL | MariaDB |
+/// | --- | --- | --- | --- |
+/// | `for_update_of(t)` | `.. FOR UPDATE OF "t"` | `.. FOR UPDATE OF t` | `.. FOR UPDATE` |
+/// | `for_no_key_update_of(t)` | `.. FOR NO KEY UPDATE OF "t"` | | |
+/// | `for_share_of(t)` | `.. FOR SHARE OF "t"` | `.. FOR SHARE OF t` | `.. LOCK IN SHARE MODE` |
+/// | `for_key_share_of(t)` | `.. FOR KEY SHARE OF "t"` | | |
+/// | `.skip_locked()` after any of them | `.. SKIP LOCKED` | the same | the same |
+/// | `.no_wait()`, `.timeout(..)` after any of them | see [`RowLock`] | | |
 ///
 /// What the clauses do is in [PostgreSQL's manual][manual].
+///
+/// On MySQL and MariaDB a locking query locks every row that it reads, whether it matches or not, and MariaDB, which cannot name a
+/// table, the rows of all tables of a join. To lock nothing but the rows that match, use a [`LockSet`](crate::LockSet) or a
+/// [pick](crate::PickDsl), which lock by primary key.
 ///
 /// [manual]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE
 ///

@@ -226,9 +226,9 @@ fn text_keys_are_locked_in_the_order_of_the_server() {
     session.commit().unwrap();
 }
 
-/// Changes rows that this session holds; how many.
+/// Changes some of the rows that this session holds; how many.
 fn add_one(session: &mut Driver, ids: &[i32]) -> i64 {
     // One by one: of a long list, InnoDB may read the whole table, and wait for rows that others hold.
     let one = |id: &i32| session.execute(&format!("UPDATE accounts SET v = v + 1 WHERE id = {id}")).unwrap();
-    i64::try_from(ids.iter().map(one).sum::<usize>()).unwrap()
+    i64::try_from(ids.iter().take(3).map(one).sum::<usize>()).unwrap()
 }

@@ -22,7 +22,7 @@ fn quoted(name: &str) -> String {
     <Driver as Session>::Server::quoted(name)
 }
 
-//ADV mod advisory;
+pub(super) mod advisory;
 mod after_waiting;
 mod bad_input;
 mod deadlocks;

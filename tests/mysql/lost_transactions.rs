@@ -127,7 +127,7 @@ fn a_closure_that_swallows_the_error_commits_nothing_and_is_told() {
     });
 }
 
-/// A08, O10.
+/// A08, O07, O10.
 #[test]
 fn a_closure_that_writes_on_and_returns_the_error_commits_nothing() {
     each_loss(|loss, arena, session| {
@@ -140,7 +140,7 @@ fn a_closure_that_writes_on_and_returns_the_error_commits_nothing() {
     });
 }
 
-/// A10, O10.
+/// A10, O07, O08, O10.
 #[test]
 fn nested_transactions_end_and_take_the_outer_ones_along() {
     each_loss(|loss, arena, session| {

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB: whichever of the two `MYSQL_DATABASE_URL` names.
 
+mod advisory;
 mod blocking;
 mod harness;
 mod lost_transactions;

@@ -158,6 +158,7 @@ impl<C: Open> Session for Direct<C> {
 
     fn connect(url: &str) -> Self {
         let mut conn = C::open(url);
+        C::Server::prepare(&mut conn);
         let pid = C::Server::session_number(&mut conn);
         Self { conn, pid }
     }

@@ -6,6 +6,8 @@ use diesel::{
     connection::{LoadConnection, SimpleConnection},
 };
 
+use diesel_lockset::AdvisoryName;
+
 use super::probe::Held;
 
 /// A kind of server. Each is asked in its own words.
@@ -29,6 +31,14 @@ pub(crate) trait Server: Sized + 'static {
     /// Drops a database, whoever is still in it.
     fn drop_database(server: &str, name: &str) -> QueryResult<()>;
 
+    /// What a session of a test is set to, so that a row which changed while it waited is no error by default.
+    fn prepare<C>(conn: &mut C)
+    where
+        C: Connection<Backend = Self::Backend> + LoadConnection,
+    {
+        let _ = conn;
+    }
+
     /// The server's own number of a session: what it says when it says who waits.
     fn session_number<C>(conn: &mut C) -> i32
     where
@@ -46,6 +56,9 @@ pub(crate) trait Server: Sized + 'static {
 
     /// Whether queries in a set are asked for keys by statements of their own, and keys go into several statements.
     const RESOLVES_FIRST: bool;
+
+    /// Whether a transaction goes on after a statement that timed out.
+    const UNDOES_STATEMENTS: bool;
 
     /// How many times longer than PostgreSQL the server takes to tell who waits.
     const SLOW_TO_TELL: u32;
@@ -79,6 +92,13 @@ pub(crate) trait Server: Sized + 'static {
     /// The keys, in order and as text, of the rows of `table` that a session could not lock for update. `key` is a
     /// column, or several in brackets.
     fn held_keys(conn: &mut Self::Conn, table: &str, key: &str) -> Vec<String>;
+
+    /// The statement by which a session releases all its advisory locks.
+    const RELEASE_ALL: &str;
+
+    /// How many of these advisory locks are held in this database, whoever holds them. Where the server can list all that
+    /// are held, all count.
+    fn advisory_locks(conn: &mut Self::Conn, names: &[AdvisoryName]) -> i64;
 
     /// The deadlocks that the server has resolved in this database.
     fn deadlocks(conn: &mut Self::Conn) -> i64;

@@ -57,13 +57,18 @@ impl QueryFragment<Mysql> for Limit {
         pass.unsafe_to_cache_prepared();
         let (milliseconds, seconds) =
             (self.milliseconds, format!("{}.{:03}", self.milliseconds / 1000, self.milliseconds % 1000));
+        // All values are read before the first is set, so that the variable of the session is of use from the second time on.
+        let (mysql, mariadb) = match self.first {
+            true => ("@@max_execution_time", "@@max_statement_time"),
+            false => ("@diesel_lockset_limit", "@diesel_lockset_limit"),
+        };
         pass.push_sql("SET ");
         if self.first {
             pass.push_sql("@diesel_lockset_limit = /*!80001 @@max_execution_time */ /*M! @@max_statement_time */, ");
         }
         pass.push_sql(&format!(
-            "/*!80001 max_execution_time = CAST(IF(@diesel_lockset_limit > 0, LEAST(@diesel_lockset_limit, {milliseconds}), \
-             {milliseconds}) AS UNSIGNED) */ /*M! max_statement_time = IF(@diesel_lockset_limit > 0, LEAST(@diesel_lockset_limit, {seconds}), \
+            "/*!80001 max_execution_time = CAST(IF({mysql} > 0, LEAST({mysql}, {milliseconds}), \
+             {milliseconds}) AS UNSIGNED) */ /*M! max_statement_time = IF({mariadb} > 0, LEAST({mariadb}, {seconds}), \
              {seconds}) */"
         ));
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
+mod advisory;
 mod clock;
 mod dialogue;
 mod free_rows;
@@ -29,6 +30,7 @@ use self::{
 use super::{HasShareLocks, LockingBackend, Picking, Rescue};
 use crate::{
     diesel_internals::{RowRef, Statement},
+    key::LockName,
     mode::{Isolation, Patience, Strength},
     sql::{Choice, PartInSet, TableName},
 };
@@ -57,6 +59,10 @@ impl LockingBackend for Mysql {
 
     fn pick_selected<'q>(query: &'q dyn Choice<Mysql>, pick: Picking<'q>) -> Statement<'q, Mysql> {
         Statement::new(PickSelected { query, pick })
+    }
+
+    fn release(name: LockName<'_>) -> Option<Statement<'_, Mysql>> {
+        Some(advisory::release(name))
     }
 
     fn isolation(level: Isolation) -> Statement<'static, Mysql> {

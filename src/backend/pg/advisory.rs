@@ -6,7 +6,7 @@ use diesel::{
     deserialize,
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
+    result::{Error as DieselError, QueryResult},
     row::Row,
     sql_types::{BigInt, Bool},
 };
@@ -16,19 +16,25 @@ use crate::{
     backend::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
     diesel_internals::{RowRef, Statement},
     error::Holder,
+    key::LockName,
 };
 
 impl HasAdvisoryLocks for Pg {
-    fn advisory<'q>(call: AdvisoryCall, key: i64, shared: bool) -> Statement<'q, Pg> {
-        Statement::new(Advisory { call, key, shared })
+    const END_WITH_TRANSACTIONS: bool = true;
+    const NAMES_CHANGE: bool = false;
+
+    fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Pg> {
+        Statement::new(Advisory { call, key: name.key, shared })
     }
 
-    fn advisory_answer(row: &RowRef<'_, Pg>) -> deserialize::Result<bool> {
-        row.get_value::<Bool, bool, _>(0)
+    fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Pg>) -> QueryResult<bool> {
+        // Those that wait until they have it return nothing.
+        let waited = matches!(call, AdvisoryCall::Lock | AdvisoryCall::LockForTransaction);
+        if waited { Ok(true) } else { row.get_value::<Bool, bool, _>(0).map_err(DieselError::DeserializationError) }
     }
 
-    fn advisory_holders<'q>(key: i64) -> Statement<'q, Pg> {
-        Statement::new(Holders { key })
+    fn advisory_holders<'q>(name: LockName<'q>) -> Statement<'q, Pg> {
+        Statement::new(Holders { key: name.key })
     }
 
     fn advisory_holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {

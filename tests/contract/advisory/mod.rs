@@ -6,22 +6,21 @@ use super::{Arena, Driver};
 use crate::support::{driver::Session, models::Account};
 
 mod hostile_names;
+mod in_a_transaction;
 mod releases;
 mod sessions;
-mod sets;
 mod timeouts;
-mod transactions;
 
-fn account(id: i32) -> AdvisoryLock {
+pub(crate) fn account(id: i32) -> AdvisoryLock {
     AdvisoryLock::id::<Account>(id)
 }
 
 /// Whether somebody else could have the lock now.
-fn free(s: &mut Driver, lock: AdvisoryLock) -> bool {
+pub(crate) fn free(s: &mut Driver, lock: AdvisoryLock) -> bool {
     lock.try_acquire(s.conn()).unwrap().is_some()
 }
 
 /// A closure that does nothing.
-fn nothing<C>(_: &mut C) -> Result<(), LockError> {
+pub(crate) fn nothing<C>(_: &mut C) -> Result<(), LockError> {
     Ok(())
 }

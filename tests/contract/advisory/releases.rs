@@ -5,15 +5,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
 
 use super::{Arena, Driver, account, free, nothing};
-use crate::{isolation::Play, support::driver::Session};
+use crate::{
+    isolation::Play,
+    support::{
+        driver::Session,
+        server::{Observer, Server},
+    },
+};
 
-/// How many advisory locks there are in the database, whoever holds them.
+/// How many of the locks of these tests are held, whoever holds them.
 fn left(arena: &Arena) -> i64 {
-    arena.number(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    )
+    let names = (0..10).map(account).chain(["outer", "inner"].map(AdvisoryLock::named));
+    let names: Vec<_> = names.map(|lock| lock.name().clone()).collect();
+    <Driver as Session>::Server::advisory_locks(&mut arena.connect(), &names)
 }
+
+/// A statement that every server refuses.
+const REFUSED: &str = "INSERT INTO parents VALUES (1, 'again')";
 
 /// K02.
 #[test]
@@ -60,7 +68,7 @@ fn an_error_and_a_panic_release_it_and_undo_the_work() {
     assert!(matches!(failed, Err(LockError::NotInTransaction)));
     assert!(free(&mut two, account(1)));
     let broken = account(1).hold(one.conn(), |conn| {
-        Driver::execute_on(conn, "SELECT 1/0")?;
+        Driver::execute_on(conn, REFUSED)?;
         Ok::<_, LockError>(())
     });
     assert!(matches!(broken, Err(LockError::Query(_))), "{broken:?}");
@@ -91,7 +99,7 @@ fn nobody_releases_what_somebody_else_holds() {
     assert!(!free(&mut two, account(1)));
     drop(guard);
     let mut emptied = account(1).acquire(one.conn()).unwrap();
-    Driver::execute_on(&mut emptied, "SELECT pg_advisory_unlock_all()").unwrap();
+    Driver::execute_on(&mut emptied, <Driver as Session>::Server::RELEASE_ALL).unwrap();
     assert!(!emptied.release(), "it was not held any more");
 }
 
@@ -106,8 +114,9 @@ fn a_lost_connection_frees_it_and_the_guard_does_not_panic() {
     assert!(two.run("tries", |s| free(s, account(1))));
 
     let mut lost = Driver::connect(arena.url());
-    let mut guard = account(1).acquire(lost.conn()).unwrap();
-    let _ = Driver::execute_on(&mut guard, "SELECT pg_terminate_backend(pg_backend_pid())");
+    let pid = lost.pid();
+    let guard = account(1).acquire(lost.conn()).unwrap();
+    arena.connect().terminate(pid);
     drop(guard);
     let held = account(1).hold(lost.conn(), nothing);
     assert!(held.is_err());
@@ -126,7 +135,7 @@ fn a_thousand_rounds_of_all_kinds_leave_nothing() {
             1 => drop(lock.acquire(session.conn()).unwrap()),
             2 => {
                 let failed: Result<(), LockError> = lock.hold(session.conn(), |conn| {
-                    Driver::execute_on(conn, "SELECT 1/0")?;
+                    Driver::execute_on(conn, REFUSED)?;
                     Ok(())
                 });
                 assert!(failed.is_err());
@@ -134,7 +143,7 @@ fn a_thousand_rounds_of_all_kinds_leave_nothing() {
             3 => {
                 // The closure goes on although the server has given up.
                 let swallowed = lock.hold_session(session.conn(), |conn| {
-                    let _ = Driver::execute_on(conn, "SELECT 1/0");
+                    let _ = Driver::execute_on(conn, REFUSED);
                     Ok::<_, LockError>(())
                 });
                 swallowed.unwrap();

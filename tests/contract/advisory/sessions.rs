@@ -9,6 +9,7 @@ use crate::{
         driver::Session,
         models::{Account, Job},
         patience::DEADLINE,
+        server::Server,
     },
 };
 
@@ -152,10 +153,11 @@ fn create_if_missing_under_the_lock_makes_one_row() {
         for n in 0..10 {
             let name = format!("note {n}");
             let made = AdvisoryLock::named(&name).hold(s.conn(), |conn| {
-                let insert = format!(
-                    "INSERT INTO notes SELECT '{name}' WHERE NOT EXISTS (SELECT 1 FROM notes WHERE name = '{name}')"
-                );
-                Driver::execute_on(conn, &insert).map_err(LockError::from)
+                let there = format!("SELECT count(*) FROM notes WHERE name = '{name}'");
+                match <Driver as Session>::Server::number(conn, &there)? {
+                    0 => Ok::<_, LockError>(Driver::execute_on(conn, &format!("INSERT INTO notes VALUES ('{name}')"))?),
+                    _ => Ok(0),
+                }
             });
             made.unwrap();
         }

@@ -44,7 +44,7 @@ fn dear() -> stock::BoxedQuery<'static, diesel::mysql::Mysql> {
     stock::table.filter(stock::price.lt(20)).into_boxed()
 }
 
-/// P01, H19.
+/// H03.
 #[test]
 fn sets_by_query_and_by_key_never_deadlock_over_a_secondary_index() {
     let arena = arena_of(20);
@@ -60,8 +60,10 @@ fn sets_by_query_and_by_key_never_deadlock_over_a_secondary_index() {
     assert!(by_statement > 0, "the control found none");
 }
 
-/// O10, P01: an error may come behind the first rows of an answer; the statement must not be executed again as if the rest of
-/// them were still to come.
+/// An error may come behind the first rows of an answer; the statement must not be executed again as if the rest of them were
+/// still to come.
+///
+/// O10, P01.
 #[test]
 fn a_set_that_lost_in_the_middle_is_locked_again_over_the_same_connection() {
     let arena = arena_of(20);

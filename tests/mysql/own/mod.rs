@@ -9,4 +9,5 @@ mod deadlocks;
 mod exact;
 mod picks;
 mod stock;
+mod strengths;
 mod timeouts;

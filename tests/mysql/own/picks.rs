@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{isolation::Play, support::driver::Session};
 
-/// E06, J02.
+/// J02.
 #[test]
 fn each_worker_gets_the_next_row_without_an_index_for_the_order() {
     let arena = arena_of(300);
@@ -32,7 +32,7 @@ fn each_worker_gets_the_next_row_without_an_index_for_the_order() {
     }
 }
 
-/// J02: the control. What the statement without the crate gives the second worker.
+/// The control: what the statement without the crate gives the second worker.
 #[test]
 fn control_the_clause_on_the_query_itself_leaves_the_second_worker_nothing() {
     let arena = arena_of(300);

@@ -17,7 +17,7 @@ fn settings(session: &mut Driver) -> (i64, i64) {
     (session.number(limit).unwrap(), session.number("SELECT @@innodb_lock_wait_timeout").unwrap())
 }
 
-/// G02, G04, G06.
+/// G02, G04, G06, G11.
 #[test]
 fn less_than_a_second_is_less_than_a_second_and_settings_are_put_back() {
     let arena = arena_of(10);

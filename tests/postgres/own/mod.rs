@@ -1,13 +1,15 @@
 //! Promises of the contract that are PostgreSQL's: one statement for each table, whoever held a row named exactly, a call
-//! that undoes itself after a deadlock, several schemas, UUIDs, keys of any length.
+//! that undoes itself after a deadlock, advisory locks that end with a transaction, several schemas, UUIDs, keys of any
+//! length.
 //!
 //! Included once for each driver, as the contract is.
 
 use super::{
     Driver,
-    contract::{Arena, stale, types::Case, waiting},
+    contract::{self, Arena, stale, types::Case, waiting},
 };
 
+mod advisory;
 mod deadlocked;
 mod holders;
 mod keys;

@@ -16,6 +16,8 @@ use diesel::{
     sql_types::{BigInt, Bool, Nullable, Text},
 };
 
+use diesel_lockset::AdvisoryName;
+
 use super::{
     probe::Held,
     server::{Observer, Server, variable},
@@ -34,11 +36,14 @@ impl MysqlFamily {
     }
 }
 
+const FAILS_ON_STALE_ROWS: &str = "SELECT /*!80001 0 */ /*M! @@innodb_snapshot_isolation */";
+
 impl Server for MysqlFamily {
     type Backend = Mysql;
     type Conn = MysqlConnection;
 
     const RESOLVES_FIRST: bool = true;
+    const UNDOES_STATEMENTS: bool = true;
     const SLOW_TO_TELL: u32 = 6;
 
     fn locks_named_tables_only(conn: &mut MysqlConnection) -> bool {
@@ -47,7 +52,18 @@ impl Server for MysqlFamily {
 
     /// MariaDB from 11.6.2 on.
     fn fails_on_stale_rows(conn: &mut MysqlConnection) -> bool {
-        Self::number(conn, "SELECT /*!80001 0 */ /*M! @@innodb_snapshot_isolation */") == Ok(1)
+        Self::number(conn, FAILS_ON_STALE_ROWS) == Ok(1)
+    }
+
+    /// REPEATABLE READ is the default, and MariaDB from 11.6.2 on takes a changed row for an error there.
+    fn prepare<C>(conn: &mut C)
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        if Self::number(conn, FAILS_ON_STALE_ROWS) == Ok(1) {
+            let set = Self::execute(conn, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+            answer("an isolation level", set);
+        }
     }
 
     fn url() -> String {
@@ -124,6 +140,17 @@ impl Server for MysqlFamily {
 
     fn held_keys(conn: &mut MysqlConnection, table: &str, key: &str) -> Vec<String> {
         probe::held_keys(conn, table, key)
+    }
+
+    const RELEASE_ALL: &str = "SELECT RELEASE_ALL_LOCKS()";
+
+    fn advisory_locks(conn: &mut MysqlConnection, names: &[AdvisoryName]) -> i64 {
+        let database = answer("a name", Self::text(conn, "SELECT DATABASE()")).expect("a database");
+        let held = names.iter().filter(|name| {
+            let held = format!("SELECT IS_USED_LOCK('{}') IS NOT NULL", name.key_in(&database));
+            answer("the locks", Self::number(conn, &held)) == 1
+        });
+        held.count().try_into().expect("few")
     }
 
     fn deadlocks(conn: &mut MysqlConnection) -> i64 {

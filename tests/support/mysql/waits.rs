@@ -22,14 +22,29 @@ type Wait = (i64, i64);
 const ON_MYSQL: &str = "SELECT CAST(w.processlist_id AS SIGNED), CAST(b.processlist_id AS SIGNED) \
                         FROM performance_schema.data_lock_waits \
                         JOIN performance_schema.threads AS w ON w.thread_id = requesting_thread_id \
-                        JOIN performance_schema.threads AS b ON b.thread_id = blocking_thread_id";
+                        JOIN performance_schema.threads AS b ON b.thread_id = blocking_thread_id \
+                        UNION ALL SELECT CAST(w.processlist_id AS SIGNED), CAST(b.processlist_id AS SIGNED) \
+                        FROM performance_schema.metadata_locks AS wanted \
+                        JOIN performance_schema.metadata_locks AS held USING (object_type, object_name) \
+                        JOIN performance_schema.threads AS w ON w.thread_id = wanted.owner_thread_id \
+                        JOIN performance_schema.threads AS b ON b.thread_id = held.owner_thread_id \
+                        WHERE object_type = 'USER LEVEL LOCK' AND wanted.lock_status = 'PENDING' \
+                        AND held.lock_status = 'GRANTED'";
 
 /// A statement that skips what is locked does not wait, but stands in MariaDB's list for a moment each time it skips.
+///
+/// Who holds a name is told to those only who know the name. Whoever waits for one counts as waiting for every other session
+/// of its database that does not.
 const ON_MARIADB: &str = "SELECT CAST(w.trx_mysql_thread_id AS SIGNED), CAST(b.trx_mysql_thread_id AS SIGNED) \
                           FROM information_schema.innodb_lock_waits \
                           JOIN information_schema.innodb_trx AS w ON w.trx_id = requesting_trx_id \
                           JOIN information_schema.innodb_trx AS b ON b.trx_id = blocking_trx_id \
-                          WHERE coalesce(w.trx_query, '') NOT LIKE '%SKIP LOCKED%'";
+                          WHERE coalesce(w.trx_query, '') NOT LIKE '%SKIP LOCKED%' \
+                          UNION ALL SELECT CAST(w.id AS SIGNED), CAST(b.id AS SIGNED) \
+                          FROM information_schema.processlist AS w \
+                          JOIN information_schema.processlist AS b ON b.db = w.db AND b.id <> w.id \
+                          AND COALESCE(b.state, '') <> 'User lock' AND b.id <> CONNECTION_ID() \
+                          WHERE w.state = 'User lock'";
 
 /// MariaDB looks at its locks again only when nobody has asked for them for 0.1 s: whoever asks more often gets the same
 /// answer for ever.

@@ -14,6 +14,8 @@ use diesel::{
     sql_types::{BigInt, Integer, Nullable, Text},
 };
 
+use diesel_lockset::AdvisoryName;
+
 use super::{
     probe::Held,
     server::{Observer, Server, with_database},
@@ -28,6 +30,7 @@ impl Server for Postgres {
     type Conn = PgConnection;
 
     const RESOLVES_FIRST: bool = false;
+    const UNDOES_STATEMENTS: bool = false;
     const SLOW_TO_TELL: u32 = 1;
 
     fn locks_named_tables_only(_: &mut PgConnection) -> bool {
@@ -111,6 +114,14 @@ impl Server for Postgres {
 
     fn held_keys(conn: &mut PgConnection, table: &str, key: &str) -> Vec<String> {
         probe::held_keys(conn, table, key)
+    }
+
+    const RELEASE_ALL: &str = "SELECT pg_advisory_unlock_all()";
+
+    fn advisory_locks(conn: &mut PgConnection, _: &[AdvisoryName]) -> i64 {
+        let all = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        Self::number(conn, all).expect("the locks")
     }
 
     fn deadlocks(conn: &mut PgConnection) -> i64 {

@@ -1,0 +1,126 @@
+//! The family's advisory locks: [user locks of MySQL][mysql] and [of MariaDB][mariadb].
+//!
+//! Their names are those of the whole server, so the database is part of each: the server puts it in, at no extra round trip.
+//!
+//! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html
+//! [mariadb]: https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/get_lock
+
+use diesel::{
+    deserialize,
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::{DatabaseErrorKind, Error as DieselError, QueryResult},
+    row::Row,
+    sql_types::{BigInt, Binary, Nullable},
+};
+
+use super::{holders::holder, words::keep_out_of_cache};
+use crate::{
+    backend::{AdvisoryCall, HasAdvisoryLocks},
+    diesel_internals::{RowRef, Statement},
+    error::{Holder, LockError},
+    key::LockName,
+};
+
+impl HasAdvisoryLocks for Mysql {
+    const END_WITH_TRANSACTIONS: bool = false;
+    const NAMES_CHANGE: bool = true;
+
+    fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, _shared: bool) -> Statement<'q, Mysql> {
+        Statement::new(Advisory { call, name: name.text.as_bytes() })
+    }
+
+    fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Mysql>) -> QueryResult<bool> {
+        let answer = row.get_value::<Nullable<BigInt>, Option<i64>, _>(0).map_err(DieselError::DeserializationError)?;
+        match answer {
+            Some(NO_DATABASE) => Err(LockError::no_database().into()),
+            Some(answer) => Ok(answer == 1),
+            None if call == AdvisoryCall::Unlock => Ok(false),
+            None => Err(ended()),
+        }
+    }
+
+    fn advisory_holders<'q>(name: LockName<'q>) -> Statement<'q, Mysql> {
+        Statement::new(Holders { name: name.text.as_bytes() })
+    }
+
+    fn advisory_holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
+        holder(row)
+    }
+}
+
+pub(super) fn release(name: LockName<'_>) -> Statement<'_, Mysql> {
+    Mysql::advisory(AdvisoryCall::Unlock, name, false)
+}
+
+/// The answer of a session that has chosen no database.
+const NO_DATABASE: i64 = -1;
+
+/// NULL: MariaDB's whole answer if the statement is killed or its time is up. In MySQL's words, which MySQL raises then.
+fn ended() -> DieselError {
+    DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new("Query execution was interrupted".to_owned()))
+}
+
+/// As long as both servers take: a year. MariaDB does not know -1 for ever; it would answer NULL, without a lock.
+const FOR_EVER: &str = ", 31536000)";
+
+/// `SELECT GET_LOCK(.., 0)` and its sisters.
+struct Advisory<'q> {
+    call: AdvisoryCall,
+    name: &'q [u8],
+}
+
+impl QueryFragment<Mysql> for Advisory<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if self.call == AdvisoryCall::Lock {
+            // The others do not wait, so that no error comes late.
+            keep_out_of_cache(&mut pass);
+        }
+        // There are no calls for a transaction: nobody may ask for them.
+        let (function, rest) = match self.call {
+            AdvisoryCall::Lock | AdvisoryCall::LockForTransaction => ("GET_LOCK(", FOR_EVER),
+            AdvisoryCall::TryLock | AdvisoryCall::TryLockForTransaction => ("GET_LOCK(", ", 0)"),
+            AdvisoryCall::Unlock => ("RELEASE_LOCK(", ")"),
+            AdvisoryCall::IsMine => ("IS_USED_LOCK(", ") <=> CONNECTION_ID()"),
+            AdvisoryCall::IsHeld => ("IS_USED_LOCK(", ") IS NOT NULL"),
+        };
+        pass.push_sql(&format!("SELECT IF(DATABASE() IS NULL, {NO_DATABASE}, "));
+        pass.push_sql(function);
+        walk_name(self.name, &mut pass)?;
+        pass.push_sql(rest);
+        pass.push_sql(")");
+        Ok(())
+    }
+}
+
+/// The same columns as those of a row's holders.
+struct Holders<'q> {
+    name: &'q [u8],
+}
+
+impl QueryFragment<Mysql> for Holders<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql(
+            "SELECT `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), `session`.`command`, \
+             TIMESTAMPDIFF(MICROSECOND, `trx_started`, NOW(6)), COALESCE(`trx_query`, `session`.`info`) \
+             FROM (SELECT IF(DATABASE() IS NULL, NULL, IS_USED_LOCK(",
+        );
+        walk_name(self.name, &mut pass)?;
+        pass.push_sql(
+            ")) AS `id`) AS `held` INNER JOIN `information_schema`.`processlist` AS `session` \
+             ON `session`.`id` = `held`.`id` LEFT JOIN `information_schema`.`innodb_trx` ON \
+             `trx_mysql_thread_id` = `session`.`id`",
+        );
+        Ok(())
+    }
+}
+
+/// Writes the name on the server. Of bytes, whatever character set the session speaks: `0x7C` is `|`.
+///
+/// `DATABASE()` in a prepared statement is that in which it was prepared, as are the tables of all of Diesel's statements.
+fn walk_name<'b>(name: &'b [u8], pass: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+    pass.push_sql("CONVERT(LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(");
+    pass.push_bind_param::<Binary, [u8]>(name)?;
+    pass.push_sql(" AS BINARY)), 256), 16) USING ascii)");
+    Ok(())
+}

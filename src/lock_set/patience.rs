@@ -1,0 +1,77 @@
+//! How long a set waits: said once, of the whole set.
+
+use std::{marker::PhantomData, time::Duration};
+
+use super::LockSet;
+use crate::{
+    backend::LockingBackend,
+    mode::Patience,
+    sql::{NoWait, SkipLocked, Timeout},
+};
+
+impl<'a, DB: LockingBackend> LockSet<'a, DB> {
+    /// Does not wait: if somebody else holds a row of the set, the call fails with
+    /// [`LockError::Contended`](crate::LockError::Contended), which names the busy rows, and the transaction goes on.
+    ///
+    /// A lock that others may share with this one is no reason to fail. A lock on the table as a whole
+    /// (`LOCK TABLE`, `ALTER TABLE`) is waited for: it is no row lock.
+    ///
+    /// | PostgreSQL, MySQL, MariaDB |
+    /// | --- |
+    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of what did not come back, if something did not |
+    ///
+    /// `NOWAIT` itself is not sent: it takes the transaction with it and does not say which row was busy.
+    ///
+    /// # Example: name who is in the way
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// match LockSet::new().ids::<Account>([1, 2]).no_wait().lock(conn) {
+    ///     Ok(locked) => assert_eq!(locked.rows::<Account>().len(), 2),
+    ///     Err(LockError::Contended { rows, .. }) => println!("busy: {}", rows[0]),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    pub fn no_wait(self) -> LockSet<'a, DB, NoWait> {
+        self.patient(Patience::NoWait)
+    }
+
+    /// Leaves out the rows that somebody else holds; [`Locked::skipped`] names those that were asked for by instance or key.
+    ///
+    /// Rows that a query chose and that are held are left out silently. A limit chooses first: a query for five rows of
+    /// which two are held gives three.
+    ///
+    /// | PostgreSQL, MySQL, MariaDB |
+    /// | --- |
+    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
+    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
+        self.patient(Patience::SkipLocked)
+    }
+
+    /// Waits so long at most, in all, for all rows of all tables together; then fails with
+    /// [`LockError::TimedOut`](crate::LockError::TimedOut).
+    ///
+    /// Counted in whole milliseconds. Zero means [`no_wait`](Self::no_wait), down to the error. The server's own limits
+    /// (`lock_timeout` and `statement_timeout`; `innodb_lock_wait_timeout`, [`max_execution_time`][mysql],
+    /// [`max_statement_time`][mariadb]) still hold if they are shorter.
+    ///
+    /// After it the transaction is aborted on PostgreSQL, unless [`name_holders`](Self::name_holders) is set: then the call undoes
+    /// itself. On MySQL and MariaDB it goes on, and keeps the rows that were locked so far.
+    ///
+    /// | PostgreSQL | MySQL | MariaDB |
+    /// | --- | --- | --- |
+    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back | `SET max_execution_time = ..`, the same | `SET max_statement_time = ..`, the same |
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
+    /// [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time
+    pub fn timeout(self, timeout: Duration) -> LockSet<'a, DB, Timeout> {
+        self.patient(Patience::timeout(timeout))
+    }
+
+    pub(super) fn patient<W>(self, patience: Patience) -> LockSet<'a, DB, W> {
+        let LockSet { parts, advisory, strength, allow_missing, name_holders, .. } = self;
+        LockSet { parts, advisory, strength, patience, allow_missing, name_holders, words: PhantomData }
+    }
+}

@@ -1,0 +1,64 @@
+//! Advisory locks that last as long as a transaction, on servers that do not release them by themselves: they are released
+//! when a transaction that this crate has begun is over.
+//!
+//! Of the end of a transaction that was begun elsewhere nobody tells us. Diesel's connections carry nothing for us; what
+//! those who begin a transaction and those who take a lock in it have in common is the thread and the address of the
+//! connection.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
+
+use super::{blocking::LockConnection, send::each_row};
+use crate::{
+    advisory::AdvisoryName,
+    backend::LockingBackend,
+    diesel_internals::{RowRef, break_connection},
+};
+
+struct Open {
+    connection: usize,
+    names: Vec<AdvisoryName>,
+}
+
+thread_local! {
+    static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
+}
+
+fn address<Conn>(conn: &Conn) -> usize {
+    std::ptr::from_ref(conn).addr()
+}
+
+/// Runs an outermost transaction, and releases afterwards what was to last until its end.
+pub(super) fn after<Conn: LockConnection, R>(conn: &mut Conn, transaction: impl FnOnce(&mut Conn) -> R) -> R {
+    OPEN.with_borrow_mut(|all| all.push(Open { connection: address(conn), names: Vec::new() }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| transaction(conn)));
+    let open = OPEN.with_borrow_mut(Vec::pop);
+    for name in open.into_iter().flat_map(|open| open.names) {
+        release(&name, conn);
+    }
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Whether this crate will see the end of the open transaction.
+pub(super) fn is_ours<Conn>(conn: &Conn) -> bool {
+    OPEN.with_borrow(|all| all.iter().any(|open| open.connection == address(conn)))
+}
+
+/// Has a lock released at that end. It must be [ours](is_ours).
+pub(super) fn release_then<Conn>(name: &AdvisoryName, conn: &Conn) {
+    OPEN.with_borrow_mut(|all| {
+        if let Some(open) = all.iter_mut().rev().find(|open| open.connection == address(conn)) {
+            open.names.push(name.clone());
+        }
+    });
+}
+
+/// A session that lives on with the lock, in a pool, must not be: if it cannot be released, the connection is given up.
+fn release<Conn: LockConnection>(name: &AdvisoryName, conn: &mut Conn) {
+    let Some(statement) = <Conn::Backend as LockingBackend>::release(name.in_all_forms()) else { return };
+    if each_row(conn, statement, |_: &RowRef<'_, Conn::Backend>| Ok(())).is_err() {
+        break_connection(conn);
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM ran WHERE name <> 'one';

@@ -1,0 +1,1 @@
+DROP INDEX ran_name ON ran;

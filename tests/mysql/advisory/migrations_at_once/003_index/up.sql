@@ -1,0 +1,1 @@
+CREATE INDEX ran_name ON ran (name(20));

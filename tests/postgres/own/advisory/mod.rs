@@ -1,0 +1,10 @@
+//! Advisory locks: those that end with a transaction, and what the server does under the verbs.
+
+use super::{
+    Arena, Driver,
+    contract::advisory::{account, free, nothing},
+};
+
+mod sets;
+mod settings;
+mod transactions;
