@@ -36,10 +36,13 @@ pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
 
     let mut table = Table::default();
     let own = Family::ALL.map(|family| Server { name: matrix.databases.name(family.variable()), family, url: None });
-    for server in named.into_iter().chain(own) {
+    let outcome = named.into_iter().chain(own).try_for_each(|server| {
         table.rows.push(matrix.row(server, &listed)?);
-    }
+        anyhow::Ok(())
+    });
+    // Also after Ctrl-C: what is known by then may have taken long.
     write!(std::io::stdout(), "{table}").context("cannot print the table")?;
+    outcome?;
     if table.is_well() {
         return Ok(ExitCode::SUCCESS);
     }
