@@ -1,15 +1,9 @@
 //! pgbench's bank: its tables as it makes them, the models over them, and what a transfer is.
 
-use std::{
-    env, fmt,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::fmt;
 
-use diesel::{dsl::sum, prelude::*};
+use diesel::prelude::*;
 use diesel_lockset::Lockable;
-
-use crate::shared::{Database, Result};
 
 // The tables are pgbench's, only the names are made readable. Its balances may be NULL, and never are.
 diesel::table! {
@@ -67,7 +61,7 @@ pub(crate) struct Teller {
 pub(crate) const FEE: i32 = 1;
 
 /// What every account holds at the start. pgbench leaves them all at zero.
-const OPENING_BALANCE: i32 = 1_000;
+pub(crate) const OPENING_BALANCE: i32 = 1_000;
 
 /// Two accounts out of all, two tellers out of few, and the branch, which is the hottest row of all.
 ///
@@ -88,26 +82,14 @@ pub(crate) fn changed(balance: Option<i32>, change: i32) -> Option<i32> {
     Some(balance.unwrap_or(0) + change)
 }
 
-/// The keys that pgbench has given out.
+/// The keys that were given out when the tables were made.
 pub(crate) struct Bank {
-    accounts: Vec<i32>,
-    tellers: Vec<i32>,
-    branches: Vec<i32>,
+    pub(crate) accounts: Vec<i32>,
+    pub(crate) tellers: Vec<i32>,
+    pub(crate) branches: Vec<i32>,
 }
 
 impl Bank {
-    /// Lets pgbench make its tables, 100,000 accounts with 10 tellers and 1 branch, and puts money into the accounts.
-    pub(crate) fn open(database: &Database) -> Result<Self> {
-        initialize(database)?;
-        let conn = &mut database.connect()?;
-        diesel::update(accounts::table).set(accounts::balance.eq(OPENING_BALANCE)).execute(conn)?;
-        Ok(Bank {
-            accounts: accounts::table.select(accounts::id).order(accounts::id).load(conn)?,
-            tellers: tellers::table.select(tellers::id).order(tellers::id).load(conn)?,
-            branches: branches::table.select(branches::id).order(branches::id).load(conn)?,
-        })
-    }
-
     pub(crate) fn random_transfer(&self, dice: &mut fastrand::Rng) -> Transfer {
         let (payer, payee) = two_of(dice, &self.accounts);
         let (taking, giving) = two_of(dice, &self.tellers);
@@ -121,31 +103,6 @@ impl fmt::Display for Bank {
         let Bank { accounts, tellers, branches } = self;
         write!(f, "accounts: {}, tellers: {}, branches: {}", accounts.len(), tellers.len(), branches.len())
     }
-}
-
-/// The money in all accounts, at all tellers and in all branches.
-pub(crate) fn money(conn: &mut PgConnection) -> QueryResult<i64> {
-    let accounts: Option<i64> = accounts::table.select(sum(accounts::balance)).get_result(conn)?;
-    let tellers: Option<i64> = tellers::table.select(sum(tellers::balance)).get_result(conn)?;
-    let branches: Option<i64> = branches::table.select(sum(branches::balance)).get_result(conn)?;
-    Ok([accounts, tellers, branches].into_iter().flatten().sum())
-}
-
-/// Runs `pgbench --initialize`: the program that `PGBENCH` names, or the one in the path.
-fn initialize(database: &Database) -> Result<()> {
-    let named = env::var_os("PGBENCH").filter(|program| !program.is_empty());
-    let program = named.map_or_else(|| PathBuf::from("pgbench"), PathBuf::from);
-    let output = Command::new(&program)
-        .args(["--initialize", "--quiet", "--scale=1"])
-        .arg(database.url())
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot run {}: {error}; set PGBENCH to where pgbench is", program.display()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{} failed ({}): {}", program.display(), output.status, said.trim_end()).into())
 }
 
 fn two_of(dice: &mut fastrand::Rng, keys: &[i32]) -> (i32, i32) {

@@ -1,14 +1,18 @@
 //! The main job on real input: many sessions move money over pgbench's tables, first naively, then with `LockSet`.
 //!
 //! Run it with `cargo xtask demo`, which brings a server and pgbench along; or, with `PG_DATABASE_URL` set, with
-//! `cargo run --release --features postgres --example demo`.
+//! `cargo run --release --features postgres,mysql --example demo`. With `--backend mysql` it does the same on MySQL or
+//! MariaDB, where the variable is `MYSQL_DATABASE_URL` and no pgbench is needed.
+
+#![allow(clippy::duplicate_mod, reason = "the story is included once for each kind of connection")]
 
 #[path = "../shared/mod.rs"]
 mod shared;
 
+mod backend;
 mod bank;
-mod in_one_set;
-mod in_order_of_need;
+mod on_mysql;
+mod on_postgres;
 mod report;
 mod sessions;
 
@@ -18,10 +22,11 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
-use shared::{Database, Result};
+use clap::{Parser, ValueEnum};
+use diesel::{MysqlConnection, PgConnection};
+use shared::{DatabaseOn, Result};
 
-use crate::{bank::Bank, report::Report, sessions::Workload};
+use crate::{backend::Backend, report::Report, sessions::Workload};
 
 /// Moves money between random accounts of pgbench's bank in many sessions at once: first locking row by row in the order
 /// in which a transfer comes to need them, then all rows of a transfer by one LockSet. Each of the two runs for the given
@@ -29,6 +34,9 @@ use crate::{bank::Bank, report::Report, sessions::Workload};
 #[derive(Debug, Parser)]
 #[command(name = "demo")]
 struct Options {
+    /// The kind of server to work on.
+    #[arg(long, value_enum, default_value_t = On::Postgres)]
+    backend: On,
     /// How long each of the two ways of locking runs.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
@@ -40,9 +48,20 @@ struct Options {
     json: bool,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum On {
+    Postgres,
+    /// MySQL or MariaDB, whichever MYSQL_DATABASE_URL names.
+    Mysql,
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
-    match demo(&options) {
+    let outcome = match options.backend {
+        On::Postgres => demo::<PgConnection>(&options),
+        On::Mysql => demo::<MysqlConnection>(&options),
+    };
+    match outcome {
         Ok(report) => {
             println!("{report}");
             if options.json {
@@ -57,15 +76,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn demo(options: &Options) -> Result<Report> {
+fn demo<C: Backend>(options: &Options) -> Result<Report> {
     // Ctrl-C lets the sessions finish, so that the database is dropped on the way out.
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
     }
 
-    let database = Database::create("demo")?;
-    let bank = Bank::open(&database)?;
+    let database = DatabaseOn::<C>::create("demo")?;
+    C::make_tables(&database)?;
+    let bank = database.connect()?.open_bank()?;
     eprintln!("pgbench's bank is open: {bank}");
     let workload = Workload {
         database: &database,
@@ -74,7 +94,29 @@ fn demo(options: &Options) -> Result<Report> {
         time: Duration::from_secs(options.seconds.into()),
         interrupted: &interrupted,
     };
-    let naive = workload.run("naive order", in_order_of_need::transfer)?;
-    let lock_set = workload.run("LockSet", in_one_set::transfer)?;
+    let naive = workload.run("naive order", C::IN_ORDER_OF_NEED)?;
+    let lock_set = workload.run("LockSet", C::IN_ONE_SET)?;
     Ok(Report { naive, lock_set })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second of each way, with as many sessions as it takes to get in each other's way.
+    fn keeps_its_promises<C: Backend>(backend: On) -> Result<()> {
+        let report = demo::<C>(&Options { backend, seconds: 1, sessions: 4, json: false })?;
+        assert!(report.promises_hold(), "{report}");
+        Ok(())
+    }
+
+    #[test]
+    fn on_postgres() -> Result<()> {
+        keeps_its_promises::<PgConnection>(On::Postgres)
+    }
+
+    #[test]
+    fn on_mysql() -> Result<()> {
+        keeps_its_promises::<MysqlConnection>(On::Mysql)
+    }
 }

@@ -14,22 +14,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
 use diesel_lockset::LockError;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    bank::{self, Bank, Transfer},
+    backend::{Backend, MakeTransfer},
+    bank::{Bank, Transfer},
     report::Phase,
-    shared::{Database, Result, until},
+    shared::{DatabaseOn, Result},
 };
 
-/// One way to make a transfer, in a transaction of its own.
-type MakeTransfer = fn(&mut PgConnection, &Transfer) -> Result<(), LockError>;
-
-#[derive(Clone, Copy)]
-pub(crate) struct Workload<'a> {
-    pub(crate) database: &'a Database,
+pub(crate) struct Workload<'a, C: Backend> {
+    pub(crate) database: &'a DatabaseOn<C>,
     pub(crate) bank: &'a Bank,
     pub(crate) sessions: u32,
     pub(crate) time: Duration,
@@ -43,11 +39,11 @@ struct Counts {
     retries: AtomicU64,
 }
 
-impl Workload<'_> {
-    pub(crate) fn run(&self, order: &'static str, transfer: MakeTransfer) -> Result<Phase> {
+impl<C: Backend> Workload<'_, C> {
+    pub(crate) fn run(&self, order: &'static str, transfer: MakeTransfer<C>) -> Result<Phase> {
         let observer = &mut self.database.connect()?;
-        let money_before = bank::money(observer)?;
-        let deadlocks_before = server_deadlocks(observer)?;
+        let money_before = observer.money()?;
+        let deadlocks_before = observer.deadlocks()?;
         let (counts, failed) = (Counts::default(), AtomicBool::new(false));
         let started = OnceLock::new(); // when all sessions are connected
 
@@ -79,25 +75,24 @@ impl Workload<'_> {
             return Err("interrupted".into());
         }
 
-        // A session reports its deadlocks to the server's statistics when it ends, at the latest.
-        until("the sessions are gone", || Ok(other_sessions(observer)? == 0))?;
         Ok(Phase {
             order,
             transfers: counts.transfers.into_inner(),
             deadlocks: counts.deadlocks.into_inner(),
             retries: counts.retries.into_inner(),
             seconds,
-            server_deadlocks: server_deadlocks(observer)? - deadlocks_before,
+            server_deadlocks: observer.deadlocks()? - deadlocks_before,
+            server_counts_others: !C::COUNTS_DEADLOCKS_BY_DATABASE,
             money_before,
-            money_after: bank::money(observer)?,
+            money_after: observer.money()?,
         })
     }
 }
 
 /// Makes one transfer: again and again, until it is made or the time is up.
-fn make(
-    conn: &mut PgConnection,
-    transfer: MakeTransfer,
+fn make<C>(
+    conn: &mut C,
+    transfer: MakeTransfer<C>,
     details: &Transfer,
     counts: &Counts,
     is_open: impl Fn() -> bool,
@@ -120,19 +115,6 @@ fn make(
             Err(error) => return Err(error),
         }
     }
-}
-
-/// The deadlocks that the server has counted in this database.
-fn server_deadlocks(conn: &mut PgConnection) -> QueryResult<i64> {
-    sql::<BigInt>("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").get_result(conn)
-}
-
-fn other_sessions(conn: &mut PgConnection) -> QueryResult<i64> {
-    sql::<BigInt>(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
-         AND backend_type = 'client backend'",
-    )
-    .get_result(conn)
 }
 
 /// A bar on a terminal, a line at the start and at the end elsewhere; on standard error: standard output is for the result.

@@ -3,6 +3,7 @@
 use std::{
     env,
     error::Error,
+    marker::PhantomData,
     process,
     sync::Barrier,
     thread,
@@ -10,8 +11,8 @@ use std::{
 };
 
 use diesel::{
+    backend::Backend,
     dsl::sql,
-    pg::Pg,
     prelude::*,
     query_builder::{AstPass, QueryFragment, QueryId},
     sql_types::BigInt,
@@ -19,33 +20,50 @@ use diesel::{
 
 pub(crate) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-const NO_SERVER: &str = "no server: run `cargo xtask test`, or set PG_DATABASE_URL to a PostgreSQL whose user may create \
-                         databases";
+/// A kind of server, told by what connects to it.
+pub(crate) trait Server: Connection + Send {
+    /// The variable that names one.
+    const VARIABLE: &'static str;
 
-/// A new, empty database on the server of `PG_DATABASE_URL`, dropped together with this value.
-pub(crate) struct Database {
-    server: String,
-    name: String,
+    /// What follows `DROP DATABASE` and the name.
+    const DROP_OPTIONS: &'static str = "";
 }
 
-impl Database {
+impl Server for PgConnection {
+    const VARIABLE: &'static str = "PG_DATABASE_URL";
+    const DROP_OPTIONS: &'static str = " WITH (FORCE)";
+}
+
+/// A database on the PostgreSQL of `PG_DATABASE_URL`.
+pub(crate) type Database = DatabaseOn<PgConnection>;
+
+/// A new, empty database on the server that the variable names, dropped together with this value.
+pub(crate) struct DatabaseOn<C: Server> {
+    server: String,
+    name: String,
+    connections: PhantomData<fn() -> C>,
+}
+
+impl<C: Server> DatabaseOn<C> {
     pub(crate) fn create(example: &str) -> Result<Self> {
-        let server = env::var("PG_DATABASE_URL").ok().filter(|url| !url.trim().is_empty()).ok_or(NO_SERVER)?;
+        let variable = C::VARIABLE;
+        let server = env::var(variable).ok().filter(|url| !url.trim().is_empty()).ok_or_else(|| {
+            format!("no server: run `cargo xtask test`, or set {variable} to a server whose user may create databases")
+        })?;
         // Other machines may use the same server, and have the same process ids.
         let name = format!("lockset_{example}_{}_{:08x}", process::id(), fastrand::u32(..));
-        OnDatabase { verb: "CREATE DATABASE ", name: &name, options: "" }
-            .execute(&mut PgConnection::establish(&server)?)?;
-        Ok(Database { server, name })
+        OnDatabase { verb: "CREATE DATABASE ", name: &name, options: "" }.execute(&mut C::establish(&server)?)?;
+        Ok(DatabaseOn { server, name, connections: PhantomData })
     }
 
     /// A session of its own.
-    pub(crate) fn connect(&self) -> Result<PgConnection> {
-        Ok(PgConnection::establish(&self.url())?)
+    pub(crate) fn connect(&self) -> Result<C> {
+        Ok(C::establish(&self.url())?)
     }
 
     /// The server's URL with this database in place of the one that it names, in either form that libpq reads.
     pub(crate) fn url(&self) -> String {
-        let Database { server, name } = self;
+        let Self { server, name, .. } = self;
         let Some((scheme, rest)) = server.split_once("://") else {
             return format!("{server} dbname={name}"); // `host=.. dbname=..`: the last word on a key counts
         };
@@ -60,7 +78,7 @@ impl Database {
     pub(crate) fn at_once<T: Send, E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
         sessions: usize,
-        work: impl Fn(usize, &mut PgConnection) -> Result<T, E> + Sync,
+        work: impl Fn(usize, &mut C) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>> {
         let connections = (0..sessions).map(|_| self.connect()).collect::<Result<Vec<_>>>()?;
         let (start, work) = (Barrier::new(sessions), &work);
@@ -81,10 +99,10 @@ impl Database {
     }
 }
 
-impl Drop for Database {
+impl<C: Server> Drop for DatabaseOn<C> {
     fn drop(&mut self) {
-        let end = OnDatabase { verb: "DROP DATABASE ", name: &self.name, options: " WITH (FORCE)" };
-        let ended = PgConnection::establish(&self.server).map_err(|error| error.to_string());
+        let end = OnDatabase { verb: "DROP DATABASE ", name: &self.name, options: C::DROP_OPTIONS };
+        let ended = C::establish(&self.server).map_err(|error| error.to_string());
         if let Err(error) = ended.and_then(|mut conn| end.execute(&mut conn).map_err(|error| error.to_string())) {
             eprintln!("the database {} is left behind: {error}", self.name);
         }
@@ -111,8 +129,8 @@ struct OnDatabase<'a> {
     options: &'static str,
 }
 
-impl QueryFragment<Pg> for OnDatabase<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl<DB: Backend> QueryFragment<DB> for OnDatabase<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         out.push_sql(self.verb);
         out.push_identifier(self.name)?;
@@ -126,7 +144,7 @@ impl QueryId for OnDatabase<'_> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl RunQueryDsl<PgConnection> for OnDatabase<'_> {}
+impl<C: Connection> RunQueryDsl<C> for OnDatabase<'_> {}
 
 /// How many sessions of this database wait for a lock that another one holds.
 #[allow(dead_code, reason = "most examples ask about one session only")]

@@ -5,3 +5,4 @@ mod blocking;
 mod harness;
 mod lost_transactions;
 mod pooled;
+mod version;

@@ -22,5 +22,6 @@ mod serialization;
 mod statements;
 mod strengths;
 mod transactions;
+mod version;
 mod waiting;
 mod with_lock;

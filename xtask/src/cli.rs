@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Sets up throw-away database servers and runs the tests and the demo on them.
 #[derive(Debug, Parser)]
@@ -38,6 +38,14 @@ pub(crate) enum Command {
 pub(crate) struct TestOptions {
     #[command(flatten)]
     pub(crate) servers: ServerOptions,
+    /// Run the suite on every server of DIESEL_LOCKSET_SERVERS as well, and print a table.
+    ///
+    /// The variable has pairs such as mysql-9.7=mysql://root@127.0.0.1:3306/test or
+    /// pg-17=postgres://postgres@127.0.0.1/postgres, separated by commas or spaces. Each server gets the part of the suite
+    /// that is for its kind (`mysql::`, `postgres::`), as far as the filter picks it out; so do the PostgreSQL and the
+    /// MariaDB that are used without this option. The variables of further servers count as ever.
+    #[arg(long)]
+    pub(crate) matrix: bool,
     /// A filter and options for the test programs, as after `cargo test --`.
     #[arg(last = true, value_name = "FILTER AND OPTIONS")]
     pub(crate) passed_on: Vec<String>,
@@ -45,8 +53,11 @@ pub(crate) struct TestOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
+    /// The kind of server to run it on.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: Backend,
     #[command(flatten)]
-    pub(crate) server: OnPostgres,
+    pub(crate) servers: ServerOptions,
     /// How long each way of locking runs (the demo has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u32>,
@@ -56,6 +67,14 @@ pub(crate) struct DemoOptions {
     /// End standard output with one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    #[default]
+    Postgres,
+    /// MySQL or MariaDB: the one that is given, else a throw-away MariaDB.
+    Mysql,
 }
 
 /// Which servers to use.
@@ -159,6 +178,7 @@ mod tests {
         let Command::Test(options) = cli.command else { panic!("not the test command") };
         assert!(options.servers.no_install);
         assert_eq!(options.passed_on, ["lock_set", "--nocapture"]);
+        assert!(!options.matrix);
     }
 
     #[test]

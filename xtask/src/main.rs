@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `cli` | the words of the command line |
 //! | `test`, `demo`, `bench`, `serve`, `setup` | one command each |
+//! | `matrix` | `test` on one server after the other |
 //! | `server` | databases to work on: a given one, or a throw-away server of our own |
 //! | `install` | what is missing on this machine and how to get it |
 //! | `supervisor`, `process`, `watchdog`, `interrupt` | nothing outlives the command, however it ends |
@@ -21,6 +22,8 @@ mod demo;
 mod install;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(unix)]
+mod matrix;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]

@@ -14,7 +14,7 @@ pub(crate) fn run(options: &ServerOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
     let tools = install::ensure(&supervisor, options, &[Need::Postgres, Need::Mariadb])?;
     let mut servers = postgres::Servers::start(&supervisor, &tools.postgres, &postgres::Purpose::SUITE)?;
-    let mut mariadb = mariadb::Server::start(&supervisor, &tools.mariadb)?;
+    let mut mariadb = mariadb::Server::start(&supervisor, &tools.mariadb, mariadb::Purpose::Tests)?;
     // On standard output, and nothing else there, so that a script can read it.
     for (variable, url) in servers.variables().chain([mariadb.variable()]) {
         writeln!(std::io::stdout(), "export {variable}={url}")?;

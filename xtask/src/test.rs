@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 
 use crate::cli::TestOptions;
 use crate::install::Need;
+use crate::matrix;
 use crate::process::{AT_ONCE, exit_code};
 use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
@@ -17,20 +18,32 @@ const CARGO_TEST: &[&str] = &["test", "--workspace", "--all-features"];
 const TEST_THREADS: &str = "4";
 
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
+    if options.matrix {
+        return matrix::run(options);
+    }
     let supervisor = Supervisor::new()?;
-    let mut databases =
-        Databases::open(&supervisor, &options.servers, &[Need::Libpq, Need::Libmariadb], &Wanted::SUITE)?;
+    let mut databases = databases(&supervisor, options)?;
 
     let mut command = cargo_test(&options.passed_on);
     databases.equip(&mut command);
-    if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        command.env("RUST_TEST_THREADS", TEST_THREADS);
-    }
+    set_threads(&mut command);
     let status = supervisor.spawn(&mut command, AT_ONCE)?.wait_and(|| databases.revive())?;
     if !status.success() {
         databases.keep_logs();
     }
     Ok(exit_code(status))
+}
+
+/// Starts the servers of the suite. pgbench is for the demo, which is run as a test too.
+pub(crate) fn databases<'s>(supervisor: &'s Supervisor, options: &TestOptions) -> anyhow::Result<Databases<'s>> {
+    let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench];
+    Databases::open(supervisor, &options.servers, &needs, &Wanted::SUITE)
+}
+
+pub(crate) fn set_threads(command: &mut Command) {
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", TEST_THREADS);
+    }
 }
 
 fn cargo_test(passed_on: &[String]) -> Command {

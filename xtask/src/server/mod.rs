@@ -21,14 +21,16 @@ use postgres::{Purpose, Servers};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     postgres: &'static [Purpose],
-    mariadb: bool,
+    mariadb: Option<mariadb::Purpose>,
 }
 
 impl Wanted {
     /// All that the tests work on.
-    pub(crate) const SUITE: Self = Self { postgres: &Purpose::SUITE, mariadb: true };
+    pub(crate) const SUITE: Self = Self { postgres: &Purpose::SUITE, mariadb: Some(mariadb::Purpose::Tests) };
 
-    pub(crate) const DEMO: Self = Self { postgres: &[Purpose::Demo], mariadb: false };
+    pub(crate) const DEMO: Self = Self { postgres: &[Purpose::Demo], mariadb: None };
+
+    pub(crate) const DEMO_ON_MYSQL: Self = Self { postgres: &[], mariadb: Some(mariadb::Purpose::Demo) };
 }
 
 /// Database servers that are up, and the tools to build and run programs against them.
@@ -55,13 +57,14 @@ impl<'s> Databases<'s> {
         }
         let mut needs = needs.to_vec();
         needs.extend((!postgres.is_empty()).then_some(Need::Postgres));
-        needs.extend(mariadb.then_some(Need::Mariadb));
+        needs.extend(mariadb.map(|_| Need::Mariadb));
         let tools = install::ensure(supervisor, options, &needs)?;
         let postgres = match postgres[..] {
             [] => Servers::default(),
             _ => Servers::start(supervisor, &tools.postgres, &postgres)?,
         };
-        let mariadb = mariadb.then(|| mariadb::Server::start(supervisor, &tools.mariadb)).transpose()?;
+        let start = |purpose| mariadb::Server::start(supervisor, &tools.mariadb, purpose);
+        let mariadb = mariadb.map(start).transpose()?;
         Ok(Self { given, postgres, mariadb, tools })
     }
 
@@ -73,6 +76,13 @@ impl<'s> Databases<'s> {
         if let Some(pgbench) = self.tools.postgres.pgbench() {
             command.env("PGBENCH", pgbench);
         }
+    }
+
+    /// Returns what to call the server of a variable: like the variable if it was given by that or by an option.
+    pub(crate) fn name(&self, variable: &str) -> String {
+        let is_given = self.given.iter().any(|(given, _)| *given == variable);
+        let started = if variable == mariadb::VARIABLE { "MariaDB" } else { "PostgreSQL" };
+        if is_given { variable.to_owned() } else { format!("started-{started}") }
     }
 
     /// Starts again what a test has crashed. To be called again and again while the servers are in use.
@@ -101,13 +111,13 @@ struct Shares {
     /// Variables and URLs.
     given: Vec<(&'static str, String)>,
     postgres: Vec<Purpose>,
-    mariadb: bool,
+    mariadb: Option<mariadb::Purpose>,
 }
 
 /// Finds the servers that are given, by their variables; an empty URL counts for nothing. The options take the place of
 /// `PG_DATABASE_URL` and `MYSQL_DATABASE_URL`.
 fn sort_out(wanted: &Wanted, options: &ServerOptions, variable: impl Fn(&str) -> Option<String>) -> Shares {
-    let mut shares = Shares { given: Vec::new(), postgres: Vec::new(), mariadb: false };
+    let mut shares = Shares { given: Vec::new(), postgres: Vec::new(), mariadb: None };
     let given = |name, option: Option<String>| {
         let url = option.or_else(|| variable(name)).filter(|url| !url.trim().is_empty());
         url.map(|url| (name, url))
@@ -120,10 +130,10 @@ fn sort_out(wanted: &Wanted, options: &ServerOptions, variable: impl Fn(&str) ->
             None => shares.postgres.push(*purpose),
         }
     }
-    if wanted.mariadb {
+    if let Some(purpose) = wanted.mariadb {
         match given(mariadb::VARIABLE, options.mariadb.mysql_url.clone()) {
             Some(server) => shares.given.push(server),
-            None => shares.mariadb = true,
+            None => shares.mariadb = Some(purpose),
         }
     }
     shares
@@ -150,6 +160,7 @@ mod tests {
     const MAIN: &str = Purpose::Tests.variable();
     const CRASH: &str = Purpose::Crash.variable();
     const MYSQL: &str = mariadb::VARIABLE;
+    const STARTED: Option<mariadb::Purpose> = Some(mariadb::Purpose::Tests);
 
     fn shares(wanted: Wanted, options: ServerOptions, variables: &[(&str, &str)]) -> Shares {
         let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, url)| (*url).to_owned());
@@ -172,25 +183,32 @@ mod tests {
         let found = shares(Wanted::SUITE, none(), &[(MAIN, "postgres://variable")]);
         assert_eq!(found.given, given(MAIN, "postgres://variable"));
         let found = shares(Wanted::SUITE, none(), &[(MAIN, " "), (MYSQL, "")]);
-        assert_eq!(found, Shares { given: vec![], postgres: Purpose::SUITE.to_vec(), mariadb: true });
+        assert_eq!(found, Shares { given: vec![], postgres: Purpose::SUITE.to_vec(), mariadb: STARTED });
     }
 
     #[test]
     fn each_variable_stands_for_its_own_server() {
         let found = shares(Wanted::SUITE, ServerOptions::default(), &[(CRASH, "postgres://crash")]);
         assert_eq!(found.given, given(CRASH, "postgres://crash"));
-        assert_eq!((found.postgres, found.mariadb), (vec![Purpose::Tests, Purpose::German, Purpose::Japanese], true));
+        assert_eq!(
+            (found.postgres, found.mariadb),
+            (vec![Purpose::Tests, Purpose::German, Purpose::Japanese], STARTED)
+        );
     }
 
     #[test]
-    fn mariadb_is_given_by_its_option_or_its_variable_and_the_demo_does_without() {
+    fn mariadb_is_given_by_its_option_or_its_variable_and_each_demo_has_one_server() {
         let mut options = ServerOptions::default();
         let variables = [(MYSQL, "mysql://variable")];
         let found = shares(Wanted::SUITE, options.clone(), &variables);
-        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), false));
+        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), None));
         options.mariadb.mysql_url = Some("mysql://option".to_owned());
         assert_eq!(shares(Wanted::SUITE, options.clone(), &variables).given, given(MYSQL, "mysql://option"));
-        let found = shares(Wanted::DEMO, options, &variables);
-        assert_eq!(found, Shares { given: vec![], postgres: vec![Purpose::Demo], mariadb: false });
+        let found = shares(Wanted::DEMO, options.clone(), &variables);
+        assert_eq!(found, Shares { given: vec![], postgres: vec![Purpose::Demo], mariadb: None });
+        let found = shares(Wanted::DEMO_ON_MYSQL, options, &[(MAIN, "postgres://variable")]);
+        assert_eq!(found, Shares { given: given(MYSQL, "mysql://option"), postgres: vec![], mariadb: None });
+        let found = shares(Wanted::DEMO_ON_MYSQL, ServerOptions::default(), &[]);
+        assert_eq!(found.mariadb, Some(mariadb::Purpose::Demo));
     }
 }

@@ -6,6 +6,7 @@ mod settings;
 mod tools;
 
 pub(crate) use server::Server;
+pub(crate) use settings::Purpose;
 pub(crate) use tools::Tools;
 
 /// The variable that names the server, called as in Diesel's own tests.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 
 use super::tools::{Programs, Tools};
-use super::{VARIABLE, data, settings};
+use super::{VARIABLE, data, settings, settings::Purpose};
 use crate::console::{Step, say};
 use crate::process::{Ending, Group, last_lines};
 use crate::server::{account::Account, free_port, keep_log};
@@ -34,7 +34,7 @@ pub(crate) struct Server<'s> {
 
 impl<'s> Server<'s> {
     /// Makes and starts a server, and returns when it is ready.
-    pub(crate) fn start(supervisor: &'s Supervisor, tools: &Tools) -> anyhow::Result<Self> {
+    pub(crate) fn start(supervisor: &'s Supervisor, tools: &Tools, purpose: Purpose) -> anyhow::Result<Self> {
         let programs = tools.programs()?;
         let what = version(&programs.server);
         let step = Step::begin(format_args!("starting {what}"));
@@ -42,12 +42,18 @@ impl<'s> Server<'s> {
         account.own(supervisor.scratch())?;
 
         let data = data::make(supervisor, account, &programs)?;
-        let server = Self::launch(supervisor, account, &programs, &data)?;
+        let server = Self::launch(supervisor, account, &programs, &data, purpose)?;
         step.done(format_args!("{what}: ready on 127.0.0.1"));
         Ok(server)
     }
 
-    fn launch(supervisor: &'s Supervisor, account: Account, programs: &Programs, data: &Path) -> anyhow::Result<Self> {
+    fn launch(
+        supervisor: &'s Supervisor,
+        account: Account,
+        programs: &Programs,
+        data: &Path,
+        purpose: Purpose,
+    ) -> anyhow::Result<Self> {
         let (scratch, begun) = (supervisor.scratch(), Instant::now());
         let log = scratch.join("mariadb.log");
         let mut attempt = 1;
@@ -55,7 +61,7 @@ impl<'s> Server<'s> {
             let port = free_port()?;
             let output = new_log(account, &log).context("cannot write the log of the server")?;
             let mut command = account.command(&programs.server, scratch);
-            command.args(settings::server_arguments(programs.server_folder(), data, scratch, &log, port));
+            command.args(settings::server_arguments(programs.server_folder(), data, scratch, &log, port, purpose));
             command.stdout(output.try_clone()?).stderr(output);
             let mut group = supervisor.spawn(&mut command, ENDING)?;
             let ended = loop {
@@ -144,7 +150,7 @@ mod tests {
 
     fn launch<'s>(supervisor: &'s Supervisor, script: &str) -> anyhow::Result<Server<'s>> {
         let programs = pretender(supervisor, script)?;
-        Server::launch(supervisor, Account::Ourselves, &programs, &supervisor.scratch().join("data"))
+        Server::launch(supervisor, Account::Ourselves, &programs, &supervisor.scratch().join("data"), Purpose::Tests)
     }
 
     #[test]

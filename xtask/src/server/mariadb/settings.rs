@@ -9,13 +9,27 @@ const USER: &str = "root";
 /// There in every server. No test keeps anything in it.
 const DATABASE: &str = "mysql";
 
-const SETTINGS: &[&str] = &[
+/// What the server is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Fast, and tells of deadlocks.
+    Tests,
+    /// As durable as a real server, because transfers per second are printed.
+    Demo,
+}
+
+const ALWAYS: &[&str] = &[
     "--bind-address=127.0.0.1",
     // Else the user that was made for `localhost` would not be found for 127.0.0.1.
     "--skip-name-resolve",
     "--character-set-server=utf8mb4",
     "--max-connections=300",
     "--innodb-buffer-pool-size=64M",
+    "--skip-log-bin",
+    "--innodb-fast-shutdown=2",
+];
+
+const FOR_TESTS: &[&str] = &[
     // Fast: nothing has to survive a power cut.
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
@@ -24,13 +38,20 @@ const SETTINGS: &[&str] = &[
     "--loose-innodb-file-per-table=OFF",
     "--loose-sync-frm=OFF",
     "--sync-binlog=0",
-    "--skip-log-bin",
-    "--innodb-fast-shutdown=2",
     // The tests count the deadlocks of a database in the log, which they read through the server.
     "--innodb-print-all-deadlocks=ON",
     "--secure-file-priv=",
     "--max-allowed-packet=1G",
 ];
+
+impl Purpose {
+    fn settings(self) -> Vec<&'static [&'static str]> {
+        match self {
+            Self::Tests => vec![ALWAYS, FOR_TESTS],
+            Self::Demo => vec![ALWAYS],
+        }
+    }
+}
 
 /// Returns the arguments of `mariadb-install-db`. `programs` is the folder of the server's.
 pub(super) fn install_arguments(programs: &Path, data: &Path, scratch: &Path) -> Vec<OsString> {
@@ -46,7 +67,14 @@ pub(super) fn install_arguments(programs: &Path, data: &Path, scratch: &Path) ->
 }
 
 /// Returns the arguments of `mariadbd`; its Unix socket and its temporary files go to the folder `scratch`.
-pub(super) fn server_arguments(programs: &Path, data: &Path, scratch: &Path, log: &Path, port: u16) -> Vec<OsString> {
+pub(super) fn server_arguments(
+    programs: &Path,
+    data: &Path,
+    scratch: &Path,
+    log: &Path,
+    port: u16,
+    purpose: Purpose,
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--no-defaults".into()];
     arguments.extend(base(programs));
     arguments.push(option("--datadir=", data));
@@ -55,7 +83,7 @@ pub(super) fn server_arguments(programs: &Path, data: &Path, scratch: &Path, log
     arguments.push(option("--pid-file=", &scratch.join("mariadb.pid")));
     arguments.push(option("--log-error=", log));
     arguments.push(format!("--port={port}").into());
-    arguments.extend(SETTINGS.iter().map(OsString::from));
+    arguments.extend(purpose.settings().concat().into_iter().map(OsString::from));
     arguments
 }
 
@@ -86,7 +114,7 @@ mod tests {
     #[test]
     fn nothing_of_the_machines_own_configuration_counts() {
         let folders = (Path::new("/usr/sbin"), Path::new("/d"), Path::new("/s"));
-        let server = text(server_arguments(folders.0, folders.1, folders.2, Path::new("/l"), 3307));
+        let server = text(server_arguments(folders.0, folders.1, folders.2, Path::new("/l"), 3307, Purpose::Demo));
         let beginning = "--no-defaults --basedir=/usr --datadir=/d --tmpdir=/s --socket=/s/mariadb.sock \
                          --pid-file=/s/mariadb.pid --log-error=/l --port=3307 --bind-address=127.0.0.1 ";
         assert!(server.starts_with(beginning), "{server}");
@@ -95,8 +123,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_demo_measures_is_written_to_disk() {
+        let flush = |purpose: Purpose| purpose.settings().concat().iter().any(|setting| setting.contains("flush-log"));
+        assert!(flush(Purpose::Tests) && !flush(Purpose::Demo));
+    }
+
+    #[test]
     fn the_time_that_a_lock_is_waited_for_is_the_servers_own() {
-        assert!(!SETTINGS.iter().any(|setting| setting.contains("lock-wait-timeout")));
+        for purpose in [Purpose::Tests, Purpose::Demo] {
+            assert!(!purpose.settings().concat().iter().any(|setting| setting.contains("lock-wait-timeout")));
+        }
         assert_eq!(url(3307), "mysql://root@127.0.0.1:3307/mysql");
     }
 }

@@ -3,9 +3,10 @@
 use diesel::prelude::*;
 use diesel_lockset::prelude::*;
 
+use super::Conn;
 use crate::bank::{Account, Branch, FEE, Teller, Transfer, changed};
 
-pub(crate) fn transfer(conn: &mut PgConnection, transfer: &Transfer) -> Result<(), LockError> {
+pub(crate) fn transfer(conn: &mut Conn, transfer: &Transfer) -> Result<(), LockError> {
     let Transfer { payer, payee, taking, giving, branch, amount } = *transfer;
     conn.transaction(|conn| {
         let mut locked = LockSet::new()

@@ -4,9 +4,10 @@
 use diesel::prelude::*;
 use diesel_lockset::LockError;
 
+use super::Conn;
 use crate::bank::{Account, Branch, FEE, Teller, Transfer, accounts, branches, changed, tellers};
 
-pub(crate) fn transfer(conn: &mut PgConnection, transfer: &Transfer) -> Result<(), LockError> {
+pub(crate) fn transfer(conn: &mut Conn, transfer: &Transfer) -> Result<(), LockError> {
     let Transfer { payer, payee, taking, giving, branch, amount } = *transfer;
     conn.transaction(|conn| {
         // Out of the payer's account, by one teller ..
@@ -20,19 +21,19 @@ pub(crate) fn transfer(conn: &mut PgConnection, transfer: &Transfer) -> Result<(
     })
 }
 
-fn change_account(conn: &mut PgConnection, id: i32, change: i32) -> QueryResult<usize> {
+fn change_account(conn: &mut Conn, id: i32, change: i32) -> QueryResult<usize> {
     let mut account: Account = accounts::table.find(id).select(Account::as_select()).for_update().first(conn)?;
     account.balance = changed(account.balance, change);
     diesel::update(&account).set(&account).execute(conn)
 }
 
-fn change_teller(conn: &mut PgConnection, id: i32, change: i32) -> QueryResult<usize> {
+fn change_teller(conn: &mut Conn, id: i32, change: i32) -> QueryResult<usize> {
     let mut teller: Teller = tellers::table.find(id).select(Teller::as_select()).for_update().first(conn)?;
     teller.balance = changed(teller.balance, change);
     diesel::update(&teller).set(&teller).execute(conn)
 }
 
-fn change_branch(conn: &mut PgConnection, id: i32, change: i32) -> QueryResult<usize> {
+fn change_branch(conn: &mut Conn, id: i32, change: i32) -> QueryResult<usize> {
     let mut branch: Branch = branches::table.find(id).select(Branch::as_select()).for_update().first(conn)?;
     branch.balance = changed(branch.balance, change);
     diesel::update(&branch).set(&branch).execute(conn)
