@@ -5,7 +5,9 @@ use std::process::Command;
 use super::servers::Family;
 use crate::workspace;
 
-const SUITE: &[&str] = &["test", "--package", "diesel_lockset", "--all-features", "--test", "suite"];
+/// Of the whole workspace, so that it is the program that `cargo xtask test` has built, and not another one with fewer
+/// features in what it depends on.
+const SUITE: &[&str] = &["test", "--workspace", "--all-features", "--test", "suite"];
 
 /// The test of each family that prints what its server is, and what the line begins with.
 const VERSION: (&str, &str) = ("version::the_server_tells_it", "version: ");
