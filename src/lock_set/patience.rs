@@ -38,7 +38,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.patient(Patience::NoWait)
     }
 
-    /// Leaves out the rows that somebody else holds; [`Locked::skipped`] names those that were asked for by instance or key.
+    /// Leaves out the rows that somebody else holds; [`Locked::skipped`](crate::Locked::skipped) names those that were asked for by instance or key.
     ///
     /// Rows that a query chose and that are held are left out silently. A limit chooses first: a query for five rows of
     /// which two are held gives three.

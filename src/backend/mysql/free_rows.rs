@@ -7,7 +7,9 @@ use diesel::{
     sql_types::BigInt,
 };
 
-use super::words::{Asked, Asking, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names};
+use super::words::{
+    Asked, Asking, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
+};
 use crate::{
     backend::Picking,
     mode::Wait,
@@ -37,6 +39,7 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let FreeRows { asking: (query, _), wanted, asked, pick, candidates } = self;
         keep_out_of_cache(&mut pass);
+        read_and_lock(&mut pass);
         let (helper, width) = (helper(pick.table), wanted.key_width());
         with_names(&mut pass, helper, width)?;
         wanted.walk_key(pass.reborrow())?;

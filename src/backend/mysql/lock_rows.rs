@@ -8,7 +8,7 @@ use diesel::{
 
 use super::words::{
     Asked, Asking, choice, from_table, in_place_of_table, keep_out_of_cache, key_among, key_value, locking_clause,
-    names, table_in_comment, with_names,
+    names, read_and_lock, table_in_comment, with_names,
 };
 use crate::{
     mode::{Strength, Wait},
@@ -73,6 +73,9 @@ impl QueryFragment<Mysql> for LockRows<'_> {
         if self.wanted().map(|part| part.count(List::Now)).sum::<usize>() > 1 {
             keep_out_of_cache(&mut pass);
         }
+        if self.parts.iter().any(|part| !part.at_once.is_empty()) {
+            read_and_lock(&mut pass);
+        }
         let mut separator = "SELECT ";
         for part in self.wanted() {
             pass.push_sql(separator);
@@ -124,6 +127,7 @@ pub(super) struct Recheck<'q> {
 impl QueryFragment<Mysql> for Recheck<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
+        read_and_lock(&mut pass);
         let Recheck { name, wanted, asking, strength, asked } = *self;
         let (query, shape) = asking;
         let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, wanted, std::iter::once(wanted), List::Now);

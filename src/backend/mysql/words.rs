@@ -22,6 +22,14 @@ pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.unsafe_to_cache_prepared();
 }
 
+/// Begins a statement that reads some rows plainly and locks others: a row that changed between the two is no error.
+///
+/// MariaDB from 11.6.2 on takes it for one, also under READ COMMITTED, where each statement has a snapshot of its own. Under the
+/// other levels, where the transaction has one, the server's setting stays as it is.
+pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
+    pass.push_sql("/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@tx_isolation <> 'READ-COMMITTED') FOR */ ");
+}
+
 /// Writes ` FOR UPDATE [SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
 /// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
 ///

@@ -120,7 +120,7 @@ fn the_isolation_level_is_in_force_in_every_try() {
         (None, 1),
         (Some(Isolation::ReadCommitted), 1),
         (Some(Isolation::RepeatableRead), if arena.fails_on_stale_rows() { 3 } else { 1 }),
-        (Some(Isolation::Serializable), if super::super::RESOLVES_FIRST { 1 } else { 3 }),
+        (Some(Isolation::Serializable), if arena.fails_on_stale_rows() { 3 } else { 1 }),
     ] {
         let mut tries = 0;
         let transaction = match level {
