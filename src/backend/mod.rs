@@ -22,7 +22,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result, RowName},
     key::LockName,
-    mode::{Isolation, Patience, Strength},
+    mode::{Patience, Strength},
     sql::{Choice, Finished, Part, PartInSet, TableName},
 };
 
@@ -73,7 +73,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     fn pick_selected<'q>(query: &'q dyn Choice<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
 
-    /// Whether the isolation level is chosen before the transaction begins, not in it.
+    /// Whether the isolation level of a transaction is chosen before it begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
 
@@ -82,10 +82,6 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     fn release(_name: LockName<'_>) -> Option<Statement<'_, Self>> {
         None
     }
-
-    /// Chooses the isolation level of a transaction.
-    #[doc(hidden)]
-    fn isolation(level: Isolation) -> Statement<'static, Self>;
 
     /// What keeps a connection out of autocommit whose transaction the server has rolled back by itself; nothing where the
     /// server refuses every statement until it is told to roll back.

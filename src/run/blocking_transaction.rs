@@ -10,6 +10,7 @@ use crate::{
     diesel_internals::transaction_depth,
     error::LockError,
     mode::Isolation,
+    sql::SetIsolation,
     transaction::{LockTransaction, Retries, Verdict},
 };
 
@@ -80,5 +81,5 @@ impl RunLockTransaction for LockTransaction<'_> {
 /// Chooses the isolation level of the transaction, or of the next one.
 fn isolate<Conn: LockConnection>(isolation: Option<Isolation>, conn: &mut Conn) -> Result<(), DieselError> {
     let Some(isolation) = isolation else { return Ok(()) };
-    conn.execute_returning_count(&<Conn::Backend as LockingBackend>::isolation(isolation)).map(drop)
+    conn.execute_returning_count(&SetIsolation(isolation)).map(drop)
 }

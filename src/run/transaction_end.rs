@@ -1,16 +1,14 @@
 //! Advisory locks that last as long as a transaction, on servers that do not release them by themselves: they are released
 //! when a transaction that this crate has begun is over.
 //!
-//! Of the end of a transaction that was begun elsewhere nobody tells us. Diesel's connections carry nothing for us; what
-//! those who begin a transaction and those who take a lock in it have in common is the thread and the address of the
-//! connection.
+//! Of the end of a transaction that was begun elsewhere nobody tells us.
 
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use super::{blocking::LockConnection, send::each_row};
+use super::{blocking::LockConnection, send::each_row, watch::address};
 use crate::{
     advisory::AdvisoryName,
     backend::LockingBackend,
@@ -24,10 +22,6 @@ struct Open {
 
 thread_local! {
     static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
-}
-
-fn address<Conn>(conn: &Conn) -> usize {
-    std::ptr::from_ref(conn).addr()
 }
 
 /// Runs an outermost transaction, and releases afterwards what was to last until its end.

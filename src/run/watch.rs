@@ -20,7 +20,8 @@ thread_local! {
     static WATCHED: RefCell<Vec<Watched>> = const { RefCell::new(Vec::new()) };
 }
 
-fn address<Conn>(conn: &Conn) -> usize {
+/// What is known of a connection everywhere on its thread.
+pub(super) fn address<Conn>(conn: &Conn) -> usize {
     std::ptr::from_ref(conn).addr()
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{error::RowName, lockable::Lockable};
 
-/// What to put on the list [`Now`](super::List::Now) next.
+/// What the list [`Now`](super::List::Now) is taken from.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pending {
@@ -46,8 +46,11 @@ pub trait KeyedPart<DB: Backend>: Send {
     /// Whether a row that the query chose is lost to it.
     fn lost(&self, query: usize) -> bool;
 
-    /// How many candidates there are, and their ranks if Rust knows them.
-    fn candidates(&self) -> (usize, Option<Vec<Rank>>);
+    /// How many candidates there are.
+    fn candidates(&self) -> usize;
+
+    /// Their ranks, if Rust knows them.
+    fn ranks(&self) -> Option<Vec<Rank>>;
 
     /// How many rows are locked.
     fn held(&self) -> usize;
@@ -60,8 +63,11 @@ pub trait KeyedPart<DB: Backend>: Send {
 
     fn forget_candidates(&mut self);
 
-    /// Lists up to `most` of these keys, from the `from`th on; whether there were any.
-    fn list(&mut self, pending: Pending, from: usize, most: usize) -> bool;
+    /// Puts these keys into a queue.
+    fn queue(&mut self, pending: Pending);
+
+    /// Lists the next of the queue, up to `most`; whether there were any.
+    fn next(&mut self, most: usize) -> bool;
 
     /// Puts rows that were locked late in their place.
     fn sort(&mut self);
@@ -100,9 +106,12 @@ where
         self.resolved.as_ref().is_some_and(|resolved| Resolved::<DB>::lost(resolved, query))
     }
 
-    fn candidates(&self) -> (usize, Option<Vec<Rank>>) {
-        let candidates = self.resolved.as_ref().map_or(&[][..], ResolvedOf::candidates);
-        (candidates.len(), T::KeyColumns::ranks(candidates))
+    fn candidates(&self) -> usize {
+        self.resolved.as_ref().map_or(0, |resolved| resolved.candidates().len())
+    }
+
+    fn ranks(&self) -> Option<Vec<Rank>> {
+        T::KeyColumns::ranks(self.resolved.as_ref()?.candidates())
     }
 
     fn held(&self) -> usize {
@@ -126,16 +135,21 @@ where
         }
     }
 
-    fn list(&mut self, pending: Pending, from: usize, most: usize) -> bool {
-        let Some(resolved) = &self.resolved else { return false };
-        let all = match pending {
+    fn queue(&mut self, pending: Pending) {
+        let asked = self.wanted.lists.as_ref().map_or(&[][..], |lists| lists.asked.as_slice());
+        let Some(resolved) = &mut self.resolved else { return };
+        let keys = match pending {
             Pending::Candidates => resolved.candidates().to_vec(),
             Pending::ToCheck(query) => resolved.to_check(query),
             Pending::Lost(query) => resolved.lost_to(query),
-            Pending::Absent => resolved.absent(self.asked()),
+            Pending::Absent => resolved.absent(asked),
             Pending::Held => resolved.held_keys(),
         };
-        let now: Vec<_> = all.into_iter().skip(from).take(most).collect();
+        resolved.queue(keys);
+    }
+
+    fn next(&mut self, most: usize) -> bool {
+        let now = self.resolved.as_mut().map_or_else(Vec::new, |resolved| resolved.next(most));
         let any = !now.is_empty();
         if let Some(lists) = &mut self.wanted.lists {
             lists.now = keys::<T, DB>(now);

@@ -4,6 +4,7 @@ mod choice;
 mod columns;
 mod finished;
 mod found;
+mod isolation;
 mod key_list;
 mod keyed_part;
 mod part;
@@ -28,6 +29,7 @@ pub use self::{
 };
 pub(crate) use self::{
     found::FoundRows,
+    isolation::SetIsolation,
     part::Chosen,
     row_lock::{LockWords, Unlockable},
 };

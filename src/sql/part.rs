@@ -190,7 +190,7 @@ pub(super) type KeysOf<T, DB> =
     Keys<<T as Lockable>::Key, <<T as Lockable>::KeyColumns as KeyList<DB, <T as Lockable>::Key>>::Columns>;
 
 pub(super) struct Lists<K> {
-    asked: K,
+    pub(super) asked: K,
     more: K,
     held: K,
     firm: K,

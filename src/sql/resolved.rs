@@ -1,6 +1,10 @@
 //! What one model found, for a backend that resolves queries to keys first and then locks by key.
 
-use std::{collections::HashSet, marker::PhantomData};
+use std::{
+    collections::{HashMap, HashSet},
+    marker::PhantomData,
+    vec,
+};
 
 use diesel::{
     backend::Backend,
@@ -50,6 +54,11 @@ pub(crate) struct ResolvedOf<T: Lockable, ST> {
     /// The keys of those, if there are queries.
     held_keys: HashSet<T::Key>,
     busy: Vec<T::Key>,
+    busy_keys: HashSet<T::Key>,
+    /// Rows that are locked, as they are after a change.
+    changed: HashMap<T::Key, T>,
+    /// What the next statements are about, as many keys at a time as go into one.
+    queue: vec::IntoIter<T::Key>,
     /// How many rows the server found by a key that was asked for.
     found: usize,
     marker: PhantomData<fn() -> ST>,
@@ -86,6 +95,9 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             held: Vec::with_capacity(asked.len()),
             held_keys: HashSet::new(),
             busy: Vec::new(),
+            busy_keys: HashSet::new(),
+            changed: HashMap::new(),
+            queue: Vec::new().into_iter(),
             found: 0,
             marker: PhantomData,
         }
@@ -108,6 +120,15 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
         self.asked = 0;
     }
 
+    pub(super) fn queue(&mut self, keys: Vec<T::Key>) {
+        self.queue = keys.into_iter();
+    }
+
+    /// The next of the queue, up to `most`.
+    pub(super) fn next(&mut self, most: usize) -> Vec<T::Key> {
+        self.queue.by_ref().take(most).collect()
+    }
+
     /// The rows that query `query` chose and that are locked.
     pub(super) fn to_check(&self, query: usize) -> Vec<T::Key> {
         let chosen = &self.queries[query].chosen;
@@ -117,7 +138,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
     /// The rows that query `query` chose and that do not match it, or are gone.
     pub(super) fn lost_to(&self, query: usize) -> Vec<T::Key> {
         let Query { chosen, matches, .. } = &self.queries[query];
-        chosen.iter().filter(|key| !matches.contains(*key) && !self.busy.contains(*key)).cloned().collect()
+        chosen.iter().filter(|key| !matches.contains(*key) && !self.busy_keys.contains(*key)).cloned().collect()
     }
 
     /// What was to be locked and is not.
@@ -182,8 +203,9 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
     /// The rows that are an answer.
     pub(super) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
         let mut missing = self.missing(asked);
-        let ResolvedOf { queries, held, busy, .. } = self;
-        missing.retain(|key| !busy.contains(key));
+        let ResolvedOf { queries, held, busy, busy_keys, mut changed, .. } = self;
+        missing.retain(|key| !busy_keys.contains(key));
+        let asked: HashSet<_> = if busy.is_empty() { HashSet::new() } else { asked.iter().collect() };
         let skipped = busy.into_iter().filter(|key| asked.contains(key)).collect();
         let chosen = |row: &T| {
             let key = row.lock_key();
@@ -191,8 +213,9 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
                 matches.contains(&key) && if *limited { now } else { chosen }.contains(&key)
             })
         };
-        let rows = held.into_iter().filter(|held| held.asked || chosen(&held.row)).map(|held| held.row).collect();
-        FoundRows::new(rows, missing, skipped)
+        let held = held.into_iter().filter(|held| held.asked || chosen(&held.row)).map(|held| held.row);
+        let as_changed = |row: T| if changed.is_empty() { row } else { changed.remove(&row.lock_key()).unwrap_or(row) };
+        FoundRows::new(held.map(as_changed).collect(), missing, skipped)
     }
 
     fn take(&mut self, row: T, seen: Seen) {
@@ -221,7 +244,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             }
             Seen::Busy => {
                 let key = row.lock_key();
-                if !self.busy.contains(&key) {
+                if self.busy_keys.insert(key.clone()) {
                     self.busy.push(key);
                 }
             }
@@ -230,10 +253,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
                 self.held.push(Held { row, asked: true });
             }
             Seen::Changed => {
-                let key = row.lock_key();
-                if let Some(held) = self.held.iter_mut().find(|held| held.row.lock_key() == key) {
-                    held.row = row;
-                }
+                self.changed.insert(row.lock_key(), row);
             }
         }
     }

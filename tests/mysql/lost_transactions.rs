@@ -3,7 +3,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
-    time::Duration,
 };
 
 use diesel::{
@@ -16,6 +15,7 @@ use crate::support::{
     driver::{MysqlBlocking, Session},
     models::Account,
     mysql::MysqlFamily,
+    patience::until,
     server::Observer,
 };
 
@@ -81,9 +81,7 @@ fn lose(loss: Loss, arena: &Arena, conn: &mut MysqlConnection) -> LockError {
         other.rollback().unwrap();
     });
     let mut observer = arena.admin();
-    while observer.blocked_by(pid).is_empty() {
-        thread::sleep(Duration::from_millis(5));
-    }
+    until(|| (!observer.blocked_by(pid).is_empty()).then_some(())).expect("waits for row 5");
     let error = act(conn).unwrap_err();
     waits.join().unwrap();
     assert!(matches!(error, LockError::Deadlock { .. }), "{loss:?}: {error:?}");

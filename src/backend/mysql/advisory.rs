@@ -14,7 +14,10 @@ use diesel::{
     sql_types::{BigInt, Binary, Nullable},
 };
 
-use super::{holders::holder, words::keep_out_of_cache};
+use super::{
+    holders::{SELECT_HOLDER, holder},
+    words::keep_out_of_cache,
+};
 use crate::{
     backend::{AdvisoryCall, HasAdvisoryLocks},
     diesel_internals::{RowRef, Statement},
@@ -84,7 +87,9 @@ impl QueryFragment<Mysql> for Advisory<'_> {
             AdvisoryCall::IsMine => ("IS_USED_LOCK(", ") <=> CONNECTION_ID()"),
             AdvisoryCall::IsHeld => ("IS_USED_LOCK(", ") IS NOT NULL"),
         };
-        pass.push_sql(&format!("SELECT IF(DATABASE() IS NULL, {NO_DATABASE}, "));
+        pass.push_sql("SELECT IF(DATABASE() IS NULL, ");
+        pass.push_bind_param::<BigInt, i64>(&NO_DATABASE)?;
+        pass.push_sql(", ");
         pass.push_sql(function);
         walk_name(self.name, &mut pass)?;
         pass.push_sql(rest);
@@ -100,11 +105,8 @@ struct Holders<'q> {
 
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql(
-            "SELECT `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), `session`.`command`, \
-             TIMESTAMPDIFF(MICROSECOND, `trx_started`, NOW(6)), COALESCE(`trx_query`, `session`.`info`) \
-             FROM (SELECT IF(DATABASE() IS NULL, NULL, IS_USED_LOCK(",
-        );
+        pass.push_sql(SELECT_HOLDER);
+        pass.push_sql(" FROM (SELECT IF(DATABASE() IS NULL, NULL, IS_USED_LOCK(");
         walk_name(self.name, &mut pass)?;
         pass.push_sql(
             ")) AS `id`) AS `held` INNER JOIN `information_schema`.`processlist` AS `session` \

@@ -6,7 +6,7 @@ use super::{
     holders::{Holders, holder},
     lock_rows::{LockPart, LockRows, Recheck, Resolve, Sort},
     plan::{CHUNK, Chunks},
-    reader::{LockedPart, LockedReader, Numbers, SeenReader},
+    reader::{LockedPart, LockedReader, Numbered, SeenReader},
     words::Asked,
 };
 use crate::{
@@ -32,8 +32,8 @@ pub struct MysqlTable<'a> {
     patience: Patience,
     step: Step,
     chunks: Chunks,
-    /// The server's order of the candidates, where Rust does not know it.
-    numbers: Vec<usize>,
+    /// The server's ranks of the candidates, by their number, where Rust does not know them.
+    numbered: Vec<(usize, i64)>,
     wait: Wait,
     looks: usize,
 }
@@ -56,16 +56,14 @@ enum Step {
     Lock {
         chunk: usize,
     },
-    /// Which of the locked rows that the query chose, from the `from`th on, does it match?
+    /// Which of the locked rows that the query chose does it match?
     Recheck {
         part: usize,
         query: usize,
-        from: usize,
     },
     /// Which of the rows that did not come back exist?
     Absent {
         part: usize,
-        from: usize,
     },
     Done,
 }
@@ -97,7 +95,7 @@ impl<'a> MysqlTable<'a> {
             patience,
             step: Step::Done,
             chunks,
-            numbers: vec![],
+            numbered: vec![],
             wait,
             looks: 0,
         };
@@ -120,22 +118,24 @@ impl<'a> MysqlTable<'a> {
 
     /// Puts the candidates in order.
     fn plan(&mut self) -> Result<Step> {
-        let (counts, ranks): (Vec<usize>, Vec<_>) = self.parts.iter().map(|part| part.part.candidates()).unzip();
+        let counts: Vec<usize> = self.parts.iter().map(|part| part.part.candidates()).collect();
+        let ranks = || self.parts.iter().map(|part| part.part.ranks()).collect::<Option<Vec<_>>>();
         self.chunks = if let Some(one) = Chunks::one(&counts) {
             one
-        } else if let Some(ranks) = ranks.into_iter().collect::<Option<Vec<_>>>() {
+        } else if let Some(ranks) = ranks() {
             Chunks::by_rank(ranks)
-        } else if self.numbers.is_empty() {
+        } else if self.numbered.is_empty() {
             let width = self.parts[0].part.wanted().key_width();
             if counts.iter().sum::<usize>() * width > MOST_PARAMETERS {
                 return Err(LockError::too_many_keys());
             }
             for part in &mut self.parts {
-                part.part.list(Pending::Candidates, 0, usize::MAX);
+                part.part.queue(Pending::Candidates);
+                part.part.next(usize::MAX);
             }
             return Ok(Step::Sort);
         } else {
-            Chunks::by_number(&std::mem::take(&mut self.numbers), &counts)
+            Chunks::by_rank(by_part(std::mem::take(&mut self.numbered), &counts))
         };
         Ok(self.lock(0))
     }
@@ -155,8 +155,9 @@ impl<'a> MysqlTable<'a> {
     fn recheck(&mut self, last: Option<(usize, usize)>) -> Step {
         let mut last = last;
         while let Some((part, query)) = self.query_after(last, |table, p, q| table.asked[p][q] != Asked::AtOnce) {
-            if self.parts[part].part.list(Pending::ToCheck(query), 0, CHUNK) {
-                return Step::Recheck { part, query, from: 0 };
+            self.parts[part].part.queue(Pending::ToCheck(query));
+            if self.parts[part].part.next(CHUNK) {
+                return Step::Recheck { part, query };
             }
             last = Some((part, query));
         }
@@ -167,8 +168,9 @@ impl<'a> MysqlTable<'a> {
     fn absent(&mut self, first: usize) -> Step {
         if self.wait == Wait::SkipLocked {
             for part in first..self.parts.len() {
-                if self.parts[part].part.list(Pending::Absent, 0, CHUNK) {
-                    return Step::Absent { part, from: 0 };
+                self.parts[part].part.queue(Pending::Absent);
+                if self.parts[part].part.next(CHUNK) {
+                    return Step::Absent { part };
                 }
             }
         }
@@ -189,7 +191,9 @@ impl<'a> MysqlTable<'a> {
         };
         match self.query_after(last, again) {
             Some((part, query)) => {
-                self.parts[part].part.list(Pending::Lost(query), 0, CHUNK);
+                // All of them, however many: one that is not named would take a place under the limit again.
+                self.parts[part].part.queue(Pending::Lost(query));
+                self.parts[part].part.next(usize::MAX);
                 Step::Again { part, query }
             }
             None => Step::Done,
@@ -198,7 +202,7 @@ impl<'a> MysqlTable<'a> {
 
     /// The queries have all been asked again: is there anything new to lock?
     fn more(&mut self) -> Result<Step> {
-        if self.parts.iter().all(|part| part.part.candidates().0 == 0) {
+        if self.parts.iter().all(|part| part.part.candidates() == 0) {
             return Ok(Step::Done);
         }
         self.looks += 1;
@@ -217,7 +221,7 @@ impl<'a> MysqlTable<'a> {
             return true;
         }
         let held = self.parts.iter().map(|part| part.part.held_ranks()).collect::<Option<Vec<_>>>();
-        let candidates = self.parts.iter().map(|part| part.part.candidates().1).collect::<Option<Vec<_>>>();
+        let candidates = self.parts.iter().map(|part| part.part.ranks()).collect::<Option<Vec<_>>>();
         held.zip(candidates).is_some_and(|(held, candidates)| {
             let last: Option<Rank> = held.into_iter().flatten().max();
             candidates.into_iter().flatten().all(|rank| Some(rank) > last)
@@ -242,12 +246,19 @@ impl<'a> MysqlTable<'a> {
     }
 }
 
+/// The ranks of the candidates, which are numbered through all parts, part by part.
+fn by_part(mut numbered: Vec<(usize, i64)>, counts: &[usize]) -> Vec<Vec<Rank>> {
+    numbered.sort_unstable();
+    let mut ranks = numbered.into_iter().map(|(_, rank)| vec![i128::from(rank)]);
+    counts.iter().map(|count| ranks.by_ref().take(*count).collect()).collect()
+}
+
 /// So many parameters fit into a statement.
 const MOST_PARAMETERS: usize = 65_535;
 
 impl TableDialogue<Mysql> for MysqlTable<'_> {
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
-        let MysqlTable { name, parts, asked, strength, wait, numbers, .. } = self;
+        let MysqlTable { name, parts, asked, strength, wait, numbered, .. } = self;
         let (name, strength) = (&*name, *strength);
         match self.step {
             Step::Done => None,
@@ -265,11 +276,11 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Sort => {
                 let mut first = 0;
                 let mut views = Vec::new();
-                for PartInSet { part, .. } in parts.iter().filter(|part| part.part.candidates().0 > 0) {
+                for PartInSet { part, .. } in parts.iter().filter(|part| part.part.candidates() > 0) {
                     views.push((part.wanted(), first));
-                    first += part.candidates().0;
+                    first += part.candidates();
                 }
-                Some(Exchange::new(Statement::new(Sort { parts: views }), Numbers(numbers)))
+                Some(Exchange::new(Statement::new(Sort { parts: views }), Numbered(numbered)))
             }
             Step::Lock { .. } => {
                 let mixed = parts.len() > 1 || asked.iter().any(|queries| !queries.is_empty());
@@ -283,7 +294,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let statement = LockRows { parts: views, lock: Some((strength, *wait)), mixed };
                 Some(Exchange::new(Statement::new(statement), LockedReader { parts: readers, mixed }))
             }
-            Step::Recheck { part, query, .. } => {
+            Step::Recheck { part, query } => {
                 let asked = asked[part][query];
                 let PartInSet { part, choices, .. } = parts.get_mut(part)?;
                 let (wanted, resolved) = part.keyed_sides()?;
@@ -293,7 +304,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Matches(query) };
                 Some(Exchange::new(statement, reader))
             }
-            Step::Absent { part, .. } => {
+            Step::Absent { part } => {
                 let (wanted, resolved) = parts.get_mut(part)?.part.keyed_sides()?;
                 let only = LockPart { wanted, at_once: Vec::new() };
                 let statement = Statement::new(LockRows { parts: vec![only], lock: None, mixed: false });
@@ -316,21 +327,10 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             },
             Step::Sort => self.plan()?,
             Step::Lock { chunk } => self.lock(chunk + 1),
-            Step::Recheck { part, query, from } => {
-                if self.parts[part].part.list(Pending::ToCheck(query), from + CHUNK, CHUNK) {
-                    Step::Recheck { part, query, from: from + CHUNK }
-                } else {
-                    self.recheck(Some((part, query)))
-                }
-            }
-            Step::Absent { part, from } => {
-                // What is found moves off the list of what is absent only in `finish`, so the list stays as it is.
-                if self.parts[part].part.list(Pending::Absent, from + CHUNK, CHUNK) {
-                    Step::Absent { part, from: from + CHUNK }
-                } else {
-                    self.absent(part + 1)
-                }
-            }
+            Step::Recheck { part, query } if self.parts[part].part.next(CHUNK) => Step::Recheck { part, query },
+            Step::Recheck { part, query } => self.recheck(Some((part, query))),
+            Step::Absent { part } if self.parts[part].part.next(CHUNK) => Step::Absent { part },
+            Step::Absent { part } => self.absent(part + 1),
         };
         if self.step == Step::Done {
             self.step = self.done()?;

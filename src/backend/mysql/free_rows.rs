@@ -52,8 +52,9 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) ON ");
         key_value(&mut pass, *wanted)?;
-        pass.push_sql(" = ");
-        names(&mut pass, helper, width)?;
+        pass.push_sql(" = (");
+        names(&mut pass, helper, 0..width)?;
+        pass.push_sql(")");
         let mut separator = " WHERE ";
         if *asked == Asked::AtOnce {
             pass.push_sql(separator);

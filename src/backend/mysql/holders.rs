@@ -21,11 +21,8 @@ pub(super) struct Holders<'q> {
 
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql(
-            "SELECT `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), `session`.`command`, \
-             TIMESTAMPDIFF(MICROSECOND, `trx_started`, NOW(6)), COALESCE(`trx_query`, `session`.`info`) \
-             FROM (SELECT ",
-        );
+        pass.push_sql(SELECT_HOLDER);
+        pass.push_sql(" FROM (SELECT ");
         pass.push_bind_param::<Text, str>(self.table)?;
         // What is told of transactions is up to a tenth of a second old, unless nobody asks for so long.
         pass.push_sql(
@@ -40,6 +37,11 @@ impl QueryFragment<Mysql> for Holders<'_> {
         Ok(())
     }
 }
+
+/// What is told of a `session` and its transaction.
+pub(super) const SELECT_HOLDER: &str = "SELECT `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), \
+                                        `session`.`command`, TIMESTAMPDIFF(MICROSECOND, `trx_started`, NOW(6)), \
+                                        COALESCE(`trx_query`, `session`.`info`)";
 
 pub(super) fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
     let age = row.get_value::<Nullable<BigInt>, Option<i64>, _>(3)?;

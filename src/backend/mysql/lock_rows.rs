@@ -152,8 +152,9 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         pass.push_identifier(HELD)?;
         pass.push_sql(" ON ");
         key_value(&mut pass, wanted)?;
-        pass.push_sql(" = ");
-        names(&mut pass, HELD, wanted.key_width())?;
+        pass.push_sql(" = (");
+        names(&mut pass, HELD, 0..wanted.key_width())?;
+        pass.push_sql(")");
         query.walk_filter(pass.reborrow())?;
         pass.push_sql(" /*!80001 FOR");
         pass.push_sql(if strength < Strength::NoKeyUpdate { " SHARE OF " } else { " UPDATE OF " });
@@ -166,11 +167,11 @@ impl QueryFragment<Mysql> for Recheck<'_> {
 /// A name that no table of the user's is likely to have.
 const HELD: &str = "lockset_held";
 
-/// The order in which the server has these keys: their numbers, each key once.
+/// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.
 ///
 /// ```sql
-/// WITH listed (k0, i) AS (SELECT id, 0 FROM t WHERE 1 = 0 UNION ALL SELECT ?, 0 UNION ALL SELECT ?, 1 ..)
-/// SELECT MIN(i) FROM listed GROUP BY k0 ORDER BY k0
+/// WITH listed (k0, k1) AS (SELECT id, 0 FROM t WHERE 1 = 0 UNION ALL SELECT ?, 0 UNION ALL SELECT ?, 1 ..)
+/// SELECT k1, DENSE_RANK() OVER (ORDER BY k0) FROM listed
 /// ```
 ///
 /// The first `SELECT` gives the column its type and its collation.
@@ -185,7 +186,7 @@ impl QueryFragment<Mysql> for Sort<'_> {
         let table = self.parts[0].0;
         let width = table.key_width();
         // The number is the last of the columns.
-        with_names(&mut pass, "listed", width + 1)?;
+        with_names(&mut pass, LISTED, width + 1)?;
         table.walk_key(pass.reborrow())?;
         pass.push_sql(", 0");
         from_table(&mut pass, table)?;
@@ -193,11 +194,14 @@ impl QueryFragment<Mysql> for Sort<'_> {
         for (wanted, first) in &self.parts {
             wanted.walk_numbered(List::Now, *first, pass.reborrow())?;
         }
-        pass.push_sql(&format!(") SELECT MIN(`k{width}`) FROM `listed` GROUP BY "));
-        let columns = (0..width).map(|i| format!("`k{i}`")).collect::<Vec<_>>().join(", ");
-        pass.push_sql(&columns);
-        pass.push_sql(" ORDER BY ");
-        pass.push_sql(&columns);
-        Ok(())
+        pass.push_sql(") SELECT ");
+        names(&mut pass, LISTED, width..width + 1)?;
+        pass.push_sql(", DENSE_RANK() OVER (ORDER BY ");
+        names(&mut pass, LISTED, 0..width)?;
+        pass.push_sql(") FROM ");
+        pass.push_identifier(LISTED)
     }
 }
+
+/// Hides no table that is named behind it.
+const LISTED: &str = "listed";

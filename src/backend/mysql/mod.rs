@@ -7,7 +7,6 @@ mod clock;
 mod dialogue;
 mod free_rows;
 mod holders;
-mod isolation;
 mod key_list;
 mod lock_rows;
 mod lost;
@@ -23,7 +22,6 @@ use self::{
     clock::MysqlClock,
     dialogue::MysqlTable,
     free_rows::PickSelected,
-    isolation::SetIsolation,
     pick::MysqlPick,
     row_lock::{BusyRows, busy_key},
 };
@@ -31,7 +29,7 @@ use super::{HasShareLocks, LockingBackend, Picking, Rescue};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
-    mode::{Isolation, Patience, Strength},
+    mode::{Patience, Strength},
     sql::{Choice, PartInSet, TableName},
 };
 
@@ -63,10 +61,6 @@ impl LockingBackend for Mysql {
 
     fn release(name: LockName<'_>) -> Option<Statement<'_, Mysql>> {
         Some(advisory::release(name))
-    }
-
-    fn isolation(level: Isolation) -> Statement<'static, Mysql> {
-        Statement::new(SetIsolation(level))
     }
 
     fn table<'a>(

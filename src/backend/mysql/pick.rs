@@ -17,7 +17,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Strength, Wait},
-    sql::{Choice, Part, Pending, Seen, TableName},
+    sql::{Choice, Part, Pending, Seen, Shape, TableName},
 };
 
 /// The family's conversation about a pick.
@@ -28,6 +28,7 @@ pub struct MysqlPick {
     strength: Strength,
     limit: i64,
     claims: bool,
+    shape: Shape,
     asked: Asked,
     step: Step,
     /// How many candidates are looked at.
@@ -39,10 +40,10 @@ pub struct MysqlPick {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Free,
-    Recheck { from: usize },
+    Recheck,
     Count,
-    Change { from: usize },
-    Reload { from: usize },
+    Change,
+    Reload,
     Done,
 }
 
@@ -63,7 +64,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
         let step = if limit > 0 { Step::Free } else { Step::Done };
-        Ok(MysqlPick { table, strength, limit, claims, asked, step, candidates, counted: 0 })
+        Ok(MysqlPick { table, strength, limit, claims, shape, asked, step, candidates, counted: 0 })
     }
 
     fn exchange<'e>(
@@ -72,10 +73,10 @@ impl PickDialogue<Mysql> for MysqlPick {
         part: &'e mut dyn Part<Mysql>,
         changes: Option<&'e dyn QueryFragment<Mysql>>,
     ) -> Option<Exchange<'e, Mysql>> {
-        let MysqlPick { table, strength, limit, asked, step, candidates, counted, .. } = self;
+        let MysqlPick { table, strength, limit, shape, asked, step, candidates, counted, .. } = self;
         let (wanted, resolved) = part.keyed_sides()?;
         let width = wanted.width();
-        let asking = (query, query.shape().ok()?);
+        let asking = (query, *shape);
         Some(match step {
             Step::Done => return None,
             Step::Free => {
@@ -83,7 +84,7 @@ impl PickDialogue<Mysql> for MysqlPick {
                 let statement = FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Picked })
             }
-            Step::Recheck { .. } => {
+            Step::Recheck => {
                 let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
             }
@@ -91,10 +92,8 @@ impl PickDialogue<Mysql> for MysqlPick {
                 *counted = 0;
                 Exchange::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
             }
-            Step::Change { .. } => {
-                Exchange { statement: Statement::new(Change { wanted, changes: changes? }), reader: None }
-            }
-            Step::Reload { .. } => {
+            Step::Change => Exchange { statement: Statement::new(Change { wanted, changes: changes? }), reader: None },
+            Step::Reload => {
                 let only = LockPart { wanted, at_once: Vec::new() };
                 let statement = LockRows { parts: vec![only], lock: Some((*strength, Wait::Block)), mixed: false };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Changed })
@@ -105,35 +104,21 @@ impl PickDialogue<Mysql> for MysqlPick {
     fn end_of_rows(&mut self, part: &mut dyn Part<Mysql>) -> Result<()> {
         self.step = match self.step {
             Step::Done => Step::Done,
-            Step::Free if self.asked != Asked::AtOnce && part.list(Pending::Held, 0, CHUNK) => {
-                Step::Recheck { from: 0 }
-            }
+            Step::Free if self.asked != Asked::AtOnce && begin(part, Pending::Held) => Step::Recheck,
             Step::Free => self.enough(part),
-            Step::Recheck { from } if part.list(Pending::Held, from + CHUNK, CHUNK) => {
-                Step::Recheck { from: from + CHUNK }
-            }
-            Step::Recheck { .. } => {
-                part.drop_unmatched();
-                self.enough(part)
-            }
+            Step::Recheck if part.next(CHUNK) => Step::Recheck,
+            // Others may be free in place of those that have left the query, among the same candidates.
+            Step::Recheck if part.drop_unmatched() => anew(part),
+            Step::Recheck => self.enough(part),
             Step::Count if self.counted < self.candidates => self.picked(part),
             Step::Count => {
                 self.candidates = self.candidates.saturating_mul(8);
-                part.list(Pending::Lost(0), 0, CHUNK);
-                part.pick_anew();
-                Step::Free
+                anew(part)
             }
-            Step::Change { from } if part.list(Pending::Held, from + CHUNK, CHUNK) => {
-                Step::Change { from: from + CHUNK }
-            }
-            Step::Change { .. } => {
-                part.list(Pending::Held, 0, CHUNK);
-                Step::Reload { from: 0 }
-            }
-            Step::Reload { from } if part.list(Pending::Held, from + CHUNK, CHUNK) => {
-                Step::Reload { from: from + CHUNK }
-            }
-            Step::Reload { .. } => Step::Done,
+            Step::Change if part.next(CHUNK) => Step::Change,
+            Step::Change if begin(part, Pending::Held) => Step::Reload,
+            Step::Reload if part.next(CHUNK) => Step::Reload,
+            Step::Change | Step::Reload => Step::Done,
         };
         Ok(())
     }
@@ -150,8 +135,22 @@ impl MysqlPick {
     }
 
     fn picked(&self, part: &mut dyn Part<Mysql>) -> Step {
-        if self.claims && part.list(Pending::Held, 0, CHUNK) { Step::Change { from: 0 } } else { Step::Done }
+        if self.claims && begin(part, Pending::Held) { Step::Change } else { Step::Done }
     }
+}
+
+/// Lists the first of these keys; whether there are any.
+fn begin(part: &mut dyn Part<Mysql>, pending: Pending) -> bool {
+    part.queue(pending);
+    part.next(CHUNK)
+}
+
+/// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.
+fn anew(part: &mut dyn Part<Mysql>) -> Step {
+    part.queue(Pending::Lost(0));
+    part.next(usize::MAX);
+    part.pick_anew();
+    Step::Free
 }
 
 struct Counter<'e>(&'e mut i64);

@@ -21,7 +21,7 @@ impl Chunks {
         (all.len() <= CHUNK).then(|| Chunks(if all.is_empty() { vec![] } else { vec![all] }))
     }
 
-    /// By the ranks that Rust knows, part by part.
+    /// By their ranks, part by part.
     pub(super) fn by_rank(ranks: Vec<Vec<Rank>>) -> Self {
         let ranks = ranks.into_iter().enumerate();
         let mut all: Vec<(Rank, Place)> = ranks
@@ -40,22 +40,6 @@ impl Chunks {
             last = Some(rank);
         }
         Chunks(chunks)
-    }
-
-    /// In the order that the server said: numbers counted through all parts.
-    pub(super) fn by_number(numbers: &[usize], counts: &[usize]) -> Self {
-        let place = |number: &usize| {
-            let mut i = *number;
-            for (part, count) in counts.iter().enumerate() {
-                if i < *count {
-                    return (part, i);
-                }
-                i -= count;
-            }
-            (0, 0)
-        };
-        let all: Vec<Place> = numbers.iter().map(place).collect();
-        Chunks(all.chunks(CHUNK).map(<[Place]>::to_vec).collect())
     }
 
     pub(super) fn count(&self) -> usize {
@@ -81,17 +65,10 @@ mod tests {
 
     #[test]
     fn chunks_ascend_over_all_parts_and_do_not_cut_through_a_key() {
-        let count = i128::try_from(CHUNK).unwrap();
-        let ranks = |range: std::ops::Range<i128>| range.rev().map(|i| vec![i]).collect::<Vec<_>>();
-        let chunks = Chunks::by_rank(vec![ranks(0..count), ranks(count - 1..count + 2)]);
+        let ranks = |range: std::ops::Range<usize>| range.rev().map(|i| vec![i as i128]).collect::<Vec<_>>();
+        let chunks = Chunks::by_rank(vec![ranks(0..CHUNK), ranks(CHUNK - 1..CHUNK + 2)]);
         assert_eq!(chunks.count(), 2);
         assert_eq!(chunks.places(0, 0).len(), CHUNK);
         assert_eq!((chunks.places(0, 1), chunks.places(1, 1)), (vec![2], vec![1, 0]));
-    }
-
-    #[test]
-    fn numbers_of_the_server_lead_to_their_parts() {
-        let chunks = Chunks::by_number(&[2, 0, 1], &[1, 2]);
-        assert_eq!((chunks.places(0, 0), chunks.places(0, 1)), (vec![0], vec![1, 0]));
     }
 }

@@ -58,12 +58,13 @@ impl Reader<Mysql> for SeenReader<'_> {
     }
 }
 
-/// Reads the numbers of keys, in their order.
-pub(super) struct Numbers<'e>(pub(super) &'e mut Vec<usize>);
+/// Reads the numbers of keys, each with its rank.
+pub(super) struct Numbered<'e>(pub(super) &'e mut Vec<(usize, i64)>);
 
-impl Reader<Mysql> for Numbers<'_> {
+impl Reader<Mysql> for Numbered<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        self.0.push(usize::try_from(row.get_value::<BigInt, i64, _>(0)?)?);
+        let number = row.get_value::<BigInt, i64, _>(0)?;
+        self.0.push((usize::try_from(number)?, row.get_value::<BigInt, i64, _>(1)?));
         Ok(())
     }
 }

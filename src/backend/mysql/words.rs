@@ -1,5 +1,7 @@
 //! The pieces that the family's statements share: clauses, conditions on the key, a table in the place of another.
 
+use std::ops::Range;
+
 use diesel::{
     mysql::Mysql,
     query_builder::{AstPass, QueryFragment},
@@ -27,7 +29,9 @@ pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
 /// MariaDB from 11.6.2 on takes it for one, also under READ COMMITTED, where each statement has a snapshot of its own. Under the
 /// other levels, where the transaction has one, the server's setting stays as it is.
 pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
-    pass.push_sql("/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@tx_isolation <> 'READ-COMMITTED') FOR */ ");
+    pass.push_sql(
+        "/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@transaction_isolation <> 'READ-COMMITTED') FOR */ ",
+    );
 }
 
 /// Writes ` FOR UPDATE [SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
@@ -151,15 +155,14 @@ pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: u
     Ok(())
 }
 
-/// Writes those columns as one value: ``(`name`.`k0`, `name`.`k1`)``.
-pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) -> QueryResult<()> {
-    for i in 0..width {
-        pass.push_sql(if i == 0 { "(" } else { ", " });
+/// Writes some of those columns: `` `name`.`k0`, `name`.`k1` ``.
+pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Range<usize>) -> QueryResult<()> {
+    for i in columns.clone() {
+        pass.push_sql(if i == columns.start { "" } else { ", " });
         pass.push_identifier(name)?;
         pass.push_sql(".");
         pass.push_identifier(&format!("k{i}"))?;
     }
-    pass.push_sql(")");
     Ok(())
 }
 

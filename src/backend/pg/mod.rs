@@ -6,7 +6,6 @@ mod advisory;
 mod clock;
 mod dialogue;
 mod holders;
-mod isolation;
 mod key_list;
 mod lock_query;
 mod lock_rows;
@@ -21,14 +20,13 @@ use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryRes
 use self::{
     clock::PgClock,
     dialogue::PgTable,
-    isolation::SetIsolation,
     pick::{PgPick, Pick},
     row_lock::{BusyRows, busy_key},
 };
 use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
-    mode::{Isolation, Patience, Strength},
+    mode::{Patience, Strength},
     sql::{Choice, Columns, PartInSet, TableName},
 };
 
@@ -56,10 +54,6 @@ impl LockingBackend for Pg {
 
     fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
         Statement::new(Pick { query, columns: Columns::Own, pick })
-    }
-
-    fn isolation(level: Isolation) -> Statement<'static, Pg> {
-        Statement::new(SetIsolation(level))
     }
 
     fn table<'a>(

@@ -11,7 +11,7 @@ const NAME: &str =
     "CONVERT(LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(? AS BINARY)), 256), 16) USING ascii)";
 
 fn select(call: &str) -> String {
-    format!("SELECT IF(DATABASE() IS NULL, -1, {call})")
+    format!("SELECT IF(DATABASE() IS NULL, ?, {call})")
 }
 
 #[test]

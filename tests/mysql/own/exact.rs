@@ -1,13 +1,13 @@
 //! Exactly the rows that are wanted are locked, whatever indexes there are.
 
 use diesel::{mysql::Mysql, prelude::*};
-use diesel_lockset::LockSet;
+use diesel_lockset::{LockSet, Lockable};
 
 use super::{
     Arena, Driver,
     stock::{Item, Tag, arena_of, stock},
 };
-use crate::support::driver::Session;
+use crate::support::{driver::Session, models, schema::tags};
 
 const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];
 
@@ -82,4 +82,36 @@ fn what_a_query_finds_without_any_index() {
     let arena = arena_of(1_000);
     arena.execute("UPDATE stock SET note = 'blue' WHERE id IN (500, 7, 900)");
     locks_exactly(&arena, || LockSet::new().query::<Item>(stock::table.filter(stock::note.eq("blue"))), &[7, 500, 900]);
+}
+
+/// More text keys than one statement takes, which only the server can put in order, asked for under two models.
+///
+/// H17, H22.
+#[test]
+fn many_text_keys_of_two_models_are_all_found_by_both() {
+    let arena = Arena::new();
+    let values: Vec<String> = (0..900).map(|i| format!("('tag {i}')")).collect();
+    arena.execute(&format!("INSERT INTO tags (name) VALUES {}", values.join(", ")));
+    let names = |range: std::ops::Range<i32>| range.map(|i| format!("tag {i}")).collect::<Vec<_>>();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let set = LockSet::new().ids::<models::Tag>(names(0..700)).ids::<TagName>(names(400..900));
+    let locked = session.lock_set(set).unwrap();
+    assert_eq!((locked.rows::<models::Tag>().len(), locked.rows::<TagName>().len()), (700, 500));
+    let in_order = |names: Vec<String>| {
+        let list = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+        let ordered = format!("SELECT GROUP_CONCAT(name ORDER BY name) FROM tags WHERE name IN ({list})");
+        arena.execute("SET GLOBAL group_concat_max_len = 1000000");
+        arena.text(&ordered).unwrap().split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let found: Vec<String> = locked.rows::<TagName>().iter().map(|tag| tag.name.clone()).collect();
+    assert_eq!(found, in_order(names(400..900)));
+    assert_eq!(arena.held_keys("tags", "name").len(), 900);
+}
+
+/// A second model of the tags.
+#[derive(Debug, Clone, Queryable, Selectable, Lockable)]
+#[diesel(table_name = tags, primary_key(name))]
+struct TagName {
+    name: String,
 }

@@ -4,10 +4,17 @@ use diesel::prelude::*;
 use diesel_lockset::PickDsl;
 
 use super::{
-    Driver,
+    Arena, Driver,
     stock::{Item, arena_of, stock},
 };
-use crate::{isolation::Play, support::driver::Session};
+use crate::{
+    isolation::Play,
+    support::{
+        driver::Session,
+        models::Child,
+        schema::{children, parents},
+    },
+};
 
 /// J02.
 #[test]
@@ -57,4 +64,26 @@ fn more_candidates_than_the_first_look_takes_are_held_and_the_rest_is_found() {
     assert_eq!(next.iter().map(|item| item.price).collect::<Vec<_>>(), [200, 201]);
     let rest: Vec<Item> = cheapest().pick(500, modest.conn()).unwrap();
     assert_eq!(rest.len(), 100, "the two that it holds, and what nobody holds");
+}
+
+/// J02, I14.
+#[test]
+fn a_candidate_of_a_join_that_has_left_it_makes_place_for_the_next() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin_as("ISOLATION LEVEL REPEATABLE READ").unwrap();
+    session.number("SELECT count(*) FROM children").unwrap();
+    // The snapshot still shows child 10 as one of parent 1, with its note.
+    arena.execute("UPDATE children SET note = 'gone' WHERE id = 10");
+    let of_one = children::table
+        .inner_join(parents::table)
+        .filter(parents::id.eq(1))
+        .filter(children::note.ne("gone"))
+        .order(children::id);
+    let picked = of_one.pick_next::<Child, _>(session.conn());
+    if arena.fails_on_stale_rows() {
+        assert!(matches!(&picked, Err(error) if error.is_retryable()), "{picked:?}");
+    } else {
+        assert_eq!(picked.unwrap().map(|child| child.id), Some(11));
+    }
 }

@@ -7,7 +7,7 @@ use diesel_lockset::{LockError, LockSet};
 
 use super::{beginner, holder, stale};
 use crate::{
-    isolation::{Actor, Play},
+    isolation::{Actor, Pending, Play},
     support::{
         arena::Arena,
         driver::{Blocking, Session},
@@ -125,6 +125,34 @@ fn cancellations_are_cancellations_in_every_language() {
     }
 }
 
+/// The error of the one that the server chose, after which the other one got what it wanted.
+///
+/// Which of them is heard of first says nothing: a statement that is a victim frees the rows of its whole transaction,
+/// so that the other side may be done before the victim's error has arrived here. And a victim that has undone its call
+/// only still holds its own row, so that the other side waits until it rolls back.
+fn victim_of(
+    one: Pending<Result<(), LockError>>,
+    first: &Actor<Blocking>,
+    other: Pending<Result<(), LockError>>,
+    second: &Actor<Blocking>,
+) -> LockError {
+    until(|| (one.has_ended() || other.has_ended()).then_some(())).unwrap();
+    let ((ended, its), (rest, theirs)) =
+        if one.has_ended() { ((one, first), (other, second)) } else { ((other, second), (one, first)) };
+    match ended.join() {
+        Err(error) => {
+            its.run("rolls back", |s| s.rollback()).unwrap();
+            rest.join().unwrap();
+            error
+        }
+        Ok(()) => {
+            let error = rest.join().unwrap_err();
+            theirs.run("rolls back", |s| s.rollback()).unwrap();
+            error
+        }
+    }
+}
+
 /// H04, P01, P05.
 #[test]
 fn deadlocks_are_deadlocks_in_every_language() {
@@ -144,19 +172,7 @@ fn deadlocks_are_deadlocks_in_every_language() {
             let one = first.start(verb, move |s| wants(s, 2));
             one.blocked_by(&second);
             let other = second.start(verb, move |s| wants(s, 1));
-            until(|| (one.has_ended() || other.has_ended()).then_some(())).unwrap();
-            // A victim that has undone its call only still holds its own row.
-            let error = if one.has_ended() {
-                let error = one.join().unwrap_err();
-                first.run("rolls back", |s| s.rollback()).unwrap();
-                other.join().unwrap();
-                error
-            } else {
-                let error = other.join().unwrap_err();
-                second.run("rolls back", |s| s.rollback()).unwrap();
-                one.join().unwrap();
-                error
-            };
+            let error = victim_of(one, &first, other, &second);
             assert!(matches!(error, LockError::Deadlock { .. }) && error.is_retryable(), "{verb}: {error:?}");
             said(&error, language.deadlock);
         }
