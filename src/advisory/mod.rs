@@ -65,10 +65,18 @@ use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
 /// # Behind a pooler
 ///
 /// A pooler that hands out the server's session for a transaction at a time (pgbouncer's [transaction mode][pool]) breaks all
-/// forms that outlive a transaction: lock and unlock may run in different sessions. There, use
-/// [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction), or call the others inside of a transaction.
+/// forms that outlive a transaction: lock and unlock may run in different sessions. Then two clients have the lock at once,
+/// since the server takes them for one session, or the lock is left behind in a session that goes on, and nobody gets it until
+/// the pooler ends that; neither the client nor this crate can tell. There, use
+/// [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction), or call `hold` inside of a transaction. Row
+/// locks need nothing of the kind: they end with their transaction.
+///
+/// Diesel's prepared statements stay behind in a session too. Unless the pooler looks after them
+/// ([`max_prepared_statements`][prepared] of pgbouncer 1.21 and later), switch them off:
+/// `conn.set_prepared_statement_cache_size(CacheSize::Disabled)`.
 ///
 /// [pool]: https://www.pgbouncer.org/features.html
+/// [prepared]: https://www.pgbouncer.org/config.html#max_prepared_statements
 ///
 /// # Example: one mail, however many ask for it
 ///

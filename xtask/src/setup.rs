@@ -12,7 +12,7 @@ pub(crate) fn run(options: &ServerOptions) -> anyhow::Result<ExitCode> {
     install::ensure(
         &supervisor,
         options,
-        &[Need::Libpq, Need::Postgres, Need::Pgbench, Need::Libmariadb, Need::Mariadb],
+        &[Need::Libpq, Need::Postgres, Need::Pgbench, Need::Pgbouncer, Need::Libmariadb, Need::Mariadb],
     )?;
     say("everything that the tests and the demo need is there");
     Ok(ExitCode::SUCCESS)

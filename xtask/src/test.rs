@@ -34,9 +34,10 @@ pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Starts the servers of the suite. pgbench is for the demo, which is run as a test too.
+/// Starts the servers of the suite. pgbench is for the demo, which is run as a test too; pgbouncer is started by the tests
+/// that want it, in front of the databases that they make.
 pub(crate) fn databases<'s>(supervisor: &'s Supervisor, options: &TestOptions) -> anyhow::Result<Databases<'s>> {
-    let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench];
+    let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench, Need::Pgbouncer];
     Databases::open(supervisor, &options.servers, &needs, &Wanted::SUITE)
 }
 

@@ -1,5 +1,6 @@
 //! PostgreSQL: where it is, a template for the databases of the tests, and questions about locks in its words.
 
+pub(crate) mod pooler;
 pub(crate) mod probe;
 pub(crate) mod template;
 pub(crate) mod urls;

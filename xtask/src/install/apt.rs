@@ -12,6 +12,9 @@ use crate::supervisor::Supervisor;
 /// Depends on the server of the release, whose package also has initdb and pgbench, and on its client.
 pub(super) const POSTGRES: &str = "postgresql";
 
+/// Would start a service too, which `apt.sh` keeps it from.
+pub(super) const PGBOUNCER: &str = "pgbouncer";
+
 /// Brings `libpq.so` and `libpq.pc`.
 pub(super) const LIBPQ: &str = "libpq-dev";
 
@@ -46,6 +49,7 @@ fn packages(needs: &[Need]) -> Vec<&'static str> {
     for need in needs {
         packages.extend_from_slice(match need {
             Need::Postgres | Need::Pgbench => &[POSTGRES],
+            Need::Pgbouncer => &[PGBOUNCER],
             Need::Libpq => &[LIBPQ],
             Need::Mariadb => &MARIADB,
             Need::Libmariadb => &LIBMARIADB,

@@ -7,11 +7,24 @@ export DEBIAN_FRONTEND=noninteractive
 # somebody installs here later should behave as always.
 folder=/etc/postgresql-common/createcluster.d
 setting=$folder/zz-diesel-lockset.conf
-cleanup() { rm -f "$setting"; rmdir "$folder" /etc/postgresql-common 2>/dev/null || :; }
+policy=/usr/sbin/policy-rc.d
+cleanup() {
+    rm -f "$setting" $own_policy
+    rmdir "$folder" /etc/postgresql-common 2>/dev/null || :
+}
 trap cleanup EXIT
 trap 'exit 130' HUP INT TERM
 mkdir -p "$folder"
 echo 'create_main_cluster = false' >"$setting"
+# The pooler's package has no such setting: it is told that this is not the time to start services, which is a script that
+# exits with 101, and below that it need not be started at boot, unless it was here before.
+own_policy=
+if [ ! -e $policy ]; then
+    own_policy=$policy
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod +x $policy
+fi
+had_pooler=$(command -v pgbouncer || :)
 
 # Another apt-get may be at work, as on machines that update themselves after boot.
 apt="apt-get -q -o DPkg::Lock::Timeout=300"
@@ -30,3 +43,6 @@ done
 # Images of containers leave translations out; the tests need PostgreSQL's.
 $apt -o 'DPkg::Options::=--path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*.mo' \
     install -y --no-install-recommends "$@"
+case " $* " in
+*" pgbouncer "*) [ -n "$had_pooler" ] || update-rc.d pgbouncer disable >/dev/null 2>&1 || : ;;
+esac

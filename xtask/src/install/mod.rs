@@ -4,6 +4,7 @@ mod advice;
 mod apt;
 mod libmariadb;
 pub(crate) mod libpq;
+pub(crate) mod pgbouncer;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub(crate) enum Need {
     Postgres,
     /// PostgreSQL's own load generator.
     Pgbench,
+    /// The pooler in front of PostgreSQL.
+    Pgbouncer,
     /// PostgreSQL's client library, to link against.
     Libpq,
     /// `mariadbd` and `mariadb-install-db`.
@@ -47,6 +50,7 @@ impl Need {
     fn is_met(self, tools: &Tools) -> bool {
         match self {
             Self::Postgres => tools.postgres.server_folder().is_some(),
+            Self::Pgbouncer => pgbouncer::find().is_some(),
             Self::Pgbench => tools.postgres.pgbench().is_some(),
             Self::Libpq => libpq::is_there(&tools.postgres),
             Self::Mariadb => tools.mariadb.has_server(),
@@ -59,7 +63,7 @@ impl Need {
         match self {
             Self::Postgres | Self::Pgbench => options.postgres.pg_bin.as_ref(),
             Self::Mariadb => options.mariadb.mysql_bin.as_ref(),
-            Self::Libpq | Self::Libmariadb => None,
+            Self::Pgbouncer | Self::Libpq | Self::Libmariadb => None,
         }
     }
 
@@ -68,7 +72,7 @@ impl Need {
         match self {
             Self::Postgres => Some("PG_DATABASE_URL"),
             Self::Mariadb => Some(mariadb::VARIABLE),
-            Self::Pgbench | Self::Libpq | Self::Libmariadb => None,
+            Self::Pgbench | Self::Pgbouncer | Self::Libpq | Self::Libmariadb => None,
         }
     }
 
@@ -76,6 +80,7 @@ impl Need {
         match self {
             Self::Postgres => "the PostgreSQL server (initdb, postgres)",
             Self::Pgbench => "pgbench",
+            Self::Pgbouncer => "pgbouncer",
             Self::Libpq => "PostgreSQL's client library (libpq) with its development files",
             Self::Mariadb => "the MariaDB server (mariadbd, mariadb-install-db)",
             Self::Libmariadb => "the client library of MariaDB (libmariadb) with its development files, and pkg-config",

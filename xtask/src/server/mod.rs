@@ -68,13 +68,16 @@ impl<'s> Databases<'s> {
         Ok(Self { given, postgres, mariadb, tools })
     }
 
-    /// Sets what a cargo command needs to link libpq and to find the servers and pgbench.
+    /// Sets what a cargo command needs to link libpq and to find the servers, pgbench and pgbouncer.
     pub(crate) fn equip(&self, command: &mut Command) {
         command.envs(self.given.iter().map(|(variable, url)| (variable, url))).envs(self.postgres.variables());
         command.envs(self.mariadb.as_ref().map(mariadb::Server::variable));
         command.envs(install::libpq::link_variable(&self.tools.postgres));
         if let Some(pgbench) = self.tools.postgres.pgbench() {
             command.env("PGBENCH", pgbench);
+        }
+        if let Some(pgbouncer) = install::pgbouncer::find() {
+            command.env(install::pgbouncer::VARIABLE, pgbouncer);
         }
     }
 
