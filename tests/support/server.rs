@@ -75,6 +75,9 @@ pub(crate) trait Server: Sized + 'static {
     /// A name that is a word of SQL, or looks like none.
     fn quoted(name: &str) -> String;
 
+    /// The statement that gives a level such as `REPEATABLE READ` to all transactions of the session from then on.
+    fn isolate(level: &str) -> String;
+
     /// Begins a transaction with characteristics such as `ISOLATION LEVEL REPEATABLE READ` or `READ ONLY`.
     fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
     where

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_lockset::{LockError, LockQueryDsl, PickDsl};
 
 use super::{Arena, Driver, new_mail};
-use crate::support::{driver::Session, models::Job, schema::jobs};
+use crate::support::{driver::Session, models::Job, schema::jobs, server::Server};
 
 #[test]
 fn a_pick_outside_a_transaction_is_refused_and_nothing_is_sent() {
@@ -63,7 +63,8 @@ fn in_a_read_only_transaction_a_pick_is_read_only() {
 fn a_row_that_changed_after_the_snapshot_is_a_serialization_failure() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
-    session.begin_as("ISOLATION LEVEL REPEATABLE READ").unwrap();
+    session.execute(&<Driver as Session>::Server::isolate("REPEATABLE READ")).unwrap();
+    session.begin().unwrap();
     session.number("SELECT count(*) FROM jobs").unwrap();
     arena.execute("UPDATE jobs SET attempts = 1 WHERE id = 4");
     let refused = new_mail().pick_next::<Job, _>(session.conn());
@@ -75,7 +76,7 @@ fn a_row_that_changed_after_the_snapshot_is_a_serialization_failure() {
     assert!(matches!(&refused, Err(error) if error.is_retryable()), "{refused:?}");
     assert!(matches!(refused, Err(LockError::Serialization { .. })), "{refused:?}");
     session.rollback().unwrap();
-    session.begin_as("ISOLATION LEVEL REPEATABLE READ").unwrap();
+    session.begin().unwrap();
     let picked: Option<Job> = new_mail().pick_next(session.conn()).unwrap();
     assert_eq!(picked.map(|job| (job.id, job.attempts)), Some((4, 1)), "in a new transaction it works");
 }

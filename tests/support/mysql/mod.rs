@@ -117,6 +117,10 @@ impl Server for MysqlFamily {
         format!("`{name}`")
     }
 
+    fn isolate(level: &str) -> String {
+        format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}")
+    }
+
     fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
     where
         C: Connection<Backend = Mysql> + LoadConnection,

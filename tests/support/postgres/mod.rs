@@ -93,6 +93,10 @@ impl Server for Postgres {
         format!("\"{name}\"")
     }
 
+    fn isolate(level: &str) -> String {
+        format!("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}")
+    }
+
     fn begin_as<C>(conn: &mut C, characteristics: &str) -> QueryResult<()>
     where
         C: Connection<Backend = Pg> + LoadConnection,
