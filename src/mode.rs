@@ -31,6 +31,8 @@ pub(crate) enum Wait {
     /// Wait for it, as long as the server waits.
     #[default]
     Block,
+    /// Fail, with all that the statement wants.
+    Fail,
     /// Leave it out.
     SkipLocked,
 }

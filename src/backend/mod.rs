@@ -20,7 +20,7 @@ use diesel::{
 pub use self::advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks};
 use crate::{
     diesel_internals::{RowRef, Statement},
-    error::{Holder, Result, RowName},
+    error::{Holder, LockError, Result, RowName},
     key::LockName,
     mode::{Patience, Strength},
     sql::{Choice, Finished, Part, PartInSet, TableName},
@@ -138,6 +138,11 @@ pub trait TableDialogue<DB: Backend>: Sized {
 
     /// All rows of the last statement were read.
     fn end_of_rows(&mut self) -> Result<()>;
+
+    /// What an error of the last statement means for the call.
+    fn class(&self, error: LockError) -> LockError {
+        error
+    }
 
     /// The rows, model by model.
     fn finish(self) -> Vec<Finished>;

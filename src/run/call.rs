@@ -128,7 +128,7 @@ where
         while !table.is_done() {
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };
-            send(self.conn, exchange).map_err(|error| self.timer.class(error))?;
+            send(self.conn, exchange).map_err(|error| table.class(self.timer.class(error)))?;
             table.end_of_rows()?;
         }
         Ok(())

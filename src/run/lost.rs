@@ -68,19 +68,25 @@ impl Tripwire {
         }
     }
 
-    /// To be called when the transaction has ended.
+    /// To be called when the transaction has ended. If it has not, since somebody has cancelled the very `ROLLBACK`, it ends
+    /// with the connection: to put the setting back would commit it.
     pub(super) fn disarm<Conn: LockConnection>(self, conn: &mut Conn) {
         let Some(rescue) = Conn::Backend::RESCUE.filter(|_| self.armed) else { return };
+        if transaction_depth(conn) != Ok(None) {
+            return break_connection(conn);
+        }
         if conn.execute_returning_count(&(rescue.disarm)()).is_err() {
             break_connection(conn);
         }
     }
 }
 
-/// What it means that a savepoint is not there. A lost connection is Diesel's error, as that of a `COMMIT` is.
+/// What it means that a savepoint is not there. A lost connection is Diesel's error, as that of a `COMMIT` is; and a statement
+/// that was cancelled has not looked.
 pub(super) fn lost<E: From<LockError> + From<DieselError>>(error: DieselError) -> E {
-    match LockError::from(error) {
+    match LockError::of_locking_statement(error) {
         LockError::ConnectionLost(error) => error.into(),
+        canceled @ LockError::Canceled { .. } => canceled.into(),
         _ => LockError::Aborted.into(),
     }
 }

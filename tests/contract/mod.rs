@@ -27,6 +27,7 @@ mod after_waiting;
 mod bad_input;
 mod deadlocks;
 mod errors;
+pub(crate) mod faults;
 mod hostile_keys;
 mod in_a_transaction;
 mod invariants;

@@ -3,9 +3,9 @@
 mod advisory;
 mod blocking;
 mod clauses;
+mod crashes;
 mod ended_waits;
 mod errors;
-mod faults;
 mod foreign_keys;
 mod generic_code;
 mod joins;

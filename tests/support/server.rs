@@ -60,6 +60,9 @@ pub(crate) trait Server: Sized + 'static {
     /// Whether a transaction goes on after a statement that timed out.
     const UNDOES_STATEMENTS: bool;
 
+    /// A query for the sessions of this database that are at work or wait, those that wait in front if the server tells.
+    const AT_WORK: &str;
+
     /// How many times longer than PostgreSQL the server takes to tell who waits.
     const SLOW_TO_TELL: u32;
 
@@ -114,6 +117,9 @@ pub(crate) trait Observer: Send {
 
     /// Ends `session`, as an administrator or a crash would, and returns when it is gone.
     fn terminate(&mut self, session: i32);
+
+    /// Ends the statement that `session` is at, and no more, as an administrator would.
+    fn cancel(&mut self, session: i32);
 
     /// Returns when the server has ended `session` and freed what it held.
     fn wait_until_gone(&mut self, session: i32);

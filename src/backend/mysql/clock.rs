@@ -75,13 +75,15 @@ impl QueryFragment<Mysql> for Limit {
     }
 }
 
+/// If nothing was kept, nothing was set: the statement that should have done both was cancelled.
 struct Restore;
 
 impl QueryFragment<Mysql> for Restore {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         pass.push_sql(
-            "SET /*!80001 max_execution_time = CAST(@diesel_lockset_limit AS UNSIGNED) */ \
-             /*M! max_statement_time = @diesel_lockset_limit */, @diesel_lockset_limit = NULL",
+            "SET /*!80001 max_execution_time = CAST(COALESCE(@diesel_lockset_limit, @@max_execution_time) AS UNSIGNED) */ \
+             /*M! max_statement_time = COALESCE(@diesel_lockset_limit, @@max_statement_time) */, \
+             @diesel_lockset_limit = NULL",
         );
         Ok(())
     }

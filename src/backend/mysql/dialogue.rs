@@ -209,9 +209,13 @@ impl<'a> MysqlTable<'a> {
         if self.looks > MOST_LOOKS {
             return Err(LockError::Moved { table: self.name.quoted().to_owned() });
         }
-        // Waiting for a row that comes before one that is held could end in a deadlock.
-        self.wait =
-            if self.patience.wait() == Wait::Block && self.come_last() { Wait::Block } else { Wait::SkipLocked };
+        // Waiting for a row that comes before one that is held could end in a deadlock. So can skipping, on MariaDB: it joins
+        // the queue for the row and leaves it at once, and whoever looks for a circle in that moment finds one.
+        self.wait = match self.patience.wait() {
+            Wait::Block if self.come_last() => Wait::Block,
+            Wait::Block => Wait::Fail,
+            wait => wait,
+        };
         self.plan()
     }
 
@@ -336,6 +340,18 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             self.step = self.done()?;
         }
         Ok(())
+    }
+
+    /// Whoever would have waited asks again, as if the row had been left out.
+    fn class(&self, error: LockError) -> LockError {
+        // MariaDB says that a wait of no time at all took too long.
+        let held = match &error {
+            LockError::Contended { .. } => true,
+            LockError::TimedOut { source: Some(source), .. } => LockError::is_of_the_statement(source),
+            _ => false,
+        };
+        let moved = held && self.wait == Wait::Fail;
+        if moved { LockError::Moved { table: self.name.quoted().to_owned() } } else { error }
     }
 
     fn finish(self) -> Vec<Finished> {

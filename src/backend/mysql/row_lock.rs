@@ -10,7 +10,7 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::words::{keep_out_of_cache, locking_clause};
+use super::words::{keep_out_of_cache, locking_clause, read_and_lock};
 use crate::{
     diesel_internals::RowRef,
     error::LockError,
@@ -63,6 +63,7 @@ impl BusyRows<'_> {
 impl QueryFragment<Mysql> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
+        read_and_lock(&mut pass);
         pass.push_sql("SELECT DISTINCT `k` FROM (");
         self.walk_keys(pass.reborrow())?;
         pass.push_sql(") AS `wanted` WHERE `k` NOT IN (SELECT `k` FROM (");

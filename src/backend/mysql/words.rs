@@ -34,7 +34,7 @@ pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
     );
 }
 
-/// Writes ` FOR UPDATE [SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
+/// Writes ` FOR UPDATE [NOWAIT | SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
 /// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
 ///
 /// `of` names the table of a join whose rows are meant. MariaDB has no word for that.
@@ -54,9 +54,11 @@ pub(super) fn locking_clause(
     if shared {
         pass.push_sql(" */ /*M! LOCK IN SHARE MODE */");
     }
-    if wait == Wait::SkipLocked {
-        pass.push_sql(" SKIP LOCKED");
-    }
+    pass.push_sql(match wait {
+        Wait::Block => "",
+        Wait::Fail => " NOWAIT",
+        Wait::SkipLocked => " SKIP LOCKED",
+    });
     Ok(())
 }
 

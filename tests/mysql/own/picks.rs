@@ -13,6 +13,7 @@ use crate::{
         driver::Session,
         models::Child,
         schema::{children, parents},
+        server::Server,
     },
 };
 
@@ -71,7 +72,8 @@ fn more_candidates_than_the_first_look_takes_are_held_and_the_rest_is_found() {
 fn a_candidate_of_a_join_that_has_left_it_makes_place_for_the_next() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
-    session.begin_as("ISOLATION LEVEL REPEATABLE READ").unwrap();
+    session.execute(&<Driver as Session>::Server::isolate("REPEATABLE READ")).unwrap();
+    session.begin().unwrap();
     session.number("SELECT count(*) FROM children").unwrap();
     // The snapshot still shows child 10 as one of parent 1, with its note.
     arena.execute("UPDATE children SET note = 'gone' WHERE id = 10");

@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use diesel::{
     Connection, MysqlConnection, QueryResult, RunQueryDsl,
-    connection::{LoadConnection, TransactionManager},
+    connection::{LoadConnection, SimpleConnection, TransactionManager},
     dsl::sql,
     mysql::Mysql,
     sql_query,
@@ -44,6 +44,9 @@ impl Server for MysqlFamily {
 
     const RESOLVES_FIRST: bool = true;
     const UNDOES_STATEMENTS: bool = true;
+    const AT_WORK: &str = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
+                           WHERE db = DATABASE() AND id <> CONNECTION_ID() AND command IN ('Query', 'Execute') \
+                           ORDER BY RAND()";
     const SLOW_TO_TELL: u32 = 6;
 
     fn locks_named_tables_only(conn: &mut MysqlConnection) -> bool {
@@ -169,6 +172,11 @@ impl Observer for MysqlConnection {
 
     fn terminate(&mut self, session: i32) {
         waits::terminate(self, session);
+    }
+
+    fn cancel(&mut self, session: i32) {
+        // Fails if it has ended by itself.
+        let _ = self.batch_execute(&format!("KILL QUERY {session}"));
     }
 
     fn wait_until_gone(&mut self, session: i32) {

@@ -32,6 +32,10 @@ impl Server for Postgres {
 
     const RESOLVES_FIRST: bool = false;
     const UNDOES_STATEMENTS: bool = false;
+    const AT_WORK: &str = "SELECT pid FROM pg_stat_activity \
+                           WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                           AND backend_type = 'client backend' AND state <> 'idle' \
+                           ORDER BY wait_event_type IS DISTINCT FROM 'Lock', random()";
     const SLOW_TO_TELL: u32 = 1;
 
     fn locks_named_tables_only(_: &mut PgConnection) -> bool {
@@ -141,6 +145,11 @@ impl Observer for PgConnection {
 
     fn terminate(&mut self, session: i32) {
         waits::terminate(self, session);
+    }
+
+    fn cancel(&mut self, session: i32) {
+        let canceled = self.batch_execute(&format!("SELECT pg_cancel_backend({session})"));
+        canceled.unwrap_or_else(|error| panic!("{session} cannot be cancelled: {error}"));
     }
 
     fn wait_until_gone(&mut self, session: i32) {

@@ -9,7 +9,7 @@ use std::{
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use diesel_lockset::LockError;
 
-use super::{FIXTURES, STEPS, Step, all};
+use super::blocking::contract::faults::{FIXTURES, STEPS, Step, all};
 use crate::support::{
     arena::Arena,
     driver::{Blocking, Session},

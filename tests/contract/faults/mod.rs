@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use diesel_lockset::{LockError, LockSet, Locked};
 
+use super::{Arena, Driver};
 use crate::support::{
-    arena::Arena,
-    driver::{Blocking, Session},
+    driver::Session,
     models::{Account, Order},
     probe::Held,
     schema::accounts,
+    server::Server,
 };
 use diesel::prelude::*;
 
-mod crashes;
 mod lost;
 mod sessions;
 mod transfers;
@@ -21,35 +21,40 @@ mod transfers;
 /// Longer than any test lasts.
 const LONG: Duration = Duration::from_secs(600);
 
+/// Whether a transaction goes on after a statement that was cancelled.
+const GOES_ON: bool = <<Driver as Session>::Server as Server>::UNDOES_STATEMENTS;
+
 /// A place at which a call waits.
-struct Step {
-    name: &'static str,
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
     /// What the holder holds when the call comes there.
-    held: &'static str,
+    pub(crate) held: &'static str,
     /// What somebody changes just before, while the call waits for him: that makes it look a second time.
-    changed: Option<&'static str>,
-    call: fn(&mut Blocking) -> Result<Locked, LockError>,
+    pub(crate) changed: Option<&'static str>,
+    pub(crate) call: fn(&mut Driver) -> Result<Locked, LockError>,
     /// The rows that are locked if the call succeeds.
     rows: &'static [(&'static str, &'static str)],
-    /// The call undoes itself when it fails.
+    /// The call undoes itself when it fails, where the server does not undo single statements.
     rolls_back: bool,
 }
 
 const THREE: &[(&str, &str)] = &[("accounts", "id = 1"), ("accounts", "id = 3"), ("accounts", "id = 5")];
 const TWO_TABLES: &[(&str, &str)] = &[("accounts", "id = 1"), ("accounts", "id = 2"), ("orders", "id = 1")];
 
-fn three<'a>() -> LockSet<'a, diesel::pg::Pg> {
+type Set = LockSet<'static, <Driver as Session>::Backend>;
+
+fn three() -> Set {
     LockSet::new().ids::<Account>([5, 1, 3])
 }
 
-fn two_tables<'a>() -> LockSet<'a, diesel::pg::Pg> {
+fn two_tables() -> Set {
     LockSet::new().id::<Order>(1).ids::<Account>([2, 1])
 }
 
-const STEPS: [Step; 8] = [
+pub(crate) const STEPS: [Step; 8] = [
     Step {
         name: "the first row",
-        held: "SELECT FROM accounts WHERE id = 1 FOR UPDATE",
+        held: "SELECT 1 FROM accounts WHERE id = 1 FOR UPDATE",
         changed: None,
         call: |s| s.lock_set(three()),
         rows: THREE,
@@ -57,7 +62,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "a row in the middle",
-        held: "SELECT FROM accounts WHERE id = 3 FOR UPDATE",
+        held: "SELECT 1 FROM accounts WHERE id = 3 FOR UPDATE",
         changed: None,
         call: |s| s.lock_set(three()),
         rows: THREE,
@@ -73,7 +78,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "the second table",
-        held: "SELECT FROM orders WHERE id = 1 FOR UPDATE",
+        held: "SELECT 1 FROM orders WHERE id = 1 FOR UPDATE",
         changed: None,
         call: |s| s.lock_set(two_tables()),
         rows: TWO_TABLES,
@@ -81,7 +86,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "the second look",
-        held: "SELECT FROM accounts WHERE id = 4 FOR UPDATE",
+        held: "SELECT 1 FROM accounts WHERE id = 4 FOR UPDATE",
         // 1 and 2 were chosen; now it is 2 and 4.
         changed: Some("UPDATE accounts SET balance = 0 WHERE id = 1"),
         call: |s| {
@@ -93,7 +98,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "with a timeout",
-        held: "SELECT FROM orders WHERE id = 1 FOR UPDATE",
+        held: "SELECT 1 FROM orders WHERE id = 1 FOR UPDATE",
         changed: None,
         call: |s| s.lock_set(two_tables().timeout(LONG)),
         rows: TWO_TABLES,
@@ -101,7 +106,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "with holders named",
-        held: "SELECT FROM accounts WHERE id = 3 FOR UPDATE",
+        held: "SELECT 1 FROM accounts WHERE id = 3 FOR UPDATE",
         changed: None,
         call: |s| s.lock_set(three().name_holders()),
         rows: THREE,
@@ -109,7 +114,7 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "with a timeout and holders named",
-        held: "SELECT FROM orders WHERE id = 1 FOR UPDATE",
+        held: "SELECT 1 FROM orders WHERE id = 1 FOR UPDATE",
         changed: None,
         call: |s| s.lock_set(two_tables().timeout(LONG).name_holders()),
         rows: TWO_TABLES,
@@ -118,11 +123,11 @@ const STEPS: [Step; 8] = [
 ];
 
 /// Undoes what a step before has changed.
-const FIXTURES: &str = "UPDATE accounts SET balance = 10 WHERE id = 1; UPDATE accounts SET v = 0";
+pub(crate) const FIXTURES: &str = "UPDATE accounts SET balance = 10 WHERE id = 1; UPDATE accounts SET v = 0";
 
 /// Every row of the step is as `expected`.
 #[track_caller]
-fn all(arena: &Arena, step: &Step, expected: Held) {
+pub(crate) fn all(arena: &Arena, step: &Step, expected: Held) {
     for (table, condition) in step.rows {
         assert_eq!(arena.probe(table, condition), expected, "{}: {table}, {condition}", step.name);
     }

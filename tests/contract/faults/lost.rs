@@ -2,47 +2,43 @@
 
 use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
 
-use crate::support::{
-    arena::Arena,
-    driver::{Blocking, Session},
-    models::Account,
-    postgres::waits::terminate,
-};
+use super::{Arena, Driver};
+use crate::support::{driver::Session, models::Account, server::Observer};
 
 /// A session that was ended by an administrator after it did this.
-fn lost(arena: &Arena, first: fn(&mut Blocking)) -> Blocking {
-    let mut session = Blocking::connect(arena.url());
+fn lost(arena: &Arena, first: fn(&mut Driver)) -> Driver {
+    let mut session = Driver::connect(arena.url());
     first(&mut session);
-    terminate(&mut arena.pg(), session.pid());
+    arena.connect().terminate(session.pid());
     session
 }
 
-fn transaction(s: &mut Blocking) -> LockError {
+fn transaction(s: &mut Driver) -> LockError {
     LockTransaction::new().run(s.conn(), |conn| LockSet::new().id::<Account>(1).lock(conn)).unwrap_err()
 }
 
-fn with_lock(s: &mut Blocking) -> LockError {
+fn with_lock(s: &mut Driver) -> LockError {
     let account = Account { id: 1, owner: String::new(), balance: 0, v: 0 };
     s.with_lock(&account, |_, _| Ok::<_, LockError>(())).unwrap_err()
 }
 
-fn statement(s: &mut Blocking) -> LockError {
+fn statement(s: &mut Driver) -> LockError {
     s.execute("SELECT 1").unwrap_err().into()
 }
 
-fn lock(s: &mut Blocking) -> LockError {
+fn lock(s: &mut Driver) -> LockError {
     s.lock_by_id::<Account>(1).unwrap_err()
 }
 
-fn rollback(s: &mut Blocking) -> LockError {
+fn rollback(s: &mut Driver) -> LockError {
     s.rollback().unwrap_err().into()
 }
 
-type Calls = &'static [fn(&mut Blocking) -> LockError];
+type Calls = &'static [fn(&mut Driver) -> LockError];
 
 /// Each of these calls says that the connection is lost.
 #[track_caller]
-fn all_say_so(name: &str, session: &mut Blocking, calls: Calls) {
+fn all_say_so(name: &str, session: &mut Driver, calls: Calls) {
     let said: Vec<_> = calls.iter().map(|call| call(session)).collect();
     assert!(said.iter().all(|error| matches!(error, LockError::ConnectionLost(_))), "{name}: {said:#?}");
     assert!(said.iter().all(LockError::transaction_is_lost));
@@ -80,12 +76,12 @@ fn inside_of_a_transaction_every_later_call_says_so() {
 #[test]
 fn what_is_retried_over_a_lost_connection_says_so() {
     let arena = Arena::new();
-    let mut session = Blocking::connect(arena.url());
+    let mut session = Driver::connect(arena.url());
     let pid = session.pid();
     let mut tries = 0;
     let error = LockTransaction::new().run(session.conn(), |_| {
         tries += 1;
-        terminate(&mut arena.pg(), pid);
+        arena.connect().terminate(pid);
         Err::<(), _>(LockError::Moved { table: "accounts".to_owned() })
     });
     assert!(matches!(error, Err(LockError::ConnectionLost(_))), "{error:?}");
