@@ -2,7 +2,7 @@
 //!
 //! The day is in one table, the name of the type in another, so the query joins them; but only the entry is work. Diesel's
 //! own `for_update().skip_locked()` locks every table of the join: the first worker takes the event's row along, and the
-//! second one, whose entries are of the same event, is told that there is nothing to do, and nobody else gets them either.
+//! second one, whose entries are of the same event, is told that there is nothing to do. Nor does a third one get them.
 //!
 //! Run it with `cargo run --features postgres --example entries`, or on MySQL or MariaDB with
 //! `cargo run -p examples_on_mysql --example entries_on_mysql`; `cargo xtask test -- pick_next_entry` runs both.
@@ -142,8 +142,8 @@ fn two_workers_without_of(ada: &mut Conn, bob: &mut Conn, plain: &mut Conn, day:
     println!("  Bob has {second:?}");
     assert_eq!((first.id, second), (2, None));
 
-    // PostgreSQL locks row by row, the entry first: Bob has locked what he cannot have, and does not let go of it. MySQL and
-    // MariaDB lock whatever they sort: Ada has locked all.
+    // PostgreSQL locks row by row, the entry first: Bob has locked what he cannot have, and does not let go of it. MySQL
+    // and MariaDB lock whatever they sort: Ada has locked all.
     let (event, entries) = (lock_event(plain, first.event_id)?, [lock_entry(plain, 3)?, lock_entry(plain, 4)?]);
     println!(
         "  event {} is {event}, and entries 3 and 4, which Bob was not given, are {} and {}",

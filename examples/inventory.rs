@@ -86,7 +86,8 @@ fn main() -> Result<()> {
     let conn = &mut database.connect()?;
     conn.batch_execute(
         "CREATE TABLE products (id int PRIMARY KEY, name text NOT NULL, stock bigint NOT NULL);
-         CREATE TABLE purchases (id serial PRIMARY KEY, product_id int NOT NULL REFERENCES products (id), quantity int NOT NULL);
+         CREATE TABLE purchases (id serial PRIMARY KEY, product_id int NOT NULL REFERENCES products (id),
+             quantity int NOT NULL);
          INSERT INTO products VALUES (1, 'red lamps', 10), (2, 'blue lamps', 10)",
     )?;
     let products: Vec<Product> = products::table.order(products::id).select(Product::as_select()).load(conn)?;

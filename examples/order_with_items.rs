@@ -68,9 +68,10 @@ fn main() -> Result<()> {
     let (conn, other) = (&mut database.connect()?, &mut database.connect()?);
     conn.batch_execute(
         "CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL);
-         CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers (id), status text NOT NULL);
-         CREATE TABLE items (order_id int REFERENCES orders (id), line int, product text NOT NULL, quantity int NOT NULL,
-             PRIMARY KEY (order_id, line));
+         CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers (id),
+             status text NOT NULL);
+         CREATE TABLE items (order_id int REFERENCES orders (id), line int, product text NOT NULL,
+             quantity int NOT NULL, PRIMARY KEY (order_id, line));
          INSERT INTO customers VALUES (1, 'Ada'), (2, 'Bob');
          INSERT INTO orders VALUES (1, 1, 'open'), (2, 2, 'open'), (3, 1, 'open'), (4, 1, 'paid'), (5, 1, 'paid');
          INSERT INTO items VALUES (1, 1, 'cup', 2), (4, 1, 'tea', 3), (4, 2, 'pot', 1), (5, 1, 'tea', 1)",

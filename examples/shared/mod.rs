@@ -58,8 +58,8 @@ impl Server for PgConnection {
 #[cfg(feature = "mysql")]
 impl Server for MysqlConnection {
     const VARIABLE: &'static str = "MYSQL_DATABASE_URL";
-    /// Those whose statement locks rows and has not come back: whoever asks holds what they are after. InnoDB's own list
-    /// of who waits is renewed only if nobody, in any database, has asked for it for a tenth of a second.
+    /// Those in the middle of a statement that locks rows; whoever asks holds what they are after. InnoDB's own list of
+    /// who waits is renewed only when nobody, in any database, has asked for it for a tenth of a second.
     const WAITING: &'static str = "SELECT count(*) FROM information_schema.processlist WHERE db = database() \
                                    AND info LIKE '%FOR UPDATE%' AND info NOT LIKE '%processlist%'";
 }

@@ -32,13 +32,12 @@ diesel::table! {
     done (id) { id -> BigInt, job_id -> BigInt, worker -> Text, }
 }
 
-/// The index has the order of [`due`] and only what is left to do, so a pick reads the first few entries of it and sorts
-/// nothing, however many jobs are done. Rows have room for their next version, so that a claim, which changes no indexed
-/// column, need not touch any index.
-///
 /// `done.job_id` is not unique: that would prevent what is to be measured.
 pub(crate) const TABLES: &str = if ON_MYSQL { MYSQL_TABLES } else { POSTGRES_TABLES };
 
+/// The index has the order of [`due`] and only what is left to do, so a pick reads the first few entries of it and sorts
+/// nothing, however many jobs are done. Rows have room for their next version, so that a claim, which changes no indexed
+/// column, need not touch any index.
 const POSTGRES_TABLES: &str = "
     CREATE TABLE jobs (
         id bigint PRIMARY KEY,
@@ -54,7 +53,7 @@ const POSTGRES_TABLES: &str = "
     CREATE INDEX jobs_next ON jobs (priority DESC, run_at, id) WHERE status = 'ready';
     CREATE TABLE done (id bigserial PRIMARY KEY, job_id bigint NOT NULL, worker text NOT NULL)";
 
-/// There are no indexes of a part of the rows, so the status comes first in this one; and no room to be left.
+/// The same, but there are no indexes of some rows only, so the status comes first in this one; and no room to be left.
 const MYSQL_TABLES: &str = "
     CREATE TABLE jobs (
         id bigint PRIMARY KEY,
@@ -107,7 +106,7 @@ pub(crate) fn due() -> jobs::BoxedQuery<'static, <Conn as Connection>::Backend> 
         .into_boxed()
 }
 
-/// The moment that comes so many milliseconds after this one, by the server's clock: that of the workers may be another.
+/// The moment so many milliseconds after this one, by the server's clock: each worker's may be another.
 pub(crate) fn in_millis(millis: i64) -> SqlLiteral<Timestamp> {
     sql(&if ON_MYSQL {
         format!("LOCALTIMESTAMP(6) + INTERVAL {} MICROSECOND", millis * 1_000)

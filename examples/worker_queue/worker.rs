@@ -82,8 +82,8 @@ pub(crate) fn work_if_told_to() -> Result<bool> {
     });
     let conn = &mut Conn::establish(&env::var(DATABASE)?)?;
     if ON_MYSQL {
-        // PostgreSQL's default. Theirs is REPEATABLE READ, and there MariaDB from 11.6.2 on has an error for who comes to a
-        // job that has changed since the transaction began, where a queue wants the next job.
+        // PostgreSQL's default. Theirs is REPEATABLE READ, under which a job that changed after the transaction's first
+        // look is an error to MariaDB from 11.6.2 on, where a queue wants the next job.
         conn.batch_execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
     }
     work(&name, &orders, &stop, conn)?;
