@@ -4,6 +4,9 @@
 //! wants to book takes the advisory lock of the room and the evening first, in one set with the rows that the booking needs,
 //! looks, and inserts.
 //!
+//! On PostgreSQL only. On MySQL and MariaDB an advisory lock does not end with the transaction and cannot be part of a set:
+//! there, `AdvisoryLock::hold` takes it and then begins the transaction.
+//!
 //! Run it with `cargo run --features postgres --example booking`; `cargo xtask test -- booking` runs it too.
 
 mod shared;

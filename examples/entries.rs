@@ -2,20 +2,21 @@
 //!
 //! The day is in one table, the name of the type in another, so the query joins them; but only the entry is work. Diesel's
 //! own `for_update().skip_locked()` locks every table of the join: the first worker takes the event's row along, and the
-//! second one, whose entries are of the same event, is told that there is nothing to do, and holds what it was not given.
+//! second one, whose entries are of the same event, is told that there is nothing to do. Nor does a third one get them.
 //!
-//! Run it with `cargo run --features postgres --example entries`; `cargo xtask test -- entries` runs it too.
+//! Run it with `cargo run --features postgres --example entries`, or on MySQL or MariaDB with
+//! `cargo run -p examples_on_mysql --example entries_on_mysql`; `cargo xtask test -- pick_next_entry` runs both.
 
 mod shared;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{NaiveDate, NaiveDateTime};
 use diesel::{
     connection::SimpleConnection,
     prelude::*,
     result::{DatabaseErrorKind, Error as DieselError},
 };
 use diesel_lockset::prelude::*;
-use shared::{Database, Result};
+use shared::{Conn, Database, Result};
 
 diesel::table! {
     events (id) { id -> Integer, date -> Date, }
@@ -24,7 +25,7 @@ diesel::table! {
     entry_types (id) { id -> Integer, name -> Text, }
 }
 diesel::table! {
-    entries (id) { id -> Integer, status -> Text, created_at -> Timestamptz, event_id -> Integer, type_id -> Integer, }
+    entries (id) { id -> Integer, status -> Text, created_at -> Timestamp, event_id -> Integer, type_id -> Integer, }
 }
 diesel::joinable!(entries -> events (event_id));
 diesel::joinable!(entries -> entry_types (type_id));
@@ -34,7 +35,7 @@ diesel::allow_tables_to_appear_in_same_query!(events, entry_types, entries);
 #[diesel(table_name = entries)]
 struct Entry {
     id: i32,
-    created_at: DateTime<Utc>,
+    created_at: NaiveDateTime,
     event_id: i32,
 }
 
@@ -48,12 +49,7 @@ enum First {
 ///
 /// The order ends in the key: entries may be of the same moment, and without it which of them comes first is anybody's
 /// guess. Boxed, because the direction is known only now; both directions read the same index, one of them backwards.
-fn next_entry(
-    conn: &mut PgConnection,
-    date: NaiveDate,
-    type_name: &str,
-    first: First,
-) -> Result<Option<Entry>, LockError> {
+fn next_entry(conn: &mut Conn, date: NaiveDate, type_name: &str, first: First) -> Result<Option<Entry>, LockError> {
     let pending = entries::table
         .inner_join(events::table)
         .inner_join(entry_types::table)
@@ -69,11 +65,7 @@ fn next_entry(
 }
 
 /// The same with Diesel's own clause, which has no `OF`: the event and the type are locked too.
-fn next_entry_and_all_it_hangs_on(
-    conn: &mut PgConnection,
-    date: NaiveDate,
-    type_name: &str,
-) -> QueryResult<Option<Entry>> {
+fn next_entry_and_all_it_hangs_on(conn: &mut Conn, date: NaiveDate, type_name: &str) -> QueryResult<Option<Entry>> {
     entries::table
         .inner_join(events::table)
         .inner_join(entry_types::table)
@@ -91,20 +83,20 @@ fn next_entry_and_all_it_hangs_on(
 
 const TABLES: &str = "
     CREATE TABLE events (id int PRIMARY KEY, date date NOT NULL);
-    CREATE TABLE entry_types (id int PRIMARY KEY, name text NOT NULL UNIQUE);
-    CREATE TABLE entries (id int PRIMARY KEY, status text NOT NULL, created_at timestamptz NOT NULL,
-        event_id int NOT NULL REFERENCES events, type_id int NOT NULL REFERENCES entry_types);
-    CREATE INDEX ON events (date);
-    CREATE INDEX ON entries (event_id, type_id, created_at, id) WHERE status = 'pending';
+    CREATE TABLE entry_types (id int PRIMARY KEY, name varchar(40) NOT NULL UNIQUE);
+    CREATE TABLE entries (id int PRIMARY KEY, status varchar(20) NOT NULL, created_at timestamp NOT NULL,
+        event_id int NOT NULL REFERENCES events (id), type_id int NOT NULL REFERENCES entry_types (id));
+    CREATE INDEX events_of_the_day ON events (date);
+    CREATE INDEX entries_next ON entries (event_id, type_id, status, created_at, id);
     INSERT INTO events VALUES (1, '2026-05-01'), (2, '2026-05-02');
     INSERT INTO entry_types VALUES (1, 'Premium'), (2, 'Standard');
     INSERT INTO entries VALUES
-        (1, 'done',    '2026-04-01 08:00Z', 1, 1),
-        (2, 'pending', '2026-04-01 10:00Z', 1, 1), -- of the same moment as 3
-        (3, 'pending', '2026-04-01 10:00Z', 1, 1),
-        (4, 'pending', '2026-04-01 12:00Z', 1, 1),
-        (5, 'pending', '2026-04-01 07:00Z', 1, 2), -- another type
-        (6, 'pending', '2026-04-01 07:00Z', 2, 1); -- another day";
+        (1, 'done',    '2026-04-01 08:00', 1, 1),
+        (2, 'pending', '2026-04-01 10:00', 1, 1), -- of the same moment as 3
+        (3, 'pending', '2026-04-01 10:00', 1, 1),
+        (4, 'pending', '2026-04-01 12:00', 1, 1),
+        (5, 'pending', '2026-04-01 07:00', 1, 2), -- another type
+        (6, 'pending', '2026-04-01 07:00', 2, 1); -- another day";
 
 const PREMIUM: &str = "Premium";
 
@@ -114,14 +106,14 @@ fn main() -> Result<()> {
     ada.batch_execute(TABLES)?;
     let day = NaiveDate::from_ymd_opt(2026, 5, 1).ok_or("there is such a day")?;
 
-    println!("pick_next, FOR UPDATE OF entries:");
+    println!("pick_next, which locks the entry only:");
     ada.transaction(|ada| bob.transaction(|bob| two_workers(ada, bob, plain, day)))?;
-    println!("Diesel's for_update() on the same join, FOR UPDATE:");
+    println!("Diesel's for_update() on the same join, which locks all:");
     ada.transaction(|ada| bob.transaction(|bob| two_workers_without_of(ada, bob, plain, day)))
 }
 
 /// Both transactions are open; one has its entry while the other asks.
-fn two_workers(ada: &mut PgConnection, bob: &mut PgConnection, plain: &mut PgConnection, day: NaiveDate) -> Result<()> {
+fn two_workers(ada: &mut Conn, bob: &mut Conn, plain: &mut Conn, day: NaiveDate) -> Result<()> {
     let oldest = next_entry(ada, day, PREMIUM, First::Oldest)?.ok_or("Ada should have an entry")?;
     println!("  Ada asks for the oldest and has entry {} of {}", oldest.id, oldest.created_at);
     let newest = next_entry(bob, day, PREMIUM, First::Newest)?.ok_or("Bob should have an entry")?;
@@ -143,19 +135,15 @@ fn two_workers(ada: &mut PgConnection, bob: &mut PgConnection, plain: &mut PgCon
     Ok(())
 }
 
-fn two_workers_without_of(
-    ada: &mut PgConnection,
-    bob: &mut PgConnection,
-    plain: &mut PgConnection,
-    day: NaiveDate,
-) -> Result<()> {
+fn two_workers_without_of(ada: &mut Conn, bob: &mut Conn, plain: &mut Conn, day: NaiveDate) -> Result<()> {
     let first = next_entry_and_all_it_hangs_on(ada, day, PREMIUM)?.ok_or("Ada should have an entry")?;
     println!("  Ada has entry {}", first.id);
     let second = next_entry_and_all_it_hangs_on(bob, day, PREMIUM)?.map(|entry| entry.id);
     println!("  Bob has {second:?}");
     assert_eq!((first.id, second), (2, None));
 
-    // Row by row the entry is locked first, and let go of by nobody when its event turns out to be held.
+    // PostgreSQL locks row by row, the entry first: Bob has locked what he cannot have, and does not let go of it. MySQL
+    // and MariaDB lock whatever they sort: Ada has locked all.
     let (event, entries) = (lock_event(plain, first.event_id)?, [lock_entry(plain, 3)?, lock_entry(plain, 4)?]);
     println!(
         "  event {} is {event}, and entries 3 and 4, which Bob was not given, are {} and {}",
@@ -177,11 +165,11 @@ impl std::fmt::Display for Found {
     }
 }
 
-fn lock_entry(plain: &mut PgConnection, id: i32) -> QueryResult<Found> {
+fn lock_entry(plain: &mut Conn, id: i32) -> QueryResult<Found> {
     found(entries::table.find(id).select(entries::id).for_update().no_wait().first(plain))
 }
 
-fn lock_event(plain: &mut PgConnection, id: i32) -> QueryResult<Found> {
+fn lock_event(plain: &mut Conn, id: i32) -> QueryResult<Found> {
     found(events::table.find(id).select(events::id).for_update().no_wait().first(plain))
 }
 

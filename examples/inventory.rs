@@ -3,7 +3,8 @@
 //! What is left is not a column but a sum over the purchases, so there is no row that "stock >= wanted" could be checked
 //! on while it is changed. The product's row is the guard: whoever wants to buy locks it first and adds up afterwards.
 //!
-//! Run it with `cargo run --features postgres --example inventory`; `cargo xtask test -- inventory` runs it too.
+//! Run it with `cargo run --features postgres --example inventory`, or on MySQL or MariaDB with
+//! `cargo run -p examples_on_mysql --example inventory_on_mysql`; `cargo xtask test -- inventory` runs both.
 
 mod shared;
 
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use diesel::{connection::SimpleConnection, dsl::sum, prelude::*};
 use diesel_lockset::prelude::*;
-use shared::{Database, Result, until, waiting};
+use shared::{Conn, Database, Result, until, waiting};
 
 diesel::table! {
     products (id) { id -> Integer, name -> Text, stock -> BigInt, }
@@ -40,10 +41,10 @@ enum Guard {
 ///
 /// `charge_card` is what a shop does between looking and selling, and what gives others the time to look too.
 fn buy(
-    conn: &mut PgConnection,
+    conn: &mut Conn,
     product: i32,
     guard: Guard,
-    charge_card: impl FnOnce(&mut PgConnection) -> QueryResult<()>,
+    charge_card: impl FnOnce(&mut Conn) -> QueryResult<()>,
 ) -> Result<bool, LockError> {
     conn.transaction(|conn| {
         let product = match guard {
@@ -85,7 +86,8 @@ fn main() -> Result<()> {
     let conn = &mut database.connect()?;
     conn.batch_execute(
         "CREATE TABLE products (id int PRIMARY KEY, name text NOT NULL, stock bigint NOT NULL);
-         CREATE TABLE purchases (id serial PRIMARY KEY, product_id int NOT NULL REFERENCES products, quantity int NOT NULL);
+         CREATE TABLE purchases (id serial PRIMARY KEY, product_id int NOT NULL REFERENCES products (id),
+             quantity int NOT NULL);
          INSERT INTO products VALUES (1, 'red lamps', 10), (2, 'blue lamps', 10)",
     )?;
     let products: Vec<Product> = products::table.order(products::id).select(Product::as_select()).load(conn)?;

@@ -4,7 +4,8 @@
 //! method that sends is `#[advisory_locked]`: for each notification one caller at a time, on all hosts, and the next one looks
 //! again whether there is anything left to do.
 //!
-//! Run it with `cargo run --features postgres --example notification`; `cargo xtask test -- notification` runs it too.
+//! Run it with `cargo run --features postgres --example notification`, or on MySQL or MariaDB with
+//! `cargo run -p examples_on_mysql --example notification_on_mysql`; `cargo xtask test -- notification` runs both.
 
 mod shared;
 
@@ -12,7 +13,7 @@ use std::sync::Mutex;
 
 use diesel::{connection::SimpleConnection, dsl::now, prelude::*};
 use diesel_lockset::prelude::*;
-use shared::{Database, Result};
+use shared::{Conn, Database, Result};
 
 diesel::table! {
     notifications (id) { id -> Integer, address -> Text, sent_at -> Nullable<Timestamp>, }
@@ -28,7 +29,7 @@ struct Notification {
 impl Notification {
     /// Sends it, unless it is sent: whether this call has done so.
     #[advisory_locked(timeout = "30s")]
-    fn send(&self, conn: &mut PgConnection, post: &Post) -> Result<bool> {
+    fn send(&self, conn: &mut Conn, post: &Post) -> Result<bool> {
         // Asked under the lock, not before it: what was loaded before the wait is as old as the wait.
         let unsent = notifications::table.find(self.id).filter(notifications::sent_at.is_null());
         if unsent.select(notifications::id).first::<i32>(conn).optional()?.is_none() {
@@ -90,8 +91,8 @@ fn main() -> Result<()> {
     let database = Database::create("notification")?;
     let conn = &mut database.connect()?;
     conn.batch_execute(
-        "CREATE TABLE notifications (id int PRIMARY KEY, address text NOT NULL, sent_at timestamp);
-         INSERT INTO notifications VALUES (1, 'ada@example.org'), (2, 'bob@example.org')",
+        "CREATE TABLE notifications (id int PRIMARY KEY, address text NOT NULL, sent_at timestamp NULL);
+         INSERT INTO notifications (id, address) VALUES (1, 'ada@example.org'), (2, 'bob@example.org')",
     )?;
     let all: Vec<Notification> =
         notifications::table.order(notifications::id).select(Notification::as_select()).load(conn)?;

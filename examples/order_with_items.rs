@@ -4,14 +4,14 @@
 //! locked, so its lock clause is dropped and nothing is locked at all, without an error. Here a second session looks
 //! which rows it can still get: all but exactly those.
 //!
-//! Run it with `cargo run --features postgres --example order_with_items`; `cargo xtask test -- order_with_items` runs it
-//! too.
+//! Run it with `cargo run --features postgres --example order_with_items`, or on MySQL or MariaDB with
+//! `cargo run -p examples_on_mysql --example order_with_items_on_mysql`; `cargo xtask test -- order_with_items` runs both.
 
 mod shared;
 
 use diesel::{connection::SimpleConnection, prelude::*};
 use diesel_lockset::prelude::*;
-use shared::{Database, Result};
+use shared::{Conn, Database, Result};
 
 diesel::table! {
     customers (id) { id -> Integer, name -> Text, }
@@ -50,7 +50,7 @@ struct Free {
 }
 
 /// Asks with plain Diesel, as an independent witness, and outside of a transaction: what it gets is free again at once.
-fn free_rows(conn: &mut PgConnection) -> QueryResult<Free> {
+fn free_rows(conn: &mut Conn) -> QueryResult<Free> {
     Ok(Free {
         customers: customers::table.select(customers::id).order(customers::id).for_update().skip_locked().load(conn)?,
         orders: orders::table.select(orders::id).order(orders::id).for_update().skip_locked().load(conn)?,
@@ -68,9 +68,10 @@ fn main() -> Result<()> {
     let (conn, other) = (&mut database.connect()?, &mut database.connect()?);
     conn.batch_execute(
         "CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL);
-         CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers, status text NOT NULL);
-         CREATE TABLE items (order_id int REFERENCES orders, line int, product text NOT NULL, quantity int NOT NULL,
-             PRIMARY KEY (order_id, line));
+         CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers (id),
+             status text NOT NULL);
+         CREATE TABLE items (order_id int REFERENCES orders (id), line int, product text NOT NULL,
+             quantity int NOT NULL, PRIMARY KEY (order_id, line));
          INSERT INTO customers VALUES (1, 'Ada'), (2, 'Bob');
          INSERT INTO orders VALUES (1, 1, 'open'), (2, 2, 'open'), (3, 1, 'open'), (4, 1, 'paid'), (5, 1, 'paid');
          INSERT INTO items VALUES (1, 1, 'cup', 2), (4, 1, 'tea', 3), (4, 2, 'pot', 1), (5, 1, 'tea', 1)",

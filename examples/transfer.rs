@@ -3,13 +3,14 @@
 //! Whoever locks the payer first and then the payee deadlocks with the payment in the other direction. A set of the two
 //! locks them in the order of their keys, whoever pays whom, so there is nothing to catch and nothing to try again.
 //!
-//! Run it with `cargo run --features postgres --example transfer`; `cargo xtask test -- transfer` runs it too.
+//! Run it with `cargo run --features postgres --example transfer`, or on MySQL or MariaDB with
+//! `cargo run -p examples_on_mysql --example transfer_on_mysql`; `cargo xtask test -- transfer` runs both.
 
 mod shared;
 
 use diesel::{connection::SimpleConnection, prelude::*};
 use diesel_lockset::prelude::*;
-use shared::{Database, Result};
+use shared::{Conn, Database, Result};
 
 diesel::table! {
     accounts (id) { id -> Integer, owner -> Text, balance -> Integer, }
@@ -39,7 +40,7 @@ impl From<diesel::result::Error> for TransferError {
 }
 
 /// Moves money, or refuses. The two accounts say who pays whom; what they hold may be long out of date.
-fn transfer(conn: &mut PgConnection, payer: &Account, payee: &Account, amount: i32) -> Result<(), TransferError> {
+fn transfer(conn: &mut Conn, payer: &Account, payee: &Account, amount: i32) -> Result<(), TransferError> {
     conn.transaction(|conn| {
         let locked = LockSet::new().row(payer).row(payee).lock(conn)?;
 
@@ -66,7 +67,7 @@ fn main() -> Result<()> {
         "CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL CHECK (balance >= 0));
          INSERT INTO accounts VALUES (1, 'Ada', 100), (2, 'Bob', 100), (3, 'Cleo', 100), (4, 'Dan', 100)",
     )?;
-    let balances = |conn: &mut PgConnection| -> QueryResult<Vec<i32>> {
+    let balances = |conn: &mut Conn| -> QueryResult<Vec<i32>> {
         accounts::table.order(accounts::id).select(accounts::balance).load(conn)
     };
     let people: Vec<Account> = accounts::table.order(accounts::id).select(Account::as_select()).load(conn)?;

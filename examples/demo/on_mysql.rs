@@ -5,7 +5,7 @@ use diesel::{MysqlConnection as Conn, connection::SimpleConnection, dsl::sql, pr
 use crate::{
     backend::{Backend, MakeTransfer},
     bank::Bank,
-    shared::{DatabaseOn, Result, Server},
+    shared::{DatabaseOn, Result},
 };
 
 #[path = "story/mod.rs"]
@@ -24,10 +24,6 @@ const TABLES: &str = "
         SELECT 1 + a.n + 10 * b.n + 100 * c.n + 1000 * d.n + 10000 * e.n, 1, 0, ''
         FROM digits a, digits b, digits c, digits d, digits e;
     DROP TABLE digits";
-
-impl Server for Conn {
-    const VARIABLE: &'static str = "MYSQL_DATABASE_URL";
-}
 
 impl Backend for Conn {
     const IN_ORDER_OF_NEED: MakeTransfer<Self> = story::in_order_of_need::transfer;

@@ -1,5 +1,7 @@
 //! What every example needs around its story: a database of its own, and several sessions at once. Nothing here locks.
 
+#![allow(unexpected_cfgs, reason = "the package `examples_on_mysql` has no feature `postgres`")]
+
 use std::{
     env,
     error::Error,
@@ -20,6 +22,19 @@ use diesel::{
 
 pub(crate) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
+/// What the stories run on: PostgreSQL, or in the package `examples_on_mysql` MySQL and MariaDB.
+#[cfg(feature = "postgres")]
+pub(crate) type Conn = PgConnection;
+#[cfg(not(feature = "postgres"))]
+pub(crate) type Conn = MysqlConnection;
+
+/// Which of the two it is, for the few lines that differ.
+#[allow(dead_code, reason = "in most examples no line does")]
+pub(crate) const ON_MYSQL: bool = cfg!(not(feature = "postgres"));
+
+/// A database on the server of `PG_DATABASE_URL`, or of `MYSQL_DATABASE_URL`.
+pub(crate) type Database = DatabaseOn<Conn>;
+
 /// A kind of server, told by what connects to it.
 pub(crate) trait Server: Connection + Send {
     /// The variable that names one.
@@ -27,15 +42,27 @@ pub(crate) trait Server: Connection + Send {
 
     /// What follows `DROP DATABASE` and the name.
     const DROP_OPTIONS: &'static str = "";
+
+    /// How many sessions of this database wait for a lock.
+    const WAITING: &'static str;
 }
 
+#[cfg(feature = "postgres")]
 impl Server for PgConnection {
     const VARIABLE: &'static str = "PG_DATABASE_URL";
     const DROP_OPTIONS: &'static str = " WITH (FORCE)";
+    const WAITING: &'static str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+                                   WHERE NOT granted AND datname = current_database()";
 }
 
-/// A database on the PostgreSQL of `PG_DATABASE_URL`.
-pub(crate) type Database = DatabaseOn<PgConnection>;
+#[cfg(feature = "mysql")]
+impl Server for MysqlConnection {
+    const VARIABLE: &'static str = "MYSQL_DATABASE_URL";
+    /// Those in the middle of a statement that locks rows; whoever asks holds what they are after. InnoDB's own list of
+    /// who waits is renewed only when nobody, in any database, has asked for it for a tenth of a second.
+    const WAITING: &'static str = "SELECT count(*) FROM information_schema.processlist WHERE db = database() \
+                                   AND info LIKE '%FOR UPDATE%' AND info NOT LIKE '%processlist%'";
+}
 
 /// A new, empty database on the server that the variable names, dropped together with this value.
 pub(crate) struct DatabaseOn<C: Server> {
@@ -147,12 +174,8 @@ impl QueryId for OnDatabase<'_> {
 impl<C: Connection> RunQueryDsl<C> for OnDatabase<'_> {}
 
 /// How many sessions of this database wait for a lock that another one holds.
-#[allow(dead_code, reason = "most examples ask about one session only")]
-pub(crate) fn waiting(conn: &mut PgConnection) -> QueryResult<usize> {
-    let count: i64 = sql::<BigInt>(
-        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
-         WHERE NOT granted AND datname = current_database()",
-    )
-    .get_result(conn)?;
+#[allow(dead_code, reason = "some examples have nobody who waits")]
+pub(crate) fn waiting(conn: &mut Conn) -> QueryResult<usize> {
+    let count: i64 = sql::<BigInt>(Conn::WAITING).get_result(conn)?;
     Ok(usize::try_from(count).unwrap_or(0))
 }

@@ -11,7 +11,7 @@ use diesel_lockset::prelude::*;
 
 use crate::{
     queue::{self, Job, Outcome},
-    shared::Result,
+    shared::{Conn, Result},
     work,
 };
 
@@ -20,7 +20,7 @@ pub(crate) fn step(
     worker: &str,
     takes: Duration,
     mut on_taken: impl FnMut(&Job) -> Result<()>,
-    conn: &mut PgConnection,
+    conn: &mut Conn,
 ) -> Result<Option<(Job, Outcome)>> {
     conn.transaction(|conn| {
         let Some(job) = queue::due().pick_next::<Job, _>(conn)? else { return Ok(None) };

@@ -6,30 +6,25 @@
 
 use std::time::Duration;
 
-use diesel::{
-    dsl::{IntervalDsl, now},
-    prelude::*,
-    sql_types::Timestamptz,
-};
+use diesel::prelude::*;
 use diesel_lockset::prelude::*;
 
 use crate::{
-    queue::{Job, MOST_TRIES, Outcome, due, jobs},
-    shared::Result,
+    queue::{Job, MOST_TRIES, Outcome, due, in_millis, jobs},
+    shared::{Conn, Result},
     work,
 };
 
 /// Marks the next job as this worker's. Outside of a transaction, so when this returns others see it.
 ///
 /// The try is counted before it is made: a job that takes down every worker will be dead, too.
-pub(crate) fn take(worker: &str, lease: Duration, conn: &mut PgConnection) -> Result<Option<Job>> {
+pub(crate) fn take(worker: &str, lease: Duration, conn: &mut Conn) -> Result<Option<Job>> {
     let lease = i64::try_from(lease.as_millis())?;
-    let mut taken: Vec<Job> = due()
-        .filter(jobs::locked_until.is_null().or(jobs::locked_until.le(now.into_sql::<Timestamptz>().nullable())))
-        .claim(
+    let mut taken: Vec<Job> =
+        due().filter(jobs::locked_until.is_null().or(jobs::locked_until.le(in_millis(0).nullable()))).claim(
             1,
             (
-                jobs::locked_until.eq((now.into_sql::<Timestamptz>() + lease.milliseconds()).nullable()),
+                jobs::locked_until.eq(in_millis(lease).nullable()),
                 jobs::locked_by.eq(worker),
                 jobs::attempts.eq(jobs::attempts + 1),
             ),
@@ -43,7 +38,7 @@ pub(crate) fn step(
     worker: &str,
     (takes, lease): (Duration, Duration),
     mut on_taken: impl FnMut(&Job) -> Result<()>,
-    conn: &mut PgConnection,
+    conn: &mut Conn,
 ) -> Result<Option<(Job, Outcome)>> {
     let Some(job) = take(worker, lease, conn)? else { return Ok(None) };
     on_taken(&job)?;

@@ -4,8 +4,9 @@
 //! Workers are processes, because a crash ends a process, with whatever it holds. Each job that is done writes a line into a
 //! log, in the transaction that marks it as done: a job that was done twice has two.
 //!
-//! Run it with `cargo run --release --features postgres --example worker_queue`, say with `-- --kill-every 200`;
-//! `cargo xtask test -- pick` runs it too, in small.
+//! Run it with `cargo run --release --features postgres --example worker_queue`, say with `-- --kill-every 200`, or on MySQL
+//! or MariaDB with `cargo run --release -p examples_on_mysql --example worker_queue_on_mysql`; `cargo xtask test -- pick` runs
+//! both, in small.
 
 #[path = "../shared/mod.rs"]
 mod shared;

@@ -2,15 +2,17 @@
 
 use diesel::{
     connection::SimpleConnection,
-    dsl::{IntervalDsl, exists, now, sql},
+    dsl::{exists, sql},
+    expression::SqlLiteral,
     insert_into,
-    pg::Pg,
     prelude::*,
     select,
-    sql_types::{Text, Timestamptz},
+    sql_types::{Text, Timestamp},
     update,
 };
 use diesel_lockset::Lockable;
+
+use crate::shared::{Conn, ON_MYSQL};
 
 diesel::table! {
     jobs (id) {
@@ -19,8 +21,8 @@ diesel::table! {
         priority -> Integer,
         status -> Text,
         attempts -> Integer,
-        run_at -> Timestamptz,
-        locked_until -> Nullable<Timestamptz>,
+        run_at -> Timestamp,
+        locked_until -> Nullable<Timestamp>,
         locked_by -> Nullable<Text>,
         last_error -> Nullable<Text>,
     }
@@ -30,25 +32,42 @@ diesel::table! {
     done (id) { id -> BigInt, job_id -> BigInt, worker -> Text, }
 }
 
+/// `done.job_id` is not unique: that would prevent what is to be measured.
+pub(crate) const TABLES: &str = if ON_MYSQL { MYSQL_TABLES } else { POSTGRES_TABLES };
+
 /// The index has the order of [`due`] and only what is left to do, so a pick reads the first few entries of it and sorts
 /// nothing, however many jobs are done. Rows have room for their next version, so that a claim, which changes no indexed
 /// column, need not touch any index.
-///
-/// `done.job_id` is not unique: that would prevent what is to be measured.
-pub(crate) const TABLES: &str = "
+const POSTGRES_TABLES: &str = "
     CREATE TABLE jobs (
         id bigint PRIMARY KEY,
         kind text NOT NULL,
         priority int NOT NULL,
         status text NOT NULL DEFAULT 'ready' CHECK (status IN ('ready', 'done', 'dead')),
         attempts int NOT NULL DEFAULT 0,
-        run_at timestamptz NOT NULL DEFAULT now(),
-        locked_until timestamptz,
+        run_at timestamp NOT NULL DEFAULT now(),
+        locked_until timestamp,
         locked_by text,
         last_error text
     ) WITH (fillfactor = 70);
     CREATE INDEX jobs_next ON jobs (priority DESC, run_at, id) WHERE status = 'ready';
     CREATE TABLE done (id bigserial PRIMARY KEY, job_id bigint NOT NULL, worker text NOT NULL)";
+
+/// The same, but there are no indexes of some rows only, so the status comes first in this one; and no room to be left.
+const MYSQL_TABLES: &str = "
+    CREATE TABLE jobs (
+        id bigint PRIMARY KEY,
+        kind varchar(20) NOT NULL,
+        priority int NOT NULL,
+        status varchar(20) NOT NULL DEFAULT 'ready' CHECK (status IN ('ready', 'done', 'dead')),
+        attempts int NOT NULL DEFAULT 0,
+        run_at timestamp(6) NOT NULL DEFAULT now(6),
+        locked_until timestamp(6) NULL,
+        locked_by varchar(40),
+        last_error text
+    );
+    CREATE INDEX jobs_next ON jobs (status, priority DESC, run_at, id);
+    CREATE TABLE done (id bigint AUTO_INCREMENT PRIMARY KEY, job_id bigint NOT NULL, worker varchar(40) NOT NULL)";
 
 /// A job that failed so often is dead.
 pub(crate) const MOST_TRIES: i32 = 5;
@@ -62,7 +81,6 @@ pub(crate) struct Job {
     pub(crate) id: i64,
     pub(crate) kind: String,
     pub(crate) attempts: i32,
-    locked_by: Option<String>,
 }
 
 /// How a try at a job ended.
@@ -80,16 +98,25 @@ pub(crate) enum Outcome {
 /// The jobs that may be done now, the most urgent ones first.
 ///
 /// A literal, not `eq("ready")`: that is a bind parameter, and a plan for any value of it cannot use the partial index.
-pub(crate) fn due() -> jobs::BoxedQuery<'static, Pg> {
+pub(crate) fn due() -> jobs::BoxedQuery<'static, <Conn as Connection>::Backend> {
     jobs::table
         .filter(jobs::status.eq(sql::<Text>("'ready'")))
-        .filter(jobs::run_at.le(now.into_sql::<Timestamptz>()))
+        .filter(jobs::run_at.le(in_millis(0)))
         .order((jobs::priority.desc(), jobs::run_at, jobs::id))
         .into_boxed()
 }
 
+/// The moment so many milliseconds after this one, by the server's clock: each worker's may be another.
+pub(crate) fn in_millis(millis: i64) -> SqlLiteral<Timestamp> {
+    sql(&if ON_MYSQL {
+        format!("LOCALTIMESTAMP(6) + INTERVAL {} MICROSECOND", millis * 1_000)
+    } else {
+        format!("LOCALTIMESTAMP + interval '{millis} milliseconds'")
+    })
+}
+
 /// Whether there is anything left to do, now or later, by anybody.
-pub(crate) fn is_anything_left(conn: &mut PgConnection) -> QueryResult<bool> {
+pub(crate) fn is_anything_left(conn: &mut Conn) -> QueryResult<bool> {
     select(exists(jobs::table.filter(jobs::status.eq(sql::<Text>("'ready'"))))).get_result(conn)
 }
 
@@ -97,19 +124,18 @@ impl Job {
     /// The row, if it still is as it was when it was taken. With the row locked that goes without saying; with a lease,
     /// another worker may have it by now, and has counted up `attempts`, so one UPDATE asks and acts at once.
     #[diesel::dsl::auto_type(no_type_alias)]
-    fn as_taken<'a>(&'a self) -> _ {
-        let locked_by: Option<&'a str> = self.locked_by.as_deref();
+    fn as_taken(&self) -> _ {
         let attempts: i32 = self.attempts;
         let id: i64 = self.id;
-        jobs::table.find(id).filter(jobs::attempts.eq(attempts)).filter(jobs::locked_by.is_not_distinct_from(locked_by))
+        jobs::table.find(id).filter(jobs::attempts.eq(attempts)).filter(jobs::status.eq("ready"))
     }
 
     /// To be called in a transaction: that the job is done and what it leaves behind are one change.
-    pub(crate) fn finish(&self, worker: &str, conn: &mut PgConnection) -> QueryResult<Outcome> {
+    pub(crate) fn finish(&self, worker: &str, conn: &mut Conn) -> QueryResult<Outcome> {
         let changed = update(self.as_taken())
             .set((
                 jobs::status.eq("done"),
-                jobs::locked_until.eq(None::<chrono::DateTime<chrono::Utc>>),
+                jobs::locked_until.eq(None::<chrono::NaiveDateTime>),
                 jobs::locked_by.eq(None::<&str>),
             ))
             .execute(conn)?;
@@ -121,15 +147,15 @@ impl Job {
     }
 
     /// The job failed, for the `tries`th time.
-    pub(crate) fn put_back(&self, tries: i32, error: &str, conn: &mut PgConnection) -> QueryResult<Outcome> {
+    pub(crate) fn put_back(&self, tries: i32, error: &str, conn: &mut Conn) -> QueryResult<Outcome> {
         let (status, outcome) = if tries < MOST_TRIES { ("ready", Outcome::Again) } else { ("dead", Outcome::Dead) };
         let pause = FIRST_PAUSE_MS << (tries - 1).clamp(0, 10);
         let changed = update(self.as_taken())
             .set((
                 jobs::status.eq(status),
                 jobs::attempts.eq(tries),
-                jobs::run_at.eq(now.into_sql::<Timestamptz>() + pause.milliseconds()),
-                jobs::locked_until.eq(None::<chrono::DateTime<chrono::Utc>>),
+                jobs::run_at.eq(in_millis(pause.into())),
+                jobs::locked_until.eq(None::<chrono::NaiveDateTime>),
                 jobs::locked_by.eq(None::<&str>),
                 jobs::last_error.eq(error),
             ))
@@ -140,13 +166,21 @@ impl Job {
 
 /// Begins anew: so many jobs, of three priorities, that can be done, of which each fiftieth fails at first, and some that
 /// cannot.
-pub(crate) fn fill(jobs: u32, poison: u32, conn: &mut PgConnection) -> QueryResult<()> {
-    let all = u64::from(jobs) + u64::from(poison);
-    conn.batch_execute(&format!(
-        "TRUNCATE jobs, done RESTART IDENTITY;
-         INSERT INTO jobs (id, kind, priority)
-         SELECT n, CASE WHEN n > {jobs} THEN 'poison' WHEN n % 50 = 0 THEN 'shaky' ELSE 'plain' END, n % 3
-         FROM generate_series(1, {all}) n;
-         ANALYZE jobs"
-    ))
+pub(crate) fn fill(jobs: u32, poison: u32, conn: &mut Conn) -> QueryResult<()> {
+    conn.batch_execute("TRUNCATE TABLE jobs; TRUNCATE TABLE done")?;
+    let all: Vec<i64> = (1..=i64::from(jobs) + i64::from(poison)).collect();
+    for some in all.chunks(1_000) {
+        let job = |&n: &i64| {
+            let kind = if n > jobs.into() {
+                "poison"
+            } else if n % 50 == 0 {
+                "shaky"
+            } else {
+                "plain"
+            };
+            (jobs::id.eq(n), jobs::kind.eq(kind), jobs::priority.eq((n % 3) as i32))
+        };
+        insert_into(jobs::table).values(some.iter().map(job).collect::<Vec<_>>()).execute(conn)?;
+    }
+    conn.batch_execute(if ON_MYSQL { "ANALYZE TABLE jobs" } else { "ANALYZE jobs" })
 }

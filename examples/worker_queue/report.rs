@@ -10,7 +10,7 @@ use diesel::{
 
 use crate::{
     queue::{done, jobs},
-    shared::Result,
+    shared::{Conn, Result},
     tally::Tally,
     worker::Variant,
 };
@@ -47,7 +47,7 @@ impl Run {
         (jobs, poison): (u32, u32),
         workers: usize,
         tally: &Tally,
-        conn: &mut PgConnection,
+        conn: &mut Conn,
     ) -> Result<Self> {
         let by_status: BTreeMap<String, i64> =
             jobs::table.group_by(jobs::status).select((jobs::status, count_star())).load(conn)?.into_iter().collect();

@@ -16,12 +16,12 @@ use std::{
 };
 
 use clap::ValueEnum;
-use diesel::prelude::*;
+use diesel::{connection::SimpleConnection, prelude::*};
 
 use crate::{
     held, lease,
     queue::{self, Outcome},
-    shared::Result,
+    shared::{Conn, ON_MYSQL, Result},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,12 +80,18 @@ pub(crate) fn work_if_told_to() -> Result<bool> {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         input_ended.store(true, SeqCst);
     });
-    work(&name, &orders, &stop, &mut PgConnection::establish(&env::var(DATABASE)?)?)?;
+    let conn = &mut Conn::establish(&env::var(DATABASE)?)?;
+    if ON_MYSQL {
+        // PostgreSQL's default. Theirs is REPEATABLE READ, under which a job that changed after the transaction's first
+        // look is an error to MariaDB from 11.6.2 on, where a queue wants the next job.
+        conn.batch_execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
+    }
+    work(&name, &orders, &stop, conn)?;
     Ok(true)
 }
 
 /// The stop is looked at between two jobs: the one in hand is always brought to its end.
-fn work(name: &str, orders: &Orders, stop: &AtomicBool, conn: &mut PgConnection) -> Result<()> {
+fn work(name: &str, orders: &Orders, stop: &AtomicBool, conn: &mut Conn) -> Result<()> {
     say("")?; // ends whatever line a test runner has begun
     while !stop.load(SeqCst) {
         let on_taken = |job: &queue::Job| say(&format!("taken {}", job.id));
