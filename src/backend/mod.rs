@@ -200,18 +200,26 @@ pub trait Clock<DB: Backend>: Default {
     fn restore(&mut self) -> Option<Exchange<'_, DB>>;
 }
 
-/// A statement and the reader of its rows.
+/// A statement and what is to be done with its answer.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct Exchange<'e, DB: Backend> {
     pub(crate) statement: Statement<'e, DB>,
-    /// Nobody, if the statement returns no rows.
-    pub(crate) reader: Option<Box<dyn Reader<DB> + Send + 'e>>,
+    pub(crate) answer: Answer<'e, DB>,
+}
+
+/// What is done with the answer to a statement.
+pub(crate) enum Answer<'e, DB: Backend> {
+    /// It has rows, which are read.
+    Rows(Box<dyn Reader<DB> + Send + 'e>),
+    /// It changes rows, which are added up.
+    Changed(&'e mut usize),
+    Nothing,
 }
 
 impl<'e, DB: Backend> Exchange<'e, DB> {
     pub(crate) fn new(statement: Statement<'e, DB>, reader: impl Reader<DB> + Send + 'e) -> Self {
-        Exchange { statement, reader: Some(Box::new(reader)) }
+        Exchange { statement, answer: Answer::Rows(Box::new(reader)) }
     }
 }
 

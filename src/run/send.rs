@@ -9,7 +9,7 @@ use diesel::{
 
 use super::{blocking::LockConnection, lost::heed};
 use crate::{
-    backend::{Exchange, LockingBackend},
+    backend::{Answer, Exchange, LockingBackend},
     diesel_internals::{DefaultLoadingMode, LoadConnection, RowRef},
 };
 
@@ -19,10 +19,11 @@ where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
-    let Exchange { statement, reader } = exchange;
-    let sent = match reader {
-        Some(mut reader) => each_row(conn, statement, |row| reader.row(row)),
-        None => conn.execute_returning_count(&statement).map(drop),
+    let Exchange { statement, answer } = exchange;
+    let sent = match answer {
+        Answer::Rows(mut reader) => each_row(conn, statement, |row| reader.row(row)),
+        Answer::Changed(sum) => conn.execute_returning_count(&statement).map(|changed| *sum += changed),
+        Answer::Nothing => conn.execute_returning_count(&statement).map(drop),
     };
     heed(conn, sent)
 }

@@ -75,10 +75,7 @@ struct Advisory<'q> {
 
 impl QueryFragment<Mysql> for Advisory<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        if self.call == AdvisoryCall::Lock {
-            // The others do not wait, so that no error comes late.
-            keep_out_of_cache(&mut pass);
-        }
+        keep_out_of_cache(&mut pass);
         // There are no calls for a transaction: nobody may ask for them.
         let (function, rest) = match self.call {
             AdvisoryCall::Lock | AdvisoryCall::LockForTransaction => ("GET_LOCK(", FOR_EVER),
@@ -105,6 +102,7 @@ struct Holders<'q> {
 
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         pass.push_sql(SELECT_HOLDER);
         pass.push_sql(" FROM (SELECT IF(DATABASE() IS NULL, NULL, IS_USED_LOCK(");
         walk_name(self.name, &mut pass)?;

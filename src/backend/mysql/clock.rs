@@ -16,7 +16,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::{Clock, Exchange},
+    backend::{Answer, Clock, Exchange},
     diesel_internals::Statement,
 };
 
@@ -34,12 +34,12 @@ impl Clock<Mysql> for MysqlClock {
         let first = !std::mem::replace(&mut self.limited, true);
         // Rounded up, so that the time is up when the server says so; zero would mean no limit.
         let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).clamp(1, MOST);
-        Exchange { statement: Statement::new(Limit { first, milliseconds }), reader: None }
+        Exchange { statement: Statement::new(Limit { first, milliseconds }), answer: Answer::Nothing }
     }
 
     fn restore(&mut self) -> Option<Exchange<'_, Mysql>> {
         let limited = std::mem::take(&mut self.limited);
-        limited.then(|| Exchange { statement: Statement::new(Restore), reader: None })
+        limited.then(|| Exchange { statement: Statement::new(Restore), answer: Answer::Nothing })
     }
 }
 

@@ -11,6 +11,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
+use super::words::keep_out_of_cache;
 use crate::{diesel_internals::RowRef, error::Holder};
 
 /// The sessions whose transactions hold row locks: on MySQL of this table, as `performance_schema.data_locks` tells; on MariaDB,
@@ -21,6 +22,7 @@ pub(super) struct Holders<'q> {
 
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         pass.push_sql(SELECT_HOLDER);
         pass.push_sql(" FROM (SELECT ");
         pass.push_bind_param::<Text, str>(self.table)?;

@@ -70,9 +70,7 @@ impl<'q> LockRows<'q> {
 
 impl QueryFragment<Mysql> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        if self.wanted().map(|part| part.count(List::Now)).sum::<usize>() > 1 {
-            keep_out_of_cache(&mut pass);
-        }
+        keep_out_of_cache(&mut pass);
         if self.parts.iter().any(|part| !part.at_once.is_empty()) {
             read_and_lock(&mut pass);
         }

@@ -2,7 +2,12 @@
 //! claim, change them and read them again.
 
 use diesel::{
-    deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult, row::Row, sql_types::BigInt,
+    deserialize,
+    mysql::Mysql,
+    query_builder::QueryFragment,
+    result::{Error as DieselError, QueryResult},
+    row::Row,
+    sql_types::BigInt,
 };
 
 use super::{
@@ -13,7 +18,7 @@ use super::{
     words::Asked,
 };
 use crate::{
-    backend::{Exchange, PickDialogue, Picking, Reader},
+    backend::{Answer, Exchange, PickDialogue, Picking, Reader},
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Strength, Wait},
@@ -35,6 +40,8 @@ pub struct MysqlPick {
     candidates: i64,
     /// How many there were.
     counted: i64,
+    /// How many rows the server says to have changed.
+    changed: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +71,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
         let step = if limit > 0 { Step::Free } else { Step::Done };
-        Ok(MysqlPick { table, strength, limit, claims, shape, asked, step, candidates, counted: 0 })
+        Ok(MysqlPick { table, strength, limit, claims, shape, asked, step, candidates, counted: 0, changed: 0 })
     }
 
     fn exchange<'e>(
@@ -73,7 +80,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         part: &'e mut dyn Part<Mysql>,
         changes: Option<&'e dyn QueryFragment<Mysql>>,
     ) -> Option<Exchange<'e, Mysql>> {
-        let MysqlPick { table, strength, limit, shape, asked, step, candidates, counted, .. } = self;
+        let MysqlPick { table, strength, limit, shape, asked, step, candidates, counted, changed, .. } = self;
         let (wanted, resolved) = part.keyed_sides()?;
         let width = wanted.width();
         let asking = (query, *shape);
@@ -92,7 +99,10 @@ impl PickDialogue<Mysql> for MysqlPick {
                 *counted = 0;
                 Exchange::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
             }
-            Step::Change => Exchange { statement: Statement::new(Change { wanted, changes: changes? }), reader: None },
+            Step::Change => Exchange {
+                statement: Statement::new(Change { wanted, changes: changes? }),
+                answer: Answer::Changed(changed),
+            },
             Step::Reload => {
                 let only = LockPart { wanted, at_once: Vec::new() };
                 let statement = LockRows { parts: vec![only], lock: Some((*strength, Wait::Block)), mixed: false };
@@ -116,6 +126,9 @@ impl PickDialogue<Mysql> for MysqlPick {
                 anew(part)
             }
             Step::Change if part.next(CHUNK) => Step::Change,
+            // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
+            // not be taken for claimed.
+            Step::Change if self.changed < part.held() => return Err(DieselError::NotFound.into()),
             Step::Change if begin(part, Pending::Held) => Step::Reload,
             Step::Reload if part.next(CHUNK) => Step::Reload,
             Step::Change | Step::Reload => Step::Done,

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// The server begins its answer before it locks the rows. If an error follows, such as a deadlock, the client library takes the
 /// statement for one whose rows were not all read, and waits for them, for ever, when it is executed again. Seen with libmariadb
-/// 3.3 and all servers. A statement about one key is safe: the row is read and locked while it is planned.
+/// 3.3 and all servers; also for a statement about one key, if somebody cancels it at the right moment.
 pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.unsafe_to_cache_prepared();
 }

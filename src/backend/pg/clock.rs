@@ -18,7 +18,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::{Clock, Exchange, Reader},
+    backend::{Answer, Clock, Exchange, Reader},
     diesel_internals::{RowRef, Statement},
 };
 
@@ -41,7 +41,7 @@ impl Clock<Pg> for PgClock {
     }
 
     fn restore(&mut self) -> Option<Exchange<'_, Pg>> {
-        Some(Exchange { statement: Statement::new(Restore(self.before.take()?)), reader: None })
+        Some(Exchange { statement: Statement::new(Restore(self.before.take()?)), answer: Answer::Nothing })
     }
 }
 

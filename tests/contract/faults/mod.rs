@@ -1,6 +1,9 @@
 //! Sessions that are ended, cancelled and crashed while they wait and while they hold: at every step of a call.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use diesel_lockset::{LockError, LockSet, Locked};
 
@@ -14,6 +17,7 @@ use crate::support::{
 };
 use diesel::prelude::*;
 
+mod claims;
 mod lost;
 mod sessions;
 mod transfers;
@@ -121,6 +125,15 @@ pub(crate) const STEPS: [Step; 8] = [
         rolls_back: true,
     },
 ];
+
+/// Says that it is over, also when the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
 
 /// Undoes what a step before has changed.
 pub(crate) const FIXTURES: &str = "UPDATE accounts SET balance = 10 WHERE id = 1; UPDATE accounts SET v = 0";

@@ -12,7 +12,7 @@ use std::{
 use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_query, sql_types::Integer};
 use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, Over};
 use crate::{
     isolation::crowd,
     support::{
@@ -29,15 +29,6 @@ type Family = <Driver as Session>::Server;
 const ACCOUNTS: i32 = 20;
 const FAULTS: usize = 200;
 const THREADS: usize = 4;
-
-/// Says that it is over, also when the test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
 
 /// Moves 1, with a set that always asks for the two accounts in the order given.
 fn transfer(conn: &mut <Driver as Session>::Conn, number: usize) -> Result<(), LockError> {
