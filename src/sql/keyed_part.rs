@@ -55,6 +55,9 @@ pub trait KeyedPart<DB: Backend>: Send {
     /// How many rows are locked.
     fn held(&self) -> usize;
 
+    /// How many of them were read again.
+    fn changed(&self) -> usize;
+
     /// The ranks of what is held, if Rust knows them.
     fn held_ranks(&self) -> Option<Vec<Rank>>;
 
@@ -116,6 +119,10 @@ where
 
     fn held(&self) -> usize {
         self.resolved.as_ref().map_or(0, ResolvedOf::held)
+    }
+
+    fn changed(&self) -> usize {
+        self.resolved.as_ref().map_or(0, ResolvedOf::changed)
     }
 
     fn held_ranks(&self) -> Option<Vec<Rank>> {

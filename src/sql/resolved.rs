@@ -181,6 +181,11 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
         self.held.len()
     }
 
+    /// How many of them were read again, each counted once.
+    pub(super) fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
     /// The keys of the rows that are locked.
     pub(super) fn held_keys(&self) -> Vec<T::Key> {
         self.held.iter().map(|held| held.row.lock_key()).collect()

@@ -126,11 +126,11 @@ impl PickDialogue<Mysql> for MysqlPick {
                 anew(part)
             }
             Step::Change if part.next(CHUNK) => Step::Change,
-            // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
-            // not be taken for claimed.
-            Step::Change if self.changed < part.held() => return Err(DieselError::NotFound.into()),
             Step::Change if begin(part, Pending::Held) => Step::Reload,
             Step::Reload if part.next(CHUNK) => Step::Reload,
+            // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
+            // not be taken for claimed.
+            Step::Reload if self.changed < part.changed() => return Err(DieselError::NotFound.into()),
             Step::Change | Step::Reload => Step::Done,
         };
         Ok(())
