@@ -94,11 +94,13 @@ impl fmt::Display for Attempt {
 /// session is named that has written something and holds a lock on the table. What another role runs is only shown to it, to
 /// members of `pg_read_all_stats` and to superusers.
 ///
-/// On MySQL the sessions that hold record locks of the table, as `performance_schema.data_locks` tells; on MariaDB, which does not tell
-/// of which table, every session of the database whose transaction holds row locks and waits for nobody. Both need the privilege
-/// `PROCESS`, and a tenth of a second.
+/// On MySQL the sessions that hold record locks of the table, as [`performance_schema.data_locks`][data_locks] tells whoever may
+/// `SELECT` from it. On MariaDB, which does not tell of which table, every session of the database whose transaction holds row
+/// locks and waits for nobody, as [`INNODB_TRX`][trx] tells whoever has the privilege `PROCESS`; this takes a tenth of a second.
 ///
 /// [activity]: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+/// [data_locks]: https://dev.mysql.com/doc/refman/9.7/en/performance-schema-data-locks-table.html
+/// [trx]: https://mariadb.com/docs/server/reference/system-tables/information-schema/information-schema-tables/information-schema-innodb-tables/information-schema-innodb_trx-table
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub(crate) session: i32,

@@ -170,7 +170,7 @@ pub trait RunAdvisoryLock<M>: Sized {
 
     /// The sessions that hold the lock.
     ///
-    /// MySQL and MariaDB tell it to users with the privilege `PROCESS`.
+    /// MySQL tells it to whoever may `SELECT` from its `performance_schema`, MariaDB to users with the privilege `PROCESS`.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use diesel::{
 };
 
 use super::{
-    holders::{SELECT_HOLDER, holder},
+    holders::{SELECT_HOLDER, TRANSACTION_ON_MYSQL, holder},
     words::keep_out_of_cache,
 };
 use crate::{
@@ -107,10 +107,12 @@ impl QueryFragment<Mysql> for Holders<'_> {
         pass.push_sql(" FROM (SELECT IF(DATABASE() IS NULL, NULL, IS_USED_LOCK(");
         walk_name(self.name, &mut pass)?;
         pass.push_sql(
-            ")) AS `id`) AS `held` INNER JOIN `information_schema`.`processlist` AS `session` \
-             ON `session`.`id` = `held`.`id` LEFT JOIN `information_schema`.`innodb_trx` ON \
-             `trx_mysql_thread_id` = `session`.`id`",
+            ")) AS `id`) AS `held` INNER JOIN \
+             /*!80001 `performance_schema`.`threads` AS `session` ON `session`.`processlist_id` = `held`.`id` */ \
+             /*M! `information_schema`.`processlist` AS `session` ON `session`.`id` = `held`.`id` \
+             LEFT JOIN `information_schema`.`innodb_trx` ON `trx_mysql_thread_id` = `session`.`id` */",
         );
+        pass.push_sql(TRANSACTION_ON_MYSQL);
         Ok(())
     }
 }

@@ -175,3 +175,24 @@ fn two_databases_of_one_server_have_locks_of_their_own() {
     assert!(free(&mut two, account(1)));
     assert!(!account(1).is_held(two.conn()).unwrap());
 }
+
+/// As for the holders of a row.
+#[test]
+fn holders_are_told_while_a_statement_has_characters_of_four_bytes() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let [holder, astronaut, curious] = ["holder", "astronaut", "curious"].map(|name| play.session(name));
+    holder.run("locks an account and its lock", |s| {
+        s.begin().unwrap();
+        s.execute("UPDATE accounts SET v = v + 1 WHERE id = 1").unwrap();
+        std::mem::forget(account(1).acquire(s.conn()).unwrap());
+    });
+    let waiting = astronaut
+        .start("waits", |s| s.execute("UPDATE accounts SET owner = '\u{1f469}\u{200d}\u{1f680}' WHERE id = 1"));
+    waiting.blocked_by(&holder);
+    let told = curious.run("asks who holds the lock", |s| account(1).holders(s.conn()).unwrap());
+    assert_eq!(told.iter().map(|holder| holder.session()).collect::<Vec<_>>(), [holder.pid()]);
+    assert!(told[0].transaction_age().is_some(), "{told:?}");
+    holder.run("commits", |s| s.commit().unwrap());
+    assert_eq!(waiting.join(), Ok(1));
+}

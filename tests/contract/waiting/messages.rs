@@ -124,3 +124,21 @@ fn whatever_another_try_can_cure_says_so() {
         assert!(error.to_string().contains("again"), "{error}");
     }
 }
+
+/// MySQL's lists of sessions fail as long as anybody on the server runs a statement with such a character in it.
+#[test]
+fn holders_are_named_while_a_statement_has_characters_of_four_bytes() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let holder = holder(&play, "holder", |set| set.id::<Account>(1));
+    let astronaut = beginner(&play, "astronaut");
+    let waiting = astronaut
+        .start("waits", |s| s.execute("UPDATE accounts SET owner = '\u{1f469}\u{200d}\u{1f680}' WHERE id = 1"));
+    waiting.blocked_by(&holder);
+    let curious = beginner(&play, "curious");
+    let named = curious
+        .run("tries and asks who", |s| s.lock_set(LockSet::new().row(&stale()).no_wait().name_holders()).unwrap_err());
+    assert!(named.to_string().contains(&format!("held by session {}", holder.pid())), "{named}");
+    holder.run("commits", |s| s.commit().unwrap());
+    assert_eq!(waiting.join(), Ok(1));
+}

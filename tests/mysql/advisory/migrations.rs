@@ -11,7 +11,11 @@ use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock, run_pending_migra
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
 use super::Arena;
-use crate::support::{mysql::MysqlFamily, patience::until, server::Server};
+use crate::support::{
+    mysql::{MysqlFamily, SESSIONS},
+    patience::until,
+    server::Server,
+};
 
 /// Tells a process of this test binary that it is one of many, and where its database is.
 const STARTED: &str = "DIESEL_LOCKSET_MIGRATE_MYSQL";
@@ -41,10 +45,10 @@ fn close_the_gate(arena: &Arena) -> MysqlConnection {
 }
 
 fn at_the_gate(arena: &Arena) -> i64 {
-    arena.number(
-        "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() \
-         AND info LIKE '%UPDATE gate SET%'",
-    )
+    arena.number(&format!(
+        "SELECT count(*) FROM {SESSIONS} WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+         AND info LIKE '%UPDATE gate SET%'"
+    ))
 }
 
 /// Nothing, but in a process that was started for it.
@@ -77,7 +81,7 @@ fn any_number_of_processes_can_start_at_once() {
     let processes: Vec<Child> = (0..PROCESSES).map(|_| start(&arena)).collect();
     // All are connected: one is in the first migration, the others wait for it.
     wait_until("all processes are at it", || {
-        let connected = arena.number("SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE()");
+        let connected = arena.number(&format!("SELECT count(*) FROM {SESSIONS} WHERE db = DATABASE()"));
         // The gate and this question are two more.
         connected == PROCESSES as i64 + 2 && at_the_gate(&arena) == 1
     });

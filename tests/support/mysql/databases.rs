@@ -10,7 +10,7 @@ use diesel::{
 };
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use super::{MysqlFamily, deadlocks, waits};
+use super::{MysqlFamily, SESSIONS, deadlocks, waits};
 use crate::support::{
     database_name::DatabaseName,
     server::{Server, with_database},
@@ -66,7 +66,7 @@ fn sweep(maintenance: &mut MysqlConnection) {
 }
 
 fn sessions(maintenance: &mut MysqlConnection, name: &str) -> QueryResult<Vec<i32>> {
-    let sessions = format!("SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = '{name}'");
+    let sessions = format!("SELECT CAST(id AS SIGNED) FROM {SESSIONS} WHERE db = '{name}'");
     let sessions: Vec<i64> = sql::<BigInt>(&sessions).load(maintenance)?;
     Ok(sessions.into_iter().filter_map(|session| session.try_into().ok()).collect())
 }

@@ -13,7 +13,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{MysqlFamily, answer};
+use super::{MysqlFamily, SESSIONS, answer};
 use crate::support::{patience::until, server::Server};
 
 /// A session that waits, and one that it waits for.
@@ -98,19 +98,19 @@ pub(super) fn terminate(conn: &mut MysqlConnection, session: i32) {
 
 /// Returns when the server has ended `session` and freed what it held.
 pub(super) fn wait_until_gone(conn: &mut MysqlConnection, session: i32) {
-    let there = format!("SELECT count(*) FROM information_schema.processlist WHERE id = {session}");
+    let there = format!("SELECT count(*) FROM {SESSIONS} WHERE id = {session}");
     let gone = until(|| (answer("the sessions", MysqlFamily::number(conn, &there)) == 0).then_some(()));
     gone.unwrap_or_else(|| panic!("{session} does not end\n{}", activity(conn)));
 }
 
 /// What every session of this database does, for the message of a test that fails.
 pub(super) fn activity(conn: &mut MysqlConnection) -> String {
-    let lines: QueryResult<Vec<String>> = sql::<Text>(
+    let lines: QueryResult<Vec<String>> = sql::<Text>(&format!(
         "SELECT CAST(CONCAT_WS(' ', p.id, p.command, p.state, t.trx_state, LEFT(coalesce(p.info, '-'), 200)) AS CHAR) \
-         FROM information_schema.processlist AS p \
+         FROM {SESSIONS} AS p \
          LEFT JOIN information_schema.innodb_trx AS t ON t.trx_mysql_thread_id = p.id \
          WHERE p.db = database() AND p.id <> connection_id() ORDER BY p.id",
-    )
+    ))
     .load(conn);
     match lines {
         Ok(lines) => format!("sessions:\n  {}", lines.join("\n  ")),
