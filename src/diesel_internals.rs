@@ -106,6 +106,11 @@ impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.walk_ast(pass)
     }
+
+    // Some fragments know a shorter way to their text.
+    fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
+        (*self.0).to_sql(out, backend) // not the one that `Box` has
+    }
 }
 
 impl<DB: Backend> Query for Statement<'_, DB> {

@@ -123,8 +123,10 @@ where
         let rows: Box<dyn Any> = self.part.finish(&self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
         let mut rows = self.dialogue.arrange(rows);
-        let mut seen = HashSet::new();
-        rows.retain(|row| seen.insert(row.lock_key()));
+        if rows.len() > 1 {
+            let mut seen = HashSet::new();
+            rows.retain(|row| seen.insert(row.lock_key()));
+        }
         rows
     }
 }

@@ -1,8 +1,10 @@
 //! A user's query as a set sees it: it chooses rows, and the set writes the select list.
 
+use std::any::TypeId;
+
 use diesel::{
     backend::{Backend, DieselReserveSpecialization},
-    query_builder::{AsQuery, AstPass, BoxedLimitOffsetClause, QueryFragment},
+    query_builder::{AsQuery, AstPass, BoxedLimitOffsetClause, QueryFragment, QueryId},
     query_dsl::methods::SelectDsl,
     query_source::{QuerySource, Table},
     result::QueryResult,
@@ -81,6 +83,9 @@ pub trait Choice<DB: Backend>: Send {
     /// What it is made of.
     fn shape(&self) -> QueryResult<Shape>;
 
+    /// Two queries with the same one have the same text; there is none if the type alone does not say.
+    fn static_id(&self) -> Option<TypeId>;
+
     /// `SELECT`, and `DISTINCT` if there is one.
     fn walk_head<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
@@ -131,6 +136,7 @@ macro_rules! walk_same_clauses {
 impl<DB, F, S, D, W, O, LOf, G, H> Choice<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf, G, H>
 where
     DB: Backend + Default,
+    Self: QueryId,
     F: QuerySource,
     FromClause<F>: QueryFragment<DB> + Send,
     S: QueryFragment<DB> + Send,
@@ -142,6 +148,10 @@ where
     H: QueryFragment<DB> + Send,
 {
     walk_same_clauses!();
+
+    fn static_id(&self) -> Option<TypeId> {
+        Self::query_id()
+    }
 
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.group_by.walk_ast(pass.reborrow())?;
@@ -160,6 +170,10 @@ where
     Self: Send,
 {
     walk_same_clauses!();
+
+    fn static_id(&self) -> Option<TypeId> {
+        None
+    }
 
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.group_by.walk_ast(pass.reborrow())?;

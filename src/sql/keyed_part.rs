@@ -5,7 +5,7 @@ use diesel::{
     backend::Backend,
     deserialize::{FromSqlRow, StaticallySizedRow},
     expression::Expression,
-    query_builder::QueryFragment,
+    query_builder::{QueryFragment, QueryId},
     query_source::Table,
 };
 
@@ -90,7 +90,7 @@ where
     DB: Backend + Default + 'static,
     DB::QueryBuilder: Default,
     T: Lockable + Selectable<DB> + FromSqlRow<ST, DB> + StaticallySizedRow<ST, DB>,
-    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + Send + 'static,
+    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
     T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,

@@ -7,7 +7,7 @@ use diesel::{
     backend::Backend,
     deserialize::{FromSqlRow, StaticallySizedRow},
     expression::Expression,
-    query_builder::{AstPass, QueryFragment},
+    query_builder::{AstPass, QueryFragment, QueryId},
     query_source::Table,
     result::QueryResult,
 };
@@ -48,7 +48,7 @@ where
     DB: Backend + Default + 'static,
     DB::QueryBuilder: Default,
     T: Lockable + Selectable<DB> + FromSqlRow<ST, DB> + StaticallySizedRow<ST, DB>,
-    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + Send + 'static,
+    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
     T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
@@ -107,6 +107,9 @@ pub trait Part<DB: Backend>: KeyedPart<DB> {
 pub trait Wanted<DB: Backend> {
     fn model_name(&self) -> &'static str;
     fn table_name(&self) -> QueryResult<TableName>;
+
+    /// The model, if its type alone says what its columns are in SQL.
+    fn static_id(&self) -> Option<TypeId>;
 
     /// How many columns the model takes of a row.
     fn width(&self) -> usize;
@@ -227,7 +230,7 @@ where
     DB: Backend + Default + 'static,
     DB::QueryBuilder: Default,
     T: Lockable + Selectable<DB> + FromSqlRow<ST, DB> + StaticallySizedRow<ST, DB>,
-    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + Send + 'static,
+    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
     T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
@@ -313,7 +316,7 @@ impl<T, DB> Wanted<DB> for WantedOf<T, DB>
 where
     DB: Backend,
     T: Lockable + Selectable<DB>,
-    T::SelectExpression: QueryFragment<DB>,
+    T::SelectExpression: QueryFragment<DB> + QueryId,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB>,
     T::KeyColumns: KeyList<DB, T::Key>,
@@ -327,6 +330,10 @@ where
 
     fn table_name(&self) -> QueryResult<TableName> {
         TableName::of::<DB>(&self.table)
+    }
+
+    fn static_id(&self) -> Option<TypeId> {
+        T::SelectExpression::HAS_STATIC_QUERY_ID.then(TypeId::of::<T>)
     }
 
     fn width(&self) -> usize {

@@ -13,6 +13,7 @@ mod look_again;
 mod pick;
 mod reader;
 mod row_lock;
+mod text;
 mod words;
 
 use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult};
@@ -20,14 +21,14 @@ use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryRes
 use self::{
     clock::PgClock,
     dialogue::PgTable,
-    pick::{PgPick, Pick},
+    pick::PgPick,
     row_lock::{BusyRows, busy_key},
 };
 use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     mode::{Patience, Strength},
-    sql::{Choice, Columns, PartInSet, TableName},
+    sql::{Choice, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -53,7 +54,7 @@ impl LockingBackend for Pg {
     }
 
     fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
-        Statement::new(Pick { query, columns: Columns::Own, pick })
+        pick::pick_selected(query, pick)
     }
 
     fn table<'a>(

@@ -9,7 +9,10 @@ use diesel::{
     sql_types::BigInt,
 };
 
-use super::words::{key_names, key_value, locking_clause};
+use super::{
+    text::{Remembered, TextKey},
+    words::{key_names, key_value, locking_clause},
+};
 use crate::{
     backend::{Exchange, PickDialogue, Picking, Reader},
     diesel_internals::{RowRef, Statement},
@@ -51,9 +54,13 @@ impl PickDialogue<Pg> for PgPick {
         let PgPick { table, strength, limit, places, .. } = self;
         let (wanted, found) = part.sides();
         let (width, pick) = (wanted.width(), Picking { table, strength: *strength, limit });
+        let key = TextKey::new(query, Some(wanted), &pick);
         let statement = match changes {
-            Some(changes) => Statement::new(Claim { query, wanted, changes, pick }),
-            None => Statement::new(Pick { query, columns: Columns::Of(wanted), pick }),
+            Some(changes) => {
+                let key = key.and_then(|key| key.with(changes));
+                Statement::new(Remembered { key, statement: Claim { query, wanted, changes, pick } })
+            }
+            None => Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Of(wanted), pick } }),
         };
         Some(Exchange::new(statement, PickedReader { found, width, places: places.as_mut() }))
     }
@@ -69,6 +76,12 @@ impl PickDialogue<Pg> for PgPick {
         rows.sort_by_key(|(place, _)| *place);
         rows.into_iter().map(|(_, row)| row).collect()
     }
+}
+
+/// A pick that selects what the query selects by itself.
+pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
+    let key = TextKey::new(query, None, &pick);
+    Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
 }
 
 struct PickedReader<'e> {
@@ -91,10 +104,10 @@ impl Reader<Pg> for PickedReader<'_> {
 ///
 /// Rows are locked beneath the limit, so no more than it says; a row that changed in between is checked again and, if it no
 /// longer matches, the next one takes its place.
-pub(super) struct Pick<'q> {
-    pub(super) query: &'q dyn Choice<Pg>,
-    pub(super) columns: Columns<'q, Pg>,
-    pub(super) pick: Picking<'q>,
+struct Pick<'q> {
+    query: &'q dyn Choice<Pg>,
+    columns: Columns<'q, Pg>,
+    pick: Picking<'q>,
 }
 
 impl QueryFragment<Pg> for Pick<'_> {
@@ -121,11 +134,11 @@ impl QueryFragment<Pg> for Pick<'_> {
 ///
 /// A materialized helper runs once, whatever the plan. `WHERE id IN (SELECT .. LIMIT 1 FOR UPDATE SKIP LOCKED)` may be run
 /// once for each row: measured on PostgreSQL 15, it took 20 of 20 rows under a nested loop.
-pub(super) struct Claim<'q> {
-    pub(super) query: &'q dyn Choice<Pg>,
-    pub(super) wanted: &'q dyn Wanted<Pg>,
-    pub(super) changes: &'q dyn QueryFragment<Pg>,
-    pub(super) pick: Picking<'q>,
+struct Claim<'q> {
+    query: &'q dyn Choice<Pg>,
+    wanted: &'q dyn Wanted<Pg>,
+    changes: &'q dyn QueryFragment<Pg>,
+    pick: Picking<'q>,
 }
 
 impl QueryFragment<Pg> for Claim<'_> {
@@ -133,7 +146,7 @@ impl QueryFragment<Pg> for Claim<'_> {
         let (picked, placed) = helpers(self.pick.table);
         let width = self.wanted.key_width();
         pass.push_sql("WITH ");
-        pass.push_identifier(picked)?;
+        pass.push_sql(picked);
         pass.push_sql(" (");
         key_names(&mut pass, width)?;
         pass.push_sql(") AS MATERIALIZED (");
@@ -144,11 +157,11 @@ impl QueryFragment<Pg> for Claim<'_> {
         let source = if *self.pick.limit > 1 { placed } else { picked };
         if source == placed {
             pass.push_sql(", ");
-            pass.push_identifier(placed)?;
+            pass.push_sql(placed);
             pass.push_sql(" AS (SELECT ");
             key_names(&mut pass, width)?;
             pass.push_sql(", min(\"place\") AS \"place\" FROM (SELECT *, row_number() OVER () AS \"place\" FROM ");
-            pass.push_identifier(picked)?;
+            pass.push_sql(picked);
             pass.push_sql(") AS \"numbered\" GROUP BY ");
             key_names(&mut pass, width)?;
             pass.push_sql(")");
@@ -158,13 +171,13 @@ impl QueryFragment<Pg> for Claim<'_> {
         pass.push_sql(" SET ");
         self.changes.walk_ast(pass.reborrow())?;
         pass.push_sql(" FROM ");
-        pass.push_identifier(source)?;
+        pass.push_sql(source);
         pass.push_sql(" WHERE ");
         key_value(&mut pass, self.wanted)?;
         pass.push_sql(" = (");
         for i in 0..width {
             pass.push_sql(if i == 0 { "" } else { ", " });
-            pass.push_identifier(source)?;
+            pass.push_sql(source);
             pass.push_sql(".");
             pass.push_identifier(&format!("k{i}"))?;
         }
@@ -172,7 +185,7 @@ impl QueryFragment<Pg> for Claim<'_> {
         self.wanted.walk_columns(pass.reborrow())?;
         if source == placed {
             pass.push_sql(", ");
-            pass.push_identifier(placed)?;
+            pass.push_sql(placed);
             pass.push_sql(".\"place\"");
         } else {
             pass.push_sql(", 1::bigint");
@@ -184,14 +197,16 @@ impl QueryFragment<Pg> for Claim<'_> {
 /// Up to here the number of rows is part of the text, so that a plan can be kept: of a limit that is a parameter PostgreSQL
 /// guesses a tenth of the table, finds that too dear and plans each call anew, which took longer than the pick itself. Beyond,
 /// planning hardly matters, and the texts must not fill the cache of statements.
-const MOST_WRITTEN_OUT: i64 = 100;
+pub(super) fn is_written_out(limit: i64) -> bool {
+    limit <= 100
+}
 
 fn walk_picked<'b>(query: &'b dyn Choice<Pg>, pick: &'b Picking<'_>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
     query.walk_from(pass.reborrow())?;
     query.walk_filter(pass.reborrow())?;
     query.walk_rest(pass.reborrow())?;
     pass.push_sql(" LIMIT ");
-    if *pick.limit <= MOST_WRITTEN_OUT {
+    if is_written_out(*pick.limit) {
         pass.push_sql(&pick.limit.to_string());
     } else {
         pass.push_bind_param::<BigInt, i64>(pick.limit)?;
@@ -199,11 +214,11 @@ fn walk_picked<'b>(query: &'b dyn Choice<Pg>, pick: &'b Picking<'_>, mut pass: A
     locking_clause(&mut pass, pick.strength, Some(pick.table), Wait::SkipLocked)
 }
 
-/// The names of the helper tables, which must not hide the table itself.
+/// The names of the helper tables, quoted; they must not hide the table itself.
 fn helpers(table: &TableName) -> (&'static str, &'static str) {
     match table.bare() {
-        "picked" => ("free", "placed"),
-        "placed" => ("picked", "free"),
-        _ => ("picked", "placed"),
+        "picked" => (r#""free""#, r#""placed""#),
+        "placed" => (r#""picked""#, r#""free""#),
+        _ => (r#""picked""#, r#""placed""#),
     }
 }

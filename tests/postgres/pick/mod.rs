@@ -5,3 +5,4 @@ mod key_locks;
 mod many_jobs;
 mod names;
 mod plans;
+mod texts;
