@@ -9,6 +9,7 @@
 //! | `work` | what a worker does, on each side |
 //! | `backlog` | the work queue |
 //! | `sides`, `measure` | how a side is run; what is compared with what |
+//! | `awake` | sees to it that no core goes to sleep meanwhile |
 //! | `advice` | what the documentation advises, measured |
 //! | `report`, `plot`, `results` | the figures, as text, as a picture, as a section of `RESULTS.md` |
 
@@ -16,6 +17,7 @@
 mod shared;
 
 mod advice;
+mod awake;
 mod backlog;
 mod measure;
 mod plot;
@@ -34,7 +36,7 @@ use std::{
 use clap::Parser;
 use shared::{Database, Result};
 
-use crate::{advice::Advice, backlog::Backlog, measure::Plan, report::Report};
+use crate::{advice::Advice, awake::Awake, backlog::Backlog, measure::Plan, report::Report};
 
 /// Measures how many jobs a second 1 to 32 workers pick and claim out of a backlog of 200,000, through this crate and by
 /// pgbench with the same SQL, in turns; then what three pieces of advice are worth.
@@ -42,10 +44,10 @@ use crate::{advice::Advice, backlog::Backlog, measure::Plan, report::Report};
 #[command(name = "bench_pick")]
 struct Options {
     /// How long each of the measurements takes, about.
-    #[arg(long, value_name = "N", default_value = "1.5", value_parser = seconds)]
+    #[arg(long, value_name = "N", default_value = "0.2", value_parser = seconds)]
     seconds: Duration,
-    /// How often each side is measured, in turns.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// How often each side is measured, in turns; with more than one job per call a quarter of it, and three times at least.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
     /// How many workers there are at the same time.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32])]
@@ -108,7 +110,9 @@ fn bench(options: &Options) -> Result<Report> {
     };
     let database = Database::create("bench_pick")?;
     let backlog = Backlog::new(&database, rows)?;
+    let awake = Awake::keep()?;
     let comparisons = plan.run(&backlog, &stop)?;
+    drop(awake);
     let advice = if options.no_advice { None } else { Some(Advice::measure(&backlog, &stop)?) };
     let report = Report::new(&database, &plan, rows, comparisons, advice)?;
     if let Some(folder) = &options.into {

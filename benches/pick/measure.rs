@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) workers: Vec<u32>,
     /// How long one measurement should take.
     pub(crate) time: Duration,
-    /// How often each side is measured.
+    /// How often each side is measured when one job is taken by each call.
     pub(crate) runs: u32,
 }
 
@@ -69,10 +69,15 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 impl Plan {
+    /// Single picks and claims have a target, and are measured more often.
+    fn runs(&self, per_call: u32) -> u32 {
+        if per_call == 1 { self.runs } else { (self.runs / 4).max(3).min(self.runs) }
+    }
+
     pub(crate) fn run(&self, backlog: &Backlog<'_>, stop: &AtomicBool) -> Result<Vec<Comparison>> {
-        let steps: usize =
-            Operation::ALL.iter().map(|operation| operation.sides().len() * self.runs as usize + 1).sum();
-        let progress = progress(steps * self.per_call.len() * self.workers.len())?;
+        let sides: usize = Operation::ALL.iter().map(|operation| operation.sides().len()).sum();
+        let steps = |per_call: &u32| sides * self.runs(*per_call) as usize + Operation::ALL.len();
+        let progress = progress(self.per_call.iter().map(steps).sum::<usize>() * self.workers.len())?;
         let mut comparisons = Vec::new();
         for operation in Operation::ALL {
             for &per_call in &self.per_call {
@@ -112,7 +117,7 @@ impl Plan {
 
         let mut comparison = Comparison { operation, per_call, workers, ours: vec![], bare: vec![], short: vec![] };
         let expected = u64::from(task.rounds * workers * per_call);
-        for run in 0..self.runs {
+        for run in 0..self.runs(per_call) {
             let mut sides = operation.sides().to_vec();
             if run % 2 == 1 {
                 sides.reverse();

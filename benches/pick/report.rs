@@ -33,12 +33,17 @@ impl Report {
         };
         let conn = &mut database.connect()?;
         let circumstances = format!(
-            "{}: PostgreSQL {} (fsync = {}, synchronous_commit = {}), {} cores shared by server and workers, a backlog of \
-             {rows} rows, {} runs of {} s.",
+            "{}: PostgreSQL {} (fsync = {}, synchronous_commit = {}{}), {} cores shared by server and workers, a backlog of \
+             {rows} rows, {} runs of {} s (a quarter of them for more than one job per call).",
             chrono::Utc::now().format("%Y-%m-%d"),
             setting("server_version", conn)?,
             setting("fsync", conn)?,
             setting("synchronous_commit", conn)?,
+            // Only a superuser is told.
+            match setting("data_directory", conn) {
+                Ok(folder) if folder.starts_with("/dev/shm/") => ", data in memory",
+                _ => "",
+            },
             thread::available_parallelism()?,
             plan.runs,
             plan.time.as_secs_f64(),
@@ -108,7 +113,9 @@ and `shorter` the shortest statement by hand that does the work of a claim.
 A pick is `BEGIN`, `SELECT .. FOR UPDATE OF jobs SKIP LOCKED LIMIT n`, `DELETE` of the picked rows by key, `COMMIT`; a \
 claim is one statement, committed by itself. For 10 and 100, pgbench's pick fetches the keys as one array and not the \
 rows, because it cannot keep more: that is in its favour. Each run does the same number of rounds, in turns; before each, \
-the backlog is vacuumed, or filled anew if half of it were used up; after each, the rows that were taken are counted.";
+the backlog is vacuumed, or filled anew if half of it were used up; after each, the rows that were taken are counted. \
+Meanwhile each core has a process that runs only when nothing else wants to, so that no core goes to sleep: waking one takes \
+a virtual machine longer than a pick.";
 
 const HEADINGS: [&str; 8] =
     ["operation", "per call", "workers", "ours/s", "pgbench/s", "ratio", "spread", "ratio to shorter"];

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measuring programs, on a server that writes to disk as a real one does.
+//! `cargo xtask bench`: measuring programs, on a server with the settings of a real one, its data in memory.
 
 use std::process::{Command, ExitCode};
 
@@ -14,7 +14,7 @@ const CARGO_PICK: &[&str] =
     &["run", "--release", "--package", "diesel_lockset", "--example", "bench_pick", "--features", "postgres"];
 
 pub(crate) fn pick(options: &PickOptions) -> anyhow::Result<ExitCode> {
-    let supervisor = Supervisor::new()?;
+    let supervisor = Supervisor::in_memory()?;
     // Linked like the tests, against both client libraries.
     let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench];
     let databases = Databases::open(&supervisor, &options.server.options(), &needs, &Wanted::DEMO)?;

@@ -28,10 +28,20 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     pub(crate) fn new() -> anyhow::Result<Self> {
+        Self::with_scratch_in(scratch_parent(std::env::temp_dir()))
+    }
+
+    /// As `new`, but with the scratch folder in memory where that is possible: what a disk does from moment to moment would
+    /// hide what is measured.
+    pub(crate) fn in_memory() -> anyhow::Result<Self> {
+        Self::with_scratch_in(memory().unwrap_or_else(|| scratch_parent(std::env::temp_dir())))
+    }
+
+    fn with_scratch_in(parent: PathBuf) -> anyhow::Result<Self> {
         let interrupt = Interrupt::listen().context("cannot listen for signals")?;
         let scratch = tempfile::Builder::new()
             .prefix("diesel_lockset-")
-            .tempdir_in(scratch_parent())
+            .tempdir_in(parent)
             .context("cannot make a scratch folder")?;
         let watchdog = Watchdog::start(scratch.path()).context("cannot start the watchdog")?;
         Ok(Self { interrupt, scratch, watchdog: RefCell::new(watchdog) })
@@ -81,12 +91,19 @@ impl Supervisor {
     }
 }
 
+/// The file system in memory that Linux has, if there is room for a server that is measured.
+fn memory() -> Option<PathBuf> {
+    const ROOM: u64 = 2 << 30;
+    let folder = Path::new("/dev/shm");
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    (stat.f_bavail.saturating_mul(stat.f_frsize) >= ROOM).then(|| folder.to_owned())
+}
+
 /// Returns where the scratch folder goes: the usual place for temporary files.
 ///
 /// Root's servers run as another user, who must be able to get there; a TMPDIR inside of root's home is not for them.
-fn scratch_parent() -> PathBuf {
+fn scratch_parent(usual: PathBuf) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
-    let usual = std::env::temp_dir();
     // The watchdog works in another folder.
     let usual = std::path::absolute(&usual).unwrap_or(usual);
     let open_to_all = |folder: &Path| folder.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0);
