@@ -110,10 +110,10 @@ fn bench(options: &Options) -> Result<Report> {
     };
     let database = Database::create("bench_pick")?;
     let backlog = Backlog::new(&database, rows)?;
-    let awake = Awake::keep()?;
-    let comparisons = plan.run(&backlog, &stop)?;
-    drop(awake);
+    let _awake = Awake::keep()?;
+    // The short part first: it must not fail after the long one.
     let advice = if options.no_advice { None } else { Some(Advice::measure(&backlog, &stop)?) };
+    let comparisons = plan.run(&backlog, &stop)?;
     let report = Report::new(&database, &plan, rows, comparisons, advice)?;
     if let Some(folder) = &options.into {
         plot::draw(&report.comparisons, &folder.join("pick.svg"))?;

@@ -83,12 +83,12 @@ impl Plan {
             for &per_call in &self.per_call {
                 for &workers in &self.workers {
                     let message = format!("{operation}, {per_call} per call, {workers} workers");
-                    if progress.is_hidden() {
-                        eprintln!("{message}");
-                    }
-                    progress.set_message(message);
+                    progress.set_message(message.clone());
                     let task = Task { operation, per_call, workers, rounds: 0 };
-                    comparisons.push(self.compare(task, backlog, stop, &progress)?);
+                    let comparison = self.compare(task, backlog, stop, &progress)?;
+                    let ratio = format!("{message}: {:.3}", comparison.ratio());
+                    progress.suspend(|| eprintln!("{ratio}"));
+                    comparisons.push(comparison);
                 }
             }
         }

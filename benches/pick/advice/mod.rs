@@ -13,7 +13,7 @@ use diesel::{prelude::*, sql_types::Text};
 use diesel_lockset::{LockError, prelude::*};
 
 use crate::{
-    backlog::{Backlog, Job, jobs, next_jobs},
+    backlog::{Backlog, Job, NEXT_JOBS, jobs, next_jobs},
     measure::median,
     shared::Result,
 };
@@ -72,7 +72,7 @@ struct Line {
 fn pages(conn: &mut PgConnection) -> Result<u64> {
     let explain = format!(
         "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) SELECT * {} LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED",
-        crate::backlog::NEXT_JOBS
+        NEXT_JOBS.replace(":new", "'new'")
     );
     let plan: Vec<Line> = conn.test_transaction(|conn| diesel::sql_query(&explain).load(conn));
     // The first such line is the uppermost node's, which counts those below it too.
@@ -82,4 +82,22 @@ fn pages(conn: &mut PgConnection) -> Result<u64> {
         matches!(what, "hit" | "read").then(|| count.parse::<u64>().ok())?
     });
     Ok(counts.sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{backlog::INDEX, shared::Database};
+
+    #[test]
+    fn an_index_spares_pages() {
+        let database = Database::create("bench_pick").unwrap();
+        let backlog = Backlog::new(&database, 5_000).unwrap();
+        let mut pages_with = |index: &str| {
+            backlog.fill(index).unwrap();
+            pages(&mut database.connect().unwrap()).unwrap()
+        };
+        let (without, with) = (pages_with(""), pages_with(INDEX));
+        assert!(0 < with && with < without, "{with} pages with the index, {without} without");
+    }
 }
