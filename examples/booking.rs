@@ -4,10 +4,13 @@
 //! wants to book takes the advisory lock of the room and the evening first, in one set with the rows that the booking needs,
 //! looks, and inserts.
 //!
-//! On PostgreSQL only. On MySQL and MariaDB an advisory lock does not end with the transaction and cannot be part of a set:
-//! there, `AdvisoryLock::hold` takes it and then begins the transaction.
+//! On MySQL and MariaDB an advisory lock does not end with the transaction and cannot be part of a set: there,
+//! `AdvisoryLock::hold` takes it and then begins the transaction.
 //!
-//! Run it with `cargo run --features postgres --example booking`; `cargo xtask test -- booking` runs it too.
+//! Run it with `cargo run --features postgres --example booking`; `cargo xtask test -- booking` runs it too, there and on
+//! MariaDB.
+
+#![allow(unexpected_cfgs, reason = "the package `examples_on_mysql` has no feature `postgres`")]
 
 mod shared;
 
@@ -19,7 +22,7 @@ use diesel::{
     prelude::*,
 };
 use diesel_lockset::prelude::*;
-use shared::{Database, Result, until, waiting};
+use shared::{Conn, Database, Result, until, waiting};
 
 diesel::table! {
     guests (id) { id -> Integer, name -> Text, nights -> Integer, }
@@ -45,19 +48,14 @@ enum Guard {
 
 /// Books the room, or says that it is taken. `meanwhile` is what others do between the look and the insert.
 fn book(
-    conn: &mut PgConnection,
+    conn: &mut Conn,
     (room, evening): (i32, &str),
     guest: i32,
     guard: Guard,
-    meanwhile: impl FnOnce(&mut PgConnection) -> Result<()>,
+    meanwhile: impl FnOnce(&mut Conn) -> Result<()>,
 ) -> Result<bool> {
-    conn.transaction(|conn| {
-        let set = LockSet::new().id::<Guest>(guest);
-        let locked = match guard {
-            Guard::None => set.lock(conn)?,
-            // Before the look: one from before the lock is as old as the wait for the lock.
-            Guard::Advisory => set.advisory(AdvisoryLock::named(&format!("room {room}")).scope(evening)).lock(conn)?,
-        };
+    let work = |conn: &mut Conn, set: Set<'_>| {
+        let locked = set.id::<Guest>(guest).lock(conn)?;
         let guest: &Guest = locked.id(guest)?;
         let of_the_evening = bookings::table.filter(bookings::room.eq(room)).filter(bookings::evening.eq(evening));
         let taken: bool = select(exists(of_the_evening)).get_result(conn)?;
@@ -70,7 +68,25 @@ fn book(
             .execute(conn)?;
         diesel::update(guests::table.find(guest.id)).set(guests::nights.eq(guest.nights + 1)).execute(conn)?;
         Ok(true)
-    })
+    };
+    match guard {
+        Guard::None => conn.transaction(|conn| work(conn, LockSet::new())),
+        Guard::Advisory => in_turn(conn, AdvisoryLock::named(&format!("room {room}")).scope(evening), work),
+    }
+}
+
+type Set<'a> = LockSet<'a, <Conn as Connection>::Backend>;
+
+/// A transaction that nobody else runs at the same time for the same name. The look must come behind the lock: one from before
+/// it would be as old as the wait for it.
+#[cfg(feature = "postgres")]
+fn in_turn<R>(conn: &mut Conn, name: AdvisoryLock, work: impl FnOnce(&mut Conn, Set<'_>) -> Result<R>) -> Result<R> {
+    conn.transaction(|conn| work(conn, LockSet::new().advisory(name)))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn in_turn<R>(conn: &mut Conn, name: AdvisoryLock, work: impl FnOnce(&mut Conn, Set<'_>) -> Result<R>) -> Result<R> {
+    name.hold(conn, |conn| work(conn, LockSet::new()))
 }
 
 /// All of them at once; how many have a booking afterwards.
@@ -92,9 +108,12 @@ fn main() -> Result<()> {
     let conn = &mut database.connect()?;
     conn.batch_execute(
         "CREATE TABLE guests (id int PRIMARY KEY, name text NOT NULL, nights int NOT NULL);
-         CREATE TABLE bookings (id serial PRIMARY KEY, room int NOT NULL, evening text NOT NULL, guest_id int NOT NULL);
-         INSERT INTO guests SELECT n, 'guest ' || n, 0 FROM generate_series(1, 32) n",
+         CREATE TABLE bookings (id serial PRIMARY KEY, room int NOT NULL, evening text NOT NULL, guest_id int NOT NULL)",
     )?;
+    for n in 1..=i32::try_from(SESSIONS)? {
+        let guest = (guests::id.eq(n), guests::name.eq(format!("guest {n}")), guests::nights.eq(0));
+        diesel::insert_into(guests::table).values(guest).execute(conn)?;
+    }
 
     let booked = rush(&database, 1, Guard::None)?;
     println!("without the lock: {SESSIONS} want room 1, {booked} have it");

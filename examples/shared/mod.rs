@@ -58,12 +58,13 @@ impl Server for PgConnection {
 #[cfg(feature = "mysql")]
 impl Server for MysqlConnection {
     const VARIABLE: &'static str = "MYSQL_DATABASE_URL";
-    /// Those in the middle of a statement that locks rows; whoever asks holds what they are after. InnoDB's own list of
+    /// Those in the middle of a statement that locks rows or a name; whoever asks holds what they are after. InnoDB's own list of
     /// who waits is renewed only when nobody, in any database, has asked for it for a tenth of a second; and MySQL's
     /// `information_schema.processlist` fails as long as anybody runs a statement with a character of four bytes.
     const WAITING: &'static str = "SELECT count(*) \
                                    FROM /*!80022 performance_schema */ /*M! information_schema */ . processlist \
-                                   WHERE db = database() AND info LIKE '%FOR UPDATE%' AND info NOT LIKE '%processlist%'";
+                                   WHERE db = database() AND (info LIKE '%FOR UPDATE%' OR info LIKE '%GET_LOCK(%') \
+                                   AND info NOT LIKE '%processlist%'";
 }
 
 /// A new, empty database on the server that the variable names, dropped together with this value.

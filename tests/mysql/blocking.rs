@@ -3,7 +3,7 @@
 use crate::support::driver::MysqlBlocking as Driver;
 
 #[path = "../contract/mod.rs"]
-mod contract;
+pub(super) mod contract;
 
 #[path = "own/mod.rs"]
 mod own;

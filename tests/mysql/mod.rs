@@ -2,6 +2,7 @@
 
 mod advisory;
 mod blocking;
+mod crashes;
 mod harness;
 mod lost_transactions;
 mod pooled;

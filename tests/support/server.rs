@@ -144,6 +144,11 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|url| !url.trim().is_empty())
 }
 
+/// A server besides the main one, by the variable that names it.
+pub(super) fn further(kind: &str, name: &str) -> String {
+    variable(name).unwrap_or_else(|| panic!("no {kind} server: run `cargo xtask test`, or set {name}"))
+}
+
 /// `url`, pointing at the database `name` of the same server. Both forms that libpq reads are understood.
 pub(crate) fn with_database(url: &str, name: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {

@@ -13,18 +13,19 @@ use crate::supervisor::Supervisor;
 pub(crate) fn run(options: &ServerOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new()?;
     let tools = install::ensure(&supervisor, options, &[Need::Postgres, Need::Mariadb])?;
-    let mut servers = postgres::Servers::start(&supervisor, &tools.postgres, &postgres::Purpose::SUITE)?;
-    let mut mariadb = mariadb::Server::start(&supervisor, &tools.mariadb, mariadb::Purpose::Tests)?;
+    let mut postgres = postgres::start(&supervisor, &tools.postgres, &postgres::Purpose::SUITE)?;
+    let mut mariadb = mariadb::start(&supervisor, &tools.mariadb, &mariadb::Purpose::SUITE)?;
     // On standard output, and nothing else there, so that a script can read it.
-    for (variable, url) in servers.variables().chain([mariadb.variable()]) {
+    for (variable, url) in postgres.variables().chain(mariadb.variables()) {
         writeln!(std::io::stdout(), "export {variable}={url}")?;
     }
     say("paste these lines into another shell; Ctrl-C here stops the servers");
     // To be interrupted is how this command is meant to end, so it is no error.
     while supervisor.interrupt().check().is_ok() {
-        servers.check()?;
+        postgres.check()?;
         mariadb.check()?;
-        servers.revive()?;
+        postgres.revive()?;
+        mariadb.revive()?;
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(ExitCode::SUCCESS)

@@ -93,7 +93,7 @@ mod tests {
     fn an_index_spares_pages() {
         let database = Database::create("bench_pick").unwrap();
         let backlog = Backlog::new(&database, 5_000).unwrap();
-        let mut pages_with = |index: &str| {
+        let pages_with = |index: &str| {
             backlog.fill(index).unwrap();
             pages(&mut database.connect().unwrap()).unwrap()
         };

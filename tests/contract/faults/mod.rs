@@ -18,6 +18,7 @@ use crate::support::{
 use diesel::prelude::*;
 
 mod claims;
+pub(crate) mod crashes;
 mod lost;
 mod sessions;
 mod transfers;
@@ -29,13 +30,13 @@ const LONG: Duration = Duration::from_secs(600);
 const GOES_ON: bool = <<Driver as Session>::Server as Server>::UNDOES_STATEMENTS;
 
 /// A place at which a call waits.
-pub(crate) struct Step {
-    pub(crate) name: &'static str,
+struct Step {
+    name: &'static str,
     /// What the holder holds when the call comes there.
-    pub(crate) held: &'static str,
+    held: &'static str,
     /// What somebody changes just before, while the call waits for him: that makes it look a second time.
-    pub(crate) changed: Option<&'static str>,
-    pub(crate) call: fn(&mut Driver) -> Result<Locked, LockError>,
+    changed: Option<&'static str>,
+    call: fn(&mut Driver) -> Result<Locked, LockError>,
     /// The rows that are locked if the call succeeds.
     rows: &'static [(&'static str, &'static str)],
     /// The call undoes itself when it fails, where the server does not undo single statements.
@@ -55,7 +56,7 @@ fn two_tables() -> Set {
     LockSet::new().id::<Order>(1).ids::<Account>([2, 1])
 }
 
-pub(crate) const STEPS: [Step; 8] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "the first row",
         held: "SELECT 1 FROM accounts WHERE id = 1 FOR UPDATE",
@@ -136,11 +137,11 @@ impl Drop for Over<'_> {
 }
 
 /// Undoes what a step before has changed.
-pub(crate) const FIXTURES: &str = "UPDATE accounts SET balance = 10 WHERE id = 1; UPDATE accounts SET v = 0";
+const FIXTURES: &str = "UPDATE accounts SET balance = 10 WHERE id = 1; UPDATE accounts SET v = 0";
 
 /// Every row of the step is as `expected`.
 #[track_caller]
-pub(crate) fn all(arena: &Arena, step: &Step, expected: Held) {
+fn all(arena: &Arena, step: &Step, expected: Held) {
     for (table, condition) in step.rows {
         assert_eq!(arena.probe(table, condition), expected, "{}: {table}, {condition}", step.name);
     }

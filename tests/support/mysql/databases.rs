@@ -1,6 +1,11 @@
 //! The databases of the tests. There is no template to copy on these servers: each runs the migrations.
 
-use std::{path::Path, sync::Once, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use diesel::{
     MysqlConnection, QueryResult, RunQueryDsl,
@@ -23,17 +28,23 @@ const KEEP: Duration = Duration::from_secs(60 * 60);
 const CHARACTERS: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
 pub(super) fn create(server: &str, name: &str) -> QueryResult<()> {
-    static FIRST: Once = Once::new();
     let mut maintenance = MysqlFamily::connect(server);
-    FIRST.call_once(|| {
-        deadlocks::listen(&mut maintenance);
-        sweep(&mut maintenance);
-    });
+    prepare(server, &mut maintenance);
     maintenance.batch_execute(&format!("CREATE DATABASE {name} {CHARACTERS}"))?;
     let source = migrations();
     let mut conn = MysqlFamily::connect(&with_database(server, name));
     conn.run_pending_migrations(source).expect("the migrations run");
     Ok(())
+}
+
+/// Once for each server.
+fn prepare(server: &str, maintenance: &mut MysqlConnection) {
+    static PREPARED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if prepared.insert(server.to_owned()) {
+        deadlocks::listen(maintenance);
+        sweep(maintenance);
+    }
 }
 
 /// Ends whoever is still in it: a transaction that has read a table would keep it from being dropped.

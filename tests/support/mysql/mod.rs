@@ -20,7 +20,7 @@ use diesel_lockset::AdvisoryName;
 
 use super::{
     probe::Held,
-    server::{Observer, Server, variable},
+    server::{Observer, Server, further, variable},
 };
 
 const NO_SERVER: &str = "no server: run `cargo xtask test`, or set MYSQL_DATABASE_URL to a MariaDB or MySQL whose user may \
@@ -34,6 +34,12 @@ impl MysqlFamily {
     pub(crate) fn is_mariadb(conn: &mut MysqlConnection) -> bool {
         sql::<Bool>("SELECT VERSION() LIKE '%MariaDB%'").get_result(conn).expect("a version")
     }
+}
+
+/// A server that may be crashed: nobody but the test that does so uses it. `cargo xtask test` starts it again within a second
+/// or so, on the same port and data. What was committed survives.
+pub(crate) fn crash_url() -> String {
+    further("crash", "MYSQL_CRASH_DATABASE_URL")
 }
 
 /// Who is connected and does what. MySQL's table of this name in `information_schema` fails as long as anybody on the server runs

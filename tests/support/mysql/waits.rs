@@ -1,6 +1,7 @@
 //! Who waits for whom, asked of the server. Never of a clock.
 
 use std::{
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -50,7 +51,7 @@ const ON_MARIADB: &str = "SELECT CAST(w.trx_mysql_thread_id AS SIGNED), CAST(b.t
 /// answer for ever.
 const PAUSE: Duration = Duration::from_millis(110);
 
-/// What MariaDB said last, to whichever test.
+/// What a MariaDB said last, to whichever test.
 struct Look {
     begun: Instant,
     ended: Instant,
@@ -70,10 +71,11 @@ pub(super) fn blocked_by(conn: &mut MysqlConnection, session: i32) -> Vec<i32> {
 
 /// One look, begun after this was called, serves all the tests that wait for it.
 fn on_mariadb(conn: &mut MysqlConnection) -> Vec<Wait> {
-    static LAST: Mutex<Option<Look>> = Mutex::new(None);
+    static LAST: Mutex<BTreeMap<i64, Look>> = Mutex::new(BTreeMap::new());
     let asked = Instant::now();
+    let server = answer("the server", MysqlFamily::number(conn, "SELECT @@port"));
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(look) = last.as_ref() {
+    if let Some(look) = last.get(&server) {
         if look.begun > asked {
             return look.waits.clone();
         }
@@ -81,7 +83,7 @@ fn on_mariadb(conn: &mut MysqlConnection) -> Vec<Wait> {
     }
     let begun = Instant::now();
     let waits = ask(conn, ON_MARIADB);
-    *last = Some(Look { begun, ended: Instant::now(), waits: waits.clone() });
+    last.insert(server, Look { begun, ended: Instant::now(), waits: waits.clone() });
     waits
 }
 

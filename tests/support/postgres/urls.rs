@@ -1,6 +1,6 @@
 //! Where the servers are: `PG_DATABASE_URL` and its kin, or a panic that says what to run.
 
-use crate::support::server::variable;
+use crate::support::server::{further, variable};
 
 const NO_SERVER: &str = "no server: run `cargo xtask test`, or set PG_DATABASE_URL to a PostgreSQL whose user may create \
                          databases";
@@ -26,8 +26,4 @@ pub(crate) fn japanese_url() -> String {
 /// starts it again within a second or so, on the same port and data. What was committed survives both.
 pub(crate) fn crash_url() -> String {
     further("crash", "PG_CRASH_DATABASE_URL")
-}
-
-fn further(kind: &str, name: &str) -> String {
-    variable(name).unwrap_or_else(|| panic!("no {kind} server: run `cargo xtask test`, or set {name}"))
 }

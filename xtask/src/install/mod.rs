@@ -71,7 +71,7 @@ impl Need {
     fn variable(self) -> Option<&'static str> {
         match self {
             Self::Postgres => Some("PG_DATABASE_URL"),
-            Self::Mariadb => Some(mariadb::VARIABLE),
+            Self::Mariadb => Some(mariadb::Purpose::Tests.variable()),
             Self::Pgbench | Self::Pgbouncer | Self::Libpq | Self::Libmariadb => None,
         }
     }

@@ -37,7 +37,7 @@ impl Family {
     pub(super) const fn variable(self) -> &'static str {
         match self {
             Self::Postgres => postgres::Purpose::Tests.variable(),
-            Self::Mysql => mariadb::VARIABLE,
+            Self::Mysql => mariadb::Purpose::Tests.variable(),
         }
     }
 }

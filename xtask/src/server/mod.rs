@@ -3,6 +3,8 @@
 mod account;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
+mod running;
+mod servers;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -15,22 +17,24 @@ use crate::console::say;
 use crate::install::{self, Need, Tools};
 use crate::supervisor::Supervisor;
 use crate::workspace;
-use postgres::{Purpose, Servers};
+use mariadb::Mariadb;
+use postgres::{Postgres, Purpose};
+use servers::Servers;
 
 /// The servers that a command wants.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     postgres: &'static [Purpose],
-    mariadb: Option<mariadb::Purpose>,
+    mariadb: &'static [mariadb::Purpose],
 }
 
 impl Wanted {
     /// All that the tests work on.
-    pub(crate) const SUITE: Self = Self { postgres: &Purpose::SUITE, mariadb: Some(mariadb::Purpose::Tests) };
+    pub(crate) const SUITE: Self = Self { postgres: &Purpose::SUITE, mariadb: &mariadb::Purpose::SUITE };
 
-    pub(crate) const DEMO: Self = Self { postgres: &[Purpose::Demo], mariadb: None };
+    pub(crate) const DEMO: Self = Self { postgres: &[Purpose::Demo], mariadb: &[] };
 
-    pub(crate) const DEMO_ON_MYSQL: Self = Self { postgres: &[], mariadb: Some(mariadb::Purpose::Demo) };
+    pub(crate) const DEMO_ON_MYSQL: Self = Self { postgres: &[], mariadb: &[mariadb::Purpose::Demo] };
 }
 
 /// Database servers that are up, and the tools to build and run programs against them.
@@ -38,8 +42,8 @@ impl Wanted {
 pub(crate) struct Databases<'s> {
     /// Variables and URLs.
     given: Vec<(&'static str, String)>,
-    postgres: Servers<'s>,
-    mariadb: Option<mariadb::Server<'s>>,
+    postgres: Servers<'s, Postgres>,
+    mariadb: Servers<'s, Mariadb>,
     tools: Tools,
 }
 
@@ -57,21 +61,17 @@ impl<'s> Databases<'s> {
         }
         let mut needs = needs.to_vec();
         needs.extend((!postgres.is_empty()).then_some(Need::Postgres));
-        needs.extend(mariadb.map(|_| Need::Mariadb));
+        needs.extend((!mariadb.is_empty()).then_some(Need::Mariadb));
         let tools = install::ensure(supervisor, options, &needs)?;
-        let postgres = match postgres[..] {
-            [] => Servers::default(),
-            _ => Servers::start(supervisor, &tools.postgres, &postgres)?,
-        };
-        let start = |purpose| mariadb::Server::start(supervisor, &tools.mariadb, purpose);
-        let mariadb = mariadb.map(start).transpose()?;
+        let postgres = postgres::start(supervisor, &tools.postgres, &postgres)?;
+        let mariadb = mariadb::start(supervisor, &tools.mariadb, &mariadb)?;
         Ok(Self { given, postgres, mariadb, tools })
     }
 
     /// Sets what a cargo command needs to link libpq and to find the servers, pgbench and pgbouncer.
     pub(crate) fn equip(&self, command: &mut Command) {
         command.envs(self.given.iter().map(|(variable, url)| (variable, url))).envs(self.postgres.variables());
-        command.envs(self.mariadb.as_ref().map(mariadb::Server::variable));
+        command.envs(self.mariadb.variables());
         command.envs(install::libpq::link_variable(&self.tools.postgres));
         if let Some(pgbench) = self.tools.postgres.pgbench() {
             command.env("PGBENCH", pgbench);
@@ -84,19 +84,20 @@ impl<'s> Databases<'s> {
     /// Returns what to call the server of a variable: like the variable if it was given by that or by an option.
     pub(crate) fn name(&self, variable: &str) -> String {
         let is_given = self.given.iter().any(|(given, _)| *given == variable);
-        let started = if variable == mariadb::VARIABLE { "MariaDB" } else { "PostgreSQL" };
+        let started = if variable == mariadb::Purpose::Tests.variable() { "MariaDB" } else { "PostgreSQL" };
         if is_given { variable.to_owned() } else { format!("started-{started}") }
     }
 
     /// Starts again what a test has crashed. To be called again and again while the servers are in use.
     pub(crate) fn revive(&mut self) -> anyhow::Result<()> {
-        self.postgres.revive()
+        self.postgres.revive()?;
+        self.mariadb.revive()
     }
 
     /// Copies the logs of the throw-away servers to where they survive, for whoever looks into a failure.
     pub(crate) fn keep_logs(&self) {
         let kept = self.postgres.keep_logs().and_then(|mut kept| {
-            kept.extend(self.mariadb.as_ref().map(mariadb::Server::keep_log).transpose()?);
+            kept.extend(self.mariadb.keep_logs()?);
             Ok(kept)
         });
         match kept {
@@ -114,29 +115,30 @@ struct Shares {
     /// Variables and URLs.
     given: Vec<(&'static str, String)>,
     postgres: Vec<Purpose>,
-    mariadb: Option<mariadb::Purpose>,
+    mariadb: Vec<mariadb::Purpose>,
 }
 
 /// Finds the servers that are given, by their variables; an empty URL counts for nothing. The options take the place of
 /// `PG_DATABASE_URL` and `MYSQL_DATABASE_URL`.
 fn sort_out(wanted: &Wanted, options: &ServerOptions, variable: impl Fn(&str) -> Option<String>) -> Shares {
-    let mut shares = Shares { given: Vec::new(), postgres: Vec::new(), mariadb: None };
+    let mut shares = Shares { given: Vec::new(), postgres: Vec::new(), mariadb: Vec::new() };
     let given = |name, option: Option<String>| {
         let url = option.or_else(|| variable(name)).filter(|url| !url.trim().is_empty());
         url.map(|url| (name, url))
     };
     for purpose in wanted.postgres {
-        let is_main = matches!(purpose, Purpose::Tests | Purpose::Demo);
-        let option = options.postgres.pg_url.clone().filter(|_| is_main);
+        let option = options.postgres.pg_url.clone().filter(|_| purpose.variable() == Purpose::Tests.variable());
         match given(purpose.variable(), option) {
             Some(server) => shares.given.push(server),
             None => shares.postgres.push(*purpose),
         }
     }
-    if let Some(purpose) = wanted.mariadb {
-        match given(mariadb::VARIABLE, options.mariadb.mysql_url.clone()) {
+    for purpose in wanted.mariadb {
+        let main = mariadb::Purpose::Tests.variable();
+        let option = options.mariadb.mysql_url.clone().filter(|_| purpose.variable() == main);
+        match given(purpose.variable(), option) {
             Some(server) => shares.given.push(server),
-            None => shares.mariadb = Some(purpose),
+            None => shares.mariadb.push(*purpose),
         }
     }
     shares
@@ -162,8 +164,8 @@ mod tests {
 
     const MAIN: &str = Purpose::Tests.variable();
     const CRASH: &str = Purpose::Crash.variable();
-    const MYSQL: &str = mariadb::VARIABLE;
-    const STARTED: Option<mariadb::Purpose> = Some(mariadb::Purpose::Tests);
+    const MYSQL: &str = mariadb::Purpose::Tests.variable();
+    const STARTED: [mariadb::Purpose; 2] = mariadb::Purpose::SUITE;
 
     fn shares(wanted: Wanted, options: ServerOptions, variables: &[(&str, &str)]) -> Shares {
         let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, url)| (*url).to_owned());
@@ -186,7 +188,7 @@ mod tests {
         let found = shares(Wanted::SUITE, none(), &[(MAIN, "postgres://variable")]);
         assert_eq!(found.given, given(MAIN, "postgres://variable"));
         let found = shares(Wanted::SUITE, none(), &[(MAIN, " "), (MYSQL, "")]);
-        assert_eq!(found, Shares { given: vec![], postgres: Purpose::SUITE.to_vec(), mariadb: STARTED });
+        assert_eq!(found, Shares { given: vec![], postgres: Purpose::SUITE.to_vec(), mariadb: STARTED.to_vec() });
     }
 
     #[test]
@@ -195,7 +197,7 @@ mod tests {
         assert_eq!(found.given, given(CRASH, "postgres://crash"));
         assert_eq!(
             (found.postgres, found.mariadb),
-            (vec![Purpose::Tests, Purpose::German, Purpose::Japanese], STARTED)
+            (vec![Purpose::Tests, Purpose::German, Purpose::Japanese], STARTED.to_vec())
         );
     }
 
@@ -204,14 +206,14 @@ mod tests {
         let mut options = ServerOptions::default();
         let variables = [(MYSQL, "mysql://variable")];
         let found = shares(Wanted::SUITE, options.clone(), &variables);
-        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), None));
+        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), vec![mariadb::Purpose::Crash]));
         options.mariadb.mysql_url = Some("mysql://option".to_owned());
         assert_eq!(shares(Wanted::SUITE, options.clone(), &variables).given, given(MYSQL, "mysql://option"));
         let found = shares(Wanted::DEMO, options.clone(), &variables);
-        assert_eq!(found, Shares { given: vec![], postgres: vec![Purpose::Demo], mariadb: None });
+        assert_eq!(found, Shares { given: vec![], postgres: vec![Purpose::Demo], mariadb: vec![] });
         let found = shares(Wanted::DEMO_ON_MYSQL, options, &[(MAIN, "postgres://variable")]);
-        assert_eq!(found, Shares { given: given(MYSQL, "mysql://option"), postgres: vec![], mariadb: None });
+        assert_eq!(found, Shares { given: given(MYSQL, "mysql://option"), postgres: vec![], mariadb: vec![] });
         let found = shares(Wanted::DEMO_ON_MYSQL, ServerOptions::default(), &[]);
-        assert_eq!(found.mariadb, Some(mariadb::Purpose::Demo));
+        assert_eq!(found.mariadb, [mariadb::Purpose::Demo]);
     }
 }

@@ -1,25 +1,30 @@
-//! The data folder of the server, made by `mariadb-install-db`.
+//! The data folders of the servers, made by `mariadb-install-db`.
 
 use std::path::{Path, PathBuf};
 
-use super::settings;
+use super::settings::{self, Purpose};
 use super::tools::Programs;
 use crate::process::AT_ONCE;
-use crate::server::account::Account;
+use crate::server::{account::Account, servers};
 use crate::supervisor::Supervisor;
 
-/// Makes a data folder that has root without a password in it.
-pub(super) fn make(supervisor: &Supervisor, account: Account, programs: &Programs) -> anyhow::Result<PathBuf> {
+/// Makes data folders that have root without a password in them.
+pub(super) fn make(
+    supervisor: &Supervisor,
+    account: Account,
+    programs: &Programs,
+    purposes: &[Purpose],
+) -> anyhow::Result<()> {
     let scratch = supervisor.scratch();
-    let data = scratch.join("mariadb.data");
-    let mut command = account.command(&programs.install, scratch);
-    command.args(settings::install_arguments(programs.server_folder(), &data, scratch));
-    supervisor.run_quietly(&mut command, AT_ONCE)?;
-    Ok(data)
+    let folders: Vec<PathBuf> = purposes.iter().map(|purpose| purpose.file(scratch, "data")).collect();
+    servers::fill(supervisor, account, &folders, |data| {
+        let mut command = account.command(&programs.install, scratch);
+        command.args(settings::install_arguments(&programs.server, data, scratch));
+        supervisor.run_quietly(&mut command, AT_ONCE)
+    })
 }
 
-/// Tells by its log whether a server accepts connections. A connection attempt would say less: it succeeds also if the
-/// port belongs to somebody else.
+/// Tells by its log whether a server accepts connections.
 pub(super) fn says_that_it_is_ready(log: &Path) -> bool {
     std::fs::read(log).is_ok_and(|text| String::from_utf8_lossy(&text).contains(": ready for connections."))
 }

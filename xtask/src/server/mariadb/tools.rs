@@ -32,12 +32,6 @@ pub(super) struct Programs {
     pub(super) install: PathBuf,
 }
 
-impl Programs {
-    pub(super) fn server_folder(&self) -> &Path {
-        self.server.parent().unwrap_or(Path::new("/"))
-    }
-}
-
 impl Tools {
     /// Looks into `only` if it is given, else into PATH and the usual places.
     pub(crate) fn look(only: Option<&Path>) -> Self {
@@ -91,7 +85,6 @@ mod tests {
         touch(&bin, &["mariadb-install-db"])?;
         touch(&sbin, &["mariadbd"])?;
         let programs = Tools::look(Some(&sbin)).programs()?;
-        assert_eq!(programs.server_folder(), sbin);
         assert_eq!(programs, Programs { server: sbin.join("mariadbd"), install: bin.join("mariadb-install-db") });
         Ok(())
     }
