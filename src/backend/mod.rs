@@ -23,7 +23,7 @@ use crate::{
     error::{Holder, LockError, Result, RowName},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, Finished, Part, PartInSet, TableName},
+    sql::{Choice, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet, TableName},
 };
 
 /// A backend whose rows can be locked.
@@ -127,6 +127,22 @@ pub trait HasShareLocks: LockingBackend {}
     note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update` or `for_share`"
 )]
 pub trait HasKeyLocks: LockingBackend {}
+
+macro_rules! strengths {
+    ($($word:ident => $strength:ident on $has:ident;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<DB: $has> LockWords<DB> for $word {
+            const STRENGTH: Strength = Strength::$strength;
+        }
+    )*};
+}
+
+strengths! {
+    ForUpdate => Update on LockingBackend;
+    ForNoKeyUpdate => NoKeyUpdate on HasKeyLocks;
+    ForShare => Share on HasShareLocks;
+    ForKeyShare => KeyShare on HasKeyLocks;
+}
 
 /// One table's part of a set as a conversation: what to send next, and what its rows mean.
 ///

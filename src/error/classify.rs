@@ -135,6 +135,10 @@ pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     mysql::OF_THE_STATEMENT.iter().any(|messages| is(messages, &**info))
 }
 
+pub(super) fn is_of_a_wait(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(_, info) if is(mysql::LOCK_TIMEOUT, &**info))
+}
+
 fn is_circle(info: &Info) -> bool {
     is(postgres::DEADLOCK, info) && info.details().is_some_and(reports_a_circle)
 }

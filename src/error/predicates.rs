@@ -111,6 +111,12 @@ impl LockError {
         classify::is_of_the_statement(error)
     }
 
+    /// Whether MySQL or MariaDB say that a wait for a lock took too long, and not that the statement did.
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "asked by that backend"))]
+    pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
+        classify::is_of_a_wait(error)
+    }
+
     /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)

@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     lockable::Lockable,
     mode::Strength,
-    sql::{Choice, LockTarget, LockWords, RowLock, TableName},
+    sql::{Choice, ForChanging, LockTarget, LockWords, RowLock, TableName},
 };
 
 /// What the select list of `Q` is when it is read into a `U`.
@@ -27,7 +27,7 @@ where
     DB: LockingBackend + QueryMetadata<Q::SqlType>,
     Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>> + 'a,
     S: QuerySource<FromClause: QueryFragment<DB>>,
-    L: LockWords,
+    L: LockWords<DB>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send + 'a,
     Selected<Q, U, DB>: 'a,
 {
@@ -46,7 +46,7 @@ where
     T: LockTarget<DB> + Lockable,
     T::Table: Table,
     Q: Choice<DB> + 'a,
-    L: LockWords,
+    L: LockWords<DB> + ForChanging,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self.query, n, L::STRENGTH, Some(changes))?))

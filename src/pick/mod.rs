@@ -25,6 +25,7 @@ use diesel::query_builder::QueryFragment;
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
     note = "leave Diesel's own `for_update()` out; for another strength or an alias use `for_no_key_update_of(table)` and its \
             sisters, without `no_wait`, `skip_locked` or `timeout`: a pick never waits",
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
 pub trait PickFrom<'a, T, DB: LockingBackend>: Sized {
@@ -32,15 +33,17 @@ pub trait PickFrom<'a, T, DB: LockingBackend>: Sized {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>>;
 }
 
-/// A query whose rows can be picked and changed at once: as [`PickFrom`], where `T` is a model in any case.
+/// A query whose rows can be picked and changed at once: as [`PickFrom`], where `T` is a model in any case, and a locking clause
+/// is one that keeps all others from changing the row: `for_update_of`, `for_no_key_update_of`.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be claimed as `{T}` from this query",
     label = "no rows of `{T}` that could be locked one by one",
     note = "what comes back is a model, `#[derive(Queryable, Selectable, Lockable)]`, of a table that occurs in the query once, and \
             not on the optional side of an outer join",
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
-    note = "leave Diesel's own `for_update()` out; for another strength use `for_no_key_update_of(table)` and its sisters, \
-            without `no_wait`, `skip_locked` or `timeout`: a claim never waits",
+    note = "leave Diesel's own `for_update()` out; for another strength use `for_no_key_update_of(table)`, on PostgreSQL, without \
+            `no_wait`, `skip_locked` or `timeout`: a claim never waits",
+    note = "`for_share_of` and `for_key_share_of` let two workers have the same row, which only one of them can change",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
 pub trait ClaimFrom<'a, T, DB: LockingBackend>: Sized {

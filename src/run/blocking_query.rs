@@ -90,7 +90,8 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
 /// whether a transaction is open.
 #[diagnostic::on_unimplemented(
     message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
-    note = "select what the model wants with `.select(T::as_select())`, and mind which clauses the backend has"
+    note = "select what the model wants with `.select(T::as_select())`",
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only"
 )]
 pub trait LoadLocked<Conn, U> {
     #[doc(hidden)]
@@ -127,7 +128,7 @@ macro_rules! with_a_look_first {
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB> + Unlockable<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
-            L: LockWords,
+            L: LockWords<DB>,
             Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {

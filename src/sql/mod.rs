@@ -31,5 +31,5 @@ pub(crate) use self::{
     found::FoundRows,
     isolation::SetIsolation,
     part::Chosen,
-    row_lock::{LockWords, Unlockable},
+    row_lock::{ForChanging, LockWords, Unlockable},
 };

@@ -26,8 +26,8 @@ pub enum Seen {
     Matches(usize),
     /// The row exists, and could not be locked without waiting.
     Busy,
-    /// The row is locked, picked out of query 0.
-    Picked,
+    /// The row is locked, picked out of query 0. Is it known to match it under the lock?
+    Picked { matches: bool },
     /// A row that is locked, as it is after a change.
     Changed,
 }
@@ -186,9 +186,10 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
         self.changed.len()
     }
 
-    /// The keys of the rows that are locked.
+    /// The keys of the rows that are locked, each once: a join may repeat a row.
     pub(super) fn held_keys(&self) -> Vec<T::Key> {
-        self.held.iter().map(|held| held.row.lock_key()).collect()
+        let mut seen = HashSet::new();
+        self.held.iter().map(|held| held.row.lock_key()).filter(|key| seen.insert(key.clone())).collect()
     }
 
     pub(super) fn busy(&self) -> &[T::Key] {
@@ -253,8 +254,11 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
                     self.busy.push(key);
                 }
             }
-            Seen::Picked => {
+            Seen::Picked { matches } => {
                 self.queries[0].chosen.insert(row.lock_key());
+                if matches {
+                    self.queries[0].matches.insert(row.lock_key());
+                }
                 self.held.push(Held { row, asked: true });
             }
             Seen::Changed => {

@@ -250,10 +250,16 @@ impl<Q, S, L, W> QueryId for RowLock<Q, S, L, W> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// The strength of a locking clause, from its type.
-pub(crate) trait LockWords {
+/// The strength of a locking clause, from its type, on a backend that has it.
+pub(crate) trait LockWords<DB> {
     const STRENGTH: Strength;
 }
+
+/// A strength that keeps all others from changing the row.
+pub(crate) trait ForChanging {}
+
+impl ForChanging for ForUpdate {}
+impl ForChanging for ForNoKeyUpdate {}
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -281,13 +287,3 @@ words! {
     /// Wait for a limited time, as a type.
     Timeout,
 }
-
-macro_rules! strengths {
-    ($($strength:ident => $value:ident),*) => {$(
-        impl LockWords for $strength {
-            const STRENGTH: Strength = Strength::$value;
-        }
-    )*};
-}
-
-strengths!(ForUpdate => Update, ForNoKeyUpdate => NoKeyUpdate, ForShare => Share, ForKeyShare => KeyShare);

@@ -347,7 +347,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
         // MariaDB says that a wait of no time at all took too long.
         let held = match &error {
             LockError::Contended { .. } => true,
-            LockError::TimedOut { source: Some(source), .. } => LockError::is_of_the_statement(source),
+            LockError::TimedOut { source: Some(source), .. } => LockError::is_of_a_wait(source),
             _ => false,
         };
         let moved = held && self.wait == Wait::Fail;

@@ -19,8 +19,8 @@ use crate::{
 /// The first free rows, in the order of the query.
 ///
 /// ```sql
-/// WITH candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
-/// SELECT cols FROM candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = candidates.k0
+/// WITH _candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
+/// SELECT cols FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = _candidates.k0
 /// WHERE EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
 /// ```
 ///
@@ -136,7 +136,8 @@ fn walk_candidates<'b>(
     pass.push_bind_param::<BigInt, i64>(limit)
 }
 
-/// A name for the candidates that does not hide the table itself.
+/// A name for the candidates that does not hide the table itself, nor, unless somebody calls a table so, one that the filter
+/// looks into.
 fn helper(table: &TableName) -> &'static str {
-    if table.bare() == "candidates" { "chosen" } else { "candidates" }
+    if table.bare() == "_candidates" { "_chosen" } else { "_candidates" }
 }

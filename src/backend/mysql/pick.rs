@@ -20,7 +20,7 @@ use super::{
 use crate::{
     backend::{Answer, Exchange, PickDialogue, Picking, Reader},
     diesel_internals::{RowRef, Statement},
-    error::Result,
+    error::{LockError, Result},
     mode::{Strength, Wait},
     sql::{Choice, Part, Pending, Seen, Shape, TableName},
 };
@@ -38,8 +38,10 @@ pub struct MysqlPick {
     step: Step,
     /// How many candidates are looked at.
     candidates: i64,
-    /// How many there were.
+    /// How many there were when they were last counted.
     counted: i64,
+    /// The count before the last look said that there were fewer than that look could take in.
+    all_seen: bool,
     /// How many rows the server says to have changed.
     changed: usize,
 }
@@ -71,7 +73,19 @@ impl PickDialogue<Mysql> for MysqlPick {
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
         let step = if limit > 0 { Step::Free } else { Step::Done };
-        Ok(MysqlPick { table, strength, limit, claims, shape, asked, step, candidates, counted: 0, changed: 0 })
+        Ok(MysqlPick {
+            table,
+            strength,
+            limit,
+            claims,
+            shape,
+            asked,
+            step,
+            candidates,
+            counted: 0,
+            all_seen: false,
+            changed: 0,
+        })
     }
 
     fn exchange<'e>(
@@ -89,7 +103,8 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Free => {
                 let pick = Picking { table, strength: *strength, limit };
                 let statement = FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates };
-                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Picked })
+                let seen = Seen::Picked { matches: *asked == Asked::AtOnce };
+                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen })
             }
             Step::Recheck => {
                 let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked };
@@ -120,9 +135,12 @@ impl PickDialogue<Mysql> for MysqlPick {
             // Others may be free in place of those that have left the query, among the same candidates.
             Step::Recheck if part.drop_unmatched() => anew(part),
             Step::Recheck => self.enough(part),
-            Step::Count if self.counted < self.candidates => self.picked(part),
+            Step::Count if self.is_all(part) => self.picked(part),
             Step::Count => {
-                self.candidates = self.candidates.saturating_mul(8);
+                self.all_seen = self.counted < self.candidates;
+                if !self.all_seen {
+                    self.candidates = self.candidates.saturating_mul(8);
+                }
                 anew(part)
             }
             Step::Change if part.next(CHUNK) => Step::Change,
@@ -131,6 +149,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
             // not be taken for claimed.
             Step::Reload if self.changed < part.changed() => return Err(DieselError::NotFound.into()),
+            Step::Reload if self.changed > part.changed() => return Err(gone_from_its_key()),
             Step::Change | Step::Reload => Step::Done,
         };
         Ok(())
@@ -145,6 +164,15 @@ impl MysqlPick {
     fn enough(&self, part: &mut dyn Part<Mysql>) -> Step {
         let picked = i64::try_from(part.held()).unwrap_or(i64::MAX);
         if picked < self.limit { Step::Count } else { self.picked(part) }
+    }
+
+    /// Whether there is nothing to pick beside what was picked.
+    ///
+    /// Under READ COMMITTED, others may have committed between the look and the count, and what they held was all that the
+    /// look took in. So a small count is only believed around a look: one before it and one after.
+    fn is_all(&self, part: &mut dyn Part<Mysql>) -> bool {
+        let picked = i64::try_from(part.held()).unwrap_or(i64::MAX);
+        self.counted <= picked || (self.all_seen && self.counted < self.candidates)
     }
 
     fn picked(&self, part: &mut dyn Part<Mysql>) -> Step {
@@ -164,6 +192,12 @@ fn anew(part: &mut dyn Part<Mysql>) -> Step {
     part.next(usize::MAX);
     part.pick_anew();
     Step::Free
+}
+
+/// A row was changed, and is not there any more under the key that it had.
+fn gone_from_its_key() -> LockError {
+    let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
+    LockError::Unsupported { clause: "a claim that changes the primary key", advice }
 }
 
 struct Counter<'e>(&'e mut i64);

@@ -20,7 +20,7 @@ use crate::{
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
 where
-    L: LockWords,
+    L: LockWords<Mysql>,
     Q: QueryFragment<Mysql> + Unlockable<Mysql>,
     S: QuerySource<FromClause: QueryFragment<Mysql>>,
 {

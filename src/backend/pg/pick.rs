@@ -214,11 +214,12 @@ fn walk_picked<'b>(query: &'b dyn Choice<Pg>, pick: &'b Picking<'_>, mut pass: A
     locking_clause(&mut pass, pick.strength, Some(pick.table), Wait::SkipLocked)
 }
 
-/// The names of the helper tables, quoted; they must not hide the table itself.
+/// The names of the helper tables, quoted; they must not hide the table itself, nor, unless somebody calls a table so, one that
+/// the changes look into.
 fn helpers(table: &TableName) -> (&'static str, &'static str) {
     match table.bare() {
-        "picked" => (r#""free""#, r#""placed""#),
-        "placed" => (r#""picked""#, r#""free""#),
-        _ => (r#""picked""#, r#""placed""#),
+        "_picked" => (r#""_free""#, r#""_placed""#),
+        "_placed" => (r#""_picked""#, r#""_free""#),
+        _ => (r#""_picked""#, r#""_placed""#),
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
-    L: LockWords,
+    L: LockWords<Pg>,
     Q: QueryFragment<Pg> + Unlockable<Pg>,
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {

@@ -1,11 +1,14 @@
 //! The next free row where no index serves the order: the second worker is not left with nothing.
 
-use diesel::prelude::*;
-use diesel_lockset::PickDsl;
+use diesel::{
+    connection::{Instrumentation, InstrumentationEvent},
+    prelude::*,
+};
+use diesel_lockset::{LockError, LockSet, PickDsl};
 
 use super::{
     Arena, Driver,
-    stock::{Item, arena_of, stock},
+    stock::{Item, arena_of, candidates, marks, stock},
 };
 use crate::{
     isolation::Play,
@@ -65,6 +68,97 @@ fn more_candidates_than_the_first_look_takes_are_held_and_the_rest_is_found() {
     assert_eq!(next.iter().map(|item| item.price).collect::<Vec<_>>(), [200, 201]);
     let rest: Vec<Item> = cheapest().pick(500, modest.conn()).unwrap();
     assert_eq!(rest.len(), 100, "the two that it holds, and what nobody holds");
+}
+
+/// J01, J10, J11.
+#[test]
+fn what_the_first_look_takes_is_kept_when_it_is_not_enough() {
+    let arena = arena_of(300);
+    for (free, expected) in [(&[0][..], &[0][..]), (&[0, 250], &[0, 250]), (&[5, 200, 290], &[5, 200])] {
+        let (mut greedy, mut modest) = (Driver::connect(arena.url()), Driver::connect(arena.url()));
+        greedy.begin().unwrap();
+        let held = (0..300).filter(|price| !free.contains(price)).map(|price| 300 - price);
+        greedy.lock_set(LockSet::new().ids::<Item>(held)).unwrap();
+        modest.begin().unwrap();
+        let picked: Vec<Item> = stock::table.order(stock::price).pick(2, modest.conn()).unwrap();
+        assert_eq!(picked.iter().map(|item| item.price).collect::<Vec<_>>(), expected, "{free:?}");
+        greedy.rollback().unwrap();
+        let held: Vec<String> = picked.iter().rev().map(|item| item.id.to_string()).collect();
+        assert_eq!(arena.held_keys("stock", "id"), held, "{free:?}");
+        let changes = stock::note.eq("mine");
+        let claimed: Vec<Item> = stock::table.order(stock::price).claim(2, changes, modest.conn()).unwrap();
+        assert_eq!(claimed.iter().map(|item| item.price).collect::<Vec<_>>(), [0, 1], "{free:?}");
+        modest.rollback().unwrap();
+    }
+}
+
+/// J04.
+#[test]
+fn rows_behind_those_that_are_claimed_meanwhile_are_not_overlooked() {
+    let arena = arena_of(130);
+    for level in ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"] {
+        arena.execute("UPDATE stock SET note = 'new'");
+        let (mut first, mut second) = (Driver::connect(arena.url()), Driver::connect(arena.url()));
+        let next = || stock::table.filter(stock::note.eq("new")).order(stock::price);
+        first.begin_as("ISOLATION LEVEL READ COMMITTED").unwrap();
+        let claimed: Vec<Item> = next().claim(100, stock::note.eq("mine"), first.conn()).unwrap();
+        assert_eq!(claimed.len(), 100);
+        second.begin_as(level).unwrap();
+        // All that the second sees first are held. The claim is committed before it asks whether there are more.
+        let mut first = Some(first);
+        second.conn().set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                if query.to_string().contains("COUNT(*)") {
+                    if let Some(mut first) = first.take() {
+                        first.commit().unwrap();
+                    }
+                }
+            }
+        });
+        let picked: Option<Item> = next().pick_next(second.conn()).unwrap();
+        assert_eq!(picked.map(|item| item.price), Some(100), "{level}");
+    }
+}
+
+/// J08.
+#[test]
+fn a_row_that_a_join_repeats_is_changed_once() {
+    let arena = arena_of(700);
+    arena.execute(
+        "CREATE TABLE marks (id int PRIMARY KEY, item int NOT NULL) ENGINE = InnoDB; \
+         INSERT INTO marks SELECT id, IF(id = 600, 1, id) FROM stock; ANALYZE TABLE marks",
+    );
+    let mut session = Driver::connect(arena.url());
+    let marked = stock::table.inner_join(marks::table).order(marks::id);
+    let claimed: Vec<Item> = marked.claim(700, stock::price.eq(stock::price + 1000), session.conn()).unwrap();
+    assert_eq!(claimed.len(), 699);
+    assert_eq!(arena.number("SELECT count(*) FROM stock WHERE price >= 2000"), 0);
+    assert_eq!(arena.number("SELECT count(*) FROM stock WHERE price >= 1000"), 699);
+}
+
+/// The statement of a pick calls something so.
+#[test]
+fn a_filter_may_look_into_a_table_called_candidates() {
+    let arena = arena_of(9);
+    arena.execute(
+        "CREATE TABLE candidates (id int PRIMARY KEY) ENGINE = InnoDB; INSERT INTO candidates VALUES (3), (5)",
+    );
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let named = stock::table.filter(stock::id.eq_any(candidates::table.select(candidates::id))).order(stock::id);
+    let picked: Vec<Item> = named.pick(3, session.conn()).unwrap();
+    assert_eq!(picked.iter().map(|item| item.id).collect::<Vec<_>>(), [3, 5]);
+}
+
+#[test]
+fn a_claim_that_changes_the_key_is_refused_and_undone() {
+    let arena = arena_of(9);
+    let mut session = Driver::connect(arena.url());
+    let claimed: Result<Vec<Item>, LockError> =
+        stock::table.order(stock::id).claim(2, stock::id.eq(stock::id + 100), session.conn());
+    let said = claimed.unwrap_err().to_string();
+    assert!(said.contains("primary key"), "{said}");
+    assert_eq!(arena.number("SELECT max(id) FROM stock"), 9);
 }
 
 /// J02, I14.

@@ -15,6 +15,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    marks (id) {
+        id -> Integer,
+        item -> Integer,
+    }
+}
+
+diesel::table! {
+    candidates (id) {
+        id -> Integer,
+    }
+}
+
+diesel::joinable!(marks -> stock (item));
+diesel::allow_tables_to_appear_in_same_query!(candidates, marks, stock);
+
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, Lockable)]
 #[diesel(table_name = stock)]
 pub(super) struct Item {

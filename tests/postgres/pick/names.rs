@@ -41,8 +41,39 @@ macro_rules! claims_from {
 }
 
 claims_from! {
-    a_table_called_picked: "picked";
-    a_table_called_placed: "placed";
-    a_table_called_free: "free";
+    a_table_called_picked: "_picked";
+    a_table_called_placed: "_placed";
+    a_table_called_free: "_free";
     a_table_called_numbered: "numbered";
+}
+
+/// What a change looks up in a table that is called so is that table's.
+#[test]
+fn a_change_may_look_into_tables_that_are_called_so() {
+    diesel::table! { picked (id) { id -> Integer, } }
+    diesel::table! { placed (id) { id -> Integer, } }
+    diesel::table! { chores (id) { id -> Integer, seen -> BigInt, } }
+    diesel::allow_tables_to_appear_in_same_query!(chores, picked, placed);
+
+    #[derive(Debug, PartialEq, Queryable, Selectable, Lockable)]
+    #[diesel(table_name = chores)]
+    struct Chore {
+        id: i32,
+        seen: i64,
+    }
+
+    let arena = Arena::new();
+    arena.execute(
+        "CREATE TABLE picked (id integer PRIMARY KEY); INSERT INTO picked VALUES (1), (2), (3), (4); \
+         CREATE TABLE placed (id integer PRIMARY KEY); INSERT INTO placed VALUES (1), (2), (3), (4), (5); \
+         CREATE TABLE chores (id integer PRIMARY KEY, seen bigint NOT NULL); INSERT INTO chores VALUES (1, 0), (2, 0), (3, 0)",
+    );
+    let mut session = Blocking::connect(arena.url());
+    let chore = |id, seen| Chore { id, seen };
+    let count = chores::seen.eq(picked::table.count().single_value().assume_not_null());
+    let claimed: Vec<Chore> = chores::table.order(chores::id).claim(1, count, session.conn()).unwrap();
+    assert_eq!(claimed, [chore(1, 4)]);
+    let count = chores::seen.eq(placed::table.count().single_value().assume_not_null());
+    let claimed: Vec<Chore> = chores::table.order(chores::id).claim(2, count, session.conn()).unwrap();
+    assert_eq!(claimed, [chore(1, 5), chore(2, 5)]);
 }

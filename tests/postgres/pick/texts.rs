@@ -1,6 +1,13 @@
 //! The texts of picks and claims are kept: calls of the same types must not be taken for one another.
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::sql,
+    expression::ValidGrouping,
+    pg::Pg,
+    prelude::*,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sql_types::Bool,
+};
 use diesel_lockset::{LockQueryDsl, PickDsl};
 
 use crate::support::{
@@ -97,5 +104,37 @@ fn what_types_do_not_tell_is_written_anew() {
         let change = accounts::v.eq(sql(&format!("{id} * 10")));
         let claimed: Vec<Account> = first().claim(1, change, session.conn()).unwrap();
         assert_eq!((claimed[0].id, claimed[0].v), (1, id * 10));
+    }
+}
+
+/// A node of the user's own, whose type does not tell its text: Diesel asks each time whether that may be kept.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+struct OwnerIs(&'static str);
+
+impl Expression for OwnerIs {
+    type SqlType = Bool;
+}
+
+impl<QS> SelectableExpression<QS> for OwnerIs {}
+impl<QS> AppearsOnTable<QS> for OwnerIs {}
+
+impl QueryFragment<Pg> for OwnerIs {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.unsafe_to_cache_prepared();
+        pass.push_sql("\"accounts\".\"owner\" = '");
+        pass.push_sql(self.0);
+        pass.push_sql("'");
+        Ok(())
+    }
+}
+
+#[test]
+fn what_may_not_be_kept_is_not_kept() {
+    let arena = Arena::new();
+    let mut session = Blocking::connect(arena.url());
+    session.begin().unwrap();
+    for owner in ["ben", "ada", "ben"] {
+        let picked: Option<Account> = accounts::table.filter(OwnerIs(owner)).pick_next(session.conn()).unwrap();
+        assert_eq!(picked.map(|account| account.owner).as_deref(), Some(owner));
     }
 }
