@@ -149,6 +149,9 @@ strengths! {
 /// It decides everything and sends nothing, so that a blocking and an async shell can share it.
 #[doc(hidden)]
 pub trait TableDialogue<DB: Backend>: Sized {
+    /// How often to ask for holders until somebody is named.
+    const ASKS_FOR_HOLDERS: usize = 1;
+
     /// The next statement and who reads its rows; nothing when the rows are locked.
     fn exchange(&mut self) -> Option<Exchange<'_, DB>>;
 

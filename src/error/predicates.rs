@@ -112,7 +112,7 @@ impl LockError {
     }
 
     /// Whether MySQL or MariaDB say that a wait for a lock took too long, and not that the statement did.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "asked by that backend"))]
+    #[allow(dead_code, reason = "asked by one backend only")]
     pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
         classify::is_of_a_wait(error)
     }

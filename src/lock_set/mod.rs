@@ -65,6 +65,18 @@ use crate::{
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
 /// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
 /// | a limited one | the same, and then the query again |
+/// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
+///
+/// # Limits on MySQL and MariaDB
+///
+/// - Only InnoDB has row locks. Rows of tables of other engines come back, and nothing is locked.
+/// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
+///   two sets over several partitions can deadlock there.
+/// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
+/// - A transaction under REPEATABLE READ that does not wait looks at what it could not lock in its snapshot: a row that was deleted
+///   since counts as held there, one that was inserted since as missing. And on MariaDB a query over a join that has the table
+///   twice, or under the name of its schema, is asked about the locked rows in that snapshot. Begin such transactions as READ
+///   COMMITTED.
 ///
 /// # Example: instances, keys and a query in one set
 ///

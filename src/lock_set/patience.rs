@@ -62,7 +62,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     ///
     /// | PostgreSQL | MySQL | MariaDB |
     /// | --- | --- | --- |
-    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back | `SET max_execution_time = ..`, the same | `SET max_statement_time = ..`, the same |
+    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back | `SET max_execution_time = .., lock_wait_timeout = ..`, the same | `SET max_statement_time = .., lock_wait_timeout = ..`, the same |
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
     /// [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time

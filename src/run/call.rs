@@ -166,10 +166,17 @@ where
     fn holders(&mut self, place: &Place<'_, DB>) -> QueryResult<Vec<Holder>> {
         let mut holders = Vec::new();
         match place {
-            Place::Table(table) => each_row(self.conn, table.holders(), |row| {
-                holders.push(DB::Table::holder(row)?);
-                Ok(())
-            })?,
+            Place::Table(table) => {
+                for _ in 0..DB::Table::ASKS_FOR_HOLDERS {
+                    each_row(self.conn, table.holders(), |row| {
+                        holders.push(DB::Table::holder(row)?);
+                        Ok(())
+                    })?;
+                    if !holders.is_empty() {
+                        break;
+                    }
+                }
+            }
             Place::Name(part) => each_row(self.conn, part.holders(), |row| {
                 holders.push((part.holder)(row)?);
                 Ok(())

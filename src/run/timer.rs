@@ -7,6 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use super::{blocking::LockConnection, send::send};
 use crate::{
     backend::{Clock, LockingBackend},
+    diesel_internals::break_connection,
     error::{LockError, Result},
     mode::Patience,
 };
@@ -48,12 +49,11 @@ impl<DB: LockingBackend> Timer<DB> {
         Ok(send(conn, self.clock.limit(left))?)
     }
 
-    /// Puts the server's setting back.
+    /// Puts the server's setting back. If that cannot be done, the connection counts as broken: a pool must not hand out one
+    /// whose every statement is cancelled after a moment.
     pub(super) fn restore<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> QueryResult<()> {
-        match self.clock.restore() {
-            Some(exchange) => send(conn, exchange),
-            None => Ok(()),
-        }
+        let Some(exchange) = self.clock.restore() else { return Ok(()) };
+        send(conn, exchange).inspect_err(|_| break_connection(conn))
     }
 
     /// What an error means depends on what was asked: when the time is up, the server was told to end the statement, in

@@ -14,7 +14,7 @@ use super::{
     finished::names,
     key_list::{KeyList, Rank},
     part::{PartOf, Wanted, keys},
-    resolved::{Resolved, ResolvedOf},
+    resolved::{Among, Resolved, ResolvedOf},
     table_name::TableName,
 };
 use crate::{error::RowName, lockable::Lockable};
@@ -31,6 +31,8 @@ pub enum Pending {
     Lost(usize),
     /// What was to be locked and is not.
     Absent,
+    /// What was asked for and not found, to Rust's eyes, and where it may be.
+    Doubtful(Among),
     /// What is locked.
     Held,
 }
@@ -71,6 +73,9 @@ pub trait KeyedPart<DB: Backend>: Send {
 
     /// Lists the next of the queue, up to `most`; whether there were any.
     fn next(&mut self, most: usize) -> bool;
+
+    /// Takes the server's ranks of the doubtful keys: those that are the same to it have the same.
+    fn tell_same(&mut self, among: Among, ranks: &[(usize, i64)]);
 
     /// Puts rows that were locked late in their place.
     fn sort(&mut self);
@@ -150,6 +155,7 @@ where
             Pending::ToCheck(query) => resolved.to_check(query),
             Pending::Lost(query) => resolved.lost_to(query),
             Pending::Absent => resolved.absent(asked),
+            Pending::Doubtful(among) => resolved.doubtful(asked, among),
             Pending::Held => resolved.held_keys(),
         };
         resolved.queue(keys);
@@ -162,6 +168,13 @@ where
             lists.now = keys::<T, DB>(now);
         }
         any
+    }
+
+    fn tell_same(&mut self, among: Among, ranks: &[(usize, i64)]) {
+        let asked = self.wanted.lists.as_ref().map_or(&[][..], |lists| lists.asked.as_slice());
+        if let Some(resolved) = &mut self.resolved {
+            resolved.tell_same(asked, among, ranks);
+        }
     }
 
     fn sort(&mut self) {

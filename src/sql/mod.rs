@@ -20,7 +20,7 @@ pub use self::{
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
     part::{LockTarget, Part, PartInSet, Wanted},
-    resolved::{Resolved, Seen},
+    resolved::{Among, Resolved, Seen},
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,

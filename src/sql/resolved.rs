@@ -32,6 +32,14 @@ pub enum Seen {
     Changed,
 }
 
+/// Where a key may stand in other words.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    Held,
+    Busy,
+}
+
 /// The side of a part that keys and rows are read into.
 #[doc(hidden)]
 pub trait Resolved<DB: Backend>: Send {
@@ -55,6 +63,10 @@ pub(crate) struct ResolvedOf<T: Lockable, ST> {
     held_keys: HashSet<T::Key>,
     busy: Vec<T::Key>,
     busy_keys: HashSet<T::Key>,
+    /// Keys that were asked for and that are those of locked or busy rows, to the server and not to Rust: "ada" of "Ada".
+    same: HashSet<T::Key>,
+    /// Those busy rows.
+    busy_asked: HashSet<T::Key>,
     /// Rows that are locked, as they are after a change.
     changed: HashMap<T::Key, T>,
     /// What the next statements are about, as many keys at a time as go into one.
@@ -96,6 +108,8 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             held_keys: HashSet::new(),
             busy: Vec::new(),
             busy_keys: HashSet::new(),
+            same: HashSet::new(),
+            busy_asked: HashSet::new(),
             changed: HashMap::new(),
             queue: Vec::new().into_iter(),
             found: 0,
@@ -162,7 +176,44 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             return Vec::new();
         }
         let held: HashSet<_> = self.held.iter().map(|held| held.row.lock_key()).collect();
-        asked.into_iter().filter(|key| !held.contains(*key)).cloned().collect()
+        asked.into_iter().filter(|key| !held.contains(*key) && !self.same.contains(*key)).cloned().collect()
+    }
+
+    /// The keys that were asked for and not found, if there are any, and those of the rows that they may be in other words.
+    pub(super) fn doubtful(&self, asked: &[T::Key], among: Among) -> Vec<T::Key> {
+        let mut doubtful = self.unknown(asked);
+        let known = match among {
+            Among::Held => self.held_keys(),
+            Among::Busy => self.busy.clone(),
+        };
+        if doubtful.is_empty() || known.is_empty() {
+            return Vec::new();
+        }
+        doubtful.extend(known);
+        doubtful
+    }
+
+    /// The server has the same rank for those of the doubtful keys that are the same to it.
+    pub(super) fn tell_same(&mut self, asked: &[T::Key], among: Among, ranks: &[(usize, i64)]) {
+        let (doubtful, first_known) = (self.doubtful(asked, among), self.unknown(asked).len());
+        let (known, unknown): (Vec<_>, Vec<_>) = ranks.iter().partition(|(number, _)| *number >= first_known);
+        let known: HashMap<i64, usize> = known.into_iter().map(|(number, rank)| (rank, number)).collect();
+        for (number, rank) in unknown {
+            let (Some(key), Some(row)) = (doubtful.get(number), known.get(&rank).and_then(|row| doubtful.get(*row)))
+            else {
+                continue;
+            };
+            self.same.insert(key.clone());
+            if among == Among::Busy {
+                self.busy_asked.insert(row.clone());
+            }
+        }
+    }
+
+    fn unknown(&self, asked: &[T::Key]) -> Vec<T::Key> {
+        let mut missing = self.missing(asked);
+        missing.retain(|key| !self.busy_keys.contains(key));
+        missing
     }
 
     /// Forgets what was picked, but not which rows turned out not to match.
@@ -209,10 +260,10 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
     /// The rows that are an answer.
     pub(super) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
         let mut missing = self.missing(asked);
-        let ResolvedOf { queries, held, busy, busy_keys, mut changed, .. } = self;
+        let ResolvedOf { queries, held, busy, busy_keys, busy_asked, mut changed, .. } = self;
         missing.retain(|key| !busy_keys.contains(key));
         let asked: HashSet<_> = if busy.is_empty() { HashSet::new() } else { asked.iter().collect() };
-        let skipped = busy.into_iter().filter(|key| asked.contains(key)).collect();
+        let skipped = busy.into_iter().filter(|key| asked.contains(key) || busy_asked.contains(key)).collect();
         let chosen = |row: &T| {
             let key = row.lock_key();
             queries.iter().any(|Query { limited, chosen, now, matches }| {

@@ -2,8 +2,10 @@
 //! [`max_statement_time`][mariadb] on MariaDB.
 //!
 //! `innodb_lock_wait_timeout` would be the obvious setting, but it counts whole seconds, and each wait by itself: a statement
-//! that waits for four rows in turn may take four times as long.
+//! that waits for four rows in turn may take four times as long. [`lock_wait_timeout`][metadata], which bounds the wait for a
+//! table that somebody alters, counts whole seconds too, but there is nothing else for that.
 //!
+//! [metadata]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_lock_wait_timeout
 //! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
 //! [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time
 
@@ -66,8 +68,16 @@ impl QueryFragment<Mysql> for Limit {
         if self.first {
             pass.push_sql("@diesel_lockset_limit = /*!80001 @@max_execution_time */ /*M! @@max_statement_time */, ");
         }
+        // To prepare a statement may take longer than to run it: behind somebody who alters the table, and for whom neither limit
+        // counts.
+        let metadata = if self.first { "@@lock_wait_timeout" } else { "@diesel_lockset_metadata" };
+        if self.first {
+            pass.push_sql("@diesel_lockset_metadata = @@lock_wait_timeout, ");
+        }
+        let whole_seconds = milliseconds.div_ceil(1000);
         pass.push_sql(&format!(
-            "/*!80001 max_execution_time = CAST(IF({mysql} > 0, LEAST({mysql}, {milliseconds}), \
+            "lock_wait_timeout = CAST(LEAST({metadata}, {whole_seconds}) AS UNSIGNED), \
+             /*!80001 max_execution_time = CAST(IF({mysql} > 0, LEAST({mysql}, {milliseconds}), \
              {milliseconds}) AS UNSIGNED) */ /*M! max_statement_time = IF({mariadb} > 0, LEAST({mariadb}, {seconds}), \
              {seconds}) */"
         ));
@@ -81,7 +91,8 @@ struct Restore;
 impl QueryFragment<Mysql> for Restore {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         pass.push_sql(
-            "SET /*!80001 max_execution_time = CAST(COALESCE(@diesel_lockset_limit, @@max_execution_time) AS UNSIGNED) */ \
+            "SET lock_wait_timeout = CAST(COALESCE(@diesel_lockset_metadata, @@lock_wait_timeout) AS UNSIGNED), \
+             @diesel_lockset_metadata = NULL, /*!80001 max_execution_time = CAST(COALESCE(@diesel_lockset_limit, @@max_execution_time) AS UNSIGNED) */ \
              /*M! max_statement_time = COALESCE(@diesel_lockset_limit, @@max_statement_time) */, \
              @diesel_lockset_limit = NULL",
         );

@@ -1,5 +1,7 @@
 //! What is sent for one table, in which order: which keys do the queries choose? lock them, by key; do they still match?
 
+mod next_step;
+
 use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
 use super::{
@@ -14,7 +16,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, List, PartInSet, Pending, Rank, Seen, TableName},
+    sql::{Among, Finished, List, PartInSet, Seen, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -61,6 +63,11 @@ enum Step {
         part: usize,
         query: usize,
     },
+    /// Which of the keys that did not come back are the same as some that did, to the server? Letters may be large or small.
+    Same {
+        part: usize,
+        among: Among,
+    },
     /// Which of the rows that did not come back exist?
     Absent {
         part: usize,
@@ -105,162 +112,12 @@ impl<'a> MysqlTable<'a> {
         };
         Ok(table)
     }
-
-    /// The first query behind `last` that `suits`.
-    fn query_after(
-        &self,
-        last: Option<(usize, usize)>,
-        suits: impl Fn(&Self, usize, usize) -> bool,
-    ) -> Option<(usize, usize)> {
-        let all = self.asked.iter().enumerate().flat_map(|(part, queries)| (0..queries.len()).map(move |i| (part, i)));
-        all.filter(|query| Some(*query) > last).find(|&(part, query)| suits(self, part, query))
-    }
-
-    /// Puts the candidates in order.
-    fn plan(&mut self) -> Result<Step> {
-        let counts: Vec<usize> = self.parts.iter().map(|part| part.part.candidates()).collect();
-        let ranks = || self.parts.iter().map(|part| part.part.ranks()).collect::<Option<Vec<_>>>();
-        self.chunks = if let Some(one) = Chunks::one(&counts) {
-            one
-        } else if let Some(ranks) = ranks() {
-            Chunks::by_rank(ranks)
-        } else if self.numbered.is_empty() {
-            let width = self.parts[0].part.wanted().key_width();
-            if counts.iter().sum::<usize>() * width > MOST_PARAMETERS {
-                return Err(LockError::too_many_keys());
-            }
-            for part in &mut self.parts {
-                part.part.queue(Pending::Candidates);
-                part.part.next(usize::MAX);
-            }
-            return Ok(Step::Sort);
-        } else {
-            Chunks::by_rank(by_part(std::mem::take(&mut self.numbered), &counts))
-        };
-        Ok(self.lock(0))
-    }
-
-    /// Locks the chunk, or goes on behind the last.
-    fn lock(&mut self, chunk: usize) -> Step {
-        if chunk == self.chunks.count() {
-            return self.recheck(None);
-        }
-        for (i, part) in self.parts.iter_mut().enumerate() {
-            part.part.list_candidates(&self.chunks.places(chunk, i));
-        }
-        Step::Lock { chunk }
-    }
-
-    /// Asks the next query that the locking statement could not ask.
-    fn recheck(&mut self, last: Option<(usize, usize)>) -> Step {
-        let mut last = last;
-        while let Some((part, query)) = self.query_after(last, |table, p, q| table.asked[p][q] != Asked::AtOnce) {
-            self.parts[part].part.queue(Pending::ToCheck(query));
-            if self.parts[part].part.next(CHUNK) {
-                return Step::Recheck { part, query };
-            }
-            last = Some((part, query));
-        }
-        self.absent(0)
-    }
-
-    /// Looks at what did not come back, if the call does not wait.
-    fn absent(&mut self, first: usize) -> Step {
-        if self.wait == Wait::SkipLocked {
-            for part in first..self.parts.len() {
-                self.parts[part].part.queue(Pending::Absent);
-                if self.parts[part].part.next(CHUNK) {
-                    return Step::Absent { part };
-                }
-            }
-        }
-        self.parts.iter_mut().for_each(|part| part.part.forget_candidates());
-        self.again(None)
-    }
-
-    /// Asks a limited query again: rows that it chose may have left it, and others have taken their place.
-    fn again(&mut self, last: Option<(usize, usize)>) -> Step {
-        let again = |table: &Self, part: usize, query: usize| {
-            table.parts[part].choices[query].shape.limited
-                && match table.patience {
-                    Patience::Block | Patience::Timeout(_) => true,
-                    Patience::NoWait => table.parts[part].part.lost(query),
-                    // One more try; what is held by others is left out.
-                    Patience::SkipLocked => table.looks == 0 && table.parts[part].part.lost(query),
-                }
-        };
-        match self.query_after(last, again) {
-            Some((part, query)) => {
-                // All of them, however many: one that is not named would take a place under the limit again.
-                self.parts[part].part.queue(Pending::Lost(query));
-                self.parts[part].part.next(usize::MAX);
-                Step::Again { part, query }
-            }
-            None => Step::Done,
-        }
-    }
-
-    /// The queries have all been asked again: is there anything new to lock?
-    fn more(&mut self) -> Result<Step> {
-        if self.parts.iter().all(|part| part.part.candidates() == 0) {
-            return Ok(Step::Done);
-        }
-        self.looks += 1;
-        if self.looks > MOST_LOOKS {
-            return Err(LockError::Moved { table: self.name.quoted().to_owned() });
-        }
-        // Waiting for a row that comes before one that is held could end in a deadlock. So can skipping, on MariaDB: it joins
-        // the queue for the row and leaves it at once, and whoever looks for a circle in that moment finds one.
-        self.wait = match self.patience.wait() {
-            Wait::Block if self.come_last() => Wait::Block,
-            Wait::Block => Wait::Fail,
-            wait => wait,
-        };
-        self.plan()
-    }
-
-    /// Whether all candidates come after all that is held.
-    fn come_last(&self) -> bool {
-        if self.parts.iter().all(|part| part.part.held() == 0) {
-            return true;
-        }
-        let held = self.parts.iter().map(|part| part.part.held_ranks()).collect::<Option<Vec<_>>>();
-        let candidates = self.parts.iter().map(|part| part.part.ranks()).collect::<Option<Vec<_>>>();
-        held.zip(candidates).is_some_and(|(held, candidates)| {
-            let last: Option<Rank> = held.into_iter().flatten().max();
-            candidates.into_iter().flatten().all(|rank| Some(rank) > last)
-        })
-    }
-
-    /// Everything has been locked that will be.
-    fn done(&mut self) -> Result<Step> {
-        let busy: Vec<RowName> = self.parts.iter().flat_map(|part| part.part.names_of_busy(&self.name)).collect();
-        match self.patience {
-            _ if busy.is_empty() => {}
-            Patience::NoWait => return Err(LockError::Contended { rows: busy, holders: vec![], source: None }),
-            Patience::SkipLocked => {}
-            Patience::Block | Patience::Timeout(_) => {
-                return Err(LockError::Moved { table: self.name.quoted().to_owned() });
-            }
-        }
-        if self.looks > 0 {
-            self.parts.iter_mut().for_each(|part| part.part.sort());
-        }
-        Ok(Step::Done)
-    }
 }
-
-/// The ranks of the candidates, which are numbered through all parts, part by part.
-fn by_part(mut numbered: Vec<(usize, i64)>, counts: &[usize]) -> Vec<Vec<Rank>> {
-    numbered.sort_unstable();
-    let mut ranks = numbered.into_iter().map(|(_, rank)| vec![i128::from(rank)]);
-    counts.iter().map(|count| ranks.by_ref().take(*count).collect()).collect()
-}
-
-/// So many parameters fit into a statement.
-const MOST_PARAMETERS: usize = 65_535;
 
 impl TableDialogue<Mysql> for MysqlTable<'_> {
+    /// Others ask MariaDB the same, and as long as they do, it repeats what it has said before.
+    const ASKS_FOR_HOLDERS: usize = 3;
+
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
         let MysqlTable { name, parts, asked, strength, wait, numbered, .. } = self;
         let (name, strength) = (&*name, *strength);
@@ -284,6 +141,10 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                     views.push((part.wanted(), first));
                     first += part.candidates();
                 }
+                Some(Exchange::new(Statement::new(Sort { parts: views }), Numbered(numbered)))
+            }
+            Step::Same { part, .. } => {
+                let views = vec![(parts.get(part)?.part.wanted(), 0)];
                 Some(Exchange::new(Statement::new(Sort { parts: views }), Numbered(numbered)))
             }
             Step::Lock { .. } => {
@@ -333,6 +194,11 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Lock { chunk } => self.lock(chunk + 1),
             Step::Recheck { part, query } if self.parts[part].part.next(CHUNK) => Step::Recheck { part, query },
             Step::Recheck { part, query } => self.recheck(Some((part, query))),
+            Step::Same { part, among } => {
+                let ranks = std::mem::take(&mut self.numbered);
+                self.parts[part].part.tell_same(among, &ranks);
+                self.same(part + 1, among)
+            }
             Step::Absent { part } if self.parts[part].part.next(CHUNK) => Step::Absent { part },
             Step::Absent { part } => self.absent(part + 1),
         };

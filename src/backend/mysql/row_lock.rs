@@ -7,7 +7,7 @@ use diesel::{
     query_source::QuerySource,
     result::QueryResult,
     row::Row,
-    sql_types::Text,
+    sql_types::Binary,
 };
 
 use super::words::{keep_out_of_cache, locking_clause, read_and_lock};
@@ -51,7 +51,7 @@ pub(super) struct BusyRows<'q> {
 impl BusyRows<'_> {
     fn walk_keys<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         self.query.walk_head(pass.reborrow())?;
-        pass.push_sql("CONCAT_WS(',', ");
+        pass.push_sql(&format!("CONCAT_WS(0x{SEPARATOR:02x}, "));
         self.key.walk_ast(pass.reborrow())?;
         pass.push_sql(") AS `k`");
         self.query.walk_from(pass.reborrow())?;
@@ -74,6 +74,15 @@ impl QueryFragment<Mysql> for BusyRows<'_> {
     }
 }
 
+/// Between the columns of a key: a character that none of them is likely to have.
+const SEPARATOR: u8 = 0x1f;
+
+/// A binary key that is no text is written in hexadecimal digits.
 pub(super) fn busy_key(row: &RowRef<'_, Mysql>) -> deserialize::Result<String> {
-    row.get_value::<Text, String, _>(0)
+    let key = row.get_value::<Binary, Vec<u8>, _>(0)?;
+    let columns = key.split(|byte| *byte == SEPARATOR).map(|column| match std::str::from_utf8(column) {
+        Ok(text) => text.to_owned(),
+        Err(_) => column.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+    });
+    Ok(columns.collect::<Vec<_>>().join(","))
 }

@@ -5,6 +5,7 @@
 
 use super::{Driver, contract::Arena};
 
+mod collations;
 mod deadlocks;
 mod exact;
 mod picks;

@@ -1,9 +1,6 @@
 //! The next free row where no index serves the order: the second worker is not left with nothing.
 
-use diesel::{
-    connection::{Instrumentation, InstrumentationEvent},
-    prelude::*,
-};
+use diesel::{connection::InstrumentationEvent, prelude::*};
 use diesel_lockset::{LockError, LockSet, PickDsl};
 
 use super::{

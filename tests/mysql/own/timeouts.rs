@@ -9,12 +9,16 @@ use super::{
     Driver,
     stock::{Item, arena_of, stock},
 };
-use crate::support::driver::Session;
+use crate::{
+    isolation::Play,
+    support::{driver::Session, patience::until},
+};
 
-/// The server's limits on a statement and on a wait, as this session has them, in milliseconds and seconds.
-fn settings(session: &mut Driver) -> (i64, i64) {
+/// The server's limits on a statement and on waits, as this session has them, in milliseconds and seconds.
+fn settings(session: &mut Driver) -> [i64; 3] {
     let limit = "SELECT /*!80001 @@max_execution_time */ /*M! round(@@max_statement_time * 1000) */";
-    (session.number(limit).unwrap(), session.number("SELECT @@innodb_lock_wait_timeout").unwrap())
+    [limit, "SELECT @@innodb_lock_wait_timeout", "SELECT @@lock_wait_timeout"]
+        .map(|limit| session.number(limit).unwrap())
 }
 
 /// G02, G04, G06, G11.
@@ -29,7 +33,7 @@ fn less_than_a_second_is_less_than_a_second_and_settings_are_put_back() {
             .execute(&format!("SET /*!80001 max_execution_time = {own} */ /*M! max_statement_time = {own} / 1000 */"))
             .unwrap();
         let before = settings(&mut session);
-        assert_eq!(before.0, own);
+        assert_eq!(before[0], own);
         session.begin().unwrap();
         session.lock_set(LockSet::new().id::<Item>(2).timeout(Duration::from_millis(300))).unwrap();
         assert_eq!(settings(&mut session), before, "after success");
@@ -62,4 +66,53 @@ fn the_shortest_timeout_is_no_timeout_of_none() {
     let error = session.lock_set(LockSet::new().id::<Item>(1).timeout(Duration::from_nanos(1))).unwrap_err();
     assert!(matches!(error, LockError::TimedOut { .. }), "{error:?}");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+/// D09, G02. The server prepares a statement only when it has got the table, however short the statement's own time is.
+#[test]
+fn a_table_that_is_about_to_be_altered_is_waited_for_no_longer_than_that() {
+    let arena = arena_of(10);
+    let play = Play::<Driver>::new(&arena);
+    let [reader, owner, session] = ["reader", "owner", "session"].map(|name| play.session(name));
+    reader.run("reads", |s| s.begin().and_then(|()| s.execute("SELECT 1 FROM stock"))).unwrap();
+    let altering = owner.start("alters", |s| s.execute("ALTER TABLE stock ADD COLUMN more int"));
+    let number = owner.pid();
+    let waits = format!(
+        "SELECT count(*) FROM /*!80022 performance_schema */ /*M! information_schema */ . processlist \
+         WHERE id = {number} AND state = 'Waiting for table metadata lock'"
+    );
+    until(|| (arena.number(&waits) == 1).then_some(())).expect("it waits for the reader");
+    let error = session.run("locks", |s| {
+        s.begin().unwrap();
+        let before = settings(s);
+        let outcome = s.lock_set(LockSet::new().id::<Item>(1).timeout(Duration::from_millis(300)));
+        assert_eq!(settings(s), before);
+        outcome.map(drop).unwrap_err()
+    });
+    assert!(matches!(error, LockError::TimedOut { .. }), "{error:?}");
+    assert!(!error.transaction_is_lost());
+    session.run("rolls back", |s| s.rollback().unwrap());
+    reader.run("commits", |s| s.commit().unwrap());
+    altering.join().unwrap();
+}
+
+/// D01. A key that is no text is named by its digits.
+#[test]
+fn a_query_that_does_not_wait_names_binary_keys() {
+    diesel::table! {
+        tokens (id, part) { id -> Binary, part -> Text, }
+    }
+    let arena = arena_of(1);
+    arena.execute(
+        "CREATE TABLE tokens (id binary(2), part varchar(9), PRIMARY KEY (id, part)) ENGINE = InnoDB; \
+         INSERT INTO tokens VALUES (0xff01, 'a,b'), (0x6162, 'c')",
+    );
+    let (mut holder, mut session) = (Driver::connect(arena.url()), Driver::connect(arena.url()));
+    holder.begin().unwrap();
+    holder.execute("SELECT 1 FROM tokens WHERE id = 0xff01 AND part = 'a,b' FOR UPDATE").unwrap();
+    session.begin().unwrap();
+    let query = tokens::table.select(tokens::part).for_update_of(tokens::table).no_wait();
+    let error = RunLockQuery::load::<String, _>(query, session.conn()).unwrap_err();
+    let LockError::Contended { rows, .. } = &error else { panic!("{error:?}") };
+    assert!(rows.len() == 1 && rows[0].to_string().contains("0xff01,a,b"), "{error}");
 }
