@@ -68,7 +68,9 @@ fn the_shortest_timeout_is_no_timeout_of_none() {
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
-/// D09, G02. The server prepares a statement only when it has got the table, however short the statement's own time is.
+/// D09, G02.
+///
+/// The server prepares a statement only when it has got the table, however short the statement's own time is.
 #[test]
 fn a_table_that_is_about_to_be_altered_is_waited_for_no_longer_than_that() {
     let arena = arena_of(10);
@@ -96,7 +98,9 @@ fn a_table_that_is_about_to_be_altered_is_waited_for_no_longer_than_that() {
     altering.join().unwrap();
 }
 
-/// D01. A key that is no text is named by its digits.
+/// D01.
+///
+/// A key that is no text is named by its digits.
 #[test]
 fn a_query_that_does_not_wait_names_binary_keys() {
     diesel::table! {

@@ -91,7 +91,9 @@ fn each_strength_of_a_pick_is_its_clause() {
     }
 }
 
-/// B01. A row that others may share is not theirs alone to change: shared strengths do not compile.
+/// B01.
+///
+/// A row that others may share is not theirs alone to change: shared strengths do not compile.
 #[test]
 fn both_strengths_of_a_claim_are_its_clause() {
     let arena = Arena::new();

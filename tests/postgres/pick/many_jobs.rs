@@ -63,6 +63,29 @@ fn twenty_thousand_jobs_are_done_once_each() {
     assert_each_once(&arena);
 }
 
+/// J08.
+///
+/// Each claim is a transaction of its own.
+#[test]
+fn twenty_thousand_jobs_are_claimed_once_each() {
+    let arena = with_jobs();
+    let claim = |s: &mut Blocking| -> Vec<Job> {
+        let next = jobs::table.filter(jobs::queue.eq("mail")).filter(jobs::status.eq("NEW"));
+        next.order((jobs::priority, jobs::id)).claim(1, jobs::status.eq("DONE"), s.conn()).unwrap()
+    };
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let mut session = Blocking::connect(arena.url());
+            scope.spawn(move || {
+                while let Some(job) = claim(&mut session).pop() {
+                    session.execute(&format!("INSERT INTO results VALUES ({}, {worker})", job.id)).unwrap();
+                }
+            });
+        }
+    });
+    assert_each_once(&arena);
+}
+
 /// J08, J09.
 #[test]
 fn twenty_thousand_jobs_are_done_once_each_although_workers_are_killed() {
