@@ -95,6 +95,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 pub struct Rescue<DB: Backend> {
     /// Whether the error of a statement says that it has just done so.
     pub(crate) rolled_back: fn(&DieselError) -> bool,
+    /// Whether it says so if the server is set up that way.
+    pub(crate) may_roll_back: fn(&DieselError) -> bool,
+    /// Has a row if it is.
+    pub(crate) ask: fn() -> Statement<'static, DB>,
     /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
     pub(crate) fence: fn(u32) -> String,
     /// Sent when a transaction has begun: what comes after its loss is not committed by itself.

@@ -30,7 +30,9 @@ pub type Result<T, E = LockError> = std::result::Result<T, E>;
 ///
 /// MySQL and MariaDB know no such state: an error undoes its statement and the transaction goes on, or it undoes the whole
 /// transaction, savepoints and all. Which one does what is in [MySQL's manual][mysql]; a server with
-/// [`innodb_rollback_on_timeout`][rollback] does the second after a timeout too.
+/// [`innodb_rollback_on_timeout`][rollback] does the second after a timeout too, and MariaDB then does it after `NOWAIT`. A call
+/// that meets such an error asks the server for the setting; what follows in the transaction is not committed, as after a
+/// deadlock. The error itself does not tell.
 ///
 /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-error-handling.html
 /// [rollback]: https://mariadb.com/kb/en/innodb-system-variables/#innodb_rollback_on_timeout

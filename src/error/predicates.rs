@@ -34,7 +34,8 @@ impl LockError {
     /// PostgreSQL gives up, after any error that it raises, the savepoint that the call was made in, or the transaction if
     /// there is none. MySQL and MariaDB give up the whole transaction after a [`Deadlock`](Self::Deadlock) and a
     /// [`Serialization`](Self::Serialization), and nothing after a lock timeout, `NOWAIT` or a canceled statement:
-    /// those are known by their words, and for them this is `false`.
+    /// those are known by their words, and for them this is `false`, also on a server with `innodb_rollback_on_timeout`, where
+    /// the transaction is lost.
     ///
     /// An error does not say which server it is from, and the words of all others are not known. So this is `true` for
     /// every other [`Query`](Self::Query) that a server raised, a duplicate key say, although on MySQL and MariaDB the

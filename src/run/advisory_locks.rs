@@ -5,7 +5,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{blocking::LockConnection, send::each_row, timer::Timer};
+use super::{blocking::LockConnection, rows::each_row, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},

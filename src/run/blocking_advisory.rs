@@ -251,7 +251,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
     {
         let mut holders = Vec::new();
-        super::send::each_row(conn, Conn::Backend::advisory_holders(self.name().in_all_forms()), |row| {
+        super::rows::each_row(conn, Conn::Backend::advisory_holders(self.name().in_all_forms()), |row| {
             holders.push(Conn::Backend::advisory_holder(row)?);
             Ok(())
         })?;

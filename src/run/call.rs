@@ -3,13 +3,7 @@
 
 use diesel::{connection::TransactionManager, result::QueryResult};
 
-use super::{
-    advisory_locks::contended,
-    blocking::LockConnection,
-    send::{each_row, send},
-    timer::Timer,
-    watch,
-};
+use super::{advisory_locks::contended, blocking::LockConnection, rows::each_row, send::send, timer::Timer, watch};
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
     diesel_internals::is_aborted,
@@ -56,7 +50,7 @@ where
         }
         let outcome = self.names(names).and_then(|()| self.tables(tables));
         // An aborted transaction takes no statement; its rollback puts the setting back.
-        let aborted = matches!(&outcome, Err(failed) if failed.0.transaction_is_lost());
+        let aborted = matches!(&outcome, Err(failed) if self.is_lost(&failed.0));
         let restored = if aborted && !DB::Clock::OUTLIVES_A_ROLLBACK {
             Ok(())
         } else {
@@ -76,6 +70,11 @@ where
                 Locked::new(finished, allow_missing)
             }
         }
+    }
+
+    /// Whether the error has ended the transaction, by itself or by how the server is set up.
+    fn is_lost(&mut self, error: &LockError) -> bool {
+        error.transaction_is_lost() || is_aborted(self.conn)
     }
 
     /// Ends the call's savepoint, if it has one.
@@ -136,7 +135,7 @@ where
 
     /// Says at what the call failed, and ends its savepoint.
     fn explain(&mut self, error: LockError, place: &Place<'_, DB>, savepoint: bool) -> LockError {
-        let lost = error.transaction_is_lost();
+        let lost = self.is_lost(&error);
         if let Err(worse) = self.end(savepoint, lost) {
             return worse;
         }

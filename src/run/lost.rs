@@ -3,10 +3,10 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::blocking::LockConnection;
+use super::{blocking::LockConnection, rows::each_row};
 use crate::{
-    backend::LockingBackend,
-    diesel_internals::{break_connection, is_aborted, mark_aborted, transaction_depth},
+    backend::{LockingBackend, Rescue},
+    diesel_internals::{RowRef, break_connection, is_aborted, mark_aborted, transaction_depth},
     error::LockError,
 };
 
@@ -14,11 +14,24 @@ use crate::{
 /// be rolled back.
 pub(super) fn heed<Conn: LockConnection, T>(conn: &mut Conn, outcome: QueryResult<T>) -> QueryResult<T> {
     if let (Err(error), Some(rescue)) = (&outcome, Conn::Backend::RESCUE) {
-        if (rescue.rolled_back)(error) {
+        if (rescue.rolled_back)(error) || ((rescue.may_roll_back)(error) && does_roll_back(conn, &rescue)) {
             fence(conn);
         }
     }
     outcome
+}
+
+/// Whether the server takes the transaction back after an error that undoes the statement only on most servers. One that cannot
+/// say has been lost since.
+fn does_roll_back<Conn: LockConnection>(conn: &mut Conn, rescue: &Rescue<Conn::Backend>) -> bool {
+    let mut does = false;
+    let in_transaction = matches!(transaction_depth(conn), Ok(Some(_)));
+    in_transaction
+        && each_row(conn, (rescue.ask)(), |_: &RowRef<'_, Conn::Backend>| {
+            does = true;
+            Ok(())
+        })
+        .map_or(true, |()| does)
 }
 
 /// After a nested transaction: if it took the outer ones along, those must not go on either.

@@ -13,6 +13,7 @@ mod guarded;
 mod lost;
 #[cfg(feature = "migrations")]
 mod migrations;
+mod rows;
 mod send;
 mod timer;
 mod transaction_end;

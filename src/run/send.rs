@@ -1,17 +1,9 @@
-//! Sends a statement over a blocking connection and has its rows read.
+//! Sends a statement over a blocking connection.
 
-use diesel::{
-    deserialize,
-    query_builder::{Query, QueryFragment, QueryId},
-    result::{Error as DieselError, QueryResult},
-    sql_types::Untyped,
-};
+use diesel::result::QueryResult;
 
-use super::{blocking::LockConnection, lost::heed};
-use crate::{
-    backend::{Answer, Exchange, LockingBackend},
-    diesel_internals::{DefaultLoadingMode, LoadConnection, RowRef},
-};
+use super::{blocking::LockConnection, lost::heed, rows::each_row};
+use crate::backend::{Answer, Exchange, LockingBackend};
 
 /// For statements that lock rows, and what belongs to them: their errors can be the end of the transaction.
 pub(super) fn send<DB, Conn>(conn: &mut Conn, exchange: Exchange<'_, DB>) -> QueryResult<()>
@@ -26,20 +18,4 @@ where
         Answer::Nothing => conn.execute_returning_count(&statement).map(drop),
     };
     heed(conn, sent)
-}
-
-pub(super) fn each_row<DB, Conn, Q>(
-    conn: &mut Conn,
-    statement: Q,
-    mut read: impl FnMut(&RowRef<'_, DB>) -> deserialize::Result<()>,
-) -> QueryResult<()>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-    Q: Query<SqlType = Untyped> + QueryFragment<DB> + QueryId,
-{
-    for row in LoadConnection::<DefaultLoadingMode>::load(conn, statement)? {
-        RowRef::of(&row?, &mut read).map_err(DieselError::DeserializationError)?;
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use super::{blocking::LockConnection, send::each_row, watch::address};
+use super::{blocking::LockConnection, rows::each_row, watch::address};
 use crate::{
     advisory::AdvisoryName,
     backend::LockingBackend,

@@ -6,16 +6,20 @@ use std::{
 };
 
 use diesel::{
-    Connection, MysqlConnection, RunQueryDsl, connection::SimpleConnection, result::Error as DieselError, sql_query,
+    Connection, MysqlConnection, QueryDsl, RunQueryDsl, connection::SimpleConnection, result::Error as DieselError,
+    sql_query,
 };
-use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
+use diesel_lockset::{
+    LockDsl, LockError, LockQueryDsl, LockSet, LockTransaction, RunLockQuery, RunLockSet, RunLockTransaction,
+};
 
 use crate::support::{
     arena::ServerArena,
     driver::{MysqlBlocking, Session},
     models::Account,
-    mysql::MysqlFamily,
+    mysql::{self, MysqlFamily},
     patience::until,
+    schema::accounts,
     server::Observer,
 };
 
@@ -31,17 +35,47 @@ enum Loss {
     DeadlockOfABatch,
     ChangedInASet,
     ChangedInAStatement,
+    TimeoutOfASet,
+    TimeoutOfAQuery,
+    TimeoutOfAStatement,
 }
 
-use Loss::{ChangedInASet, ChangedInAStatement, DeadlockOfABatch, DeadlockOfASet, DeadlockOfAStatement};
+use Loss::{
+    ChangedInASet, ChangedInAStatement, DeadlockOfABatch, DeadlockOfASet, DeadlockOfAStatement, TimeoutOfAQuery,
+    TimeoutOfASet, TimeoutOfAStatement,
+};
 
-/// Those that the server knows.
-fn losses(arena: &Arena) -> Vec<Loss> {
-    let mut losses = vec![DeadlockOfASet, DeadlockOfAStatement, DeadlockOfABatch];
-    if MysqlFamily::is_mariadb(&mut arena.connect()) {
-        losses.extend([ChangedInASet, ChangedInAStatement]);
+impl Loss {
+    /// It hits a statement of ours, and is seen at once.
+    const fn is_ours(self) -> bool {
+        matches!(self, DeadlockOfASet | ChangedInASet | TimeoutOfASet | TimeoutOfAQuery)
     }
-    losses
+
+    const fn is_retryable(self) -> bool {
+        !matches!(self, TimeoutOfASet | TimeoutOfAQuery | TimeoutOfAStatement)
+    }
+
+    /// Whether the statement that meets it returns that.
+    fn is(self, error: &LockError) -> bool {
+        match self {
+            DeadlockOfASet | DeadlockOfAStatement | DeadlockOfABatch => matches!(error, LockError::Deadlock { .. }),
+            ChangedInASet | ChangedInAStatement => matches!(error, LockError::Serialization { .. }),
+            TimeoutOfASet | TimeoutOfAQuery => matches!(error, LockError::TimedOut { .. }),
+            TimeoutOfAStatement => {
+                matches!(error, LockError::Query(source) if source.to_string().starts_with("Lock wait timeout exceeded"))
+            }
+        }
+    }
+}
+
+/// Those that the servers know.
+fn losses() -> Vec<(Arena, Vec<Loss>)> {
+    let (usual, takes_all_back) = (Arena::new(), Arena::on(mysql::rollback_url()));
+    let mut on_usual = vec![DeadlockOfASet, DeadlockOfAStatement, DeadlockOfABatch];
+    if MysqlFamily::is_mariadb(&mut usual.connect()) {
+        on_usual.extend([ChangedInASet, ChangedInAStatement]);
+    }
+    vec![(usual, on_usual), (takes_all_back, vec![TimeoutOfASet, TimeoutOfAQuery, TimeoutOfAStatement])]
 }
 
 fn prepared(conn: &mut MysqlConnection) {
@@ -55,24 +89,34 @@ fn one(conn: &mut MysqlConnection) -> Result<(), LockError> {
     LockSet::new().id::<Account>(1).lock(conn).map(drop)
 }
 
+fn query(conn: &mut MysqlConnection) -> Result<(), LockError> {
+    RunLockQuery::load::<Account, _>(accounts::table.find(1).for_update_of(accounts::table), conn).map(drop)
+}
+
 /// Has the server roll the transaction of `conn` back, in which row 5 has been changed.
 fn lose(loss: Loss, arena: &Arena, conn: &mut MysqlConnection) -> LockError {
     const CHANGE: &str = "UPDATE accounts SET v = v + 1 WHERE id = 1";
     let act = |conn: &mut MysqlConnection| match loss {
-        DeadlockOfASet | ChangedInASet => one(conn),
-        DeadlockOfAStatement | ChangedInAStatement => Ok(sql_query(CHANGE).execute(conn).map(drop)?),
+        DeadlockOfASet | ChangedInASet | TimeoutOfASet => one(conn),
+        TimeoutOfAQuery => query(conn),
+        DeadlockOfAStatement | ChangedInAStatement | TimeoutOfAStatement => {
+            Ok(sql_query(CHANGE).execute(conn).map(drop)?)
+        }
         DeadlockOfABatch => Ok(conn.batch_execute(CHANGE)?),
     };
     sql_query("UPDATE accounts SET v = 7 WHERE id = 5").execute(conn).unwrap();
     if matches!(loss, ChangedInASet | ChangedInAStatement) {
         sql_query("SELECT * FROM accounts").execute(conn).unwrap();
         arena.execute(CHANGE);
-        let error = act(conn).unwrap_err();
-        assert!(matches!(error, LockError::Serialization { .. }), "{loss:?}: {error:?}");
-        return error;
+        return met(loss, act(conn));
     }
     let mut other = MysqlBlocking::connect(arena.url());
     other.begin().unwrap();
+    if !loss.is_retryable() {
+        other.execute(CHANGE).unwrap();
+        conn.batch_execute("SET innodb_lock_wait_timeout = 1").unwrap();
+        return met(loss, act(conn));
+    }
     // Whoever has changed more is spared.
     other.execute("UPDATE accounts SET v = v + 1 WHERE id IN (1, 3, 4)").unwrap();
     let pid = other.pid();
@@ -82,10 +126,16 @@ fn lose(loss: Loss, arena: &Arena, conn: &mut MysqlConnection) -> LockError {
     });
     let mut observer = arena.admin();
     until(|| (!observer.blocked_by(pid).is_empty()).then_some(())).expect("waits for row 5");
-    let error = act(conn).unwrap_err();
+    let error = met(loss, act(conn));
     waits.join().unwrap();
-    assert!(matches!(error, LockError::Deadlock { .. }), "{loss:?}: {error:?}");
     assert!(error.transaction_is_lost(), "{error:?}");
+    error
+}
+
+#[track_caller]
+fn met(loss: Loss, result: Result<(), LockError>) -> LockError {
+    let error = result.unwrap_err();
+    assert!(loss.is(&error), "{loss:?}: {error:?}");
     error
 }
 
@@ -103,12 +153,13 @@ fn nothing_is_left(loss: Loss, arena: &Arena, session: &mut MysqlBlocking) {
 }
 
 fn each_loss(try_it: impl Fn(Loss, &Arena, &mut MysqlBlocking)) {
-    let arena = Arena::new();
-    for loss in losses(&arena) {
-        let mut session = MysqlBlocking::connect(arena.url());
-        prepared(session.conn());
-        try_it(loss, &arena, &mut session);
-        nothing_is_left(loss, &arena, &mut session);
+    for (arena, losses) in losses() {
+        for loss in losses {
+            let mut session = MysqlBlocking::connect(arena.url());
+            prepared(session.conn());
+            try_it(loss, &arena, &mut session);
+            nothing_is_left(loss, &arena, &mut session);
+        }
     }
 }
 
@@ -134,7 +185,8 @@ fn a_closure_that_writes_on_and_returns_the_error_commits_nothing() {
             let _ = sql_query(LATER).execute(conn);
             Err::<(), _>(error)
         });
-        assert!(result.unwrap_err().is_retryable(), "{loss:?}");
+        let error = result.unwrap_err();
+        assert!(loss.is(&error), "{loss:?}: {error:?}");
     });
 }
 
@@ -178,17 +230,24 @@ fn inside_diesels_own_transaction_what_follows_is_refused() {
 #[test]
 fn inside_diesels_own_transactions_what_follows_a_set_is_refused() {
     each_loss(|loss, arena, session| {
-        if !matches!(loss, DeadlockOfASet | ChangedInASet) {
+        if !loss.is_ours() {
             return;
         }
-        let committed = session.conn().transaction(|conn| {
-            let inner: Result<(), LockError> = conn.transaction(|conn| Err(lose(loss, arena, conn)));
-            assert!(inner.unwrap_err().is_retryable(), "{loss:?}");
-            let refused = LockError::from(sql_query(LATER).execute(conn).unwrap_err());
-            assert!(matches!(refused, LockError::ReadOnly(_)), "{loss:?}: {refused:?}");
-            Ok::<_, DieselError>(())
-        });
-        assert_eq!(committed, Ok(()));
+        for nested in [false, true] {
+            let committed = session.conn().transaction(|conn| {
+                if nested {
+                    let inner: Result<(), LockError> = conn.transaction(|conn| Err(lose(loss, arena, conn)));
+                    let error = inner.unwrap_err();
+                    assert!(loss.is(&error), "{loss:?}: {error:?}");
+                } else {
+                    lose(loss, arena, conn);
+                }
+                let refused = LockError::from(sql_query(LATER).execute(conn).unwrap_err());
+                assert!(matches!(refused, LockError::ReadOnly(_)), "{loss:?}: {refused:?}");
+                Ok::<_, DieselError>(())
+            });
+            assert_eq!(committed, Ok(()));
+        }
     });
 }
 
@@ -212,22 +271,21 @@ fn a_panic_after_the_loss_leaves_nothing() {
 /// O10.
 #[test]
 fn the_outermost_transaction_is_run_again() {
-    let arena = Arena::new();
-    for loss in losses(&arena) {
-        let mut session = MysqlBlocking::connect(arena.url());
-        prepared(session.conn());
+    each_loss(|loss, arena, session| {
+        if !loss.is_retryable() {
+            return;
+        }
         let mut tries = 0;
         let result = LockTransaction::new().run(session.conn(), |conn| {
             tries += 1;
             sql_query(LATER).execute(conn)?;
-            LockTransaction::new().run(conn, |conn| if tries == 1 { Err(lose(loss, &arena, conn)) } else { one(conn) })
+            LockTransaction::new().run(conn, |conn| if tries == 1 { Err(lose(loss, arena, conn)) } else { one(conn) })
         });
         result.unwrap();
         assert_eq!(tries, 2, "{loss:?}");
         assert_eq!(arena.number("SELECT COUNT(*) FROM accounts WHERE id = 900"), 1);
         arena.execute("DELETE FROM accounts WHERE id = 900");
-        nothing_is_left(loss, &arena, &mut session);
-    }
+    });
 }
 
 fn stale(id: i32) -> Account {

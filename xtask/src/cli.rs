@@ -16,10 +16,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every test: unit, integration and documentation tests, and the examples.
     ///
-    /// The tests work on six throw-away servers. Four are PostgreSQL: the main one (PG_DATABASE_URL), one that speaks
+    /// The tests work on seven throw-away servers. Four are PostgreSQL: the main one (PG_DATABASE_URL), one that speaks
     /// German (PG_GERMAN_DATABASE_URL), one that speaks Japanese (PG_JAPANESE_DATABASE_URL), and one that some tests
-    /// crash (PG_CRASH_DATABASE_URL). Two are MariaDB: the main one (MYSQL_DATABASE_URL, which may as well name a MySQL),
-    /// and one that a test crashes (MYSQL_CRASH_DATABASE_URL). For each of these variables that is set already, no server
+    /// crash (PG_CRASH_DATABASE_URL). Three are MariaDB, and what is given in their place may as well be
+    /// MySQL: the main one (MYSQL_DATABASE_URL), one that a test crashes (MYSQL_CRASH_DATABASE_URL), and one that runs with
+    /// innodb_rollback_on_timeout (MYSQL_ROLLBACK_DATABASE_URL). For each of these variables that is set already, no server
     /// is started. The tests count deadlocks in the log of a MariaDB, through the server: one that is given needs
     /// log_error set to a file that everybody may read, and no secure_file_priv.
     Test(TestOptions),

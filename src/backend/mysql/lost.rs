@@ -21,6 +21,8 @@ use crate::{backend::Rescue, diesel_internals::Statement, error::LockError};
 
 pub(super) const RESCUE: Rescue<Mysql> = Rescue {
     rolled_back: LockError::is_of_a_lost_transaction,
+    may_roll_back: LockError::is_of_a_wait,
+    ask: || Statement::new(RollsBackOnTimeout),
     fence,
     arm: "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0; SAVEPOINT diesel_lockset",
     check: "RELEASE SAVEPOINT diesel_lockset",
@@ -35,6 +37,16 @@ fn fence(savepoints: u32) -> String {
         sql.push_str(&format!("; SAVEPOINT diesel_savepoint_{number}"));
     }
     sql
+}
+
+/// MariaDB has one error for a wait that took too long and for `NOWAIT`, and rolls back after both.
+struct RollsBackOnTimeout;
+
+impl QueryFragment<Mysql> for RollsBackOnTimeout {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("SELECT 1 FROM DUAL WHERE @@innodb_rollback_on_timeout");
+        Ok(())
+    }
 }
 
 struct Disarm;

@@ -42,6 +42,11 @@ pub(crate) fn crash_url() -> String {
     further("crash", "MYSQL_CRASH_DATABASE_URL")
 }
 
+/// A server with `innodb_rollback_on_timeout`.
+pub(crate) fn rollback_url() -> String {
+    further("rollback", "MYSQL_ROLLBACK_DATABASE_URL")
+}
+
 /// Who is connected and does what. MySQL's table of this name in `information_schema` fails as long as anybody on the server runs
 /// a statement with a character of four bytes.
 pub(crate) const SESSIONS: &str = "/*!80022 performance_schema */ /*M! information_schema */ . processlist";

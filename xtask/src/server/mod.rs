@@ -165,7 +165,7 @@ mod tests {
     const MAIN: &str = Purpose::Tests.variable();
     const CRASH: &str = Purpose::Crash.variable();
     const MYSQL: &str = mariadb::Purpose::Tests.variable();
-    const STARTED: [mariadb::Purpose; 2] = mariadb::Purpose::SUITE;
+    const STARTED: [mariadb::Purpose; 3] = mariadb::Purpose::SUITE;
 
     fn shares(wanted: Wanted, options: ServerOptions, variables: &[(&str, &str)]) -> Shares {
         let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, url)| (*url).to_owned());
@@ -206,7 +206,7 @@ mod tests {
         let mut options = ServerOptions::default();
         let variables = [(MYSQL, "mysql://variable")];
         let found = shares(Wanted::SUITE, options.clone(), &variables);
-        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), vec![mariadb::Purpose::Crash]));
+        assert_eq!((found.given, found.mariadb), (given(MYSQL, "mysql://variable"), STARTED[1..].to_vec()));
         options.mariadb.mysql_url = Some("mysql://option".to_owned());
         assert_eq!(shares(Wanted::SUITE, options.clone(), &variables).given, given(MYSQL, "mysql://option"));
         let found = shares(Wanted::DEMO, options.clone(), &variables);

@@ -16,19 +16,22 @@ pub(crate) enum Purpose {
     Tests,
     /// May be crashed by the tests that want that, and by no other test used: every session on it is lost then.
     Crash,
+    /// Takes the whole transaction back after a timeout, which can be chosen at the start only.
+    Rollback,
     /// As durable as a real server, because transfers per second are printed.
     Demo,
 }
 
 impl Purpose {
     /// The servers that the test suite works on.
-    pub(crate) const SUITE: [Self; 2] = [Self::Tests, Self::Crash];
+    pub(crate) const SUITE: [Self; 3] = [Self::Tests, Self::Crash, Self::Rollback];
 
     /// Returns the variable that names such a server; the first is called as in Diesel's own tests.
     pub(crate) const fn variable(self) -> &'static str {
         match self {
             Self::Tests | Self::Demo => "MYSQL_DATABASE_URL",
             Self::Crash => "MYSQL_CRASH_DATABASE_URL",
+            Self::Rollback => "MYSQL_ROLLBACK_DATABASE_URL",
         }
     }
 
@@ -37,6 +40,7 @@ impl Purpose {
         let name = match self {
             Self::Tests | Self::Demo => "mariadb",
             Self::Crash => "mariadb-crash",
+            Self::Rollback => "mariadb-rollback",
         };
         scratch.join(name).with_extension(ending)
     }
@@ -46,6 +50,7 @@ impl Purpose {
             Self::Tests => vec![ALWAYS, LARGE, FOR_TESTS, LAZY],
             // Not lazy: what a test has committed is still there after a crash, which only the machine's would undo.
             Self::Crash => vec![ALWAYS, SMALL, FOR_TESTS, WRITTEN],
+            Self::Rollback => vec![ALWAYS, SMALL, FOR_TESTS, LAZY, TAKES_ALL_BACK],
             Self::Demo => vec![ALWAYS, LARGE],
         }
     }
@@ -69,6 +74,8 @@ const LAZY: &[&str] = &["--innodb-flush-log-at-trx-commit=0"];
 
 /// Commits are written when they are reported, though not as far as the disk.
 const WRITTEN: &[&str] = &["--innodb-flush-log-at-trx-commit=2"];
+
+const TAKES_ALL_BACK: &[&str] = &["--innodb-rollback-on-timeout=ON"];
 
 const FOR_TESTS: &[&str] = &[
     // Fast: nothing has to survive a power cut.
@@ -161,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_time_that_a_lock_is_waited_for_is_the_servers_own() {
-        for purpose in [Purpose::Tests, Purpose::Crash, Purpose::Demo] {
+        for purpose in [Purpose::Tests, Purpose::Crash, Purpose::Rollback, Purpose::Demo] {
             assert!(!purpose.settings().concat().iter().any(|setting| setting.contains("lock-wait-timeout")));
         }
         assert_eq!(url(3307), "mysql://root@127.0.0.1:3307/mysql");
