@@ -189,10 +189,10 @@ pub trait TableDialogue<DB: Backend>: Sized {
 /// A pick or a claim of models as a conversation. Decides everything and sends nothing, as [`TableDialogue`].
 #[doc(hidden)]
 pub trait PickDialogue<DB: Backend>: Sized {
-    /// Whether a claim is several statements, which must be one transaction.
-    const CLAIMS_IN_A_TRANSACTION: bool;
-
     fn new(query: &dyn Choice<DB>, part: &mut dyn Part<DB>, pick: Picking<'_>, claims: bool) -> QueryResult<Self>;
+
+    /// Whether this is a claim of several statements, which must be one transaction.
+    fn claims_in_steps(&self) -> bool;
 
     /// The next statement and who reads its rows; nothing when it is done.
     fn exchange<'e>(

@@ -54,6 +54,11 @@ pub trait ClaimFrom<'a, T, DB: LockingBackend>: Sized {
 /// A pick or a claim on its way.
 #[doc(hidden)]
 pub trait Picks<DB: LockingBackend, T> {
+    /// Whether this is a claim of several statements, which must be one transaction.
+    fn claims_in_steps(&self) -> bool {
+        false
+    }
+
     /// What to send next, and who reads its rows; nothing when it is done.
     fn exchange(&mut self) -> Option<Exchange<'_, DB>>;
 

@@ -110,6 +110,10 @@ where
     T: LockTarget<DB>,
     DB: LockingBackend,
 {
+    fn claims_in_steps(&self) -> bool {
+        self.dialogue.claims_in_steps()
+    }
+
     fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
         self.dialogue.exchange(&self.query, &mut *self.part, self.changes.as_deref())
     }

@@ -94,11 +94,8 @@ fn wait<Conn: LockConnection>(
     }
     Conn::TransactionManager::begin_transaction(conn)?;
     let waited = timer.limit(conn).and_then(|()| lock(conn).map_err(|error| timer.class(error)));
-    match waited {
-        Ok(()) => {
-            timer.restore(conn)?;
-            Ok(Conn::TransactionManager::commit_transaction(conn)?)
-        }
+    match waited.and_then(|()| timer.restore(conn)) {
+        Ok(()) => Ok(Conn::TransactionManager::commit_transaction(conn)?),
         Err(error) => {
             // What went wrong first says more; Diesel marks the connection as broken.
             let _ = Conn::TransactionManager::rollback_transaction(conn);

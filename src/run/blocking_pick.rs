@@ -4,7 +4,7 @@ use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
 
 use super::{blocking::LockConnection, guarded, send::send};
 use crate::{
-    backend::{LockingBackend, PickDialogue},
+    backend::LockingBackend,
     diesel_internals::transaction_depth,
     error::{LockError, Result},
     lockable::Lockable,
@@ -20,6 +20,12 @@ use crate::{
 /// | --- | --- | --- |
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH _candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
 /// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again |
+///
+/// On PostgreSQL a query with a subquery in its conditions is asked once more when its rows are locked, and for another try if one
+/// does not match any more: the server looks again at a row that changed before it was locked, but not at what a subquery
+/// says of it ([manual][recheck]). A claim by such a query is a transaction of three statements. Conditions on a *joined* table
+/// are as old as the statement there, and so is a subquery in a pick with a locking clause of its own: let whoever is done
+/// with a row write that into the row itself. A row that is given up stays locked until the transaction ends.
 ///
 /// On PostgreSQL, up to 100 the number is part of the text, so that the server can keep a plan for it; beyond, it is a parameter.
 ///
@@ -69,6 +75,7 @@ use crate::{
 ///
 /// How this was measured is in `benches/RESULTS.md`, beside picks and claims per second.
 ///
+/// [recheck]: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
 /// [rows]: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 /// [vacuum]: https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY
 ///
@@ -79,14 +86,16 @@ use crate::{
 pub trait PickDsl: AsQuery + Sized {
     /// Locks and returns the first free row, or `None` if every row that matches is held, or none matches.
     ///
-    /// Never waits, but under SERIALIZABLE on MySQL and MariaDB, where every plain read does. The lock ends with the transaction.
+    /// Never waits for a row, but under SERIALIZABLE on MySQL and MariaDB, where every plain read does; it does wait for a table
+    /// that somebody has locked as a whole, to alter it say. The lock ends with the transaction.
     ///
     /// # Errors
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
     /// - [`LockError::Unsupported`]: the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`; nothing was sent.
     /// - On PostgreSQL and on MariaDB from 11.6.2 on, under REPEATABLE READ and SERIALIZABLE, [`LockError::Serialization`]: the
-    ///   first free row changed after the transaction's snapshot; the transaction is aborted.
+    ///   first free row changed after the transaction's snapshot; the transaction is aborted. On PostgreSQL also under READ
+    ///   COMMITTED, if the change has moved the row to another partition.
     /// - [`LockError::ReadOnly`], [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
     ///
     /// # Example: the next order to work on
@@ -116,7 +125,8 @@ pub trait PickDsl: AsQuery + Sized {
     /// The order is that of the moment at which the server sorted them: a row whose place changed before it was locked comes
     /// with its new values in its old place ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)).
     ///
-    /// A join that repeats a row counts it each time and returns it once.
+    /// A join that repeats a row counts it each time and returns it once; with a locking clause of its own, the query selects by
+    /// itself, and the row comes as often as the join has it.
     ///
     /// # Errors
     ///
@@ -132,7 +142,8 @@ pub trait PickDsl: AsQuery + Sized {
         run(self.as_query().picks(n)?, conn)
     }
 
-    /// Changes the first `n` free rows in one statement and returns them as changed, in the order of the query.
+    /// Changes the first `n` free rows and returns them as changed, in the order of the query: in one statement on PostgreSQL, in
+    /// one transaction on MySQL and MariaDB.
     ///
     /// `changes` is what Diesel's `set` takes: an assignment, a tuple of them, or a struct that derives `AsChangeset`. Takes
     /// no more than `n` rows under any plan. Works outside a transaction too: then the change is committed when the call
@@ -162,8 +173,10 @@ pub trait PickDsl: AsQuery + Sized {
         C: AsChangeset<Target = T::Table, Changeset: QueryFragment<Conn::Backend> + 'a>,
         Self::Query: ClaimFrom<'a, T, Conn::Backend>,
     {
+        // Fails if nobody knows any more what state the connection is in.
+        transaction_depth(conn)?;
         let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
-        if <<Conn::Backend as LockingBackend>::Pick as PickDialogue<_>>::CLAIMS_IN_A_TRANSACTION {
+        if picks.claims_in_steps() {
             return guarded::transaction_of_ours(conn, |conn| run(picks, conn));
         }
         run(picks, conn)

@@ -139,13 +139,10 @@ macro_rules! with_a_look_first {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
                 }
                 let mut timer = Timer::<DB>::start(self.patience);
-                timer.limit(conn)?;
-                let rows = rows(self, conn).map_err(|error| timer.class(error));
+                let rows = timer.limit(conn).and_then(|()| rows(self, conn).map_err(|error| timer.class(error)));
                 let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
-                if !lost || DB::Clock::OUTLIVES_A_ROLLBACK {
-                    timer.restore(conn)?;
-                }
-                rows.map_err(|error| match error {
+                let restored = if lost && !DB::Clock::OUTLIVES_A_ROLLBACK { Ok(()) } else { timer.restore(conn) };
+                rows.and_then(|rows| restored.map(|()| rows)).map_err(|error| match error {
                     LockError::TimedOut { source, .. } => {
                         let (table, waited) = (table.quoted().to_owned(), timer.elapsed());
                         let attempt = Attempt { table, advisory_lock: None, rows: vec![], waited, holders: vec![], rolled_back: false };

@@ -19,6 +19,8 @@ pub(super) struct Call<'c, Conn: LockConnection> {
     patience: Patience,
     timer: Timer<Conn::Backend>,
     name_holders: bool,
+    /// The last one that was locked.
+    table: String,
 }
 
 /// What the call was at when it failed.
@@ -36,7 +38,7 @@ where
 {
     pub(super) fn new<W>(conn: &'c mut Conn, set: &LockSet<'_, DB, W>) -> Self {
         let patience = set.patience();
-        Call { conn, patience, timer: Timer::start(patience), name_holders: set.names_holders() }
+        Call { conn, patience, timer: Timer::start(patience), name_holders: set.names_holders(), table: String::new() }
     }
 
     pub(super) fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
@@ -51,17 +53,20 @@ where
         let outcome = self.names(names).and_then(|()| self.tables(tables));
         // An aborted transaction takes no statement; its rollback puts the setting back.
         let aborted = matches!(&outcome, Err(failed) if self.is_lost(&failed.0));
-        let restored = if aborted && !DB::Clock::OUTLIVES_A_ROLLBACK {
-            Ok(())
-        } else {
-            self.timer.restore(self.conn).map_err(LockError::from)
-        };
+        let restored = if aborted && !DB::Clock::OUTLIVES_A_ROLLBACK { Ok(()) } else { self.timer.restore(self.conn) };
         match (outcome, restored) {
             (Err(failed), Ok(())) => {
                 let (error, place) = *failed;
                 Err(self.explain(error, &place, savepoint))
             }
-            (_, Err(error)) => Err(self.end(savepoint, true).err().unwrap_or(error)),
+            (_, Err(error)) => {
+                let undone = self.end(savepoint, true);
+                let rolled_back = savepoint && undone.is_ok();
+                let waited = self.timer.elapsed();
+                let (table, rows, holders) = (self.table.clone(), vec![], vec![]);
+                let attempt = || Attempt { table, advisory_lock: None, rows, waited, holders, rolled_back };
+                Err(undone.err().unwrap_or_else(|| error.at(attempt)))
+            }
             (Ok(finished), Ok(())) => {
                 self.end(savepoint, false)?;
                 for model in &finished {
@@ -124,6 +129,7 @@ where
 
     fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
         watch::enter(self.conn, table.name().quoted(), || table.asked())?;
+        table.name().quoted().clone_into(&mut self.table);
         while !table.is_done() {
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };

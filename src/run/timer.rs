@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::Error as DieselError;
 
 use super::{blocking::LockConnection, send::send};
 use crate::{
     backend::{Clock, LockingBackend},
-    diesel_internals::break_connection,
+    diesel_internals::{break_connection, transaction_depth},
     error::{LockError, Result},
     mode::Patience,
 };
@@ -17,6 +17,7 @@ pub(super) struct Timer<DB: LockingBackend> {
     began: Instant,
     timeout: Option<Duration>,
     at_once: bool,
+    tried: bool,
     clock: DB::Clock,
 }
 
@@ -27,7 +28,7 @@ impl<DB: LockingBackend> Timer<DB> {
             Patience::Block | Patience::NoWait | Patience::SkipLocked => None,
         };
         let at_once = patience == Patience::NoWait;
-        Timer { began: Instant::now(), timeout, at_once, clock: DB::Clock::default() }
+        Timer { began: Instant::now(), timeout, at_once, tried: false, clock: DB::Clock::default() }
     }
 
     /// Whether there is a limit at all.
@@ -43,17 +44,26 @@ impl<DB: LockingBackend> Timer<DB> {
     pub(super) fn limit<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> Result<()> {
         let Some(timeout) = self.timeout else { return Ok(()) };
         let left = timeout.saturating_sub(self.elapsed());
-        if left.is_zero() {
+        // Even a nanosecond is time enough for one try.
+        let first = !std::mem::replace(&mut self.tried, true);
+        if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
         }
-        Ok(send(conn, self.clock.limit(left))?)
+        let sent = send(conn, self.clock.limit(left));
+        sent.map_err(|error| self.class(error))
     }
 
-    /// Puts the server's setting back. If that cannot be done, the connection counts as broken: a pool must not hand out one
-    /// whose every statement is cancelled after a moment.
-    pub(super) fn restore<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> QueryResult<()> {
+    /// Puts the server's setting back. If that cannot be done, and a rollback does not do it, the connection counts as broken: a
+    /// pool must not hand out one whose every statement is cancelled after a moment.
+    ///
+    /// The server may end this very statement, for which there is no more time than for those before it.
+    pub(super) fn restore<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> Result<()> {
         let Some(exchange) = self.clock.restore() else { return Ok(()) };
-        send(conn, exchange).inspect_err(|_| break_connection(conn))
+        let sent = send(conn, exchange);
+        if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(transaction_depth(conn), Ok(Some(_)))) {
+            break_connection(conn);
+        }
+        sent.map_err(|error| self.class(error))
     }
 
     /// What an error means depends on what was asked: when the time is up, the server was told to end the statement, in

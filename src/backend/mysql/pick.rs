@@ -57,8 +57,6 @@ enum Step {
 }
 
 impl PickDialogue<Mysql> for MysqlPick {
-    const CLAIMS_IN_A_TRANSACTION: bool = true;
-
     fn new(
         query: &dyn Choice<Mysql>,
         part: &mut dyn Part<Mysql>,
@@ -86,6 +84,10 @@ impl PickDialogue<Mysql> for MysqlPick {
             all_seen: false,
             changed: 0,
         })
+    }
+
+    fn claims_in_steps(&self) -> bool {
+        self.claims
     }
 
     fn exchange<'e>(

@@ -6,7 +6,10 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::locking_clause;
+use super::{
+    clauses::{Filter, From, names_a_select},
+    words::locking_clause,
+};
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     mode::{Strength, Wait},
@@ -37,7 +40,7 @@ impl LockQuery<'_> {
         }
         let alone = sql_of::<Pg>(&From(&*choice.query))?.strip_prefix(" FROM ") == Some(name.quoted());
         let filter = Filter(&*choice.query);
-        Ok(alone && !has_raw_sql::<Pg>(&filter)? && !sql_of::<Pg>(&filter)?.contains("SELECT"))
+        Ok(alone && !has_raw_sql::<Pg>(&filter)? && !names_a_select(&sql_of::<Pg>(&filter)?))
     }
 }
 
@@ -50,21 +53,5 @@ impl QueryFragment<Pg> for LockQuery<'_> {
         pass.push_sql(" ORDER BY ");
         self.wanted.walk_key(pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.name), self.wait)
-    }
-}
-
-struct From<'q>(&'q dyn Choice<Pg>);
-
-impl QueryFragment<Pg> for From<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_from(pass)
-    }
-}
-
-struct Filter<'q>(&'q dyn Choice<Pg>);
-
-impl QueryFragment<Pg> for Filter<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_filter(pass)
     }
 }

@@ -3,6 +3,7 @@
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
 mod advisory;
+mod clauses;
 mod clock;
 mod dialogue;
 mod holders;
@@ -11,6 +12,9 @@ mod lock_query;
 mod lock_rows;
 mod look_again;
 mod pick;
+mod pick_again;
+mod pick_at_once;
+mod placed;
 mod reader;
 mod row_lock;
 mod text;

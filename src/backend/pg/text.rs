@@ -16,7 +16,10 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::pick::is_written_out;
+use super::{
+    clauses::{Filter, From, names_a_select},
+    pick_at_once::is_written_out,
+};
 use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
@@ -26,6 +29,28 @@ use crate::{
 
 /// Never shrinks: there are as many texts as calls in the program, times the numbers of rows that are written out.
 static TEXTS: RwLock<BTreeMap<TextKey, String>> = RwLock::new(BTreeMap::new());
+
+/// Whether a query has conditions in a subquery, by its type, if that alone determines its text.
+static SUBQUERIES: RwLock<BTreeMap<TypeId, bool>> = RwLock::new(BTreeMap::new());
+
+/// Whether a query chooses its rows by conditions in a subquery, also in one that raw SQL hides.
+pub(super) fn has_subquery(query: &dyn Choice<Pg>) -> QueryResult<bool> {
+    let by_type = query.static_id();
+    if let Some(known) =
+        by_type.and_then(|id| SUBQUERIES.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied())
+    {
+        return Ok(known);
+    }
+    let (from, filter) = (From(query), Filter(query));
+    let has = names_a_select(&sql_of::<Pg>(&from)?) || names_a_select(&sql_of::<Pg>(&filter)?);
+    match by_type {
+        Some(id) if !has_raw_sql::<Pg>(&from)? && !has_raw_sql::<Pg>(&filter)? => {
+            SUBQUERIES.write().unwrap_or_else(PoisonError::into_inner).insert(id, has);
+        }
+        _ => {}
+    }
+    Ok(has)
+}
 
 /// All that the text of a pick or a claim depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,87 @@
+//! What a pick sends when its rows are locked and its query has more to say: do they still match? and for a claim, the change.
+
+use diesel::{
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::{
+    placed::{self, helpers},
+    words::{key_names, key_value},
+};
+use crate::sql::{Choice, List, TableName, Wanted};
+
+/// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
+///
+/// ```sql
+/// WITH _picked (k0) AS MATERIALIZED (SELECT unnest($held)), _placed AS (..)
+/// SELECT cols, t.id IN (SELECT * FROM (SELECT t.id ..the query..) AS _again (k0) WHERE k0 = ANY($held))
+/// FROM t INNER JOIN _placed ON t.id = _placed.k0 ORDER BY _placed._place
+/// ```
+pub(super) struct Look<'q> {
+    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) table: &'q TableName,
+}
+
+impl QueryFragment<Pg> for Look<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let Look { query, wanted, table } = self;
+        let (_, placed) = with_held(&mut pass, *wanted, table)?;
+        pass.push_sql(" SELECT ");
+        wanted.walk_columns(pass.reborrow())?;
+        pass.push_sql(", ");
+        key_value(&mut pass, *wanted)?;
+        pass.push_sql(" IN (SELECT * FROM (");
+        query.walk_head(pass.reborrow())?;
+        wanted.walk_key(pass.reborrow())?;
+        query.walk_from(pass.reborrow())?;
+        query.walk_filter(pass.reborrow())?;
+        pass.push_sql(") AS \"_again\" (");
+        key_names(&mut pass, wanted.key_width())?;
+        pass.push_sql(") WHERE (");
+        key_names(&mut pass, wanted.key_width())?;
+        pass.push_sql(")");
+        wanted.walk_in_list(List::Held, pass.reborrow())?;
+        pass.push_sql(") FROM ");
+        wanted.walk_table(pass.reborrow())?;
+        pass.push_sql(" INNER JOIN ");
+        pass.push_sql(placed);
+        pass.push_sql(" ON ");
+        placed::is_key(&mut pass, placed, *wanted)?;
+        pass.push_sql(" ORDER BY ");
+        pass.push_sql(placed);
+        pass.push_sql(".\"_place\"");
+        Ok(())
+    }
+}
+
+/// `WITH _picked .., _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING cols, _placed._place`, of rows
+/// that are held.
+pub(super) struct Change<'q> {
+    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) changes: &'q dyn QueryFragment<Pg>,
+    pub(super) table: &'q TableName,
+}
+
+impl QueryFragment<Pg> for Change<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let Change { wanted, changes, table } = self;
+        let (_, placed) = with_held(&mut pass, *wanted, table)?;
+        placed::walk_change(pass.reborrow(), *wanted, *changes, placed)?;
+        placed::place(&mut pass, placed);
+        Ok(())
+    }
+}
+
+fn with_held<'b>(
+    pass: &mut AstPass<'_, 'b, Pg>,
+    wanted: &'b dyn Wanted<Pg>,
+    table: &TableName,
+) -> QueryResult<(&'static str, &'static str)> {
+    let helpers = helpers(table);
+    placed::with_picked(pass, helpers, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
+    placed::with_placed(pass, helpers, wanted.key_width())?;
+    Ok(helpers)
+}

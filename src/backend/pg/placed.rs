@@ -1,0 +1,96 @@
+//! The helper tables of a pick: the keys that were picked, and the place of each in the order of the query.
+
+use diesel::{
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::words::{key_names, key_value};
+use crate::sql::{TableName, Wanted};
+
+/// Writes `WITH _picked (k0) AS MATERIALIZED (..)`.
+pub(super) fn with_picked<'b>(
+    pass: &mut AstPass<'_, 'b, Pg>,
+    (picked, _): (&str, &str),
+    width: usize,
+    keys: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    pass.push_sql("WITH ");
+    pass.push_sql(picked);
+    pass.push_sql(" (");
+    key_names(pass, width)?;
+    pass.push_sql(") AS MATERIALIZED (");
+    keys(pass)?;
+    pass.push_sql(")");
+    Ok(())
+}
+
+/// Writes `, _placed AS (SELECT k0, min(_place) AS _place FROM (SELECT *, row_number() OVER () AS _place FROM _picked) AS _numbered
+/// GROUP BY k0)`.
+pub(super) fn with_placed(
+    pass: &mut AstPass<'_, '_, Pg>,
+    (picked, placed): (&str, &str),
+    width: usize,
+) -> QueryResult<()> {
+    pass.push_sql(", ");
+    pass.push_sql(placed);
+    pass.push_sql(" AS (SELECT ");
+    key_names(pass, width)?;
+    pass.push_sql(", min(\"_place\") AS \"_place\" FROM (SELECT *, row_number() OVER () AS \"_place\" FROM ");
+    pass.push_sql(picked);
+    pass.push_sql(") AS \"_numbered\" GROUP BY ");
+    key_names(pass, width)?;
+    pass.push_sql(")");
+    Ok(())
+}
+
+/// Writes `t.id = (_placed.k0)`.
+pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
+    key_value(pass, wanted)?;
+    pass.push_sql(" = (");
+    for i in 0..wanted.key_width() {
+        pass.push_sql(if i == 0 { "" } else { ", " });
+        pass.push_sql(source);
+        pass.push_sql(".");
+        pass.push_identifier(&format!("k{i}"))?;
+    }
+    pass.push_sql(")");
+    Ok(())
+}
+
+/// Writes ` UPDATE t SET .. FROM _placed WHERE t.id = (_placed.k0) RETURNING cols`.
+pub(super) fn walk_change<'b>(
+    mut pass: AstPass<'_, 'b, Pg>,
+    wanted: &'b dyn Wanted<Pg>,
+    changes: &'b dyn QueryFragment<Pg>,
+    source: &str,
+) -> QueryResult<()> {
+    pass.push_sql(" UPDATE ");
+    wanted.walk_table(pass.reborrow())?;
+    pass.push_sql(" SET ");
+    changes.walk_ast(pass.reborrow())?;
+    pass.push_sql(" FROM ");
+    pass.push_sql(source);
+    pass.push_sql(" WHERE ");
+    is_key(&mut pass, source, wanted)?;
+    pass.push_sql(" RETURNING ");
+    wanted.walk_columns(pass)
+}
+
+/// Writes `, _placed._place`.
+pub(super) fn place(pass: &mut AstPass<'_, '_, Pg>, placed: &str) {
+    pass.push_sql(", ");
+    pass.push_sql(placed);
+    pass.push_sql(".\"_place\"");
+}
+
+/// The names of the helper tables, quoted; they must not hide the table itself, nor, unless somebody calls a table so, one that
+/// the changes look into.
+pub(super) fn helpers(table: &TableName) -> (&'static str, &'static str) {
+    match table.bare() {
+        "_picked" => (r#""_free""#, r#""_placed""#),
+        "_placed" => (r#""_picked""#, r#""_free""#),
+        _ => (r#""_picked""#, r#""_placed""#),
+    }
+}
