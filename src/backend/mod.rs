@@ -69,6 +69,12 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     type Pick: PickDialogue<Self>;
 
+    /// Refuses a query whose rows the locking clause would not mean.
+    #[doc(hidden)]
+    fn check_pick(_query: &dyn Choice<Self>, _table: &TableName) -> Result<()> {
+        Ok(())
+    }
+
     /// Locks the first free rows of a query and loads what it selects by itself.
     #[doc(hidden)]
     fn pick_selected<'q>(query: &'q dyn Choice<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
@@ -100,9 +106,9 @@ pub struct Rescue<DB: Backend> {
     /// Has a row if it is.
     pub(crate) ask: fn() -> Statement<'static, DB>,
     /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
-    pub(crate) fence: fn(u32) -> String,
-    /// Sent when a transaction has begun: what comes after its loss is not committed by itself.
-    pub(crate) arm: &'static str,
+    pub(crate) fence: fn(u32) -> Vec<String>,
+    /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself.
+    pub(crate) arm: &'static [&'static str],
     /// Sent before the commit; fails if the transaction is not the one that it was armed in.
     pub(crate) check: &'static str,
     /// Undoes the rest of `arm`, when the transaction has ended.

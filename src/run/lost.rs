@@ -43,7 +43,8 @@ pub(super) fn heed_outer<Conn: LockConnection>(conn: &mut Conn) {
 
 fn fence<Conn: LockConnection>(conn: &mut Conn) {
     let (Some(rescue), Ok(Some(depth))) = (Conn::Backend::RESCUE, transaction_depth(conn)) else { return };
-    match conn.batch_execute(&(rescue.fence)(depth.get() - 1)) {
+    let fence = (rescue.fence)(depth.get() - 1);
+    match fence.iter().try_for_each(|statement| conn.batch_execute(statement)) {
         Ok(()) => mark_aborted(conn),
         Err(_) => break_connection(conn),
     }
@@ -62,7 +63,7 @@ impl Tripwire {
         let outermost = transaction_depth(conn)?.is_some_and(|depth| depth.get() == 1);
         match Conn::Backend::RESCUE {
             Some(rescue) if outermost => {
-                conn.batch_execute(rescue.arm)?;
+                rescue.arm.iter().try_for_each(|statement| conn.batch_execute(statement))?;
                 Ok(Tripwire { armed: true })
             }
             _ => Ok(Self::NONE),

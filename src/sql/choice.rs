@@ -11,7 +11,7 @@ use diesel::{
 };
 
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty, sql_of},
     lockable::Lockable,
 };
 
@@ -71,6 +71,8 @@ where
 pub struct Shape {
     /// `LIMIT` or `OFFSET`: which rows are chosen depends on the other rows.
     pub limited: bool,
+    /// `OFFSET`: the first rows are not chosen.
+    pub offset: bool,
     /// `DISTINCT`, `GROUP BY` or `HAVING`: a row of the answer is not a row of the table.
     pub folded: bool,
     /// `DISTINCT`: what is ordered by must be selected, and a limit counts what is distinct in the query's own select list.
@@ -106,8 +108,10 @@ pub trait Choice<DB: Backend>: Send {
 macro_rules! walk_same_clauses {
     () => {
         fn shape(&self) -> QueryResult<Shape> {
+            let limited = !is_empty(&self.limit_offset)?;
             Ok(Shape {
-                limited: !is_empty(&self.limit_offset)?,
+                limited,
+                offset: limited && sql_of::<DB>(&self.limit_offset)?.contains("OFFSET"),
                 folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
                 distinct: !is_empty(&self.distinct)?,
             })
@@ -135,7 +139,7 @@ macro_rules! walk_same_clauses {
 // Eight parameters: the ninth, the locking clause, is left at its default, so a query that locks by itself is no choice.
 impl<DB, F, S, D, W, O, LOf, G, H> Choice<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf, G, H>
 where
-    DB: Backend + Default,
+    DB: Backend<QueryBuilder: Default> + Default,
     Self: QueryId,
     F: QuerySource,
     FromClause<F>: QueryFragment<DB> + Send,
@@ -163,7 +167,7 @@ where
 
 impl<'q, DB, ST, F, GB> Choice<DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, GB>
 where
-    DB: Backend + DieselReserveSpecialization + Default,
+    DB: Backend<QueryBuilder: Default> + DieselReserveSpecialization + Default,
     F: QuerySource,
     FromClause<F>: QueryFragment<DB> + Send,
     BoxedLimitOffsetClause<'q, DB>: QueryFragment<DB>,

@@ -60,6 +60,12 @@ pub trait KeyedPart<DB: Backend>: Send {
     /// How many of them were read again.
     fn changed(&self) -> usize;
 
+    /// How many rows are locked, each counted once.
+    fn held_once(&self) -> usize;
+
+    /// Whether each of them was read again under the key that it had.
+    fn all_changed(&self) -> bool;
+
     /// The ranks of what is held, if Rust knows them.
     fn held_ranks(&self) -> Option<Vec<Rank>>;
 
@@ -98,6 +104,7 @@ where
     T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
+    <T::Table as Table>::AllColumns: QueryFragment<DB>,
     T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
     ST: 'static,
 {
@@ -128,6 +135,14 @@ where
 
     fn changed(&self) -> usize {
         self.resolved.as_ref().map_or(0, ResolvedOf::changed)
+    }
+
+    fn held_once(&self) -> usize {
+        self.resolved.as_ref().map_or(0, |resolved| resolved.held_keys().len())
+    }
+
+    fn all_changed(&self) -> bool {
+        self.resolved.as_ref().is_none_or(ResolvedOf::all_changed)
     }
 
     fn held_ranks(&self) -> Option<Vec<Rank>> {

@@ -21,7 +21,7 @@ use super::{
     resolved::ResolvedOf,
     table_name::TableName,
 };
-use crate::{error::RowName, lockable::Lockable};
+use crate::{diesel_internals::sql_of, error::RowName, lockable::Lockable};
 
 /// A model that can be locked on the backend `DB`: what `lock` and [`LockSet`](crate::LockSet) ask of it.
 ///
@@ -51,6 +51,7 @@ where
     T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
+    <T::Table as Table>::AllColumns: QueryFragment<DB>,
     T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
     ST: 'static,
 {
@@ -120,6 +121,9 @@ pub trait Wanted<DB: Backend> {
     fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// All columns of `table!` as SQL, whether the model selects them or not.
+    fn all_columns(&self) -> QueryResult<String>;
 
     fn has(&self, list: List) -> bool {
         self.count(list) > 0
@@ -233,6 +237,7 @@ where
     T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
+    <T::Table as Table>::AllColumns: QueryFragment<DB>,
     T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
     ST: 'static,
 {
@@ -319,6 +324,7 @@ where
     T::SelectExpression: QueryFragment<DB> + QueryId,
     T::Table: QueryFragment<DB>,
     <T::Table as Table>::PrimaryKey: QueryFragment<DB>,
+    <T::Table as Table>::AllColumns: QueryFragment<DB>,
     T::KeyColumns: KeyList<DB, T::Key>,
     T: SizedOn<DB>,
     DB: Default,
@@ -354,6 +360,10 @@ where
 
     fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.key.walk_ast(pass)
+    }
+
+    fn all_columns(&self) -> QueryResult<String> {
+        sql_of::<DB>(&T::Table::all_columns())
     }
 
     fn count(&self, list: List) -> usize {

@@ -237,6 +237,11 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
         self.changed.len()
     }
 
+    /// Whether each of them was read again under the key that it had.
+    pub(super) fn all_changed(&self) -> bool {
+        self.held.iter().all(|held| self.changed.contains_key(&held.row.lock_key()))
+    }
+
     /// The keys of the rows that are locked, each once: a join may repeat a row.
     pub(super) fn held_keys(&self) -> Vec<T::Key> {
         let mut seen = HashSet::new();

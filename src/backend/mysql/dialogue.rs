@@ -5,6 +5,7 @@ mod next_step;
 use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
 use super::{
+    cover::Uncovered,
     holders::{Holders, holder},
     lock_rows::{LockPart, LockRows, Recheck, Resolve, Sort},
     plan::{CHUNK, Chunks},
@@ -30,6 +31,9 @@ pub struct MysqlTable<'a> {
     parts: Vec<PartInSet<'a, Mysql>>,
     /// How each query of each part can be asked under the lock.
     asked: Vec<Vec<Asked>>,
+    /// Of each part, and of all of them together.
+    models: Vec<Uncovered>,
+    uncovered: Uncovered,
     strength: Strength,
     patience: Patience,
     step: Step,
@@ -93,11 +97,15 @@ impl<'a> MysqlTable<'a> {
                     .collect::<QueryResult<Vec<_>>>()?,
             );
         }
+        let models = parts.iter().map(|part| Uncovered::of(part.part.wanted())).collect::<QueryResult<Vec<_>>>()?;
+        let uncovered = Uncovered::together(&models);
         let (chunks, wait) = (Chunks::default(), patience.wait());
         let mut table = MysqlTable {
             name,
             parts,
             asked,
+            models,
+            uncovered,
             strength,
             patience,
             step: Step::Done,
@@ -119,7 +127,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
-        let MysqlTable { name, parts, asked, strength, wait, numbered, .. } = self;
+        let MysqlTable { name, parts, asked, models, uncovered, strength, wait, numbered, .. } = self;
         let (name, strength) = (&*name, *strength);
         match self.step {
             Step::Done => None,
@@ -156,23 +164,25 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                     views.push(LockPart { wanted, at_once: at_once.iter().map(|i| &*choices[*i].query).collect() });
                     readers.push(LockedPart { resolved, width: wanted.width(), at_once });
                 }
-                let statement = LockRows { parts: views, lock: Some((strength, *wait)), mixed };
+                let statement =
+                    LockRows { parts: views, lock: Some((strength, *wait)), mixed, uncovered: Some(uncovered) };
                 Some(Exchange::new(Statement::new(statement), LockedReader { parts: readers, mixed }))
             }
             Step::Recheck { part, query } => {
-                let asked = asked[part][query];
+                let (asked, uncovered) = (asked[part][query], &models[part]);
                 let PartInSet { part, choices, .. } = parts.get_mut(part)?;
                 let (wanted, resolved) = part.keyed_sides()?;
                 let chosen = choices.get(query)?;
                 let asking = (&*chosen.query, chosen.shape);
-                let statement = Statement::new(Recheck { name, wanted, asking, strength, asked });
+                let statement = Statement::new(Recheck { name, wanted, asking, strength, asked, uncovered });
                 let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Matches(query) };
                 Some(Exchange::new(statement, reader))
             }
             Step::Absent { part } => {
                 let (wanted, resolved) = parts.get_mut(part)?.part.keyed_sides()?;
                 let only = LockPart { wanted, at_once: Vec::new() };
-                let statement = Statement::new(LockRows { parts: vec![only], lock: None, mixed: false });
+                let statement =
+                    Statement::new(LockRows { parts: vec![only], lock: None, mixed: false, uncovered: None });
                 let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Busy };
                 Some(Exchange::new(statement, reader))
             }
@@ -192,7 +202,9 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             },
             Step::Sort => self.plan()?,
             Step::Lock { chunk } => self.lock(chunk + 1),
-            Step::Recheck { part, query } if self.parts[part].part.next(CHUNK) => Step::Recheck { part, query },
+            Step::Recheck { part, query } if self.parts[part].part.next(self.models[part].most) => {
+                Step::Recheck { part, query }
+            }
             Step::Recheck { part, query } => self.recheck(Some((part, query))),
             Step::Same { part, among } => {
                 let ranks = std::mem::take(&mut self.numbered);

@@ -32,9 +32,13 @@ where
     fn columns(_: &[K]) -> Self::Columns {}
 
     fn walk<'b>(keys: &'b [K], (): &'b (), mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        // MariaDB 10.11 and 11.8 find only some of the rows of `TIMESTAMP` keys that are listed as parameters.
+        let timestamps = <Mysql as HasSqlType<ST>>::metadata(&mut ()) == MysqlType::Timestamp;
         for (i, key) in filled(keys).enumerate() {
             pass.push_sql(if i == 0 { "" } else { ", " });
+            pass.push_sql(if timestamps { "CAST(" } else { "" });
             pass.push_bind_param::<ST, K>(key)?;
+            pass.push_sql(if timestamps { " AS DATETIME(6))" } else { "" });
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
+use super::cover::Uncovered;
 use super::words::{
     Asked, Asking, choice, from_table, in_place_of_table, keep_out_of_cache, key_among, key_value, locking_clause,
     names, read_and_lock, table_in_comment, with_names,
@@ -38,7 +39,7 @@ impl QueryFragment<Mysql> for Resolve<'_> {
                 Ok(())
             })?;
         }
-        choice(&mut pass, self.asking, self.wanted, true)
+        choice(&mut pass, self.asking, self.wanted, true, None)
     }
 }
 
@@ -60,6 +61,7 @@ pub(super) struct LockRows<'q> {
     pub(super) lock: Option<(Strength, Wait)>,
     /// Rows may come for several reasons.
     pub(super) mixed: bool,
+    pub(super) uncovered: Option<&'q Uncovered>,
 }
 
 impl<'q> LockRows<'q> {
@@ -93,6 +95,9 @@ impl QueryFragment<Mysql> for LockRows<'_> {
                 pass.push_sql(")");
             }
         }
+        if let Some(uncovered) = self.uncovered {
+            uncovered.walk_column(&mut pass);
+        }
         let table = self.parts[0].wanted;
         from_table(&mut pass, table)?;
         pass.push_sql(" WHERE ");
@@ -120,13 +125,14 @@ pub(super) struct Recheck<'q> {
     pub(super) asking: Asking<'q>,
     pub(super) strength: Strength,
     pub(super) asked: Asked,
+    pub(super) uncovered: &'q Uncovered,
 }
 
 impl QueryFragment<Mysql> for Recheck<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
-        let Recheck { name, wanted, asking, strength, asked } = *self;
+        let Recheck { name, wanted, asking, strength, asked, uncovered } = *self;
         let (query, shape) = asking;
         let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, wanted, std::iter::once(wanted), List::Now);
         let folded = shape.folded && !shape.limited;
@@ -135,7 +141,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
                 among(pass)?;
                 locking_clause(pass, strength, None, Wait::Block)
             })?;
-            return choice(&mut pass, asking, wanted, folded);
+            return choice(&mut pass, asking, wanted, folded, Some(uncovered));
         }
         // Not in the condition: raw SQL in it may have an `OR` without parentheses.
         with_names(&mut pass, HELD, wanted.key_width())?;
@@ -145,6 +151,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         among(&mut pass)?;
         pass.push_sql(") SELECT ");
         wanted.walk_columns(pass.reborrow())?;
+        uncovered.walk_column(&mut pass);
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
         pass.push_identifier(HELD)?;

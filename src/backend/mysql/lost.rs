@@ -24,19 +24,19 @@ pub(super) const RESCUE: Rescue<Mysql> = Rescue {
     may_roll_back: LockError::is_of_a_wait,
     ask: || Statement::new(RollsBackOnTimeout),
     fence,
-    arm: "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0; SAVEPOINT diesel_lockset",
+    arm: &["SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0", "SAVEPOINT diesel_lockset"],
     check: "RELEASE SAVEPOINT diesel_lockset",
     disarm: || Statement::new(Disarm),
 };
 
-fn fence(savepoints: u32) -> String {
+/// Statement by statement: if a text of several is cancelled between two of them, MariaDB says that there is more to come and
+/// never sends it, and the client waits for ever. Seen with 10.11 and 11.8.
+fn fence(savepoints: u32) -> Vec<String> {
     // First a rollback: `START` would commit what is left of a transaction that was not rolled back after all, as after
     // a 1213 that a procedure has raised.
-    let mut sql = "ROLLBACK; START TRANSACTION READ ONLY".to_owned();
-    for number in 1..=savepoints {
-        sql.push_str(&format!("; SAVEPOINT diesel_savepoint_{number}"));
-    }
-    sql
+    let mut statements = vec!["ROLLBACK".to_owned(), "START TRANSACTION READ ONLY".to_owned()];
+    statements.extend((1..=savepoints).map(|number| format!("SAVEPOINT diesel_savepoint_{number}")));
+    statements
 }
 
 /// MariaDB has one error for a wait that took too long and for `NOWAIT`, and rolls back after both.
@@ -62,10 +62,7 @@ impl QueryFragment<Mysql> for Disarm {
 mod tests {
     #[test]
     fn diesel_finds_its_savepoints() {
-        assert_eq!(super::fence(0), "ROLLBACK; START TRANSACTION READ ONLY");
-        assert_eq!(
-            super::fence(2),
-            "ROLLBACK; START TRANSACTION READ ONLY; SAVEPOINT diesel_savepoint_1; SAVEPOINT diesel_savepoint_2"
-        );
+        assert_eq!(super::fence(0), ["ROLLBACK", "START TRANSACTION READ ONLY"]);
+        assert_eq!(super::fence(2)[2..], ["SAVEPOINT diesel_savepoint_1", "SAVEPOINT diesel_savepoint_2"]);
     }
 }

@@ -4,6 +4,7 @@
 
 mod advisory;
 mod clock;
+mod cover;
 mod dialogue;
 mod free_rows;
 mod holders;

@@ -11,9 +11,9 @@ use diesel::{
 };
 
 use super::{
+    cover::Uncovered,
     free_rows::{Change, Count, FreeRows},
     lock_rows::{LockPart, LockRows, Recheck},
-    plan::CHUNK,
     reader::SeenReader,
     words::Asked,
 };
@@ -35,6 +35,7 @@ pub struct MysqlPick {
     claims: bool,
     shape: Shape,
     asked: Asked,
+    uncovered: Uncovered,
     step: Step,
     /// How many candidates are looked at.
     candidates: i64,
@@ -78,6 +79,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             claims,
             shape,
             asked,
+            uncovered: Uncovered::of(part.wanted())?,
             step,
             candidates,
             counted: 0,
@@ -96,7 +98,8 @@ impl PickDialogue<Mysql> for MysqlPick {
         part: &'e mut dyn Part<Mysql>,
         changes: Option<&'e dyn QueryFragment<Mysql>>,
     ) -> Option<Exchange<'e, Mysql>> {
-        let MysqlPick { table, strength, limit, shape, asked, step, candidates, counted, changed, .. } = self;
+        let MysqlPick { table, strength, limit, shape, asked, uncovered, step, candidates, counted, changed, .. } =
+            self;
         let (wanted, resolved) = part.keyed_sides()?;
         let width = wanted.width();
         let asking = (query, *shape);
@@ -109,7 +112,7 @@ impl PickDialogue<Mysql> for MysqlPick {
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen })
             }
             Step::Recheck => {
-                let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked };
+                let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
             }
             Step::Count => {
@@ -122,7 +125,12 @@ impl PickDialogue<Mysql> for MysqlPick {
             },
             Step::Reload => {
                 let only = LockPart { wanted, at_once: Vec::new() };
-                let statement = LockRows { parts: vec![only], lock: Some((*strength, Wait::Block)), mixed: false };
+                let statement = LockRows {
+                    parts: vec![only],
+                    lock: Some((*strength, Wait::Block)),
+                    mixed: false,
+                    uncovered: Some(uncovered),
+                };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Changed })
             }
         })
@@ -131,9 +139,11 @@ impl PickDialogue<Mysql> for MysqlPick {
     fn end_of_rows(&mut self, part: &mut dyn Part<Mysql>) -> Result<()> {
         self.step = match self.step {
             Step::Done => Step::Done,
-            Step::Free if self.asked != Asked::AtOnce && begin(part, Pending::Held) => Step::Recheck,
+            Step::Free if self.asked != Asked::AtOnce && begin(part, Pending::Held, self.uncovered.most) => {
+                Step::Recheck
+            }
             Step::Free => self.enough(part),
-            Step::Recheck if part.next(CHUNK) => Step::Recheck,
+            Step::Recheck if part.next(self.uncovered.most) => Step::Recheck,
             // Others may be free in place of those that have left the query, among the same candidates.
             Step::Recheck if part.drop_unmatched() => anew(part),
             Step::Recheck => self.enough(part),
@@ -145,13 +155,13 @@ impl PickDialogue<Mysql> for MysqlPick {
                 }
                 anew(part)
             }
-            Step::Change if part.next(CHUNK) => Step::Change,
-            Step::Change if begin(part, Pending::Held) => Step::Reload,
-            Step::Reload if part.next(CHUNK) => Step::Reload,
+            Step::Change if part.next(self.uncovered.most) => Step::Change,
+            Step::Change if begin(part, Pending::Held, self.uncovered.most) => Step::Reload,
+            Step::Reload if part.next(self.uncovered.most) => Step::Reload,
             // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
             // not be taken for claimed.
-            Step::Reload if self.changed < part.changed() => return Err(DieselError::NotFound.into()),
-            Step::Reload if self.changed > part.changed() => return Err(gone_from_its_key()),
+            Step::Reload if self.changed < part.held_once() => return Err(DieselError::NotFound.into()),
+            Step::Reload if !part.all_changed() => return Err(gone_from_its_key()),
             Step::Change | Step::Reload => Step::Done,
         };
         Ok(())
@@ -178,14 +188,14 @@ impl MysqlPick {
     }
 
     fn picked(&self, part: &mut dyn Part<Mysql>) -> Step {
-        if self.claims && begin(part, Pending::Held) { Step::Change } else { Step::Done }
+        if self.claims && begin(part, Pending::Held, self.uncovered.most) { Step::Change } else { Step::Done }
     }
 }
 
 /// Lists the first of these keys; whether there are any.
-fn begin(part: &mut dyn Part<Mysql>, pending: Pending) -> bool {
+fn begin(part: &mut dyn Part<Mysql>, pending: Pending, most: usize) -> bool {
     part.queue(pending);
-    part.next(CHUNK)
+    part.next(most)
 }
 
 /// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.

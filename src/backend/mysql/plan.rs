@@ -15,14 +15,14 @@ pub(super) type Place = (usize, usize);
 
 impl Chunks {
     /// All candidates in one statement, which orders by itself, if they are few enough; `counts` says how many each part has.
-    pub(super) fn one(counts: &[usize]) -> Option<Self> {
+    pub(super) fn one(counts: &[usize], most: usize) -> Option<Self> {
         let all: Vec<Place> =
             counts.iter().enumerate().flat_map(|(part, count)| (0..*count).map(move |i| (part, i))).collect();
-        (all.len() <= CHUNK).then(|| Chunks(if all.is_empty() { vec![] } else { vec![all] }))
+        (all.len() <= most).then(|| Chunks(if all.is_empty() { vec![] } else { vec![all] }))
     }
 
     /// By their ranks, part by part.
-    pub(super) fn by_rank(ranks: Vec<Vec<Rank>>) -> Self {
+    pub(super) fn by_rank(ranks: Vec<Vec<Rank>>, most: usize) -> Self {
         let ranks = ranks.into_iter().enumerate();
         let mut all: Vec<(Rank, Place)> = ranks
             .flat_map(|(part, ranks)| ranks.into_iter().enumerate().map(move |(i, rank)| (rank, (part, i))))
@@ -34,7 +34,7 @@ impl Chunks {
             let same = last.as_ref() == Some(&rank);
             match chunks.last_mut() {
                 // A key that two parts name is locked by one statement.
-                Some(chunk) if same || chunk.len() < CHUNK => chunk.push(place),
+                Some(chunk) if same || chunk.len() < most => chunk.push(place),
                 _ => chunks.push(vec![place]),
             }
             last = Some(rank);
@@ -58,15 +58,15 @@ mod tests {
 
     #[test]
     fn few_keys_are_one_statement_and_none_are_none() {
-        assert_eq!(Chunks::one(&[2, 0, 1]), Some(Chunks(vec![vec![(0, 0), (0, 1), (2, 0)]])));
-        assert_eq!(Chunks::one(&[0]).map(|chunks| chunks.count()), Some(0));
-        assert_eq!(Chunks::one(&[CHUNK, 1]), None);
+        assert_eq!(Chunks::one(&[2, 0, 1], CHUNK), Some(Chunks(vec![vec![(0, 0), (0, 1), (2, 0)]])));
+        assert_eq!(Chunks::one(&[0], CHUNK).map(|chunks| chunks.count()), Some(0));
+        assert_eq!(Chunks::one(&[CHUNK, 1], CHUNK), None);
     }
 
     #[test]
     fn chunks_ascend_over_all_parts_and_do_not_cut_through_a_key() {
         let ranks = |range: std::ops::Range<usize>| range.rev().map(|i| vec![i as i128]).collect::<Vec<_>>();
-        let chunks = Chunks::by_rank(vec![ranks(0..CHUNK), ranks(CHUNK - 1..CHUNK + 2)]);
+        let chunks = Chunks::by_rank(vec![ranks(0..CHUNK), ranks(CHUNK - 1..CHUNK + 2)], CHUNK);
         assert_eq!(chunks.count(), 2);
         assert_eq!(chunks.places(0, 0).len(), CHUNK);
         assert_eq!((chunks.places(0, 1), chunks.places(1, 1)), (vec![2], vec![1, 0]));

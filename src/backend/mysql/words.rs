@@ -8,8 +8,9 @@ use diesel::{
     result::QueryResult,
 };
 
+use super::cover::Uncovered;
 use crate::{
-    diesel_internals::sql_of,
+    diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
     sql::{Choice, List, Shape, TableName, Wanted},
@@ -30,7 +31,7 @@ pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
 /// other levels, where the transaction has one, the server's setting stays as it is.
 pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.push_sql(
-        "/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@transaction_isolation <> 'READ-COMMITTED') FOR */ ",
+        "/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@transaction_isolation IN ('REPEATABLE-READ', 'SERIALIZABLE')) FOR */ ",
     );
 }
 
@@ -115,9 +116,13 @@ pub(super) fn choice<'b>(
     (query, shape): Asking<'b>,
     wanted: &'b dyn Wanted<Mysql>,
     rest: bool,
+    uncovered: Option<&Uncovered>,
 ) -> QueryResult<()> {
     query.walk_head(pass.reborrow())?;
     wanted.walk_columns(pass.reborrow())?;
+    if let Some(uncovered) = uncovered.filter(|_| !shape.distinct) {
+        uncovered.walk_column(pass);
+    }
     // `ORDER BY` may only name what a distinct query selects, and a limit counts what is distinct there.
     if shape.distinct {
         pass.push_sql(", ");
@@ -197,7 +202,11 @@ impl Asked {
             let as_table = |(i, _): &(usize, &str)| !sql[i + quoted.len()..].starts_with('.');
             sql.match_indices(&*quoted).filter(as_table).count()
         };
-        let once = tables(&from) == 1 && tables(&filter) == 0 && name.quoted() == quoted;
+        // Raw SQL may name it without quotes, in any letters.
+        let in_raw_sql = |sql: &str| sql.replace(&*quoted, "").to_lowercase().contains(&name.bare().to_lowercase());
+        let raw = has_raw_sql::<Mysql>(&From(query))? || has_raw_sql::<Mysql>(&Filter(query))?;
+        let hidden = raw && (in_raw_sql(&from) || in_raw_sql(&filter));
+        let once = tables(&from) == 1 && tables(&filter) == 0 && name.quoted() == quoted && !hidden;
         Ok(if once { Asked::InPlace } else { Asked::Joined })
     }
 }

@@ -8,6 +8,8 @@ use super::{Driver, contract::Arena};
 mod collations;
 mod deadlocks;
 mod exact;
+mod key_only;
+mod odd_keys;
 mod picks;
 mod stock;
 mod strengths;

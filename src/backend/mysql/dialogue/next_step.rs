@@ -29,10 +29,10 @@ impl MysqlTable<'_> {
     pub(super) fn plan(&mut self) -> Result<Step> {
         let counts: Vec<usize> = self.parts.iter().map(|part| part.part.candidates()).collect();
         let ranks = || self.parts.iter().map(|part| part.part.ranks()).collect::<Option<Vec<_>>>();
-        self.chunks = if let Some(one) = Chunks::one(&counts) {
+        self.chunks = if let Some(one) = Chunks::one(&counts, self.uncovered.most) {
             one
         } else if let Some(ranks) = ranks() {
-            Chunks::by_rank(ranks)
+            Chunks::by_rank(ranks, self.uncovered.most)
         } else if self.numbered.is_empty() {
             let width = self.parts[0].part.wanted().key_width();
             if counts.iter().sum::<usize>() * width > MOST_PARAMETERS {
@@ -44,7 +44,7 @@ impl MysqlTable<'_> {
             }
             return Ok(Step::Sort);
         } else {
-            Chunks::by_rank(by_part(std::mem::take(&mut self.numbered), &counts))
+            Chunks::by_rank(by_part(std::mem::take(&mut self.numbered), &counts), self.uncovered.most)
         };
         Ok(self.lock(0))
     }
@@ -65,7 +65,7 @@ impl MysqlTable<'_> {
         let mut last = last;
         while let Some((part, query)) = self.query_after(last, |table, p, q| table.asked[p][q] != Asked::AtOnce) {
             self.parts[part].part.queue(Pending::ToCheck(query));
-            if self.parts[part].part.next(CHUNK) {
+            if self.parts[part].part.next(self.models[part].most) {
                 return Step::Recheck { part, query };
             }
             last = Some((part, query));

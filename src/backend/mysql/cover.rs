@@ -1,0 +1,84 @@
+//! Models that read nothing but their key.
+//!
+//! The primary key covers what such a model reads, and then MySQL may go through the whole of it instead of looking its keys up,
+//! though the index is forced: it locks every row of the table (seen on 9.7 when a third of a table was asked for). So another
+//! column is read along, or, if the table has none, one row at a time.
+
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::plan::CHUNK;
+use crate::{diesel_internals::sql_of, sql::Wanted};
+
+/// What keeps the primary key from covering what a statement reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Uncovered {
+    /// Another column, to be read along.
+    pub(super) column: Option<String>,
+    /// How many keys may go into one statement.
+    pub(super) most: usize,
+}
+
+impl Uncovered {
+    const BY_ITSELF: Self = Uncovered { column: None, most: CHUNK };
+
+    pub(super) fn of(wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
+        let key = sql_of::<Mysql>(&Key(wanted))?;
+        let beyond = |columns: &str| {
+            let mut columns = columns.split(", ").filter(|column| !key.split(", ").any(|of_key| of_key == *column));
+            columns.next().map(str::to_owned)
+        };
+        if beyond(&sql_of::<Mysql>(&Columns(wanted))?).is_some() {
+            return Ok(Self::BY_ITSELF);
+        }
+        let column = beyond(&wanted.all_columns()?);
+        let most = if column.is_some() { CHUNK } else { 1 };
+        Ok(Uncovered { column, most })
+    }
+
+    /// Of several models of one table: what one of them reads keeps the key from covering all of it.
+    pub(super) fn together(models: &[Self]) -> Self {
+        models.iter().max_by_key(|model| (model.most, model.column.is_none())).cloned().unwrap_or(Self::BY_ITSELF)
+    }
+
+    /// Writes the other column, as the last of a select list.
+    pub(super) fn walk_column(&self, pass: &mut AstPass<'_, '_, Mysql>) {
+        if let Some(column) = &self.column {
+            pass.push_sql(", ");
+            pass.push_sql(column);
+        }
+    }
+}
+
+struct Key<'q>(&'q dyn Wanted<Mysql>);
+
+impl QueryFragment<Mysql> for Key<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.0.walk_key(pass)
+    }
+}
+
+struct Columns<'q>(&'q dyn Wanted<Mysql>);
+
+impl QueryFragment<Mysql> for Columns<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.0.walk_columns(pass)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_that_reads_most_decides() {
+        let alone = Uncovered { column: None, most: 1 };
+        let along = Uncovered { column: Some("`t`.`v`".to_owned()), most: CHUNK };
+        assert_eq!(Uncovered::together(&[alone.clone(), along.clone()]), along);
+        assert_eq!(Uncovered::together(&[along, Uncovered::BY_ITSELF]), Uncovered::BY_ITSELF);
+        assert_eq!(Uncovered::together(&[alone.clone()]), alone);
+    }
+}
