@@ -86,6 +86,21 @@ impl LockError {
         LockError::Unsupported { clause: "so many keys that are not integers", advice }
     }
 
+    /// An offset counts rows that are held by others, and a locking clause that skips does not.
+    pub(crate) fn offset_without_wait() -> Self {
+        let advice = "rows that are skipped would not be counted: lock what the query chooses with \
+                      `LockSet::new().query::<T>(query).no_wait()`";
+        LockError::Unsupported { clause: "OFFSET with no_wait", advice }
+    }
+
+    /// A table that PostgreSQL's locking clause cannot name.
+    #[allow(dead_code, reason = "asked by one backend only")]
+    pub(crate) fn same_name_before() -> Self {
+        let advice = "the locking clause knows no schemas and would lock the rows of the first one: put the table whose rows are \
+                      wanted first in the query, or lock them with a `LockSet`";
+        LockError::Unsupported { clause: "another table of the same name before its own", advice }
+    }
+
     /// A table whose name would end a comment.
     pub(crate) fn comment_in_a_name() -> Self {
         let advice = "MariaDB would take the name for a part of a comment; lock its rows with a `LockSet`";

@@ -34,6 +34,7 @@ where
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, U> + 'a>> {
         check::<DB>(&self.query)?;
         let table = TableName::of::<DB>(&self.table.from_clause())?;
+        DB::check_pick(&self.query, &table)?;
         let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
         Ok(Box::new(PickSelected { query, table, limit, strength, rows: None }))
     }

@@ -174,6 +174,9 @@ where
     K: QueryFragment<DB>,
     Conn: LockConnection<Backend = DB>,
 {
+    if query.shape()?.offset {
+        return Err(LockError::offset_without_wait());
+    }
     let (key, mut busy) = (table.primary_key(), Vec::new());
     let asked = each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
         busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));

@@ -17,6 +17,7 @@ mod pick_at_once;
 mod placed;
 mod reader;
 mod row_lock;
+mod sources;
 mod text;
 mod words;
 
@@ -31,6 +32,7 @@ use self::{
 use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
+    error::Result,
     mode::{Patience, Strength},
     sql::{Choice, PartInSet, TableName},
 };
@@ -55,6 +57,10 @@ impl LockingBackend for Pg {
 
     fn busy_key(row: &RowRef<'_, Pg>) -> deserialize::Result<String> {
         busy_key(row)
+    }
+
+    fn check_pick(query: &dyn Choice<Pg>, table: &TableName) -> Result<()> {
+        pick::check(query, table)
     }
 
     fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {

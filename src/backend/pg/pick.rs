@@ -13,7 +13,7 @@ use diesel::{
 use super::{
     pick_again::{Change, Look},
     pick_at_once::{Claim, Pick},
-    text::{Remembered, TextKey, has_subquery},
+    text::{Looks, Remembered, TextKey},
 };
 use crate::{
     backend::{Exchange, PickDialogue, Picking, Reader},
@@ -60,7 +60,9 @@ enum Step {
 impl PickDialogue<Pg> for PgPick {
     fn new(query: &dyn Choice<Pg>, part: &mut dyn Part<Pg>, pick: Picking<'_>, claims: bool) -> QueryResult<Self> {
         let Picking { table, strength, limit } = pick;
-        let looks_again = has_subquery(query)?;
+        let looks = Looks::of(query)?;
+        looks.check_first(table)?;
+        let looks_again = looks.subquery;
         if looks_again {
             part.prepare();
         }
@@ -150,6 +152,11 @@ impl PickDialogue<Pg> for PgPick {
 pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = TextKey::new(query, None, &pick);
     Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
+}
+
+/// Refuses a query whose rows the locking clause would not mean.
+pub(super) fn check(query: &dyn Choice<Pg>, table: &TableName) -> Result<()> {
+    Looks::of(query)?.check_first(table)
 }
 
 struct PickedReader<'e> {

@@ -10,9 +10,9 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::words::locking_clause;
+use super::{clauses::From, sources::check_first, words::locking_clause};
 use crate::{
-    diesel_internals::RowRef,
+    diesel_internals::{RowRef, sql_of},
     error::LockError,
     mode::{Strength, Wait},
     sql::{Choice, LockWords, RowLock, TableName, Unlockable},
@@ -30,6 +30,7 @@ where
         }
         self.query.walk_ast(pass.reborrow())?;
         let table = TableName::of::<Pg>(&self.table.from_clause())?;
+        check_first(&sql_of::<Pg>(&self.query)?, &table)?;
         locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
     }
 }
@@ -40,6 +41,9 @@ where
 /// SELECT k FROM (SELECT * FROM (SELECT (t.id)::text, true .. FOR UPDATE OF t SKIP LOCKED) AS locked
 ///   UNION ALL (SELECT (t.id)::text, false ..)) AS seen (k, held) GROUP BY k HAVING NOT bool_or(held) ORDER BY k
 /// ```
+///
+/// A query with a limit chooses first, in a helper, and then `t WHERE id IN (SELECT * FROM chosen)` stands in its place: behind
+/// `SKIP LOCKED` the limit would go on to other rows.
 pub(super) struct BusyRows<'q> {
     pub(super) query: &'q dyn Choice<Pg>,
     pub(super) key: &'q dyn QueryFragment<Pg>,
@@ -48,11 +52,23 @@ pub(super) struct BusyRows<'q> {
 }
 
 impl BusyRows<'_> {
-    fn walk_keys<'b>(&'b self, held: bool, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.query.walk_head(pass.reborrow())?;
+    fn walk_keys<'b>(&'b self, held: bool, limited: bool, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if limited {
+            pass.push_sql("SELECT ");
+        } else {
+            self.query.walk_head(pass.reborrow())?;
+        }
         pass.push_sql("(");
         self.key.walk_ast(pass.reborrow())?;
         pass.push_sql(if held { ")::text, true" } else { ")::text, false" });
+        if limited {
+            pass.push_sql(" FROM ");
+            pass.push_sql(self.table.quoted());
+            pass.push_sql(" WHERE (");
+            self.key.walk_ast(pass.reborrow())?;
+            pass.push_sql(") IN (SELECT * FROM \"lockset_chosen\")");
+            return Ok(());
+        }
         self.query.walk_from(pass.reborrow())?;
         self.query.walk_filter(pass.reborrow())?;
         self.query.walk_rest(pass)
@@ -61,12 +77,23 @@ impl BusyRows<'_> {
 
 impl QueryFragment<Pg> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        check_first(&sql_of::<Pg>(&From(self.query))?, self.table)?;
+        let limited = self.query.shape()?.limited;
+        if limited {
+            pass.push_sql("WITH \"lockset_chosen\" AS MATERIALIZED (");
+            self.query.walk_head(pass.reborrow())?;
+            self.key.walk_ast(pass.reborrow())?;
+            self.query.walk_from(pass.reborrow())?;
+            self.query.walk_filter(pass.reborrow())?;
+            self.query.walk_rest(pass.reborrow())?;
+            pass.push_sql(") ");
+        }
         // A select under a union takes no locking clause, but one under a select under a union does.
         pass.push_sql("SELECT \"k\" FROM (SELECT * FROM (");
-        self.walk_keys(true, pass.reborrow())?;
+        self.walk_keys(true, limited, pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
         pass.push_sql(") AS \"locked\" UNION ALL (");
-        self.walk_keys(false, pass.reborrow())?;
+        self.walk_keys(false, limited, pass.reborrow())?;
         pass.push_sql(")) AS \"seen\" (\"k\", \"held\") GROUP BY \"k\" HAVING NOT bool_or(\"held\") ORDER BY \"k\"");
         Ok(())
     }

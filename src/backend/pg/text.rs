@@ -19,10 +19,12 @@ use diesel::{
 use super::{
     clauses::{Filter, From, names_a_select},
     pick_at_once::is_written_out,
+    sources::check_first,
 };
 use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
+    error::Result,
     mode::Strength,
     sql::{Choice, TableName, Wanted},
 };
@@ -30,26 +32,41 @@ use crate::{
 /// Never shrinks: there are as many texts as calls in the program, times the numbers of rows that are written out.
 static TEXTS: RwLock<BTreeMap<TextKey, String>> = RwLock::new(BTreeMap::new());
 
-/// Whether a query has conditions in a subquery, by its type, if that alone determines its text.
-static SUBQUERIES: RwLock<BTreeMap<TypeId, bool>> = RwLock::new(BTreeMap::new());
+/// What is known of queries by their type, if that alone determines their text.
+static LOOKS: RwLock<BTreeMap<TypeId, Looks>> = RwLock::new(BTreeMap::new());
 
-/// Whether a query chooses its rows by conditions in a subquery, also in one that raw SQL hides.
-pub(super) fn has_subquery(query: &dyn Choice<Pg>) -> QueryResult<bool> {
-    let by_type = query.static_id();
-    if let Some(known) =
-        by_type.and_then(|id| SUBQUERIES.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied())
-    {
-        return Ok(known);
-    }
-    let (from, filter) = (From(query), Filter(query));
-    let has = names_a_select(&sql_of::<Pg>(&from)?) || names_a_select(&sql_of::<Pg>(&filter)?);
-    match by_type {
-        Some(id) if !has_raw_sql::<Pg>(&from)? && !has_raw_sql::<Pg>(&filter)? => {
-            SUBQUERIES.write().unwrap_or_else(PoisonError::into_inner).insert(id, has);
+/// What a pick must know of the text of its query.
+#[derive(Debug, Clone)]
+pub(super) struct Looks {
+    /// Some conditions are in a subquery, perhaps in one that raw SQL hides.
+    pub(super) subquery: bool,
+    /// Its tables, if they are several.
+    join: Option<String>,
+}
+
+impl Looks {
+    pub(super) fn of(query: &dyn Choice<Pg>) -> QueryResult<Self> {
+        let by_type = query.static_id();
+        let known = |id| LOOKS.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(known) = by_type.and_then(known) {
+            return Ok(known);
         }
-        _ => {}
+        let tables = sql_of::<Pg>(&From(query))?;
+        let subquery = names_a_select(&tables) || names_a_select(&sql_of::<Pg>(&Filter(query))?);
+        let looks = Looks { subquery, join: Some(tables).filter(|tables| tables.contains(" JOIN ")) };
+        match by_type {
+            Some(id) if !has_raw_sql::<Pg>(&From(query))? && !has_raw_sql::<Pg>(&Filter(query))? => {
+                LOOKS.write().unwrap_or_else(PoisonError::into_inner).insert(id, looks.clone());
+            }
+            _ => {}
+        }
+        Ok(looks)
     }
-    Ok(has)
+
+    /// Refuses a query in which another table stands before this one under the same name.
+    pub(super) fn check_first(&self, table: &TableName) -> Result<()> {
+        self.join.as_deref().map_or(Ok(()), |tables| check_first(tables, table))
+    }
 }
 
 /// All that the text of a pick or a claim depends on.

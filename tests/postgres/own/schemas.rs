@@ -1,7 +1,7 @@
 //! Tables of several schemas.
 
 use diesel::prelude::*;
-use diesel_lockset::LockSet;
+use diesel_lockset::{LockError, LockQueryDsl, LockSet, PickDsl, RunLockQuery};
 
 use super::{Arena, Case, Driver};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     support::{
         driver::Session,
         models::{Account, Job, S1Item, S2Item, Tag},
-        schema::s1_items,
+        schema::{s1_items, s2_items},
     },
 };
 
@@ -70,4 +70,49 @@ fn tables_are_locked_in_the_order_of_their_names_with_the_schema_in_front() {
         outsider.run("commits", |s| s.commit().unwrap());
         waiting.join().unwrap();
     }
+}
+
+/// P02, H23.
+///
+/// `OF items` means the first table that is called so, whatever its schema.
+#[test]
+fn a_clause_that_would_mean_the_table_of_another_schema_is_refused() {
+    #[diesel::dsl::auto_type]
+    fn behind() -> _ {
+        s1_items::table.inner_join(s2_items::table.on(s2_items::id.eq(s1_items::id))).order(s2_items::id)
+    }
+    #[diesel::dsl::auto_type]
+    fn before() -> _ {
+        s2_items::table.inner_join(s1_items::table.on(s2_items::id.eq(s1_items::id))).order(s2_items::id)
+    }
+    let of_the_second = || before().select(S2Item::as_select()).for_update_of(s2_items::table);
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    for _ in 0..2 {
+        let conn = session.conn();
+        let of_behind = || behind().select(S2Item::as_select()).for_update_of(s2_items::table);
+        let refused: [Result<Vec<S2Item>, LockError>; 7] = [
+            behind().pick(1, conn),
+            behind().into_boxed().pick(1, conn),
+            behind().claim(1, s2_items::name.eq("x"), conn),
+            of_behind().pick(1, conn),
+            RunLockQuery::load(of_behind(), conn),
+            RunLockQuery::load(of_behind().no_wait(), conn),
+            RunLockQuery::load(of_behind().timeout(std::time::Duration::from_secs(9)), conn),
+        ];
+        for result in refused {
+            let error = result.unwrap_err();
+            assert!(matches!(error, LockError::Unsupported { .. }), "{error:?}");
+            assert!(error.to_string().contains("another table of the same name"), "{error}");
+        }
+    }
+    assert!(arena.held_keys("s1.items", "id").is_empty());
+    let picked: Option<S2Item> = before().pick_next(session.conn()).unwrap();
+    assert_eq!(picked.map(|item| item.id), Some(1));
+    let loaded: Vec<S2Item> = RunLockQuery::load(of_the_second().no_wait(), session.conn()).unwrap();
+    assert_eq!(loaded.len(), arena.held_keys("s2.items", "id").len());
+    assert!(arena.held_keys("s1.items", "id").is_empty());
+    let locked = session.lock_set(LockSet::new().query::<S2Item>(behind())).unwrap();
+    assert_eq!(locked.rows::<S2Item>().len(), loaded.len());
 }

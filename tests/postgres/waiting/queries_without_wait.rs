@@ -1,5 +1,7 @@
 //! Single queries that do not wait: `no_wait` names what is busy, `skip_locked` leaves it out.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockQueryDsl, RunLockQuery};
 
@@ -167,4 +169,44 @@ fn a_row_with_a_queue_is_skipped() {
     assert_eq!(skipper.run("takes the first", first::<1>), [2]);
     holder.run("commits", |s| s.commit()).unwrap();
     assert_eq!(waiting.join().unwrap().id, 1);
+}
+
+/// D02, P05.
+#[test]
+fn a_limited_query_locks_and_names_what_it_chooses_and_no_other_row() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
+    let hasty = beginner(&play, "hasty");
+    let two = hasty.run("wants two", |s| {
+        accounts::table
+            .order(accounts::id)
+            .limit(2)
+            .for_update_of(accounts::table)
+            .no_wait()
+            .load::<Account, _>(s.conn())
+    });
+    assert_eq!(busy(two), ["\"accounts\" 1"]);
+    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2"]);
+    let second = hasty.run("wants the second", |s| {
+        let query = accounts::table.order(accounts::id).offset(1).limit(1);
+        query.for_update_of(accounts::table).no_wait().load::<Account, _>(s.conn())
+    });
+    let error = second.unwrap_err();
+    assert!(matches!(error, LockError::Unsupported { .. }) && error.to_string().contains("OFFSET"), "{error:?}");
+}
+
+/// G01.
+#[test]
+fn a_moment_is_time_enough_for_a_free_row() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
+    let hasty = beginner(&play, "hasty");
+    let query = |id: i32| accounts::table.find(id).for_update_of(accounts::table).timeout(Duration::from_nanos(1));
+    let free = hasty.run("locks a free row", move |s| query(2).load::<Account, _>(s.conn()));
+    assert_eq!(free.unwrap().len(), 1);
+    let held = hasty.run("locks a held row", move |s| query(1).load::<Account, _>(s.conn())).unwrap_err();
+    let LockError::TimedOut { attempt: Some(attempt), .. } = &held else { panic!("{held:?}") };
+    assert_eq!(attempt.table(), "\"accounts\"");
 }
