@@ -79,6 +79,6 @@ mod tests {
         let along = Uncovered { column: Some("`t`.`v`".to_owned()), most: CHUNK };
         assert_eq!(Uncovered::together(&[alone.clone(), along.clone()]), along);
         assert_eq!(Uncovered::together(&[along, Uncovered::BY_ITSELF]), Uncovered::BY_ITSELF);
-        assert_eq!(Uncovered::together(&[alone.clone()]), alone);
+        assert_eq!(Uncovered::together(std::slice::from_ref(&alone)), alone);
     }
 }

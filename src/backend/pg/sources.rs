@@ -110,9 +110,7 @@ impl<'s> Iterator for Tokens<'s> {
             let mut inside = String::new();
             let mut end = self.sql.len();
             while let Some((at, c)) = self.chars.next() {
-                if c != first {
-                    inside.push(c);
-                } else if self.chars.next_if(|(_, next)| *next == first).is_some() {
+                if c != first || self.chars.next_if(|(_, next)| *next == first).is_some() {
                     inside.push(c);
                 } else {
                     end = at + 1;
