@@ -107,8 +107,9 @@ pub struct Rescue<DB: Backend> {
     pub(crate) ask: fn() -> Statement<'static, DB>,
     /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
     pub(crate) fence: fn(u32) -> Vec<String>,
-    /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself.
-    pub(crate) arm: &'static [&'static str],
+    /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself, and that it
+    /// was lost will show.
+    pub(crate) arm: (fn() -> Statement<'static, DB>, &'static str),
     /// Sent before the commit; fails if the transaction is not the one that it was armed in.
     pub(crate) check: &'static str,
     /// Undoes the rest of `arm`, when the transaction has ended.

@@ -78,6 +78,16 @@ use crate::{
 ///   twice, or under the name of its schema, is asked about the locked rows in that snapshot. Begin such transactions as READ
 ///   COMMITTED.
 ///
+/// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
+///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
+/// - A query over a join does not find columns of its own table that are `INVISIBLE`.
+///
+/// # Keys that are equal to the server only
+///
+/// A collation may hold "ada" for "Ada", and a time in Rust is finer than one in a column. A row is found by any of these, and can be
+/// looked up by the one that it was asked for with. On PostgreSQL one row that is asked for twice, once under its very key and once
+/// under another, is reported missing under the other.
+///
 /// # Example: instances, keys and a query in one set
 ///
 /// ```

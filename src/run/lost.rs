@@ -63,7 +63,9 @@ impl Tripwire {
         let outermost = transaction_depth(conn)?.is_some_and(|depth| depth.get() == 1);
         match Conn::Backend::RESCUE {
             Some(rescue) if outermost => {
-                rescue.arm.iter().try_for_each(|statement| conn.batch_execute(statement))?;
+                let (setting, mark) = rescue.arm;
+                conn.execute_returning_count(&setting())?;
+                conn.batch_execute(mark)?;
                 Ok(Tripwire { armed: true })
             }
             _ => Ok(Self::NONE),

@@ -2,7 +2,7 @@
 
 use diesel::backend::Backend;
 
-use super::part::Wanted;
+use super::wanted::Wanted;
 
 /// What a pick selects.
 #[doc(hidden)]

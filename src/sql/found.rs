@@ -63,6 +63,8 @@ pub enum Sight {
     More,
     /// The statement only looked whether a row exists that was skipped or is missing.
     Skipped,
+    /// The same, and this is the row of the unknown key `.0`, in whatever letters. If it is not held, was it `skipped`?
+    Same { unknown: usize, skipped: bool },
 }
 
 /// Rows that a limited query chooses now and that are not locked yet.
@@ -88,6 +90,12 @@ pub(crate) struct FoundOf<T: Lockable, ST> {
     out_of_order: bool,
     more: HashSet<T::Key>,
     skipped: Vec<T::Key>,
+    /// Keys that were asked for and that are not among the rows' own, to Rust.
+    unknown: Vec<T::Key>,
+    /// The rows' own, and what was skipped.
+    known: HashSet<T::Key>,
+    /// Unknown keys that the server knows, and which row's each is.
+    same: HashMap<T::Key, T::Key>,
     /// For each query: how many rows it chose, how many of them came back.
     counts: Vec<(i64, i64)>,
     /// Rows were chosen, and none came back.
@@ -117,6 +125,9 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
             out_of_order: false,
             more: HashSet::new(),
             skipped: Vec::new(),
+            unknown: Vec::new(),
+            known: HashSet::new(),
+            same: HashMap::new(),
             counts: Vec::new(),
             lost: false,
             looked: false,
@@ -195,11 +206,31 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
         asked.into_iter().filter(|key| !found.contains(*key)).cloned().collect()
     }
 
+    /// What was asked for and is not among the keys of the rows, to Rust, if the server has found more rows by key than Rust can
+    /// tell, or rows may have been skipped.
+    pub(crate) fn find_unknown(&mut self, asked: &[T::Key], skips: bool) -> Vec<T::Key> {
+        self.known = self.rows.iter().map(Lockable::lock_key).collect();
+        let distinct: HashSet<_> = asked.iter().collect();
+        let told = distinct.iter().filter(|key| self.known.contains(**key)).count();
+        if told == distinct.len() || (!skips && self.asked.is_some_and(|found| found == told)) {
+            return Vec::new();
+        }
+        let mut distinct = HashSet::new();
+        let unknown = asked.iter().filter(|key| !self.known.contains(*key) && distinct.insert(*key));
+        self.unknown = unknown.cloned().collect();
+        self.unknown.clone()
+    }
+
     pub(crate) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
         let mut missing = self.absent(asked);
-        let skipped: HashSet<_> = self.skipped.iter().collect();
-        missing.retain(|key| !skipped.contains(key));
-        FoundRows::new(self.rows, missing, self.skipped)
+        if !missing.is_empty() {
+            let mut there: HashSet<_> = self.skipped.iter().cloned().collect();
+            if !self.same.is_empty() {
+                there.extend(self.rows.iter().map(Lockable::lock_key));
+            }
+            missing.retain(|key| !there.contains(self.same.get(key).unwrap_or(key)));
+        }
+        FoundRows::new(self.rows, missing, self.skipped, self.same)
     }
 }
 
@@ -236,6 +267,15 @@ where
                 self.more.insert(key);
             }
             Sight::Skipped => self.skipped.push(row.lock_key()),
+            Sight::Same { unknown, skipped } => {
+                let key = row.lock_key();
+                if skipped && self.known.insert(key.clone()) {
+                    self.skipped.push(key.clone());
+                }
+                if let Some(unknown) = self.unknown.get(unknown).filter(|unknown| **unknown != key) {
+                    self.same.insert(unknown.clone(), key);
+                }
+            }
         }
         Ok(())
     }
@@ -278,13 +318,15 @@ pub(crate) struct FoundRows<T: Lockable> {
     rows: Vec<T>,
     missing: Vec<T::Key>,
     skipped: Vec<T::Key>,
+    /// Keys that were asked for in other words, and whose each is.
+    same: HashMap<T::Key, T::Key>,
     /// Made by the first look-up: a set that is only walked through needs none.
     index: OnceLock<HashMap<T::Key, usize>>,
 }
 
 impl<T: Lockable> FoundRows<T> {
-    pub(super) fn new(rows: Vec<T>, missing: Vec<T::Key>, skipped: Vec<T::Key>) -> Self {
-        FoundRows { rows, missing, skipped, index: OnceLock::new() }
+    pub(super) fn new(rows: Vec<T>, missing: Vec<T::Key>, skipped: Vec<T::Key>, same: HashMap<T::Key, T::Key>) -> Self {
+        FoundRows { rows, missing, skipped, same, index: OnceLock::new() }
     }
 
     pub(crate) fn rows(&self) -> &[T] {
@@ -301,7 +343,8 @@ impl<T: Lockable> FoundRows<T> {
 
     pub(crate) fn position(&self, key: &T::Key) -> Option<usize> {
         let index = || self.rows.iter().enumerate().map(|(i, row)| (row.lock_key(), i)).collect();
-        self.index.get_or_init(index).get(key).copied()
+        let index = self.index.get_or_init(index);
+        index.get(key).or_else(|| index.get(self.same.get(key)?)).copied()
     }
 
     pub(crate) fn take(&mut self) -> Vec<T> {

@@ -36,6 +36,11 @@ pub trait KeyList<DB: Backend, K> {
         Ok(())
     }
 
+    /// Whether two keys that Rust tells apart are certainly two to the server as well.
+    fn is_exact() -> bool {
+        true
+    }
+
     /// The keys in a form that Rust orders as the server orders the keys; nothing if only the server knows how, or if the
     /// backend orders by itself.
     fn ranks(keys: &[K]) -> Option<Vec<Rank>> {

@@ -13,9 +13,10 @@ use super::{
     choice::Shape,
     finished::names,
     key_list::{KeyList, Rank},
-    part::{PartOf, Wanted, keys},
+    part::PartOf,
     resolved::{Among, Resolved, ResolvedOf},
     table_name::TableName,
+    wanted::{Wanted, keys},
 };
 use crate::{error::RowName, lockable::Lockable};
 

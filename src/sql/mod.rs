@@ -11,6 +11,7 @@ mod part;
 mod resolved;
 mod row_lock;
 mod table_name;
+mod wanted;
 
 pub use self::{
     choice::{Choice, ChosenBy, RowQuery, Shape},
@@ -19,13 +20,14 @@ pub use self::{
     found::{Found, Sight, Unheld},
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
-    part::{LockTarget, Part, PartInSet, Wanted},
+    part::{LockTarget, Part, PartInSet},
     resolved::{Among, Resolved, Seen},
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,
     },
     table_name::TableName,
+    wanted::Wanted,
 };
 pub(crate) use self::{
     found::FoundRows,

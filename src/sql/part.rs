@@ -7,21 +7,21 @@ use diesel::{
     backend::Backend,
     deserialize::{FromSqlRow, StaticallySizedRow},
     expression::Expression,
-    query_builder::{AstPass, QueryFragment, QueryId},
+    query_builder::{QueryFragment, QueryId},
     query_source::Table,
-    result::QueryResult,
 };
 
 use super::{
     choice::{Choice, Shape},
     finished::{Finished, names},
     found::{Found, FoundOf},
-    key_list::{KeyList, Keys, List},
+    key_list::KeyList,
     keyed_part::KeyedPart,
     resolved::ResolvedOf,
     table_name::TableName,
+    wanted::{Lists, Wanted, WantedOf, keys},
 };
-use crate::{diesel_internals::sql_of, error::RowName, lockable::Lockable};
+use crate::{error::RowName, lockable::Lockable};
 
 /// A model that can be locked on the backend `DB`: what `lock` and [`LockSet`](crate::LockSet) ask of it.
 ///
@@ -93,6 +93,10 @@ pub trait Part<DB: Backend>: KeyedPart<DB> {
     /// The keys that were asked for and did not come back become that list; whether there are any.
     fn find_absent(&mut self) -> bool;
 
+    /// The keys that were asked for and that are not among those of the rows, to Rust, become that list, if the server may see it
+    /// otherwise; whether there are any.
+    fn find_unknown(&mut self, skips: bool) -> bool;
+
     /// The names of the rows that were asked for by key.
     fn asked_names(&self, table: &TableName) -> Vec<RowName>;
 
@@ -101,45 +105,6 @@ pub trait Part<DB: Backend>: KeyedPart<DB> {
 
     /// The rows, and the names of those that are missing from `table`.
     fn finish(self: Box<Self>, table: &TableName) -> Finished;
-}
-
-/// The side of a part that statements are written from.
-#[doc(hidden)]
-pub trait Wanted<DB: Backend> {
-    fn model_name(&self) -> &'static str;
-    fn table_name(&self) -> QueryResult<TableName>;
-
-    /// The model, if its type alone says what its columns are in SQL.
-    fn static_id(&self) -> Option<TypeId>;
-
-    /// How many columns the model takes of a row.
-    fn width(&self) -> usize;
-
-    /// How many columns a key has.
-    fn key_width(&self) -> usize;
-
-    fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// All columns of `table!` as SQL, whether the model selects them or not.
-    fn all_columns(&self) -> QueryResult<String>;
-
-    fn has(&self, list: List) -> bool {
-        self.count(list) > 0
-    }
-
-    /// How many keys are on the list.
-    fn count(&self, list: List) -> usize;
-
-    /// The list as a table expression.
-    fn walk_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// The list as the right side of a condition on the key.
-    fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// The list as numbered rows behind another `SELECT`.
-    fn walk_numbered<'b>(&'b self, list: List, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
 /// A part with the queries that choose its rows.
@@ -178,55 +143,6 @@ where
     pub(super) fn asked(&self) -> &[T::Key] {
         self.wanted.lists.as_ref().map_or(&self.wanted.asked[..], |lists| lists.asked.as_slice())
     }
-}
-
-pub(super) struct WantedOf<T, DB>
-where
-    DB: Backend,
-    T: Lockable + Selectable<DB>,
-    T::KeyColumns: KeyList<DB, T::Key>,
-{
-    table: T::Table,
-    key: <T::Table as Table>::PrimaryKey,
-    columns: T::SelectExpression,
-    asked: Vec<T::Key>,
-    pub(super) lists: Option<Lists<KeysOf<T, DB>>>,
-}
-
-pub(super) type KeysOf<T, DB> =
-    Keys<<T as Lockable>::Key, <<T as Lockable>::KeyColumns as KeyList<DB, <T as Lockable>::Key>>::Columns>;
-
-pub(super) struct Lists<K> {
-    pub(super) asked: K,
-    more: K,
-    held: K,
-    firm: K,
-    doubtful: K,
-    pub(super) now: K,
-    pub(super) now_asked: K,
-}
-
-impl<K> Lists<K> {
-    fn get(&self, list: List) -> &K {
-        match list {
-            List::Asked => &self.asked,
-            List::More => &self.more,
-            List::Held => &self.held,
-            List::Firm => &self.firm,
-            List::Doubtful => &self.doubtful,
-            List::Now => &self.now,
-            List::NowAsked => &self.now_asked,
-        }
-    }
-}
-
-pub(super) fn keys<T, DB>(keys: Vec<T::Key>) -> KeysOf<T, DB>
-where
-    DB: Backend,
-    T: Lockable,
-    T::KeyColumns: KeyList<DB, T::Key>,
-{
-    Keys::new::<DB, T::KeyColumns>(keys)
 }
 
 impl<T, DB, ST> Part<DB> for PartOf<T, DB, ST>
@@ -298,6 +214,19 @@ where
         any
     }
 
+    fn find_unknown(&mut self, skips: bool) -> bool {
+        let Some(lists) = &mut self.wanted.lists else { return false };
+        if lists.asked.as_slice().is_empty() || T::KeyColumns::is_exact() {
+            return false;
+        }
+        let unknown = self.found.find_unknown(lists.asked.as_slice(), skips);
+        let any = !unknown.is_empty();
+        if any {
+            lists.more = keys::<T, DB>(unknown);
+        }
+        any
+    }
+
     fn asked_names(&self, table: &TableName) -> Vec<RowName> {
         names::<T>(table, self.asked())
     }
@@ -315,92 +244,4 @@ where
         };
         Finished::new(rows, table)
     }
-}
-
-impl<T, DB> Wanted<DB> for WantedOf<T, DB>
-where
-    DB: Backend,
-    T: Lockable + Selectable<DB>,
-    T::SelectExpression: QueryFragment<DB> + QueryId,
-    T::Table: QueryFragment<DB>,
-    <T::Table as Table>::PrimaryKey: QueryFragment<DB>,
-    <T::Table as Table>::AllColumns: QueryFragment<DB>,
-    T::KeyColumns: KeyList<DB, T::Key>,
-    T: SizedOn<DB>,
-    DB: Default,
-    DB::QueryBuilder: Default,
-{
-    fn model_name(&self) -> &'static str {
-        T::TYPE_NAME
-    }
-
-    fn table_name(&self) -> QueryResult<TableName> {
-        TableName::of::<DB>(&self.table)
-    }
-
-    fn static_id(&self) -> Option<TypeId> {
-        T::SelectExpression::HAS_STATIC_QUERY_ID.then(TypeId::of::<T>)
-    }
-
-    fn width(&self) -> usize {
-        T::WIDTH
-    }
-
-    fn key_width(&self) -> usize {
-        <T::KeyColumns as KeyList<DB, T::Key>>::WIDTH
-    }
-
-    fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.table.walk_ast(pass)
-    }
-
-    fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.columns.walk_ast(pass)
-    }
-
-    fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.key.walk_ast(pass)
-    }
-
-    fn all_columns(&self) -> QueryResult<String> {
-        sql_of::<DB>(&T::Table::all_columns())
-    }
-
-    fn count(&self, list: List) -> usize {
-        self.lists.as_ref().map_or(0, |lists| lists.get(list).as_slice().len())
-    }
-
-    fn walk_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        match &self.lists {
-            Some(lists) => lists.get(list).walk::<DB, T::KeyColumns>(pass),
-            None => Ok(()),
-        }
-    }
-
-    fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        match &self.lists {
-            Some(lists) => lists.get(list).walk_in::<DB, T::KeyColumns>(pass),
-            None => Ok(()),
-        }
-    }
-
-    fn walk_numbered<'b>(&'b self, list: List, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        match &self.lists {
-            Some(lists) => lists.get(list).walk_numbered::<DB, T::KeyColumns>(first, pass),
-            None => Ok(()),
-        }
-    }
-}
-
-/// How many columns a model takes; a trait so that `Wanted` need not name the SQL type of the row.
-trait SizedOn<DB: Backend> {
-    const WIDTH: usize;
-}
-
-impl<T, DB> SizedOn<DB> for T
-where
-    DB: Backend,
-    T: Selectable<DB> + StaticallySizedRow<<T::SelectExpression as Expression>::SqlType, DB>,
-{
-    const WIDTH: usize = T::FIELD_COUNT;
 }

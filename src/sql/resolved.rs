@@ -64,7 +64,7 @@ pub(crate) struct ResolvedOf<T: Lockable, ST> {
     busy: Vec<T::Key>,
     busy_keys: HashSet<T::Key>,
     /// Keys that were asked for and that are those of locked or busy rows, to the server and not to Rust: "ada" of "Ada".
-    same: HashSet<T::Key>,
+    same: HashMap<T::Key, T::Key>,
     /// Those busy rows.
     busy_asked: HashSet<T::Key>,
     /// Rows that are locked, as they are after a change.
@@ -108,7 +108,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             held_keys: HashSet::new(),
             busy: Vec::new(),
             busy_keys: HashSet::new(),
-            same: HashSet::new(),
+            same: HashMap::new(),
             busy_asked: HashSet::new(),
             changed: HashMap::new(),
             queue: Vec::new().into_iter(),
@@ -176,7 +176,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             return Vec::new();
         }
         let held: HashSet<_> = self.held.iter().map(|held| held.row.lock_key()).collect();
-        asked.into_iter().filter(|key| !held.contains(*key) && !self.same.contains(*key)).cloned().collect()
+        asked.into_iter().filter(|key| !held.contains(*key) && !self.same.contains_key(*key)).cloned().collect()
     }
 
     /// The keys that were asked for and not found, if there are any, and those of the rows that they may be in other words.
@@ -203,17 +203,19 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
             else {
                 continue;
             };
-            self.same.insert(key.clone());
+            self.same.insert(key.clone(), row.clone());
             if among == Among::Busy {
                 self.busy_asked.insert(row.clone());
             }
         }
     }
 
+    /// Whatever the number of rows says: the caller may look a row up in the words in which it was asked for.
     fn unknown(&self, asked: &[T::Key]) -> Vec<T::Key> {
-        let mut missing = self.missing(asked);
-        missing.retain(|key| !self.busy_keys.contains(key));
-        missing
+        let held: HashSet<_> = self.held.iter().map(|held| held.row.lock_key()).collect();
+        let known = |key: &T::Key| held.contains(key) || self.busy_keys.contains(key) || self.same.contains_key(key);
+        let mut distinct = HashSet::new();
+        asked.iter().filter(|key| !known(key) && distinct.insert(*key)).cloned().collect()
     }
 
     /// Forgets what was picked, but not which rows turned out not to match.
@@ -265,7 +267,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
     /// The rows that are an answer.
     pub(super) fn finish(self, asked: &[T::Key]) -> FoundRows<T> {
         let mut missing = self.missing(asked);
-        let ResolvedOf { queries, held, busy, busy_keys, busy_asked, mut changed, .. } = self;
+        let ResolvedOf { queries, held, busy, busy_keys, busy_asked, same, mut changed, .. } = self;
         missing.retain(|key| !busy_keys.contains(key));
         let asked: HashSet<_> = if busy.is_empty() { HashSet::new() } else { asked.iter().collect() };
         let skipped = busy.into_iter().filter(|key| asked.contains(key) || busy_asked.contains(key)).collect();
@@ -277,7 +279,7 @@ impl<T: Lockable, ST> ResolvedOf<T, ST> {
         };
         let held = held.into_iter().filter(|held| held.asked || chosen(&held.row)).map(|held| held.row);
         let as_changed = |row: T| if changed.is_empty() { row } else { changed.remove(&row.lock_key()).unwrap_or(row) };
-        FoundRows::new(held.map(as_changed).collect(), missing, skipped)
+        FoundRows::new(held.map(as_changed).collect(), missing, skipped, same)
     }
 
     fn take(&mut self, row: T, seen: Seen) {

@@ -37,9 +37,12 @@ use crate::{
 /// | `for_share_of(t)` | `.. FOR SHARE OF "t"` | `.. FOR SHARE OF t` | `.. LOCK IN SHARE MODE` |
 /// | `for_key_share_of(t)` | `.. FOR KEY SHARE OF "t"` | | |
 /// | `.skip_locked()` after any of them | `.. SKIP LOCKED` | the same | the same |
-/// | `.no_wait()`, `.timeout(..)` after any of them | see [`RowLock`] | | |
+/// | `.no_wait()`, `.timeout(..)` after one of them that names a table | see [`RowLock`] | | |
 ///
-/// What the clauses do is in [PostgreSQL's manual][manual].
+/// What the clauses do is in [PostgreSQL's manual][manual]. `OF` knows no schemas there: if another table of the same name stands in
+/// front of the one that is meant, the query is refused with [`LockError::Unsupported`](crate::LockError::Unsupported). And if a row
+/// changes before it is locked, what a subquery of the conditions says about it is as old as the statement; a
+/// [`LockSet`](crate::LockSet) and a [pick](crate::PickDsl) ask again.
 ///
 /// On MySQL and MariaDB a locking query locks every row that it reads, whether it matches or not, and MariaDB, which cannot name a
 /// table, the rows of all tables of a join. To lock nothing but the rows that match, use a [`LockSet`](crate::LockSet) or a
@@ -222,6 +225,9 @@ impl<Q, S, L> RowLock<Q, S, L> {
     /// | PostgreSQL |
     /// | --- |
     /// | a statement that locks with `SKIP LOCKED` and returns the keys that it had to skip, then the query with `SKIP LOCKED` |
+    ///
+    /// A query with an `OFFSET` is refused, with [`LockError::Unsupported`](crate::LockError::Unsupported): rows that are skipped would not
+    /// be counted.
     pub fn no_wait(self) -> RowLock<Q, S, L, NoWait> {
         self.patient(Patience::NoWait)
     }

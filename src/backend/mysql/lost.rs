@@ -24,7 +24,7 @@ pub(super) const RESCUE: Rescue<Mysql> = Rescue {
     may_roll_back: LockError::is_of_a_wait,
     ask: || Statement::new(RollsBackOnTimeout),
     fence,
-    arm: &["SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0", "SAVEPOINT diesel_lockset"],
+    arm: (|| Statement::new(Arm), "SAVEPOINT diesel_lockset"),
     check: "RELEASE SAVEPOINT diesel_lockset",
     disarm: || Statement::new(Disarm),
 };
@@ -45,6 +45,15 @@ struct RollsBackOnTimeout;
 impl QueryFragment<Mysql> for RollsBackOnTimeout {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         pass.push_sql("SELECT 1 FROM DUAL WHERE @@innodb_rollback_on_timeout");
+        Ok(())
+    }
+}
+
+struct Arm;
+
+impl QueryFragment<Mysql> for Arm {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0");
         Ok(())
     }
 }

@@ -9,13 +9,14 @@ use super::{
     lock_rows::LockRows,
     look_again::LookAgain,
     reader::{PartReader, Reading, RowReader},
+    same_rows::SameRows,
 };
 use crate::{
     backend::{Exchange, TableDialogue},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, List, PartInSet, TableName, Unheld},
+    sql::{Finished, List, Part, PartInSet, TableName, Unheld},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -49,6 +50,8 @@ enum Step {
     LockMore(usize, Wait),
     /// Part `.0` has rows that did not come back: were they skipped, or are they missing?
     Skipped(usize),
+    /// Part `.0` has keys that are not among those of its rows, to Rust: are they, to the server?
+    Same(usize),
     Done,
 }
 
@@ -94,8 +97,8 @@ impl<'a> PgTable<'a> {
             if look {
                 return Step::Look(i);
             }
-            if self.patience == Patience::SkipLocked && part.find_absent() {
-                return Step::Skipped(i);
+            if let Some(step) = ask_about_unknown(&mut **part, self.patience, i) {
+                return step;
             }
         }
         Step::Done
@@ -120,8 +123,7 @@ impl<'a> PgTable<'a> {
                 self.went_on = Some(i);
                 Step::LockMore(i, wait)
             }
-            None if self.patience == Patience::SkipLocked && part.find_absent() => Step::Skipped(i),
-            None => self.next(i + 1),
+            None => ask_about_unknown(&mut **part, self.patience, i).unwrap_or_else(|| self.next(i + 1)),
         }
     }
 
@@ -141,6 +143,15 @@ impl<'a> PgTable<'a> {
             _ => Ok(Step::Look(i)),
         }
     }
+}
+
+/// Asks about keys that were asked for and did not come back, if there is more to be told than that.
+fn ask_about_unknown(part: &mut dyn Part<Pg>, patience: Patience, i: usize) -> Option<Step> {
+    let skips = patience == Patience::SkipLocked;
+    if part.find_unknown(skips) {
+        return Some(Step::Same(i));
+    }
+    (skips && part.find_absent()).then_some(Step::Skipped(i))
 }
 
 impl TableDialogue<Pg> for PgTable<'_> {
@@ -191,6 +202,12 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let readers = vec![PartReader::new(wanted, found, &[])];
                 (Statement::new(statement), RowReader::new(readers, Reading::Skipped))
             }
+            Step::Same(i) => {
+                let (wanted, found) = parts.get_mut(i)?.part.sides();
+                let readers = vec![PartReader::new(wanted, found, &[])];
+                let skips = *patience == Patience::SkipLocked;
+                (Statement::new(SameRows { wanted }), RowReader::new(readers, Reading::Same { skips }))
+            }
         };
         Some(Exchange::new(statement, reader))
     }
@@ -201,7 +218,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
             Step::LockQuery | Step::LockRows => self.next(0),
             Step::Look(i) => self.looked(i),
             Step::LockMore(i, wait) => self.locked_more(i, wait)?,
-            Step::Skipped(i) => self.next(i + 1),
+            Step::Skipped(i) | Step::Same(i) => self.next(i + 1),
         };
         match self.step {
             Step::Look(i) => self.parts[i].part.look_again(),

@@ -3,13 +3,15 @@
 //! So the text of a statement is the same for one key and for a million, Diesel's statement cache serves all of them, and
 //! the limit of 65,535 parameters does not matter.
 
+use std::any::TypeId;
+
 use diesel::{
     expression::Expression,
     pg::Pg,
     query_builder::AstPass,
     result::QueryResult,
     serialize::ToSql,
-    sql_types::{Array, HasSqlType, SingleValue, SqlType},
+    sql_types::{Array, BigInt, HasSqlType, Integer, SingleValue, SmallInt, SqlType, Uuid},
 };
 
 use crate::{key::LockKey, lockable::One, sql::KeyList};
@@ -23,6 +25,10 @@ where
 {
     type Columns = ();
     const WIDTH: usize = 1;
+
+    fn is_exact() -> bool {
+        exact::<ST>()
+    }
 
     fn columns(_: &[K]) -> Self::Columns {}
 
@@ -54,6 +60,10 @@ macro_rules! composite_keys {
         {
             type Columns = ($(Vec<$K>,)+);
             const WIDTH: usize = $width;
+
+            fn is_exact() -> bool {
+                $(exact::<$ST>())&&+
+            }
 
             fn columns(keys: &[($($K,)+)]) -> Self::Columns {
                 ($(keys.iter().map(|key| key.$i.clone()).collect(),)+)
@@ -101,4 +111,11 @@ composite_keys! {
        (K6, C6, S6, 6);
     8: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4), (K5, C5, S5, 5),
        (K6, C6, S6, 6), (K7, C7, S7, 7);
+}
+
+/// Numbers and UUIDs are. A text may have a collation that does not tell letters apart, and a time of Rust's is finer than one of
+/// the server's.
+fn exact<ST: 'static>() -> bool {
+    [TypeId::of::<SmallInt>(), TypeId::of::<Integer>(), TypeId::of::<BigInt>(), TypeId::of::<Uuid>()]
+        .contains(&TypeId::of::<ST>())
 }

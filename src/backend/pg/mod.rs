@@ -17,6 +17,7 @@ mod pick_at_once;
 mod placed;
 mod reader;
 mod row_lock;
+mod same_rows;
 mod sources;
 mod text;
 mod words;

@@ -47,6 +47,11 @@ pub(super) enum Reading {
     More,
     /// Nothing: the row exists.
     Skipped,
+    /// The place on the list of the key that the row was found by, see [`SameRows`](super::same_rows::SameRows).
+    Same {
+        /// What is not held was skipped.
+        skips: bool,
+    },
 }
 
 impl<'e> PartReader<'e> {
@@ -126,6 +131,10 @@ impl Reader<Pg> for RowReader<'_> {
                 },
                 Reading::More => Sight::More,
                 Reading::Skipped => Sight::Skipped,
+                Reading::Same { skips } => {
+                    let unknown = usize::try_from(row.get_value::<BigInt, i64, _>(extra)? - 1)?;
+                    Sight::Same { unknown, skipped: skips }
+                }
             };
             part.found.read(&own, sight)?;
         }

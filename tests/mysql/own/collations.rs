@@ -45,6 +45,9 @@ fn one_row_by_two_spellings_is_locked_once() {
         let locked = session.lock_set(people(names)).unwrap();
         let found: Vec<&str> = locked.rows::<Person>().iter().map(|person| &*person.name).collect();
         assert_eq!(found, if names.len() == 2 { &["Ada"][..] } else { &["Ada", "Cyd"] });
+        for name in names {
+            assert!(locked.id::<Person>(*name).unwrap().name.eq_ignore_ascii_case(name));
+        }
     }
 }
 

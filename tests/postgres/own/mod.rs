@@ -11,6 +11,7 @@ use super::{
 
 mod advisory;
 mod deadlocked;
+mod equal_keys;
 mod holders;
 mod keys;
 mod lock_set_statements;

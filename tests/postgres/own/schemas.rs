@@ -72,7 +72,7 @@ fn tables_are_locked_in_the_order_of_their_names_with_the_schema_in_front() {
     }
 }
 
-/// P02, H23.
+/// H23.
 ///
 /// `OF items` means the first table that is called so, whatever its schema.
 #[test]

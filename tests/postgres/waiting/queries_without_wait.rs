@@ -171,7 +171,7 @@ fn a_row_with_a_queue_is_skipped() {
     assert_eq!(waiting.join().unwrap().id, 1);
 }
 
-/// D02, P05.
+/// D02.
 #[test]
 fn a_limited_query_locks_and_names_what_it_chooses_and_no_other_row() {
     let arena = Arena::new();

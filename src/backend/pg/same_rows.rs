@@ -1,0 +1,45 @@
+//! Which rows do keys name that Rust cannot find among those that came back?
+
+use diesel::{
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::words::{key_names, key_value};
+use crate::sql::{List, Wanted};
+
+/// ```sql
+/// SELECT cols, listed.i FROM t INNER JOIN
+///   (SELECT *, row_number() OVER () AS i FROM (SELECT unnest($unknown)) AS unknown (k0)) AS listed ON t.id = listed.k0 ORDER BY t.id
+/// ```
+///
+/// The server compares: its collation may not tell letters apart, and its times are coarser than Rust's.
+pub(super) struct SameRows<'q> {
+    pub(super) wanted: &'q dyn Wanted<Pg>,
+}
+
+const LISTED: &str = "\"lockset_listed\"";
+
+impl QueryFragment<Pg> for SameRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let wanted = self.wanted;
+        pass.push_sql("SELECT ");
+        wanted.walk_columns(pass.reborrow())?;
+        pass.push_sql(&format!(", {LISTED}.\"lockset_i\" FROM "));
+        wanted.walk_table(pass.reborrow())?;
+        pass.push_sql(" INNER JOIN (SELECT *, row_number() OVER () AS \"lockset_i\" FROM (");
+        wanted.walk_list(List::More, pass.reborrow())?;
+        pass.push_sql(") AS \"lockset_unknown\" (");
+        key_names(&mut pass, wanted.key_width())?;
+        pass.push_sql(&format!(")) AS {LISTED} ON "));
+        key_value(&mut pass, wanted)?;
+        pass.push_sql(" = (");
+        for i in 0..wanted.key_width() {
+            pass.push_sql(if i == 0 { "" } else { ", " });
+            pass.push_sql(&format!("{LISTED}.\"k{i}\""));
+        }
+        pass.push_sql(") ORDER BY ");
+        wanted.walk_key(pass)
+    }
+}
