@@ -1,6 +1,7 @@
 //! The grammar: what a set wants of a table, as query nodes that no backend is named in.
 
 mod choice;
+mod clause;
 mod columns;
 mod finished;
 mod found;
@@ -13,6 +14,8 @@ mod row_lock;
 mod table_name;
 mod wanted;
 
+#[allow(unused_imports, reason = "each backend looks at other pieces")]
+pub(crate) use self::clause::{ColumnsOf, Filter, From, KeyOf};
 pub use self::{
     choice::{Choice, ChosenBy, RowQuery, Shape},
     columns::Columns,

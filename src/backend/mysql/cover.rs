@@ -4,14 +4,13 @@
 //! though the index is forced: it locks every row of the table (seen on 9.7 when a third of a table was asked for). So another
 //! column is read along, or, if the table has none, one row at a time.
 
-use diesel::{
-    mysql::Mysql,
-    query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
-};
+use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
 use super::plan::CHUNK;
-use crate::{diesel_internals::sql_of, sql::Wanted};
+use crate::{
+    diesel_internals::sql_of,
+    sql::{ColumnsOf, KeyOf, Wanted},
+};
 
 /// What keeps the primary key from covering what a statement reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +25,12 @@ impl Uncovered {
     const BY_ITSELF: Self = Uncovered { column: None, most: CHUNK };
 
     pub(super) fn of(wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
-        let key = sql_of::<Mysql>(&Key(wanted))?;
+        let key = sql_of::<Mysql>(&KeyOf(wanted))?;
         let beyond = |columns: &str| {
             let mut columns = columns.split(", ").filter(|column| !key.split(", ").any(|of_key| of_key == *column));
             columns.next().map(str::to_owned)
         };
-        if beyond(&sql_of::<Mysql>(&Columns(wanted))?).is_some() {
+        if beyond(&sql_of::<Mysql>(&ColumnsOf(wanted))?).is_some() {
             return Ok(Self::BY_ITSELF);
         }
         let column = beyond(&wanted.all_columns()?);
@@ -50,22 +49,6 @@ impl Uncovered {
             pass.push_sql(", ");
             pass.push_sql(column);
         }
-    }
-}
-
-struct Key<'q>(&'q dyn Wanted<Mysql>);
-
-impl QueryFragment<Mysql> for Key<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        self.0.walk_key(pass)
-    }
-}
-
-struct Columns<'q>(&'q dyn Wanted<Mysql>);
-
-impl QueryFragment<Mysql> for Columns<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        self.0.walk_columns(pass)
     }
 }
 

@@ -2,18 +2,14 @@
 
 use std::ops::Range;
 
-use diesel::{
-    mysql::Mysql,
-    query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
-};
+use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
 use super::cover::Uncovered;
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, List, Shape, TableName, Wanted},
+    sql::{Choice, Filter, From, List, Shape, TableName, Wanted},
 };
 
 /// Keeps a statement that returns rows out of Diesel's cache.
@@ -208,21 +204,5 @@ impl Asked {
         let hidden = raw && (in_raw_sql(&from) || in_raw_sql(&filter));
         let once = tables(&from) == 1 && tables(&filter) == 0 && name.quoted() == quoted && !hidden;
         Ok(if once { Asked::InPlace } else { Asked::Joined })
-    }
-}
-
-pub(super) struct From<'q>(pub(super) &'q dyn Choice<Mysql>);
-
-impl QueryFragment<Mysql> for From<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        self.0.walk_from(pass)
-    }
-}
-
-struct Filter<'q>(&'q dyn Choice<Mysql>);
-
-impl QueryFragment<Mysql> for Filter<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        self.0.walk_filter(pass)
     }
 }

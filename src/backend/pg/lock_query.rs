@@ -6,14 +6,11 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{
-    clauses::{Filter, From, names_a_select},
-    words::locking_clause,
-};
+use super::{subquery::names_a_select, words::locking_clause};
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     mode::{Strength, Wait},
-    sql::{Choice, Chosen, TableName, Wanted},
+    sql::{Choice, Chosen, Filter, From, TableName, Wanted},
 };
 
 /// `SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`

@@ -3,7 +3,6 @@
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
 mod advisory;
-mod clauses;
 mod clock;
 mod dialogue;
 mod holders;
@@ -19,6 +18,7 @@ mod reader;
 mod row_lock;
 mod same_rows;
 mod sources;
+mod subquery;
 mod text;
 mod words;
 

@@ -10,12 +10,12 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::{clauses::From, sources::check_first, words::locking_clause};
+use super::{sources::check_first, words::locking_clause};
 use crate::{
     diesel_internals::{RowRef, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, From, LockWords, RowLock, TableName, Unlockable},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>

@@ -6,11 +6,11 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{key_names, key_value};
+use super::{placed::is_key, words::key_names};
 use crate::sql::{List, Wanted};
 
 /// ```sql
-/// SELECT cols, listed.i FROM t INNER JOIN
+/// SELECT cols, i FROM t INNER JOIN
 ///   (SELECT *, row_number() OVER () AS i FROM (SELECT unnest($unknown)) AS unknown (k0)) AS listed ON t.id = listed.k0 ORDER BY t.id
 /// ```
 ///
@@ -19,27 +19,20 @@ pub(super) struct SameRows<'q> {
     pub(super) wanted: &'q dyn Wanted<Pg>,
 }
 
-const LISTED: &str = "\"lockset_listed\"";
-
 impl QueryFragment<Pg> for SameRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let wanted = self.wanted;
         pass.push_sql("SELECT ");
         wanted.walk_columns(pass.reborrow())?;
-        pass.push_sql(&format!(", {LISTED}.\"lockset_i\" FROM "));
+        pass.push_sql(", \"lockset_i\" FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN (SELECT *, row_number() OVER () AS \"lockset_i\" FROM (");
         wanted.walk_list(List::More, pass.reborrow())?;
         pass.push_sql(") AS \"lockset_unknown\" (");
         key_names(&mut pass, wanted.key_width())?;
-        pass.push_sql(&format!(")) AS {LISTED} ON "));
-        key_value(&mut pass, wanted)?;
-        pass.push_sql(" = (");
-        for i in 0..wanted.key_width() {
-            pass.push_sql(if i == 0 { "" } else { ", " });
-            pass.push_sql(&format!("{LISTED}.\"k{i}\""));
-        }
-        pass.push_sql(") ORDER BY ");
+        pass.push_sql(")) AS \"lockset_listed\" ON ");
+        is_key(&mut pass, "\"lockset_listed\"", wanted)?;
+        pass.push_sql(" ORDER BY ");
         wanted.walk_key(pass)
     }
 }

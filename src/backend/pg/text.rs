@@ -16,17 +16,13 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{
-    clauses::{Filter, From, names_a_select},
-    pick_at_once::is_written_out,
-    sources::check_first,
-};
+use super::{pick_at_once::is_written_out, sources::check_first, subquery::names_a_select};
 use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
     error::Result,
     mode::Strength,
-    sql::{Choice, TableName, Wanted},
+    sql::{Choice, Filter, From, TableName, Wanted},
 };
 
 /// Never shrinks: there are as many texts as calls in the program, times the numbers of rows that are written out.

@@ -1,15 +1,11 @@
 //! The pieces that PostgreSQL's statements share: clauses, key conditions, the names of helper columns.
 
-use diesel::{
-    pg::Pg,
-    query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
-};
+use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
 
 use crate::{
     diesel_internals::sql_of,
     mode::{Strength, Wait},
-    sql::{Chosen, TableName, Wanted},
+    sql::{Chosen, ColumnsOf, TableName, Wanted},
 };
 
 /// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
@@ -190,12 +186,4 @@ pub(super) fn helper<'q>(
         }
     }
     Ok("lockset_helper")
-}
-
-struct ColumnsOf<'q>(&'q dyn Wanted<Pg>);
-
-impl QueryFragment<Pg> for ColumnsOf<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_columns(pass)
-    }
 }

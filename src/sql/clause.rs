@@ -1,0 +1,34 @@
+//! Pieces of a statement by themselves, to look at their text.
+
+use diesel::{
+    backend::Backend,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::{choice::Choice, wanted::Wanted};
+
+macro_rules! pieces {
+    ($($(#[$doc:meta])* $piece:ident of $whole:ident by $walk:ident;)*) => {$(
+        $(#[$doc])*
+        #[allow(dead_code, reason = "each backend looks at other pieces")]
+        pub(crate) struct $piece<'q, DB: Backend>(pub(crate) &'q dyn $whole<DB>);
+
+        impl<DB: Backend> QueryFragment<DB> for $piece<'_, DB> {
+            fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+                self.0.$walk(pass)
+            }
+        }
+    )*};
+}
+
+pieces! {
+    /// The tables of a query.
+    From of Choice by walk_from;
+    /// The conditions of a query.
+    Filter of Choice by walk_filter;
+    /// The key columns of a model.
+    KeyOf of Wanted by walk_key;
+    /// The columns that a model selects.
+    ColumnsOf of Wanted by walk_columns;
+}
