@@ -1,4 +1,5 @@
 //! `BEHAVIOURS.md` and the tests agree: every test that it names exists, and every test that names a behaviour stands there.
+//! `FAULTS.md` names tests that exist.
 
 use std::{
     collections::BTreeSet,
@@ -25,6 +26,20 @@ fn every_compile_fail_case_of_the_table_exists() {
         let name = word.rsplit('/').next().unwrap();
         assert!(tests_folder().join("ui/fail").join(name).exists() || name == "behaviours.rs", "{word}");
     }
+}
+
+#[test]
+fn every_test_of_the_table_of_faults_exists() {
+    let mut tests = BTreeSet::new();
+    each_module(&tests_folder(), &tests_folder(), &mut |module, text| {
+        let names = text.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split(['(', '<']).next());
+        tests.extend(names.map(|name| format!("{module}::{name}")));
+    });
+    let table = fs::read_to_string(tests_folder().join("FAULTS.md")).unwrap();
+    let named: Vec<_> = table.split('`').filter(|word| word.contains("::")).collect();
+    let gone: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
+    assert!(gone.is_empty(), "in the table, but not in the tests: {gone:#?}");
+    assert!(named.len() > 40, "the table is read wrongly: {}", named.len());
 }
 
 fn tests_folder() -> PathBuf {
