@@ -59,7 +59,7 @@ mod tests {
 
     fn options(passed_on: &[&str]) -> TestOptions {
         let passed_on = passed_on.iter().map(|word| (*word).to_owned()).collect();
-        TestOptions { servers: Default::default(), matrix: false, seconds: Some(60), seed: None, passed_on }
+        TestOptions { servers: Default::default(), matrix: false, seconds: Some(60.0), seed: None, passed_on }
     }
 
     #[test]
