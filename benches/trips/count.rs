@@ -14,14 +14,14 @@ pub(crate) struct Verb<C> {
     pub(crate) name: &'static str,
     /// A transaction is begun before it, and rolled back behind it; neither is counted.
     pub(crate) in_transaction: bool,
-    /// How many rows it returns, or names in its error: that it does what it is called.
+    /// The number of rows that it returns, or names in its error: a check that the call does what its name says.
     pub(crate) rows: usize,
     pub(crate) call: fn(&mut C) -> Result<usize>,
 }
 
 /// A kind of connection whose verbs can be counted.
 pub(crate) trait Countable: Server {
-    /// Where a server is if its URL does not say so.
+    /// The port of a server whose URL names none.
     const PORT: u16;
     /// Parameters of the URL of a connection whose bytes can be told apart by who sent them, and that is not tried twice.
     const PARAMETERS: &'static [(&'static str, &'static str)];
@@ -29,7 +29,7 @@ pub(crate) trait Countable: Server {
     /// Makes and fills the tables.
     fn make_tables(&mut self) -> Result<()>;
 
-    /// What the server is called in the counts, and its version.
+    /// The name of the server in the counts, and its version.
     fn server(&mut self) -> Result<(&'static str, String)>;
 
     fn verbs() -> Vec<Verb<Self>>;
@@ -38,7 +38,7 @@ pub(crate) trait Countable: Server {
     fn while_others_hold<R>(database: &DatabaseOn<Self>, work: impl FnOnce() -> Result<R>) -> Result<R>;
 }
 
-/// How often a verb is called on one connection: cold, and warm for the rest.
+/// Calls of a verb on one connection: the first is cold, the others are warm.
 const CALLS: usize = 4;
 
 pub(crate) fn count<C: Countable>() -> Result<Counts> {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// What went over the line.
+/// Traffic between client and server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
-    /// How often the client has spoken and the server has answered.
+    /// Turnarounds: the client has spoken, the server has answered.
     pub(crate) trips: u32,
     /// In both directions. Not pinned: messages and names differ from server to server.
     pub(crate) bytes: u64,

@@ -49,10 +49,10 @@ pub(crate) struct TestOptions {
     /// `clusters`, by the variable GALERA_DATABASE_URLS.
     #[arg(long)]
     pub(crate) matrix: bool,
-    /// How long the test program `attack` works on each kind of server (it has its own default).
+    /// Seconds that the test program `attack` works on each kind of server (it has its own default).
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<f64>,
-    /// What `attack` draws its operations from: the number that it prints when it fails.
+    /// The seed from which `attack` draws its operations; it prints its seed when it fails.
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,
     /// A filter and options for the test programs, as after `cargo test --`.

@@ -27,7 +27,7 @@ pub(super) fn verbs() -> Vec<Verb<Conn>> {
     ]
 }
 
-/// How many rows are named as missing.
+/// The number of rows that are named as missing.
 pub(super) fn missing<T>(outcome: Result<T, LockError>) -> Result<usize> {
     match outcome {
         Err(LockError::Missing { rows, .. }) => Ok(rows.len()),
@@ -36,7 +36,7 @@ pub(super) fn missing<T>(outcome: Result<T, LockError>) -> Result<usize> {
     }
 }
 
-/// How many rows are named as held.
+/// The number of rows that are named as held.
 pub(super) fn contended<T>(outcome: Result<T, LockError>) -> Result<usize> {
     match outcome {
         Err(LockError::Contended { rows, .. }) => Ok(rows.len()),

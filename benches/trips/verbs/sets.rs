@@ -95,7 +95,7 @@ fn orders_of(locked: Result<Locked, LockError>) -> Result<usize> {
     Ok(locked?.rows::<Order>().len())
 }
 
-/// How many holders are named.
+/// The number of holders that are named.
 fn timed_out(outcome: Result<Locked, LockError>) -> Result<usize> {
     match outcome {
         Err(LockError::TimedOut { attempt, .. }) => Ok(attempt.map_or(0, |attempt| attempt.holders().len())),

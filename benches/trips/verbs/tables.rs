@@ -80,7 +80,7 @@ impl Account {
     }
 }
 
-/// What somebody else holds.
+/// The account and the name that another session holds.
 pub(super) const HELD_ACCOUNT: i64 = 1_001;
 pub(super) const HELD_NAME: &str = "held";
 /// The first job of this priority is held. Those of the other one, 1, are free.
