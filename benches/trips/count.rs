@@ -23,7 +23,7 @@ pub(crate) struct Verb<C> {
 pub(crate) trait Countable: Server {
     /// The port of a server whose URL names none.
     const PORT: u16;
-    /// Parameters of the URL of a connection whose bytes can be told apart by who sent them, and that is not tried twice.
+    /// Parameters of the URL of a connection without encryption: its negotiation may connect twice.
     const PARAMETERS: &'static [(&'static str, &'static str)];
 
     /// Makes and fills the tables.
@@ -34,7 +34,7 @@ pub(crate) trait Countable: Server {
 
     fn verbs() -> Vec<Verb<Self>>;
 
-    /// Runs `work` while somebody else holds what verbs want of whose name `held` is a part.
+    /// Runs `work` while another session holds the row and the name that the verbs called `.., held` want.
     fn while_others_hold<R>(database: &DatabaseOn<Self>, work: impl FnOnce() -> Result<R>) -> Result<R>;
 }
 
@@ -81,6 +81,9 @@ fn count_call<C: Countable>(conn: &mut C, proxy: &Proxy, verb: &Verb<C>) -> Resu
     // What is sent without waiting for an answer has gone through the proxy when the next ping is answered, and not before.
     ping(conn);
     let ping = counted(proxy, || ping(conn));
+    if ping.trips == 0 {
+        return Err("the connection does not go through the proxy".into());
+    }
     if verb.in_transaction {
         C::TransactionManager::begin_transaction(conn)?;
     }
