@@ -1,10 +1,9 @@
-//! `cargo xtask bench`: measuring programs, on a server with the settings of a real one, its data in memory.
+//! `cargo xtask bench`: programs that measure and count.
 
 use std::process::{Command, ExitCode};
 
-use crate::cli::PickOptions;
+use crate::cli::{PickOptions, TripsOptions};
 use crate::install::Need;
-use crate::process::{AT_ONCE, exit_code};
 use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
@@ -13,19 +12,25 @@ use crate::workspace;
 const CARGO_PICK: &[&str] =
     &["run", "--release", "--package", "diesel_lockset", "--example", "bench_pick", "--features", "postgres"];
 
+/// The count of round trips. How fast it runs does not matter.
+const CARGO_TRIPS: &[&str] =
+    &["run", "--package", "diesel_lockset", "--example", "bench_trips", "--features", "postgres,mysql", "--"];
+
+/// On a server with the settings of a real one, its data in memory.
 pub(crate) fn pick(options: &PickOptions) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::in_memory()?;
     // Linked like the tests, against both client libraries.
     let needs = [Need::Libpq, Need::Libmariadb, Need::Pgbench];
     let databases = Databases::open(&supervisor, &options.server.options(), &needs, &Wanted::DEMO)?;
+    databases.run(&supervisor, cargo_pick(options))
+}
 
-    let mut command = cargo_pick(options);
-    databases.equip(&mut command);
-    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
-    if !status.success() {
-        databases.keep_logs();
-    }
-    Ok(exit_code(status))
+pub(crate) fn trips(options: &TripsOptions) -> anyhow::Result<ExitCode> {
+    let supervisor = Supervisor::new()?;
+    let databases = Databases::open(&supervisor, &options.servers, &[Need::Libpq, Need::Libmariadb], &Wanted::BOTH)?;
+    let mut command = workspace::cargo(CARGO_TRIPS);
+    command.args(options.accept.then_some("--accept")).args(options.json.then_some("--json"));
+    databases.run(&supervisor, command)
 }
 
 fn cargo_pick(options: &PickOptions) -> Command {

@@ -39,14 +39,22 @@ pub(crate) enum Command {
 pub(crate) struct TestOptions {
     #[command(flatten)]
     pub(crate) servers: ServerOptions,
-    /// Run the suite on every server of DIESEL_LOCKSET_SERVERS as well, and print a table.
+    /// Run the tests on every server of DIESEL_LOCKSET_SERVERS as well, and print a table.
     ///
     /// The variable has pairs such as mysql-9.7=mysql://root@127.0.0.1:3306/test or
-    /// pg-17=postgres://postgres@127.0.0.1/postgres, separated by commas or spaces. Each server gets the part of the suite
-    /// that is for its kind (`mysql::`, `postgres::`), as far as the filter picks it out; so do the PostgreSQL and the
-    /// MariaDB that are used without this option. The variables of further servers count as ever.
+    /// pg-17=postgres://postgres@127.0.0.1/postgres, separated by commas or spaces. Each server gets the tests of `suite`,
+    /// `faults` and `attack` that are for its kind (`mysql::`, `postgres::`), as far as the filter picks them out; so do the
+    /// PostgreSQL and the MariaDB that are used without this option. The variables of further servers count as ever. The URLs of
+    /// several nodes, galera=mysql://root@node1/test|mysql://root@node2/test, are one cluster: it gets the tests of
+    /// `clusters`, by the variable GALERA_DATABASE_URLS.
     #[arg(long)]
     pub(crate) matrix: bool,
+    /// Seconds that the test program `attack` works on each kind of server (it has its own default).
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<f64>,
+    /// The seed from which `attack` draws its operations; it prints its seed when it fails.
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
     /// A filter and options for the test programs, as after `cargo test --`.
     #[arg(last = true, value_name = "FILTER AND OPTIONS")]
     pub(crate) passed_on: Vec<String>,
@@ -94,6 +102,20 @@ pub(crate) struct ServerOptions {
 pub(crate) enum BenchCommand {
     /// Picks and claims per second with 1 to 32 workers, beside pgbench with the same SQL.
     Pick(PickOptions),
+    /// Round trips of every verb, on PostgreSQL and on MariaDB or MySQL; fails if one is not the pinned one.
+    Trips(TripsOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TripsOptions {
+    #[command(flatten)]
+    pub(crate) servers: ServerOptions,
+    /// Pin what is counted, in benches/trips/pinned.txt and benches/RESULTS.md.
+    #[arg(long)]
+    pub(crate) accept: bool,
+    /// End standard output with one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Default, Args)]
@@ -163,6 +185,7 @@ pub(crate) fn run() -> anyhow::Result<std::process::ExitCode> {
         Command::Test(options) => crate::test::run(&options),
         Command::Demo(options) => crate::demo::run(&options),
         Command::Bench(BenchCommand::Pick(options)) => crate::bench::pick(&options),
+        Command::Bench(BenchCommand::Trips(options)) => crate::bench::trips(&options),
         Command::Serve(options) => crate::serve::run(&options),
         Command::Install(options) => crate::setup::run(&options),
     }
@@ -179,7 +202,7 @@ mod tests {
         let Command::Test(options) = cli.command else { panic!("not the test command") };
         assert!(options.servers.no_install);
         assert_eq!(options.passed_on, ["lock_set", "--nocapture"]);
-        assert!(!options.matrix);
+        assert!(!options.matrix && options.seconds.is_none() && options.seed.is_none());
     }
 
     #[test]
@@ -189,6 +212,11 @@ mod tests {
             panic!("not the bench of picks")
         };
         assert!(options.json && options.seconds == Some(0.5) && options.runs.is_none() && !options.quick);
+        let cli = Cli::try_parse_from(["xtask", "bench", "trips", "--accept"]).expect("a valid command line");
+        assert!(matches!(
+            cli.command,
+            Command::Bench(BenchCommand::Trips(TripsOptions { accept: true, json: false, .. }))
+        ));
         assert!(Cli::try_parse_from(["xtask", "bench"]).is_err());
     }
 

@@ -6,7 +6,6 @@ use anyhow::bail;
 
 use crate::cli::{Backend, DemoOptions};
 use crate::install::Need;
-use crate::process::{AT_ONCE, exit_code};
 use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
@@ -26,14 +25,7 @@ pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
         Backend::Mysql => (&[Need::Libpq, Need::Libmariadb], Wanted::DEMO_ON_MYSQL),
     };
     let databases = Databases::open(&supervisor, &options.servers, needs, &wanted)?;
-
-    let mut command = cargo_demo(options);
-    databases.equip(&mut command);
-    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait()?;
-    if !status.success() {
-        databases.keep_logs();
-    }
-    Ok(exit_code(status))
+    databases.run(&supervisor, cargo_demo(options))
 }
 
 /// Returns the option that names a server of the other kind: it would be passed over in silence.

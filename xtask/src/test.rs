@@ -5,7 +5,6 @@ use std::process::{Command, ExitCode};
 use crate::cli::TestOptions;
 use crate::install::Need;
 use crate::matrix;
-use crate::process::{AT_ONCE, exit_code};
 use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
@@ -22,16 +21,7 @@ pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
         return matrix::run(options);
     }
     let supervisor = Supervisor::new()?;
-    let mut databases = databases(&supervisor, options)?;
-
-    let mut command = cargo_test(&options.passed_on);
-    databases.equip(&mut command);
-    set_threads(&mut command);
-    let status = supervisor.spawn(&mut command, AT_ONCE)?.wait_and(|| databases.revive())?;
-    if !status.success() {
-        databases.keep_logs();
-    }
-    Ok(exit_code(status))
+    databases(&supervisor, options)?.run(&supervisor, cargo_test(options))
 }
 
 /// Starts the servers of the suite. pgbench is for the demo, which is run as a test too; pgbouncer is started by the tests
@@ -41,16 +31,20 @@ pub(crate) fn databases<'s>(supervisor: &'s Supervisor, options: &TestOptions) -
     Databases::open(supervisor, &options.servers, &needs, &Wanted::SUITE)
 }
 
-pub(crate) fn set_threads(command: &mut Command) {
+/// Sets the variables by which the test programs are told how to run.
+pub(crate) fn instruct(command: &mut Command, options: &TestOptions) {
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         command.env("RUST_TEST_THREADS", TEST_THREADS);
     }
+    command.envs(options.seconds.map(|seconds| ("DIESEL_LOCKSET_ATTACK_SECONDS", seconds.to_string())));
+    command.envs(options.seed.map(|seed| ("DIESEL_LOCKSET_ATTACK_SEED", seed.to_string())));
 }
 
-fn cargo_test(passed_on: &[String]) -> Command {
+fn cargo_test(options: &TestOptions) -> Command {
     let mut command = workspace::cargo(CARGO_TEST);
-    if !passed_on.is_empty() {
-        command.arg("--").args(passed_on);
+    instruct(&mut command, options);
+    if !options.passed_on.is_empty() {
+        command.arg("--").args(&options.passed_on);
     }
     command
 }
@@ -63,11 +57,23 @@ mod tests {
         command.get_args().filter_map(|argument| argument.to_str()).collect()
     }
 
+    fn options(passed_on: &[&str]) -> TestOptions {
+        let passed_on = passed_on.iter().map(|word| (*word).to_owned()).collect();
+        TestOptions { servers: Default::default(), matrix: false, seconds: Some(60.0), seed: None, passed_on }
+    }
+
     #[test]
     fn filter_and_options_come_after_the_dashes() {
-        assert_eq!(arguments(&cargo_test(&[])), CARGO_TEST);
-        let passed_on = ["pick".to_owned(), "--nocapture".to_owned()];
-        let command = cargo_test(&passed_on);
+        assert_eq!(arguments(&cargo_test(&options(&[]))), CARGO_TEST);
+        let command = cargo_test(&options(&["pick", "--nocapture"]));
         assert_eq!(arguments(&command)[CARGO_TEST.len()..], ["--", "pick", "--nocapture"]);
+    }
+
+    #[test]
+    fn an_attack_is_told_how_long_and_no_seed_that_was_not_given() {
+        let command = cargo_test(&options(&["attack"]));
+        let told = |name| command.get_envs().find(|(variable, _)| *variable == name).and_then(|(_, value)| value);
+        assert_eq!(told("DIESEL_LOCKSET_ATTACK_SECONDS"), Some("60".as_ref()));
+        assert_eq!(told("DIESEL_LOCKSET_ATTACK_SEED"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask test --matrix`: the suite on one server after the other.
+//! `cargo xtask test --matrix`: the tests on one server after the other.
 //!
 //! | room | what it is for |
 //! | --- | --- |
@@ -10,6 +10,7 @@ mod servers;
 mod suite;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -32,12 +33,13 @@ pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
     let named = servers::parse(&named).with_context(|| format!("cannot read {}", servers::VARIABLE))?;
     let supervisor = Supervisor::new()?;
     let mut matrix = Matrix::open(&supervisor, options)?;
-    let listed = matrix.list()?;
+    let own = |family: Family| Server { name: matrix.databases.name(family.variable()), family, url: None };
+    let servers: Vec<_> = named.into_iter().chain(Family::STARTED.map(own)).collect();
+    matrix.build(&servers)?;
 
     let mut table = Table::default();
-    let own = Family::ALL.map(|family| Server { name: matrix.databases.name(family.variable()), family, url: None });
-    let outcome = named.into_iter().chain(own).try_for_each(|server| {
-        table.rows.push(matrix.row(server, &listed)?);
+    let outcome = servers.into_iter().try_for_each(|server| {
+        table.rows.push(matrix.row(server)?);
         anyhow::Ok(())
     });
     // Also after Ctrl-C: what is known by then may have taken long.
@@ -53,7 +55,7 @@ pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
 struct Matrix<'s> {
     supervisor: &'s Supervisor,
     databases: Databases<'s>,
-    passed_on: &'s [String],
+    options: &'s TestOptions,
     /// Where the output of the tests goes.
     folder: PathBuf,
 }
@@ -63,32 +65,40 @@ impl<'s> Matrix<'s> {
         let databases = test::databases(supervisor, options)?;
         let folder = workspace::keep_folder();
         fs::create_dir_all(&folder).context("cannot make a folder for the output of the tests")?;
-        Ok(Self { supervisor, databases, passed_on: &options.passed_on, folder })
+        Ok(Self { supervisor, databases, options, folder })
     }
 
-    /// Builds the suite and lists the tests that are asked for, of both families.
-    fn list(&mut self) -> anyhow::Result<String> {
-        let mut build = suite::build();
+    /// Builds the test programs of these servers.
+    fn build(&self, servers: &[Server]) -> anyhow::Result<()> {
+        let programs: BTreeSet<_> = servers.iter().flat_map(|server| server.family.programs()).copied().collect();
+        let mut build = suite::build(&Vec::from_iter(programs));
         self.databases.equip(&mut build);
         if !self.supervisor.spawn(&mut build, AT_ONCE)?.wait()?.success() {
-            bail!("the suite cannot be built");
+            bail!("the tests cannot be built");
         }
+        Ok(())
+    }
+
+    /// Lists the tests that are asked for.
+    fn list(&mut self, family: Family) -> anyhow::Result<String> {
         let log = self.supervisor.scratch().join("tests.list");
-        if !self.run(suite::list(self.passed_on), None, &log)?.success() {
+        if !self.run(suite::list(family, &self.options.passed_on), None, &log)?.success() {
             bail!("the tests cannot be listed:\n{}", read(&log)?);
         }
         read(&log)
     }
 
-    fn row(&mut self, server: Server, listed: &str) -> anyhow::Result<Row> {
+    fn row(&mut self, server: Server) -> anyhow::Result<Row> {
         let log = self.folder.join(format!("matrix-{}.log", server.name));
         let begun = Instant::now();
-        let tests = suite::listed(listed, server.family);
+        let listed = self.list(server.family)?;
+        let tests = suite::listed(&listed, server.family);
         let (outcome, version) = if tests.is_empty() {
             (Outcome::NothingToRun, String::new())
         } else {
             let step = Step::begin(format_args!("{}: {} tests", server.name, tests.len()));
-            self.run(suite::version(server.family), Some(&server), &log)?;
+            let one = server.one();
+            self.run(suite::version(one.family), Some(&one), &log)?;
             let version = suite::told_version(&read(&log)?).map(str::to_owned);
             let outcome = match version {
                 Some(_) => self.tested(&server, &tests, &log)?,
@@ -105,8 +115,8 @@ impl<'s> Matrix<'s> {
     }
 
     fn tested(&mut self, server: &Server, tests: &[&str], log: &Path) -> anyhow::Result<Outcome> {
-        let status = self.run(suite::run(tests, self.passed_on), Some(server), log)?;
-        Ok(match suite::counts(&read(log)?) {
+        let status = self.run(suite::run(server.family, tests, &self.options.passed_on), Some(server), log)?;
+        Ok(match suite::counts(&read(log)?, server.family.programs().len()) {
             // A program that fails for another reason than its tests has not done well.
             Some((passed, failed)) if status.success() == (failed == 0) => Outcome::Ran { passed, failed },
             _ => Outcome::Broke,
@@ -121,7 +131,7 @@ impl<'s> Matrix<'s> {
         };
         let (stdout, stderr) = output().context("cannot write the output of the tests")?;
         command.stdout(stdout).stderr(stderr);
-        test::set_threads(&mut command);
+        test::instruct(&mut command, self.options);
         self.databases.equip(&mut command);
         if let Some(Server { family, url: Some(url), .. }) = on {
             command.env(family.variable(), url);

@@ -12,16 +12,28 @@ pub(super) const VARIABLE: &str = "DIESEL_LOCKSET_SERVERS";
 pub(super) enum Family {
     Postgres,
     Mysql,
+    /// Several nodes of Galera, which have tests of their own.
+    Cluster,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 2] = [Self::Postgres, Self::Mysql];
+    /// Those of which `cargo xtask test` starts a server.
+    pub(super) const STARTED: [Self; 2] = [Self::Postgres, Self::Mysql];
 
     fn of(url: &str) -> Option<Self> {
         match url.split_once("://")?.0 {
             "postgres" | "postgresql" => Some(Self::Postgres),
+            "mysql" if url.contains('|') => Some(Self::Cluster),
             "mysql" => Some(Self::Mysql),
             _ => None,
+        }
+    }
+
+    /// Returns the test programs that have tests for it.
+    pub(super) const fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres | Self::Mysql => &["suite", "faults", "attack"],
+            Self::Cluster => &["clusters"],
         }
     }
 
@@ -30,6 +42,7 @@ impl Family {
         match self {
             Self::Postgres => "postgres::",
             Self::Mysql => "mysql::",
+            Self::Cluster => "",
         }
     }
 
@@ -38,6 +51,7 @@ impl Family {
         match self {
             Self::Postgres => postgres::Purpose::Tests.variable(),
             Self::Mysql => mariadb::Purpose::Tests.variable(),
+            Self::Cluster => "GALERA_DATABASE_URLS",
         }
     }
 }
@@ -50,7 +64,17 @@ pub(super) struct Server {
     pub(super) url: Option<String>,
 }
 
-/// Reads `name=url` pairs, separated by commas or white space.
+impl Server {
+    /// Returns the server that is asked for the version: of a cluster its first node.
+    pub(super) fn one(&self) -> Self {
+        let Self { name, family, url } = self;
+        let url = url.as_ref().map(|url| url.split('|').next().unwrap_or(url).to_owned());
+        let family = if *family == Family::Cluster { Family::Mysql } else { *family };
+        Self { name: name.clone(), family, url }
+    }
+}
+
+/// Reads `name=url` pairs, separated by commas or white space; `name=url|url` for a cluster.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Server>> {
     let mut servers: Vec<Server> = Vec::new();
     for pair in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|pair| !pair.is_empty()) {
@@ -98,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn several_urls_are_one_cluster_whose_first_node_tells_the_version() -> anyhow::Result<()> {
+        let (one, two) = ("mysql://root@h:1/test", "mysql://root@h:2/test");
+        let cluster = server("galera", Family::Cluster, &format!("{one}|{two}"));
+        assert_eq!(cluster.one(), server("galera", Family::Mysql, one));
+        assert_eq!(parse(&format!("galera={one}|{two}"))?, [cluster]);
+        assert_eq!(Family::Cluster.programs(), ["clusters"]);
+        Ok(())
+    }
+
+    #[test]
     fn what_is_not_understood_is_named_and_no_password_with_it() {
         for (text, expected) in [
             ("pg17", "`pg17` is not name=url"),
@@ -113,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_family_has_its_tests_and_its_variable() {
-        let said = Family::ALL.map(|family| (family.room(), family.variable()));
+        let said = Family::STARTED.map(|family| (family.room(), family.variable()));
         assert_eq!(said, [("postgres::", "PG_DATABASE_URL"), ("mysql::", "MYSQL_DATABASE_URL")]);
     }
 }

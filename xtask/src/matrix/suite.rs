@@ -1,13 +1,13 @@
-//! The calls of cargo that build, list and run the suite, and what is read from the answers: no IO.
+//! The calls of cargo that build, list and run the test programs, and what is read from the answers: no IO.
 
 use std::process::Command;
 
 use super::servers::Family;
 use crate::workspace;
 
-/// Of the whole workspace, so that it is the program that `cargo xtask test` has built, and not another one with fewer
-/// features in what it depends on.
-const SUITE: &[&str] = &["test", "--workspace", "--all-features", "--test", "suite"];
+/// Of the whole workspace, so that these are the programs that `cargo xtask test` has built, and not others with fewer
+/// features in what they depend on. Each is run, also after one that fails.
+const CARGO_TEST: &[&str] = &["test", "--workspace", "--all-features", "--no-fail-fast"];
 
 /// The test of each family that prints what its server is, and what the line begins with.
 const VERSION: (&str, &str) = ("version::the_server_tells_it", "version: ");
@@ -15,15 +15,21 @@ const VERSION: (&str, &str) = ("version::the_server_tells_it", "version: ");
 /// Options of the test programs whose value may be a word of its own.
 const WITH_VALUE: &[&str] = &["--skip", "--test-threads", "--logfile", "--color", "--format", "--shuffle-seed", "-Z"];
 
-pub(super) fn build() -> Command {
-    let mut command = workspace::cargo(SUITE);
+fn cargo(programs: &[&str]) -> Command {
+    let mut command = workspace::cargo(CARGO_TEST);
+    command.args(programs.iter().flat_map(|program| ["--test", *program]));
+    command
+}
+
+pub(super) fn build(programs: &[&str]) -> Command {
+    let mut command = cargo(programs);
     command.arg("--no-run");
     command
 }
 
 /// Lists the tests that `passed_on` picks out.
-pub(super) fn list(passed_on: &[String]) -> Command {
-    let mut command = workspace::cargo(SUITE);
+pub(super) fn list(family: Family, passed_on: &[String]) -> Command {
+    let mut command = cargo(family.programs());
     command.arg("--").args(passed_on).args(["--list", "--format", "terse"]);
     command
 }
@@ -36,7 +42,7 @@ pub(super) fn listed(output: &str, family: Family) -> Vec<&str> {
 
 /// Asks the server for its version, by a test: xtask itself speaks with no server.
 pub(super) fn version(family: Family) -> Command {
-    let mut command = workspace::cargo(SUITE);
+    let mut command = cargo(&["suite"]);
     command.arg("--").arg(format!("{}{}", family.room(), VERSION.0)).args(["--exact", "--nocapture"]);
     command
 }
@@ -47,8 +53,8 @@ pub(super) fn told_version(output: &str) -> Option<&str> {
 }
 
 /// Runs the tests with these very names. Filters would not do: those of the test programs cannot be joined by "and".
-pub(super) fn run(tests: &[&str], passed_on: &[String]) -> Command {
-    let mut command = workspace::cargo(SUITE);
+pub(super) fn run(family: Family, tests: &[&str], passed_on: &[String]) -> Command {
+    let mut command = cargo(family.programs());
     command.arg("--").args(options(passed_on)).arg("--exact").args(tests);
     command
 }
@@ -67,14 +73,15 @@ fn options(passed_on: &[String]) -> Vec<&String> {
     options
 }
 
-/// Returns how many tests passed and failed, by the last line of the test program; `None` if it did not get that far.
-pub(super) fn counts(output: &str) -> Option<(u32, u32)> {
-    let summary = output.lines().rev().find_map(|line| line.strip_prefix("test result: "))?;
-    let number = |what: &str| {
+/// Returns how many tests passed and failed, by the last lines of so many test programs; `None` if not all got that far.
+pub(super) fn counts(output: &str, programs: usize) -> Option<(u32, u32)> {
+    let summaries: Vec<_> = output.lines().filter_map(|line| line.strip_prefix("test result: ")).collect();
+    let number = |summary: &str, what: &str| {
         let part = summary.split(['.', ';']).find_map(|part| part.strip_suffix(what))?;
-        part.trim().parse().ok()
+        part.trim().parse::<u32>().ok()
     };
-    Some((number(" passed")?, number(" failed")?))
+    let sum = |what: &str| summaries.iter().map(|summary| number(summary, what)).sum::<Option<u32>>();
+    if summaries.len() == programs { Some((sum(" passed")?, sum(" failed")?)) } else { None }
 }
 
 /// Returns the names of the tests that failed.
@@ -101,8 +108,11 @@ mod tests {
     #[test]
     fn tests_are_run_by_name_with_the_options_and_without_the_filters() {
         let passed_on = words(&["pick", "--skip", "slow", "--exact", "claim", "--test-threads=1", "--nocapture"]);
-        let command = run(&["mysql::a", "mysql::b"], &passed_on);
-        let arguments: Vec<_> = command.get_args().skip(SUITE.len()).collect();
+        let command = run(Family::Mysql, &["mysql::a", "mysql::b"], &passed_on);
+        let programs = ["--test", "suite", "--test", "faults", "--test", "attack"];
+        let arguments: Vec<_> = command.get_args().skip(CARGO_TEST.len()).collect();
+        assert_eq!(arguments[..programs.len()], programs);
+        let arguments = &arguments[programs.len()..];
         let options = ["--", "--skip", "slow", "--test-threads=1", "--nocapture"];
         assert_eq!(arguments, [&options[..], &["--exact", "mysql::a", "mysql::b"]].concat());
     }
@@ -116,10 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_is_counted() {
+    fn the_summaries_are_counted_together() {
         let output = "test a ... ok\ntest b ... FAILED\n\nfailures:\n    b\n\n\
                       test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out; finished in 1.02s\n";
-        assert_eq!((counts(output), failed(output)), (Some((11, 1)), vec!["b"]));
-        assert_eq!(counts("test a ... ok\nSegmentation fault\n"), None);
+        assert_eq!((counts(output, 1), failed(output)), (Some((11, 1)), vec!["b"]));
+        assert_eq!(counts(&output.repeat(3), 3), Some((33, 3)));
+        // One of two programs broke off.
+        assert_eq!(counts(&format!("test a ... ok\nSegmentation fault\n{output}"), 2), None);
     }
 }

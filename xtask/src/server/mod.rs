@@ -8,13 +8,14 @@ mod servers;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 
 use crate::cli::ServerOptions;
 use crate::console::say;
 use crate::install::{self, Need, Tools};
+use crate::process::{AT_ONCE, exit_code};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 use mariadb::Mariadb;
@@ -35,6 +36,9 @@ impl Wanted {
     pub(crate) const DEMO: Self = Self { postgres: &[Purpose::Demo], mariadb: &[] };
 
     pub(crate) const DEMO_ON_MYSQL: Self = Self { postgres: &[], mariadb: &[mariadb::Purpose::Demo] };
+
+    /// One of each kind, whose disk does not matter.
+    pub(crate) const BOTH: Self = Self { postgres: &[Purpose::Tests], mariadb: &[mariadb::Purpose::Tests] };
 }
 
 /// Database servers that are up, and the tools to build and run programs against them.
@@ -66,6 +70,16 @@ impl<'s> Databases<'s> {
         let postgres = postgres::start(supervisor, &tools.postgres, &postgres)?;
         let mariadb = mariadb::start(supervisor, &tools.mariadb, &mariadb)?;
         Ok(Self { given, postgres, mariadb, tools })
+    }
+
+    /// Runs a cargo command on the databases, and returns how it ended; keeps the servers' logs if it failed.
+    pub(crate) fn run(mut self, supervisor: &Supervisor, mut command: Command) -> anyhow::Result<ExitCode> {
+        self.equip(&mut command);
+        let status = supervisor.spawn(&mut command, AT_ONCE)?.wait_and(|| self.revive())?;
+        if !status.success() {
+            self.keep_logs();
+        }
+        Ok(exit_code(status))
     }
 
     /// Sets what a cargo command needs to link libpq and to find the servers, pgbench and pgbouncer.

@@ -1,0 +1,114 @@
+//! Counts the verbs of one kind of connection, one after the other.
+
+use diesel::{connection::TransactionManager, prelude::*};
+use url::Url;
+
+use crate::{
+    counts::{Count, Counts, Line},
+    proxy::Proxy,
+    shared::{DatabaseOn, Result, Server},
+};
+
+/// A call that is counted.
+pub(crate) struct Verb<C> {
+    pub(crate) name: &'static str,
+    /// A transaction is begun before it, and rolled back behind it; neither is counted.
+    pub(crate) in_transaction: bool,
+    /// The number of rows that it returns, or names in its error: a check that the call does what its name says.
+    pub(crate) rows: usize,
+    pub(crate) call: fn(&mut C) -> Result<usize>,
+}
+
+/// A kind of connection whose verbs can be counted.
+pub(crate) trait Countable: Server {
+    /// The port of a server whose URL names none.
+    const PORT: u16;
+    /// Parameters of the URL of a connection without encryption: its negotiation may connect twice.
+    const PARAMETERS: &'static [(&'static str, &'static str)];
+
+    /// Makes and fills the tables.
+    fn make_tables(&mut self) -> Result<()>;
+
+    /// The name of the server in the counts, and its version.
+    fn server(&mut self) -> Result<(&'static str, String)>;
+
+    fn verbs() -> Vec<Verb<Self>>;
+
+    /// Runs `work` while another session holds the row and the name that the verbs called `.., held` want.
+    fn while_others_hold<R>(database: &DatabaseOn<Self>, work: impl FnOnce() -> Result<R>) -> Result<R>;
+}
+
+/// Calls of a verb on one connection: the first is cold, the others are warm.
+const CALLS: usize = 4;
+
+pub(crate) fn count<C: Countable>() -> Result<Counts> {
+    let database = DatabaseOn::<C>::create("bench_trips")?;
+    let conn = &mut database.connect()?;
+    conn.make_tables()?;
+    let (server, version) = conn.server()?;
+    let count = |verb: &Verb<C>| {
+        count_verb(&database, verb).map_err(|error| format!("{server}: {}: {error}", verb.name).into())
+    };
+    let lines = C::while_others_hold(&database, || C::verbs().iter().map(count).collect())?;
+    Ok(Counts { server: server.to_owned(), version, lines })
+}
+
+fn count_verb<C: Countable>(database: &DatabaseOn<C>, verb: &Verb<C>) -> Result<Line> {
+    let (conn, proxy) = &mut connect(database)?;
+    let counts = (0..CALLS).map(|_| count_call(conn, proxy, verb)).collect::<Result<Vec<_>>>()?;
+    let trips: Vec<u32> = counts.iter().map(|count| count.trips).collect();
+    if trips[1..].iter().any(|warm| *warm != trips[1]) {
+        return Err(format!("not the same count in every call after the first: {trips:?}").into());
+    }
+    Ok(Line { verb: verb.name.to_owned(), cold: counts[0], warm: counts[CALLS - 1] })
+}
+
+/// Connects through a proxy of its own, so that what is left of the connection before is not counted here.
+fn connect<C: Countable>(database: &DatabaseOn<C>) -> Result<(C, Proxy)> {
+    let mut url = Url::parse(&database.url())?;
+    let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
+        return Err(format!("only round trips over TCP are counted, and {} names no host", C::VARIABLE).into());
+    };
+    let proxy = Proxy::open(host, url.port().unwrap_or(C::PORT))?;
+    url.query_pairs_mut().extend_pairs(C::PARAMETERS);
+    if url.set_host(Some("127.0.0.1")).is_err() || url.set_port(Some(proxy.port)).is_err() {
+        return Err(format!("the URL of {} cannot be pointed at the proxy", C::VARIABLE).into());
+    }
+    Ok((C::establish(url.as_str())?, proxy))
+}
+
+fn count_call<C: Countable>(conn: &mut C, proxy: &Proxy, verb: &Verb<C>) -> Result<Count> {
+    // What is sent without waiting for an answer has gone through the proxy when the next ping is answered, and not before.
+    ping(conn);
+    let ping = counted(proxy, || ping(conn));
+    if ping.trips == 0 {
+        return Err("the connection does not go through the proxy".into());
+    }
+    if verb.in_transaction {
+        C::TransactionManager::begin_transaction(conn)?;
+    }
+    let mut rows = Ok(0);
+    let both = counted(proxy, || {
+        rows = (verb.call)(conn);
+        self::ping(conn);
+    });
+    if verb.in_transaction {
+        C::TransactionManager::rollback_transaction(conn)?;
+    }
+    match rows? {
+        rows if rows == verb.rows => Ok(Count { trips: both.trips - ping.trips, bytes: both.bytes - ping.bytes }),
+        rows => Err(format!("{rows} rows instead of {}", verb.rows).into()),
+    }
+}
+
+fn counted(proxy: &Proxy, work: impl FnOnce()) -> Count {
+    let before = proxy.count();
+    work();
+    let after = proxy.count();
+    Count { trips: after.trips - before.trips, bytes: after.bytes - before.bytes }
+}
+
+/// Has an answer in an aborted transaction too, if not this one.
+fn ping<C: Connection>(conn: &mut C) {
+    let _ = conn.batch_execute("SELECT 1");
+}
