@@ -47,6 +47,7 @@ impl LockError {
             LockError::Contended { source, .. } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
             }
+            LockError::NotLockable { reason, source, .. } => source.is_some() && !reason.is_of_the_statement(),
             LockError::TimedOut { attempt, source } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
                     && !undone(attempt.as_deref())

@@ -192,7 +192,8 @@ where
 {
     loop {
         let Some(exchange) = picks.exchange() else { break };
-        send(conn, exchange).map_err(LockError::of_locking_statement)?;
+        let sent = send(conn, exchange);
+        sent.map_err(|error| LockError::of_locking_statement(error).of_tables(&[picks.table().both()]))?;
         picks.end_of_rows()?;
     }
     Ok(picks.finish())

@@ -16,7 +16,7 @@ use crate::{
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
+    sql::{Blocking, Choice, InPieces, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
 };
 
 /// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
@@ -106,12 +106,17 @@ macro_rules! without_a_look_first {
             DB: Backend + QueryMetadata<Q::SqlType> + 'static,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + Unlockable<DB>,
-            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            Self: QueryFragment<DB> + InPieces<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 lockable(&self.query)?;
-                rows(self, conn).map_err(LockError::of_locking_statement)
+                let mut tables = Vec::new();
+                self.locked(&mut tables)?;
+                rows(self, conn).map_err(|error| {
+                    let tables: Vec<_> = tables.iter().map(TableName::both).collect();
+                    LockError::of_locking_statement(error).of_tables(&tables)
+                })
             }
         }
     )*};
@@ -129,7 +134,7 @@ macro_rules! with_a_look_first {
             Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB> + Unlockable<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
             L: LockWords<DB>,
-            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            Self: QueryFragment<DB> + InPieces<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
@@ -139,7 +144,7 @@ macro_rules! with_a_look_first {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
                 }
                 let mut timer = Timer::<DB>::start(self.patience);
-                let rows = timer.limit(conn).and_then(|()| rows(self, conn).map_err(|error| timer.class(error)));
+                let rows = timer.limit(conn).and_then(|()| rows(self, conn).map_err(|error| timer.class(error).of_tables(&[table.both()])));
                 let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
                 let restored = if lost && !DB::Clock::OUTLIVES_A_ROLLBACK { Ok(()) } else { timer.restore(conn) };
                 rows.and_then(|rows| restored.map(|()| rows)).map_err(|error| match error {
@@ -182,7 +187,7 @@ where
         busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));
         Ok(())
     });
-    heed(conn, asked).map_err(LockError::of_locking_statement)?;
+    heed(conn, asked).map_err(|error| LockError::of_locking_statement(error).of_tables(&[name.both()]))?;
     if busy.is_empty() { Ok(()) } else { Err(LockError::Contended { rows: busy, holders: vec![], source: None }) }
 }
 

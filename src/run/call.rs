@@ -133,7 +133,8 @@ where
         while !table.is_done() {
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };
-            send(self.conn, exchange).map_err(|error| table.class(self.timer.class(error)))?;
+            send(self.conn, exchange)
+                .map_err(|error| table.class(self.timer.class(error)).of_tables(&[table.name().both()]))?;
             table.end_of_rows()?;
         }
         Ok(())

@@ -48,6 +48,11 @@ impl TableName {
         &self.bare
     }
 
+    /// The name as SQL, and the bare one.
+    pub(crate) fn both(&self) -> (&str, &str) {
+        (&self.quoted, &self.bare)
+    }
+
     /// The name as SQL, schema and quotes included.
     pub(crate) fn quoted(&self) -> &str {
         &self.quoted

@@ -19,6 +19,7 @@ mod row_lock;
 mod same_rows;
 mod sources;
 mod subquery;
+mod table_guard;
 mod text;
 mod words;
 
