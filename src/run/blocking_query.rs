@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{blocking::LockConnection, lost::heed, rows::each_row, timer::Timer};
 use crate::{
-    backend::{Clock, LockingBackend},
+    backend::{Clock, HidesRows, LockingBackend},
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, transaction_depth},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
@@ -184,11 +184,55 @@ where
     }
     let (key, mut busy) = (table.primary_key(), Vec::new());
     let asked = each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
-        busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));
+        busy.push(DB::busy_key(row)?);
         Ok(())
     });
     heed(conn, asked).map_err(|error| LockError::of_locking_statement(error).of_tables(&[name.both()]))?;
-    if busy.is_empty() { Ok(()) } else { Err(LockError::Contended { rows: busy, holders: vec![], source: None }) }
+    if busy.is_empty() {
+        return Ok(());
+    }
+    if let Some(questions) = DB::HIDES_ROWS {
+        refuse_hidden(&questions, &key, name, &busy, conn)?;
+    }
+    Err(LockError::Contended { rows: named(busy, name), holders: vec![], source: None })
+}
+
+/// Refuses rows that nobody holds and that cannot be locked all the same.
+fn refuse_hidden<DB, Conn>(
+    questions: &HidesRows<DB>,
+    key: &dyn QueryFragment<DB>,
+    name: &TableName,
+    busy: &[String],
+    conn: &mut Conn,
+) -> Result<()>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    let (mut hidden, mut may_ask) = (Vec::new(), false);
+    each_row(conn, (questions.among)(key, name, busy), |row| {
+        let (key, may) = (questions.hidden)(row)?;
+        hidden.push(key);
+        may_ask = may;
+        Ok(())
+    })?;
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let mut reason = (questions.reason)(None);
+    if may_ask {
+        each_row(conn, (questions.why)(name), |row| {
+            reason = (questions.reason)(Some(row));
+            Ok(())
+        })?;
+    }
+    let reason = reason.map_err(DieselError::DeserializationError)?;
+    Err(LockError::NotLockable { table: name.quoted().to_owned(), rows: named(hidden, name), reason, source: None })
+}
+
+fn named(keys: Vec<String>, table: &TableName) -> Vec<RowName> {
+    let name = |key| RowName::new(table.bare().to_owned(), table.quoted(), RowKey::new(key));
+    keys.into_iter().map(name).collect()
 }
 
 fn rows<DB, Q, U, Conn>(query: Q, conn: &mut Conn) -> QueryResult<Vec<U>>

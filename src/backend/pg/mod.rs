@@ -16,6 +16,7 @@ mod pick_at_once;
 mod placed;
 mod reader;
 mod row_lock;
+mod row_security;
 mod same_rows;
 mod sources;
 mod subquery;
@@ -31,7 +32,7 @@ use self::{
     pick::PgPick,
     row_lock::{BusyRows, busy_key},
 };
-use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
+use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
@@ -43,6 +44,8 @@ impl LockingBackend for Pg {
     type Table<'a> = PgTable<'a>;
 
     type Clock = PgClock;
+
+    const HIDES_ROWS: Option<HidesRows<Pg>> = Some(row_security::HIDES_ROWS);
 
     type Pick = PgPick;
 

@@ -1,3 +1,4 @@
 //! PostgreSQL.
 
+mod row_security;
 mod views;
