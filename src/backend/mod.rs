@@ -48,6 +48,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
         patience: Patience,
     ) -> QueryResult<Self::Table<'a>>;
 
+    /// Asks whether two names are those of one table, if they can be: the answer has a row then.
+    #[doc(hidden)]
+    fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Self>>;
+
     /// What bounds a call in time.
     #[doc(hidden)]
     type Clock: Clock<Self>;

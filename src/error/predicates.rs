@@ -80,6 +80,19 @@ impl LockError {
         LockError::Unsupported { clause, advice }
     }
 
+    /// Models of one table whose `table!`s name its key in different ways.
+    pub(crate) fn two_keys() -> Self {
+        let advice = "their rows would be locked in two orders: give the `table!`s the same primary key, column by column";
+        LockError::Unsupported { clause: "models of one table that have different keys", advice }
+    }
+
+    /// A table that is written in two ways.
+    pub(crate) fn two_spellings() -> Self {
+        let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: write it in all models with \
+                      its schema, or in none";
+        LockError::Unsupported { clause: "one table under two names", advice }
+    }
+
     /// More keys than MySQL and MariaDB can be asked to sort at once.
     pub(crate) fn too_many_keys() -> Self {
         let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \

@@ -14,10 +14,12 @@ pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
+    diesel_internals::sql_of,
+    error::LockError,
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, Chosen, LockTarget, PartInSet, RowQuery, TableName},
+    sql::{Blocking, Choice, Chosen, KeyOf, LockTarget, PartInSet, RowQuery, TableName},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and without deadlocks.
@@ -334,10 +336,17 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     pub(crate) fn into_tables(self) -> QueryResult<Vec<DB::Table<'a>>> {
         let patience = self.patience;
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
+        let key = |part: &dyn crate::sql::Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
             let choice = |query: Box<dyn Choice<DB> + 'a>| Ok(Chosen { shape: query.shape()?, query });
             let choices = queries.into_iter().map(choice).collect::<QueryResult<_>>()?;
             let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
+            // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
+            if let Some(other) = table.1.first() {
+                if key(&*other.part)? != key(&*part)? {
+                    return Err(LockError::two_keys().into());
+                }
+            }
             table.0 = table.0.max(strength);
             table.1.push(PartInSet { part, choices });
         }

@@ -87,7 +87,7 @@ impl QueryFragment<Mysql> for Count<'_> {
         keep_out_of_cache(&mut pass);
         pass.push_sql("SELECT COUNT(*) FROM (SELECT 1");
         walk_candidates(self.query, &self.candidates, None, pass.reborrow())?;
-        pass.push_sql(") AS `candidates`");
+        pass.push_sql(") AS `candidates` LIMIT 1");
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use diesel::{
     sql_types::Binary,
 };
 
-use super::words::{join_by_key, keep_out_of_cache, locking_clause, read_and_lock};
+use super::words::{join_by_key, keep_out_of_cache, locking_clause, read_and_lock, without_limit};
 use crate::{
     diesel_internals::RowRef,
     error::LockError,
@@ -99,6 +99,7 @@ impl QueryFragment<Mysql> for BusyRows<'_> {
         self.walk_keys(pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
         pass.push_sql(") AS `locked`) ORDER BY `k`");
+        without_limit(&mut pass);
         Ok(())
     }
 }

@@ -31,6 +31,14 @@ pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
     );
 }
 
+/// Writes the limit that is none: without a limit of its own a statement would end at the session's `sql_select_limit`
+/// ([manual][manual]), and rows that exist would be taken for missing ones.
+///
+/// [manual]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_sql_select_limit
+pub(super) fn without_limit(pass: &mut AstPass<'_, '_, Mysql>) {
+    pass.push_sql(" LIMIT 18446744073709551615");
+}
+
 /// Writes ` FOR UPDATE [NOWAIT | SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
 /// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
 ///
@@ -120,7 +128,7 @@ pub(super) fn key_among<'b>(
     Ok(())
 }
 
-/// Writes a user's query with the model's columns in front.
+/// Writes a user's query with the model's columns in front; all of its rows, unless it has a limit of its own.
 pub(super) fn choice<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
     (query, shape): Asking<'b>,
@@ -140,7 +148,13 @@ pub(super) fn choice<'b>(
     }
     query.walk_from(pass.reborrow())?;
     query.walk_filter(pass.reborrow())?;
-    if rest { query.walk_rest(pass.reborrow()) } else { Ok(()) }
+    if rest {
+        query.walk_rest(pass.reborrow())?;
+    }
+    if !(rest && shape.limited) {
+        without_limit(pass);
+    }
+    Ok(())
 }
 
 /// Writes ``WITH `t` AS (SELECT * FROM `t` ..)``: what follows sees only those rows of the table where it names the table.

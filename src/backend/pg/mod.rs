@@ -18,6 +18,7 @@ mod reader;
 mod row_lock;
 mod row_security;
 mod same_rows;
+mod same_table;
 mod sources;
 mod subquery;
 mod table_guard;
@@ -50,6 +51,10 @@ impl LockingBackend for Pg {
     type Pick = PgPick;
 
     const ISOLATION_COMES_FIRST: bool = false;
+
+    fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {
+        same_table::question(one, other)
+    }
 
     fn busy_rows<'q>(
         query: &'q dyn Choice<Pg>,

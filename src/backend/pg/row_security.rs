@@ -39,9 +39,10 @@ const PASSED: &str = "\"lockset: passed\"";
 /// ```sql
 /// WITH passed AS MATERIALIZED (SELECT FROM t WHERE id = ANY($more)
 ///   AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND row_security_active($t)
-///   AND set_config('diesel_lockset.passed', current_setting(..) || ';' || tableoid || ctid, true) IS NULL
+///   AND set_config('diesel_lockset.passed', current_setting(..) || ';' || .. || tableoid || ctid, true) IS NULL
 ///   FOR KEY SHARE OF t SKIP LOCKED)
-/// SELECT cols, NOT row_security_active($t) OR position(';' || tableoid || ctid IN current_setting(..)) > 0, has_table_privilege(..)
+/// SELECT cols, NOT row_security_active($t) OR position(';' || .. || tableoid || ctid IN current_setting(..)) > 0,
+///   has_table_privilege(..)
 /// FROM t WHERE id = ANY($more) AND (SELECT count(*) FROM passed) = 0
 /// ```
 pub(super) struct AbsentRows<'q> {
@@ -201,9 +202,9 @@ fn walk_passed<'b>(
 fn walk_passes<'b>(pass: &mut AstPass<'_, 'b, Pg>, table: &'b TableName) -> QueryResult<()> {
     pass.push_sql("NOT row_security_active(");
     pass.push_bind_param::<Text, str>(table.quoted())?;
-    pass.push_sql(") OR position(concat(");
+    pass.push_sql(") OR coalesce(position(concat(");
     walk_place(pass, table)?;
-    pass.push_sql(") IN current_setting('diesel_lockset.passed', true)) > 0");
+    pass.push_sql(") IN current_setting('diesel_lockset.passed', true)) > 0, false)");
     Ok(())
 }
 
@@ -214,9 +215,12 @@ fn walk_when_passed(pass: &mut AstPass<'_, '_, Pg>) {
     pass.push_sql(") = 0");
 }
 
-/// Writes where a row lies: `';', t.tableoid, t.ctid`.
+/// Writes where a row lies: `';', statement_timestamp(), t.tableoid, t.ctid`.
+///
+/// With the time, which is another for every statement: where the policies hide all rows, the condition that forgets is not
+/// evaluated.
 fn walk_place(pass: &mut AstPass<'_, '_, Pg>, table: &TableName) -> QueryResult<()> {
-    for (before, column) in [("';', ", "tableoid"), (", ", "ctid")] {
+    for (before, column) in [("';', statement_timestamp(), ", "tableoid"), (", ", "ctid")] {
         pass.push_sql(before);
         pass.push_identifier(table.bare())?;
         pass.push_sql(".");
