@@ -82,7 +82,8 @@ impl LockError {
 
     /// Models of one table whose `table!`s name its key in different ways.
     pub(crate) fn two_keys() -> Self {
-        let advice = "their rows would be locked in two orders: give the `table!`s the same primary key, column by column";
+        let advice =
+            "their rows would be locked in two orders: give the `table!`s the same primary key, column by column";
         LockError::Unsupported { clause: "models of one table that have different keys", advice }
     }
 

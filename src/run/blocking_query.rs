@@ -29,6 +29,9 @@ pub trait RunLockQuery: Sized {
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
     /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`: nothing was sent.
+    /// - [`LockError::NotLockable`] if the table is a view, a materialized view or a foreign table, has no primary key (MySQL,
+    ///   MariaDB), or may not be locked by this role: no row was touched; on PostgreSQL the transaction is aborted. After `no_wait`
+    ///   also if row-level security keeps rows of the query from being locked: the transaction goes on.
     /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
     /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
     /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`], [`LockError::Query`]: the

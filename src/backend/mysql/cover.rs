@@ -65,7 +65,9 @@ mod tests {
     fn what_reads_nothing_but_the_key_reads_another_column_along() {
         let (key, all) = ("`t`.`a`, `t`.`b`", "`t`.`a`, `t`.`b`, `t`.`v`, `t`.`w`");
         let along = Uncovered { column: Some("`t`.`v`".to_owned()), most: CHUNK };
-        for selected in ["`t`.`a`", key, "`t`.`a`, (`t`.`a` + `t`.`b`)", "concat(`t`.`a`, `t`.`b`)", "1, `t`.`b`, COUNT(*)"] {
+        for selected in
+            ["`t`.`a`", key, "`t`.`a`, (`t`.`a` + `t`.`b`)", "concat(`t`.`a`, `t`.`b`)", "1, `t`.`b`, COUNT(*)"]
+        {
             assert_eq!(Uncovered::told(selected, key, all), along, "{selected}");
         }
         assert_eq!(Uncovered::told("`t`.`a`, `t`.`w`", key, all), Uncovered::BY_ITSELF);

@@ -1,6 +1,6 @@
 //! One table is one table, however many `table!`s name it.
 
-use diesel::prelude::*;
+use diesel::{connection::SimpleConnection, prelude::*};
 use diesel_lockset::*;
 
 use super::{Arena, Driver};
@@ -113,7 +113,8 @@ fn models_that_name_the_key_of_one_table_differently_are_refused_before_anything
     for (what, set) in sets {
         session.begin().unwrap();
         sent.take();
-        for error in [session.lock_set(set()), session.lock_set(set().no_wait()), session.lock_set(set().skip_locked())] {
+        for error in [session.lock_set(set()), session.lock_set(set().no_wait()), session.lock_set(set().skip_locked())]
+        {
             let error = error.unwrap_err();
             assert!(matches!(error, LockError::Unsupported { .. }), "{what}: {error:?}");
             assert!(error.to_string().contains("primary key") && !error.transaction_is_lost(), "{what}: {error}");
@@ -129,8 +130,10 @@ fn models_that_name_the_key_of_one_table_alike_are_merged() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     session.begin().unwrap();
-    let seats: Vec<BySection> =
-        by_section::seats::table.order((by_section::seats::section, by_section::seats::number)).load(session.conn()).unwrap();
+    let seats: Vec<BySection> = by_section::seats::table
+        .order((by_section::seats::section, by_section::seats::number))
+        .load(session.conn())
+        .unwrap();
     let (first, second) = (seats[0].clone(), seats[1].clone());
     let key = |seat: &BySection| (seat.section.clone(), seat.number);
     let set = LockSet::new().row(&first).id::<OnceMore>(key(&second));
@@ -160,11 +163,11 @@ fn a_table_under_two_names_is_refused_and_two_tables_are_two() {
     }
     session.rollback().unwrap();
     let own = arena.name().to_owned();
-    session.execute("USE lockset_elsewhere").unwrap();
+    session.conn().batch_execute("USE lockset_elsewhere").unwrap();
     session.begin().unwrap();
     let error = session.lock_set(set()).unwrap_err();
     assert!(matches!(error, LockError::Unsupported { .. }), "{error:?}");
     assert!(error.to_string().contains("one table under two names") && !error.transaction_is_lost(), "{error}");
     session.rollback().unwrap();
-    session.execute(&format!("USE {own}")).unwrap();
+    session.conn().batch_execute(&format!("USE {own}")).unwrap();
 }

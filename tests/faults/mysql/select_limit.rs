@@ -38,7 +38,8 @@ fn a_limit_of_the_session_hides_no_row_from_a_set_a_pick_or_a_claim() {
         assert_eq!(ids(&session.lock_set(LockSet::new().query::<Account>(in_tags)).unwrap()), [1, 2, 3, 4, 5]);
         let picked: Vec<Account> = query().order(accounts::id).pick(4, session.conn()).unwrap();
         assert_eq!(picked.len(), 4);
-        let claimed: Vec<Account> = query().order(accounts::id).claim(4, accounts::v.eq(accounts::v + 1), session.conn()).unwrap();
+        let claimed: Vec<Account> =
+            query().order(accounts::id).claim(4, accounts::v.eq(accounts::v + 1), session.conn()).unwrap();
         assert_eq!(claimed.iter().map(|row| row.v).collect::<Vec<_>>(), [1; 4]);
         session.rollback().unwrap();
     }

@@ -115,7 +115,8 @@ fn models_that_name_the_key_of_one_table_differently_are_refused_before_anything
     for (what, set) in sets {
         session.begin().unwrap();
         sent.take();
-        for error in [session.lock_set(set()), session.lock_set(set().no_wait()), session.lock_set(set().skip_locked())] {
+        for error in [session.lock_set(set()), session.lock_set(set().no_wait()), session.lock_set(set().skip_locked())]
+        {
             let error = error.unwrap_err();
             assert!(matches!(error, LockError::Unsupported { .. }), "{what}: {error:?}");
             assert!(error.to_string().contains("primary key") && !error.transaction_is_lost(), "{what}: {error}");
@@ -131,8 +132,10 @@ fn models_that_name_the_key_of_one_table_alike_are_merged() {
     let arena = Arena::new();
     let mut session = Blocking::connect(arena.url());
     session.begin().unwrap();
-    let seats: Vec<BySection> =
-        by_section::seats::table.order((by_section::seats::section, by_section::seats::number)).load(session.conn()).unwrap();
+    let seats: Vec<BySection> = by_section::seats::table
+        .order((by_section::seats::section, by_section::seats::number))
+        .load(session.conn())
+        .unwrap();
     let (first, second) = (seats[0].clone(), seats[1].clone());
     let key = |seat: &BySection| (seat.section.clone(), seat.number);
     let set = LockSet::new().row(&first).id::<OnceMore>(key(&second));
@@ -154,7 +157,9 @@ fn a_table_with_its_schema_and_without_is_refused_and_two_tables_are_two() {
     assert_eq!((two.rows::<Account>().len(), two.rows::<Elsewhere>().len()), (1, 1));
     // With another path, the other two are one.
     session.execute("SET LOCAL search_path = elsewhere").unwrap();
-    session.execute("ALTER TABLE elsewhere.accounts ADD owner text NOT NULL DEFAULT '', ADD v int NOT NULL DEFAULT 0").unwrap();
+    session
+        .execute("ALTER TABLE elsewhere.accounts ADD owner text NOT NULL DEFAULT '', ADD v int NOT NULL DEFAULT 0")
+        .unwrap();
     let error = session.lock_set(LockSet::new().id::<Account>(1).id::<Elsewhere>(1)).unwrap_err();
     assert!(matches!(error, LockError::Unsupported { .. }), "{error:?}");
     session.lock_set(LockSet::new().id::<Account>(1).id::<InPublic>(1)).unwrap();
