@@ -20,7 +20,7 @@ use diesel::{
 pub use self::advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks};
 use crate::{
     diesel_internals::{RowRef, Statement},
-    error::{Holder, LockError, Result, RowName},
+    error::{Holder, LockError, LockObstacle, Result, RowName},
     key::LockName,
     mode::{Patience, Strength},
     sql::{Choice, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet, TableName},
@@ -48,6 +48,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
         patience: Patience,
     ) -> QueryResult<Self::Table<'a>>;
 
+    /// Asks whether two names are those of one table, if they can be: the answer has a row then.
+    #[doc(hidden)]
+    fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Self>>;
+
     /// What bounds a call in time.
     #[doc(hidden)]
     type Clock: Clock<Self>;
@@ -64,6 +68,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// Reads a row of its answer.
     #[doc(hidden)]
     fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
+
+    /// How to ask for rows that are shown and cannot be locked; `None` where there are none.
+    #[doc(hidden)]
+    const HIDES_ROWS: Option<HidesRows<Self>> = None;
 
     /// The conversation that takes the first free rows of a query.
     #[doc(hidden)]
@@ -114,6 +122,20 @@ pub struct Rescue<DB: Backend> {
     pub(crate) check: &'static str,
     /// Undoes the rest of `arm`, when the transaction has ended.
     pub(crate) disarm: fn() -> Statement<'static, DB>,
+}
+
+/// Questions about rows that a plain query shows and no lock of the session's reaches.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct HidesRows<DB: Backend> {
+    /// Which of these rows of a table, by their keys as text, are such?
+    pub(crate) among: for<'q> fn(&'q dyn QueryFragment<DB>, &'q TableName, &'q [String]) -> Statement<'q, DB>,
+    /// Reads a row of the answer: the key, and whether the reason may be asked for.
+    pub(crate) hidden: fn(&RowRef<'_, DB>) -> deserialize::Result<(String, bool)>,
+    /// Why?
+    pub(crate) why: for<'q> fn(&'q TableName) -> Statement<'q, DB>,
+    /// Reads the row of the answer.
+    pub(crate) reason: fn(Option<&RowRef<'_, DB>>) -> deserialize::Result<LockObstacle>,
 }
 
 /// How many rows to pick, from which table of a query, how strongly.

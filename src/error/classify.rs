@@ -6,7 +6,7 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::{LockError, mysql, postgres};
+use super::{LockError, LockObstacle, mysql, postgres};
 
 type Info = dyn DatabaseErrorInformation + Send + Sync;
 
@@ -20,6 +20,9 @@ enum Class {
     TimedOut,
     Contended,
     Canceled,
+    NotATable,
+    NoPrimaryKey,
+    NoPrivilege,
 }
 
 impl Class {
@@ -60,16 +63,20 @@ impl Class {
     /// Of an error of a locking statement that this crate wrote: here the server's words are the server's.
     fn of_locking_statement(kind: &DatabaseErrorKind, info: &Info) -> Option<Self> {
         Self::of_any_statement(kind, info).or_else(|| match kind {
+            DatabaseErrorKind::Unknown if is_sample(info) => Some(Class::NotATable),
             DatabaseErrorKind::Unknown => first_of(
                 info,
                 &[
                     (postgres::LOCK_TIMEOUT, Class::TimedOut),
                     (postgres::LOCK_NOT_AVAILABLE, Class::Contended),
                     (postgres::CANCELED, Class::Canceled),
+                    (postgres::MATERIALIZED_VIEW, Class::NotATable),
+                    (postgres::NO_PRIVILEGE, Class::NoPrivilege),
                     (mysql::LOCK_TIMEOUT, Class::TimedOut),
                     (mysql::NO_WAIT, Class::Contended),
                     (mysql::USER_LOCK_DEADLOCK, Class::Deadlock),
                     (mysql::CANCELED, Class::Canceled),
+                    (mysql::NO_PRIMARY_KEY, Class::NoPrimaryKey),
                 ],
             ),
             _ => None,
@@ -85,8 +92,21 @@ impl Class {
             Class::TimedOut => LockError::TimedOut { attempt: None, source: Some(source) },
             Class::Contended => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
             Class::Canceled => LockError::Canceled { attempt: None, source },
+            Class::NotATable => not_lockable(source, LockObstacle::NotATable, postgres::MATERIALIZED_VIEW),
+            Class::NoPrimaryKey => not_lockable(source, LockObstacle::NoPrimaryKey, mysql::NO_PRIMARY_KEY),
+            Class::NoPrivilege => not_lockable(source, LockObstacle::Privilege, postgres::NO_PRIVILEGE),
         }
     }
+}
+
+/// The table as the message has it; a call names the one that it was at.
+fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) -> LockError {
+    let named = match &source {
+        DieselError::DatabaseError(_, info) => named(messages, info.message()),
+        _ => None,
+    };
+    let table = named.unwrap_or_default().to_owned();
+    LockError::NotLockable { table, rows: Vec::new(), reason, source: Some(Box::new(source)) }
 }
 
 /// The class of an error of any statement: `?` in a closure ends here.
@@ -143,6 +163,11 @@ fn is_circle(info: &Info) -> bool {
     is(postgres::DEADLOCK, info) && info.details().is_some_and(reports_a_circle)
 }
 
+/// Raised while the statement was parsed: a function that raises the word has no place in the text.
+fn is_sample(info: &Info) -> bool {
+    info.statement_position().is_some() && info.message().contains(postgres::SAMPLE)
+}
+
 fn first_of(info: &Info, classes: &[(&[&str], Class)]) -> Option<Class> {
     classes.iter().find(|(messages, _)| is(messages, info)).map(|(_, class)| *class)
 }
@@ -160,12 +185,14 @@ fn reports_a_circle(detail: &str) -> bool {
 
 /// The whole message is one of these. A part of it would do for the words inside of somebody's data.
 fn is(messages: &[&str], info: &Info) -> bool {
-    let text = info.message();
-    messages.iter().any(|message| match message.split_once("%s") {
-        Some((before, after)) => {
-            text.len() > before.len() + after.len() && text.starts_with(before) && text.ends_with(after)
-        }
-        None => text == *message,
+    named(messages, info.message()).is_some()
+}
+
+/// The name in a message that is one of these as a whole; empty where the message has no name.
+fn named<'t>(messages: &[&str], text: &'t str) -> Option<&'t str> {
+    messages.iter().find_map(|message| match message.split_once("%s") {
+        Some((before, after)) => text.strip_prefix(before)?.strip_suffix(after).filter(|name| !name.is_empty()),
+        None => (text == *message).then_some(""),
     })
 }
 
@@ -226,12 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_locked_is_understood_in_every_language() {
+        for (messages, reason, table) in [
+            (postgres::MATERIALIZED_VIEW, LockObstacle::NotATable, "accounts"),
+            (postgres::NO_PRIVILEGE, LockObstacle::Privilege, "accounts"),
+            (mysql::NO_PRIMARY_KEY, LockObstacle::NoPrimaryKey, "accounts"),
+        ] {
+            for message in messages {
+                let error = locking_statement(server_says(&message.replace("%s", "accounts")));
+                let LockError::NotLockable { reason: is, table: named, .. } = &error else {
+                    panic!("{message}: {error:?}")
+                };
+                assert_eq!((is, named.as_str()), (&reason, table), "{message}");
+                assert!(!error.is_retryable() && !error.is_contended());
+            }
+        }
+    }
+
+    #[test]
     fn no_message_is_in_two_lists() {
         let lists = [
             postgres::DEADLOCK,
             postgres::LOCK_TIMEOUT,
             postgres::LOCK_NOT_AVAILABLE,
             postgres::CANCELED,
+            postgres::MATERIALIZED_VIEW,
+            postgres::NO_PRIVILEGE,
             mysql::DEADLOCK,
             mysql::CHANGED,
             mysql::READ_ONLY,
@@ -241,6 +288,7 @@ mod tests {
             mysql::NO_WAIT,
             mysql::USER_LOCK_DEADLOCK,
             mysql::CANCELED,
+            mysql::NO_PRIMARY_KEY,
         ];
         for message in lists.into_iter().flatten() {
             let DieselError::DatabaseError(_, info) = server_says(&message.replace("%s", "accounts")) else { panic!() };
@@ -284,6 +332,8 @@ mod tests {
             "Duplicate entry 'Record has changed since last read in table 'accounts'' for key 'PRIMARY'",
             "Duplicate entry 'S' for key 'PRIMARY'",
             "Record has changed since last read in table ''",
+            "Duplicate entry '1' for key 'PRIMARY'",
+            "TABLESAMPLE clause can only be applied to tables and materialized views", // without a place in the text
         ] {
             assert!(matches!(locking_statement(server_says(message)), LockError::Query(_)), "{message}");
         }

@@ -4,6 +4,7 @@ mod attempt;
 mod classify;
 mod listed;
 mod mysql;
+mod obstacle;
 mod postgres;
 mod predicates;
 mod row_name;
@@ -15,6 +16,7 @@ use diesel::result::Error as DieselError;
 use self::listed::{Listed, verb};
 pub use self::{
     attempt::{Attempt, Holder},
+    obstacle::LockObstacle,
     row_name::RowName,
 };
 use crate::key::RowKey;
@@ -132,6 +134,26 @@ pub enum LockError {
         clause: &'static str,
         /// What to do instead.
         advice: &'static str,
+    },
+
+    /// The rows cannot be locked by this session, whoever holds them: the `reason` says why.
+    ///
+    /// Nothing will change by waiting or by running the transaction again, so this is neither
+    /// [retryable](Self::is_retryable) nor [contended](Self::is_contended).
+    ///
+    /// If there is no `source`, the transaction goes on, and what the call locked before stays locked until it ends. If there is
+    /// one, the server has refused the statement before it touched a row: PostgreSQL has aborted the transaction, MySQL and
+    /// MariaDB have undone the statement, and the transaction goes on.
+    #[error("{} cannot be locked: {reason}", obstacle::Subject(.table, .rows))]
+    NotLockable {
+        /// The table, as SQL names it.
+        table: String,
+        /// The rows, if it is some rows of the table that cannot be locked; empty if it is all of them.
+        rows: Vec<RowName>,
+        /// Why.
+        reason: LockObstacle,
+        /// The server's error, if it was the server who refused.
+        source: Option<Box<DieselError>>,
     },
 
     /// Two sessions waited for each other and the server ended this one's statement.

@@ -122,3 +122,45 @@ pub(super) const CANCELED: &[&str] = &[
     "виконання оператора скасовано по запиту користувача",    // uk
     "由于用户请求而正在取消查询",                             // zh_CN
 ];
+
+/// 42809 of a locking clause on a materialized view
+pub(super) const MATERIALIZED_VIEW: &[&str] = &[
+    "cannot lock rows in materialized view \"%s\"",                       // C
+    "kann Zeilen in materialisierter Sicht »%s« nicht sperren",           // de
+    "no se puede bloquear registros en la vista materializada «%s»",      // es
+    "ne peut pas verrouiller les lignes dans la vue matérialisée « %s »", // fr
+    "tidak dapat mengunci baris dalam materialisasi VIEW « %s »",         // id
+    "non è possibile bloccare righe nella vista materializzata \"%s\"",   // it
+    "実体化ビュー\"%s\"では行のロックはできません",                       // ja
+    "მატერიალიზებულ ხედში მწკრივების ჩაკეტვა შეუძლებელია: %s",            // ka
+    "\"%s\" 구체화된 뷰에서 로우를 잠글 수 없음",                         // ko
+    "nie można blokować wierszy w materializowanym widoku \"%s\"",        // pl
+    "não é possível bloquear linhas na visão materializada \"%s\"",       // pt_BR
+    "блокировать строки в материализованном представлении \"%s\" нельзя", // ru
+    "kan inte låsa rader i materialiserad vy \"%s\"",                     // sv
+    "\"%s\" materialized view'indeki satırlar kilitlenemiyor",            // tr
+    "блокувати рядки в матеріалізованому поданні \"%s\" не можна",        // uk
+    "无法锁定物化视图 \"%s\" 中的行",                                     // zh_CN
+];
+
+/// 42501 of a table
+pub(super) const NO_PRIVILEGE: &[&str] = &[
+    "permission denied for table %s",           // C
+    "keine Berechtigung für Tabelle %s",        // de
+    "permiso denegado a la tabla %s",           // es
+    "droit refusé pour la table %s",            // fr
+    "permesso negato per la tabella %s",        // it
+    "テーブル %s へのアクセスが拒否されました", // ja
+    "წვდომა აკრძალულია ცხრილზე: \"%s\"",        // ka
+    "%s 테이블에 대한 접근 권한 없음",          // ko
+    "permissão negada para tabela %s",          // pt_BR
+    "нет доступа к таблице %s",                 // ru
+    "rättighet saknas för tabell %s",           // sv
+    "%s tablosuna erişim engellendi",           // tr
+    "немає дозволу для таблиці %s",             // uk
+    "对表 %s 权限不够",                         // zh_CN
+];
+
+/// In the message of 0A000 about what is sampled and is no table, in every language: the statements that lock rows begin by naming
+/// their table so.
+pub(super) const SAMPLE: &str = "TABLESAMPLE";

@@ -47,6 +47,7 @@ impl LockError {
             LockError::Contended { source, .. } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
             }
+            LockError::NotLockable { reason, source, .. } => source.is_some() && !reason.is_of_the_statement(),
             LockError::TimedOut { attempt, source } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
                     && !undone(attempt.as_deref())
@@ -77,6 +78,20 @@ impl LockError {
         let advice = "its rows are not rows of a table; leave the clause out, or lock what the query chooses with \
                       `LockSet::new().query::<T>(query)`";
         LockError::Unsupported { clause, advice }
+    }
+
+    /// Models of one table whose `table!`s name its key in different ways.
+    pub(crate) fn two_keys() -> Self {
+        let advice =
+            "their rows would be locked in two orders: give the `table!`s the same primary key, column by column";
+        LockError::Unsupported { clause: "models of one table that have different keys", advice }
+    }
+
+    /// A table that is written in two ways.
+    pub(crate) fn two_spellings() -> Self {
+        let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: write it in all models with \
+                      its schema, or in none";
+        LockError::Unsupported { clause: "one table under two names", advice }
     }
 
     /// More keys than MySQL and MariaDB can be asked to sort at once.

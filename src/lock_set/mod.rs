@@ -14,10 +14,12 @@ pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
+    diesel_internals::sql_of,
+    error::LockError,
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, Chosen, LockTarget, PartInSet, RowQuery, TableName},
+    sql::{Blocking, Choice, Chosen, KeyOf, LockTarget, PartInSet, RowQuery, TableName},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and without deadlocks.
@@ -33,8 +35,12 @@ use crate::{
 /// # Order
 ///
 /// Tables are ordered by their quoted name, byte by byte, as Diesel writes it: `"accounts"` before `"orders"`, a schema
-/// before the name. A table that is written with its schema in one model and without in another counts as two tables, so
-/// keep to one spelling. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`. A row
+/// before the name. So one table must have one name and one key, in all models of a program. Within a set this is looked
+/// after: models of one table whose `table!`s have different primary keys, be it only in the order of the columns, are refused
+/// with [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent, and so is a table that is written with its
+/// schema (on MySQL and MariaDB, its database) in one model and without, or in other letters, in another, if the server says
+/// that it is one; it is asked only about names that are alike. Over two sets it cannot be told: two transactions whose models name
+/// one table in two ways can deadlock. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`. A row
 /// whose key itself is changed by somebody while the set waits for it keeps the place of its old key.
 ///
 /// A second set in one transaction is allowed, but the order holds only within a set: if the second one goes back, it can
@@ -61,14 +67,32 @@ use crate::{
 ///
 /// | the set wants of a table | MySQL, MariaDB |
 /// | --- | --- |
-/// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id FOR UPDATE``, for each 512 keys |
+/// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE``, for each 512 keys; the limit is there so that `sql_select_limit` is not |
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
 /// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
 /// | a limited one | the same, and then the query again |
 /// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
 ///
+/// # What cannot be locked
+///
+/// Rows of views, materialized views, foreign tables and sequences are refused with
+/// [`LockError::NotLockable`](crate::LockError::NotLockable) before a row is touched, and on MySQL and MariaDB rows of tables
+/// without a primary key; simple views that can be updated too. On PostgreSQL each locking statement begins with `WITH "lockset: a
+/// table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which is refused of anything but a table and is never run; on MySQL and MariaDB
+/// each names the index `PRIMARY`. Only a query that chooses no row of such a view locks nothing there without an error.
+///
+/// Under [row-level security][policies] PostgreSQL locks only what the policies for `UPDATE` show, of what those for `SELECT` do,
+/// at every strength. A row that was asked for by key, or chosen by a query with a limit or in a set that does not wait, and that the
+/// policies keep from being locked is [`NotLockable`](crate::LockError::NotLockable), with their names; it is not said to
+/// be missing or held. A query without a limit in a set that waits chooses among the rows that can be locked.
+///
+/// [policies]: https://www.postgresql.org/docs/current/sql-createpolicy.html
+///
 /// # Limits on MySQL and MariaDB
 ///
+/// - The primary key of `table!` must be the `PRIMARY KEY` of the table, all of it. If it is another unique key or a part of the
+///   primary key, the server reads, and under REPEATABLE READ locks, the whole table or all rows of the part; nothing tells the
+///   crate.
 /// - Only InnoDB has row locks. Rows of tables of other engines come back, and nothing is locked.
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
@@ -334,10 +358,17 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     pub(crate) fn into_tables(self) -> QueryResult<Vec<DB::Table<'a>>> {
         let patience = self.patience;
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
+        let key = |part: &dyn crate::sql::Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
             let choice = |query: Box<dyn Choice<DB> + 'a>| Ok(Chosen { shape: query.shape()?, query });
             let choices = queries.into_iter().map(choice).collect::<QueryResult<_>>()?;
             let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
+            // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
+            if let Some(other) = table.1.first() {
+                if key(&*other.part)? != key(&*part)? {
+                    return Err(LockError::two_keys().into());
+                }
+            }
             table.0 = table.0.max(strength);
             table.1.push(PartInSet { part, choices });
         }

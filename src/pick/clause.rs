@@ -69,6 +69,10 @@ where
     Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
 {
+    fn table(&self) -> &TableName {
+        &self.table
+    }
+
     fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
         let PickSelected { query, table, limit, strength, rows } = self;
         if rows.is_some() {

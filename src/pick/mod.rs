@@ -6,7 +6,7 @@ mod model;
 use crate::{
     backend::{Exchange, LockingBackend},
     error::{LockError, Result},
-    sql::Choice,
+    sql::{Choice, TableName},
 };
 
 use diesel::query_builder::QueryFragment;
@@ -58,6 +58,9 @@ pub trait Picks<DB: LockingBackend, T> {
     fn claims_in_steps(&self) -> bool {
         false
     }
+
+    /// The table whose rows are picked.
+    fn table(&self) -> &TableName;
 
     /// What to send next, and who reads its rows; nothing when it is done.
     fn exchange(&mut self) -> Option<Exchange<'_, DB>>;

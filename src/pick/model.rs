@@ -114,6 +114,10 @@ where
         self.dialogue.claims_in_steps()
     }
 
+    fn table(&self) -> &TableName {
+        &self.table
+    }
+
     fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
         self.dialogue.exchange(&self.query, &mut *self.part, self.changes.as_deref())
     }

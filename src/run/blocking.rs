@@ -36,7 +36,8 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// a savepoint is rolled back, PostgreSQL releases those taken after it.
     ///
     /// One statement per table on PostgreSQL; an empty set sends none. Further statements are sent only if a row that a query had
-    /// chosen changed before it could be locked. On MySQL and MariaDB each query is asked first, and each 512 keys are a statement;
+    /// chosen changed before it could be locked, or if a key that was asked for did not come back: is it missing, or kept from
+    /// being locked by row-level security? On MySQL and MariaDB each query is asked first, and each 512 keys are a statement;
     /// a joined or limited query is asked once more.
     ///
     /// # Errors
@@ -46,6 +47,9 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// | [`LockError::NotInTransaction`] | nothing; nothing was sent | there is none |
     /// | [`LockError::Missing`] | every row that exists | goes on |
     /// | [`LockError::Moved`] | what was found so far | goes on |
+    /// | [`LockError::NotLockable`]: the table is a view, say | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |
+    /// | [`LockError::NotLockable`]: row-level security | every other row | goes on |
+    /// | [`LockError::Unsupported`]: one table under two keys or two names | nothing | goes on |
     /// | [`LockError::ReadOnly`] | nothing | is aborted |
     /// | [`LockError::Deadlock`], [`LockError::Serialization`] | nothing any more, once it is rolled back | is aborted |
     /// | [`LockError::ConnectionLost`] | nothing any more | is gone |

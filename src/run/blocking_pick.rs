@@ -37,6 +37,10 @@ use crate::{
 /// where a row may match that does not any more; begin such transactions as READ COMMITTED. MariaDB from 11.6.2 on answers
 /// with `Serialization` instead, unless the session, and not the transaction alone, is at READ COMMITTED.
 ///
+/// Under row-level security PostgreSQL shows to a locking clause only what the policies for `UPDATE` show ([manual][policies]). So a
+/// pick chooses among the rows that its role may lock: the others are passed over, whether they match or not, and `None` does not say
+/// that a plain `SELECT` would show no row.
+///
 /// Rows that this very transaction holds are free to it: a second pick without a change in between returns the same row.
 ///
 /// For another strength, or to take rows of another table or an alias of a joined query with the query's own select list,
@@ -75,6 +79,7 @@ use crate::{
 ///
 /// How this was measured is in `benches/RESULTS.md`, beside picks and claims per second.
 ///
+/// [policies]: https://www.postgresql.org/docs/current/sql-createpolicy.html
 /// [recheck]: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
 /// [rows]: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 /// [vacuum]: https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY
@@ -92,6 +97,8 @@ pub trait PickDsl: AsQuery + Sized {
     /// # Errors
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
+    /// - [`LockError::NotLockable`]: the table is a view, a materialized view or a foreign table, has no primary key (MySQL, MariaDB), or
+    ///   may not be locked by this role; no row was touched. On PostgreSQL the transaction is aborted.
     /// - [`LockError::Unsupported`]: the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`; nothing was sent.
     /// - On PostgreSQL and on MariaDB from 11.6.2 on, under REPEATABLE READ and SERIALIZABLE, [`LockError::Serialization`]: the
     ///   first free row changed after the transaction's snapshot; the transaction is aborted. On PostgreSQL also under READ
@@ -192,7 +199,8 @@ where
 {
     loop {
         let Some(exchange) = picks.exchange() else { break };
-        send(conn, exchange).map_err(LockError::of_locking_statement)?;
+        let sent = send(conn, exchange);
+        sent.map_err(|error| LockError::of_locking_statement(error).of_tables(&[picks.table().both()]))?;
         picks.end_of_rows()?;
     }
     Ok(picks.finish())

@@ -11,12 +11,12 @@ use diesel::{
 
 use super::{blocking::LockConnection, lost::heed, rows::each_row, timer::Timer};
 use crate::{
-    backend::{Clock, LockingBackend},
+    backend::{Clock, HidesRows, LockingBackend},
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, transaction_depth},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
+    sql::{Blocking, Choice, InPieces, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
 };
 
 /// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
@@ -29,6 +29,9 @@ pub trait RunLockQuery: Sized {
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
     /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`: nothing was sent.
+    /// - [`LockError::NotLockable`] if the table is a view, a materialized view or a foreign table, has no primary key (MySQL,
+    ///   MariaDB), or may not be locked by this role: no row was touched; on PostgreSQL the transaction is aborted. After `no_wait`
+    ///   also if row-level security keeps rows of the query from being locked: the transaction goes on.
     /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
     /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
     /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`], [`LockError::Query`]: the
@@ -106,12 +109,17 @@ macro_rules! without_a_look_first {
             DB: Backend + QueryMetadata<Q::SqlType> + 'static,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + Unlockable<DB>,
-            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            Self: QueryFragment<DB> + InPieces<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 lockable(&self.query)?;
-                rows(self, conn).map_err(LockError::of_locking_statement)
+                let mut tables = Vec::new();
+                self.locked(&mut tables)?;
+                rows(self, conn).map_err(|error| {
+                    let tables: Vec<_> = tables.iter().map(TableName::both).collect();
+                    LockError::of_locking_statement(error).of_tables(&tables)
+                })
             }
         }
     )*};
@@ -129,7 +137,7 @@ macro_rules! with_a_look_first {
             Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB> + Unlockable<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
             L: LockWords<DB>,
-            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            Self: QueryFragment<DB> + InPieces<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
@@ -139,7 +147,7 @@ macro_rules! with_a_look_first {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
                 }
                 let mut timer = Timer::<DB>::start(self.patience);
-                let rows = timer.limit(conn).and_then(|()| rows(self, conn).map_err(|error| timer.class(error)));
+                let rows = timer.limit(conn).and_then(|()| rows(self, conn).map_err(|error| timer.class(error).of_tables(&[table.both()])));
                 let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
                 let restored = if lost && !DB::Clock::OUTLIVES_A_ROLLBACK { Ok(()) } else { timer.restore(conn) };
                 rows.and_then(|rows| restored.map(|()| rows)).map_err(|error| match error {
@@ -179,11 +187,55 @@ where
     }
     let (key, mut busy) = (table.primary_key(), Vec::new());
     let asked = each_row(conn, DB::busy_rows(query, &key, name, strength), |row| {
-        busy.push(RowName::new(name.bare().to_owned(), name.quoted(), RowKey::new(DB::busy_key(row)?)));
+        busy.push(DB::busy_key(row)?);
         Ok(())
     });
-    heed(conn, asked).map_err(LockError::of_locking_statement)?;
-    if busy.is_empty() { Ok(()) } else { Err(LockError::Contended { rows: busy, holders: vec![], source: None }) }
+    heed(conn, asked).map_err(|error| LockError::of_locking_statement(error).of_tables(&[name.both()]))?;
+    if busy.is_empty() {
+        return Ok(());
+    }
+    if let Some(questions) = DB::HIDES_ROWS {
+        refuse_hidden(&questions, &key, name, &busy, conn)?;
+    }
+    Err(LockError::Contended { rows: named(busy, name), holders: vec![], source: None })
+}
+
+/// Refuses rows that nobody holds and that cannot be locked all the same.
+fn refuse_hidden<DB, Conn>(
+    questions: &HidesRows<DB>,
+    key: &dyn QueryFragment<DB>,
+    name: &TableName,
+    busy: &[String],
+    conn: &mut Conn,
+) -> Result<()>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    let (mut hidden, mut may_ask) = (Vec::new(), false);
+    each_row(conn, (questions.among)(key, name, busy), |row| {
+        let (key, may) = (questions.hidden)(row)?;
+        hidden.push(key);
+        may_ask = may;
+        Ok(())
+    })?;
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let mut reason = (questions.reason)(None);
+    if may_ask {
+        each_row(conn, (questions.why)(name), |row| {
+            reason = (questions.reason)(Some(row));
+            Ok(())
+        })?;
+    }
+    let reason = reason.map_err(DieselError::DeserializationError)?;
+    Err(LockError::NotLockable { table: name.quoted().to_owned(), rows: named(hidden, name), reason, source: None })
+}
+
+fn named(keys: Vec<String>, table: &TableName) -> Vec<RowName> {
+    let name = |key| RowName::new(table.bare().to_owned(), table.quoted(), RowKey::new(key));
+    keys.into_iter().map(name).collect()
 }
 
 fn rows<DB, Q, U, Conn>(query: Q, conn: &mut Conn) -> QueryResult<Vec<U>>

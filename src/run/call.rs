@@ -47,6 +47,7 @@ where
         let savepoint = self.name_holders && waits && !set.is_empty();
         let names = set.take_advisory();
         let tables = set.into_tables()?;
+        self.refuse_two_spellings(&tables)?;
         if savepoint {
             Conn::TransactionManager::begin_transaction(self.conn)?;
         }
@@ -75,6 +76,24 @@ where
                 Locked::new(finished, allow_missing)
             }
         }
+    }
+
+    /// Refuses a set that has one table under two names. Asks the server only about names that are alike.
+    fn refuse_two_spellings(&mut self, tables: &[DB::Table<'_>]) -> Result<()> {
+        for (i, one) in tables.iter().enumerate() {
+            for other in &tables[i + 1..] {
+                let Some(question) = DB::same_table(one.name(), other.name()) else { continue };
+                let mut same = false;
+                each_row(self.conn, question, |_| {
+                    same = true;
+                    Ok(())
+                })?;
+                if same {
+                    return Err(LockError::two_spellings());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the error has ended the transaction, by itself or by how the server is set up.
@@ -133,7 +152,8 @@ where
         while !table.is_done() {
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };
-            send(self.conn, exchange).map_err(|error| table.class(self.timer.class(error)))?;
+            send(self.conn, exchange)
+                .map_err(|error| table.class(self.timer.class(error)).of_tables(&[table.name().both()]))?;
             table.end_of_rows()?;
         }
         Ok(())

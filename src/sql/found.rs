@@ -63,6 +63,8 @@ pub enum Sight {
     More,
     /// The statement only looked whether a row exists that was skipped or is missing.
     Skipped,
+    /// The same, and no lock of this session's reaches the row, whoever holds it.
+    Unlockable,
     /// The same, and this is the row of the unknown key `.0`, in whatever letters. If it is not held, was it `skipped`?
     Same { unknown: usize, skipped: bool },
 }
@@ -90,6 +92,7 @@ pub(crate) struct FoundOf<T: Lockable, ST> {
     out_of_order: bool,
     more: HashSet<T::Key>,
     skipped: Vec<T::Key>,
+    unlockable: Vec<T::Key>,
     /// Keys that were asked for and that are not among the rows' own, to Rust.
     unknown: Vec<T::Key>,
     /// The rows' own, and what was skipped.
@@ -125,6 +128,7 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
             out_of_order: false,
             more: HashSet::new(),
             skipped: Vec::new(),
+            unlockable: Vec::new(),
             unknown: Vec::new(),
             known: HashSet::new(),
             same: HashMap::new(),
@@ -185,8 +189,23 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
     }
 
     /// What a look found unheld and the lock that followed did not get.
-    pub(crate) fn busy(&self) -> impl Iterator<Item = &T::Key> {
-        self.unheld.iter().filter(|key| !self.more.contains(*key))
+    pub(crate) fn left_out(&self) -> Vec<T::Key> {
+        self.unheld.iter().filter(|key| !self.more.contains(*key)).cloned().collect()
+    }
+
+    /// What exists and was skipped, to be asked about once more.
+    pub(crate) fn take_skipped(&mut self) -> Vec<T::Key> {
+        std::mem::take(&mut self.skipped)
+    }
+
+    /// The rows that are held by others.
+    pub(crate) fn skipped(&self) -> &[T::Key] {
+        &self.skipped
+    }
+
+    /// The rows that no lock of this session's reaches.
+    pub(crate) fn unlockable(&self) -> &[T::Key] {
+        &self.unlockable
     }
 
     /// What was asked for and did not come back.
@@ -203,7 +222,7 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
         if self.asked == Some(asked.len()) {
             return Vec::new();
         }
-        asked.into_iter().filter(|key| !found.contains(*key)).cloned().collect()
+        asked.into_iter().filter(|key| !found.contains(self.same.get(*key).unwrap_or(key))).cloned().collect()
     }
 
     /// What was asked for and is not among the keys of the rows, to Rust, if the server has found more rows by key than Rust can
@@ -267,6 +286,7 @@ where
                 self.more.insert(key);
             }
             Sight::Skipped => self.skipped.push(row.lock_key()),
+            Sight::Unlockable => self.unlockable.push(row.lock_key()),
             Sight::Same { unknown, skipped } => {
                 let key = row.lock_key();
                 if skipped && self.known.insert(key.clone()) {

@@ -93,6 +93,12 @@ pub trait Part<DB: Backend>: KeyedPart<DB> {
     /// The keys that were asked for and did not come back become that list; whether there are any.
     fn find_absent(&mut self) -> bool;
 
+    /// The keys that a look found unheld and that could not be locked then become that list; whether there are any.
+    fn find_left_out(&mut self) -> bool;
+
+    /// The keys of the rows that were skipped become that list, and are not known to be skipped any more; whether there are any.
+    fn find_skipped(&mut self) -> bool;
+
     /// The keys that were asked for and that are not among those of the rows, to Rust, become that list, if the server may see it
     /// otherwise; whether there are any.
     fn find_unknown(&mut self, skips: bool) -> bool;
@@ -100,8 +106,11 @@ pub trait Part<DB: Backend>: KeyedPart<DB> {
     /// The names of the rows that were asked for by key.
     fn asked_names(&self, table: &TableName) -> Vec<RowName>;
 
-    /// The names of the rows that a look found unheld and that could not be locked then.
+    /// The names of the rows that are held by others.
     fn busy_names(&self, table: &TableName) -> Vec<RowName>;
+
+    /// The names of the rows that no lock of this session's reaches.
+    fn unlockable_names(&self, table: &TableName) -> Vec<RowName>;
 
     /// The rows, and the names of those that are missing from `table`.
     fn finish(self: Box<Self>, table: &TableName) -> Finished;
@@ -142,6 +151,13 @@ where
     /// The keys that were asked for.
     pub(super) fn asked(&self) -> &[T::Key] {
         self.wanted.lists.as_ref().map_or(&self.wanted.asked[..], |lists| lists.asked.as_slice())
+    }
+
+    /// Makes keys the list of the next statement; whether there are any.
+    fn list_more(&mut self, more: Vec<T::Key>) -> bool {
+        let Some(lists) = self.wanted.lists.as_mut().filter(|_| !more.is_empty()) else { return false };
+        lists.more = keys::<T, DB>(more);
+        true
     }
 }
 
@@ -205,13 +221,18 @@ where
     }
 
     fn find_absent(&mut self) -> bool {
-        let Some(lists) = &mut self.wanted.lists else { return false };
-        let absent = self.found.absent(lists.asked.as_slice());
-        let any = !absent.is_empty();
-        if any {
-            lists.more = keys::<T, DB>(absent);
-        }
-        any
+        let absent = self.found.absent(self.asked());
+        self.list_more(absent)
+    }
+
+    fn find_left_out(&mut self) -> bool {
+        let left_out = self.found.left_out();
+        self.list_more(left_out)
+    }
+
+    fn find_skipped(&mut self) -> bool {
+        let skipped = self.found.take_skipped();
+        self.list_more(skipped)
     }
 
     fn find_unknown(&mut self, skips: bool) -> bool {
@@ -232,7 +253,11 @@ where
     }
 
     fn busy_names(&self, table: &TableName) -> Vec<RowName> {
-        names::<T>(table, self.found.busy())
+        names::<T>(table, self.found.skipped())
+    }
+
+    fn unlockable_names(&self, table: &TableName) -> Vec<RowName> {
+        names::<T>(table, self.found.unlockable())
     }
 
     fn finish(self: Box<Self>, table: &TableName) -> Finished {

@@ -44,6 +44,18 @@ use crate::{
 /// changes before it is locked, what a subquery of the conditions says about it is as old as the statement; a
 /// [`LockSet`](crate::LockSet) and a [pick](crate::PickDsl) ask again.
 ///
+/// Views, materialized views and foreign tables are refused with [`LockError::NotLockable`](crate::LockError::NotLockable), simple
+/// views too: what a clause on a view locks, no server says. So are tables without a primary key on MySQL and MariaDB, and, with
+/// an error of the server's, temporary tables on MySQL, which cannot be named twice in a statement; nobody else sees their rows. The
+/// statement says so by a piece that changes neither its rows nor its plan:
+///
+/// | PostgreSQL | MySQL, MariaDB |
+/// | --- | --- |
+/// | in front: `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which nothing refers to | behind the tables: `LEFT JOIN (SELECT 1 FROM t FORCE INDEX (PRIMARY) LIMIT 0) AS .. ON FALSE` |
+///
+/// Under row-level security PostgreSQL shows to the clause only the rows that the policies for `UPDATE` show: the others are not among
+/// the query's rows. After `no_wait` they are named instead, as not lockable.
+///
 /// On MySQL and MariaDB a locking query locks every row that it reads, whether it matches or not, and MariaDB, which cannot name a
 /// table, the rows of all tables of a join. To lock nothing but the rows that match, use a [`LockSet`](crate::LockSet) or a
 /// [pick](crate::PickDsl), which lock by primary key.

@@ -15,6 +15,7 @@ use crate::diesel_internals::sql_of;
 pub struct TableName {
     quoted: String,
     bare: String,
+    schema: Option<String>,
 }
 
 impl TableName {
@@ -26,26 +27,39 @@ impl TableName {
         Ok(Self::parse(sql_of(table)?))
     }
 
-    /// The last quoted name is the bare one: behind the schema, and behind `AS` for an alias.
+    /// The last quoted name is the bare one: behind the schema and a dot, and behind `AS` for an alias.
     fn parse(quoted: String) -> Self {
         let quote = quoted.chars().next().unwrap_or('"');
-        let (mut bare, mut inside) = (String::new(), false);
+        let (mut bare, mut schema, mut inside) = (String::new(), None, false);
         let mut chars = quoted.chars().peekable();
         while let Some(c) = chars.next() {
             match (c == quote, inside) {
                 (true, true) if chars.next_if_eq(&quote).is_some() => bare.push(quote),
                 (true, true) => inside = false,
-                (true, false) => (bare, inside) = (String::new(), true),
+                (true, false) => inside = true,
                 (false, true) => bare.push(c),
-                (false, false) => {}
+                (false, false) => {
+                    let before = std::mem::take(&mut bare);
+                    schema = if c == '.' { Some(before) } else { None };
+                }
             }
         }
-        TableName { quoted, bare }
+        TableName { quoted, bare, schema }
     }
 
     /// The name without its schema: what `FOR UPDATE OF` and column references call the table.
     pub(crate) fn bare(&self) -> &str {
         &self.bare
+    }
+
+    /// The schema, or on MySQL and MariaDB the database, if the model names one.
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// The name as SQL, and the bare one.
+    pub(crate) fn both(&self) -> (&str, &str) {
+        (&self.quoted, &self.bare)
     }
 
     /// The name as SQL, schema and quotes included.
@@ -66,14 +80,16 @@ mod tests {
 
     #[test]
     fn the_bare_name_is_the_last_part_without_quotes() {
-        for (quoted, bare) in [
-            (r#""accounts""#, "accounts"),
-            (r#""s1"."items""#, "items"),
-            (r#""a.b"."c""d""#, r#"c"d"#),
-            ("`order`", "order"),
-            (r#""orders" AS "o2""#, "o2"),
+        for (quoted, schema, bare) in [
+            (r#""accounts""#, None, "accounts"),
+            (r#""s1"."items""#, Some("s1"), "items"),
+            (r#""a.b"."c""d""#, Some("a.b"), r#"c"d"#),
+            ("`order`", None, "order"),
+            (r#""orders" AS "o2""#, None, "o2"),
+            (r#""s1"."orders" AS "o2""#, None, "o2"),
         ] {
-            assert_eq!(TableName::parse(quoted.to_owned()).bare(), bare, "{quoted}");
+            let name = TableName::parse(quoted.to_owned());
+            assert_eq!((name.schema(), name.bare()), (schema, bare), "{quoted}");
         }
     }
 }

@@ -48,7 +48,8 @@ fn seat(section: &str, number: i32) -> (String, i32) {
 fn keys_are_one_array() {
     assert_sends(
         LockSet::new().ids::<AccountSummary>([3, 1, 2]),
-        &[r#"SELECT "accounts"."id", "accounts"."balance" FROM "accounts" WHERE "accounts"."id" = ANY($1)
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "accounts" TABLESAMPLE SYSTEM (0))
+             SELECT "accounts"."id", "accounts"."balance" FROM "accounts" WHERE "accounts"."id" = ANY($1)
              ORDER BY "accounts"."id" FOR UPDATE OF "accounts""#],
     );
 }
@@ -57,7 +58,8 @@ fn keys_are_one_array() {
 fn composite_keys_are_one_array_per_column_joined_as_a_distinct_list() {
     assert_sends(
         LockSet::new().ids::<Seat>([seat("B", 1), seat("A", 2)]),
-        &[r#"SELECT "seats"."section", "seats"."number", "seats"."holder"
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "seats" TABLESAMPLE SYSTEM (0))
+             SELECT "seats"."section", "seats"."number", "seats"."holder"
              FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest($1), unnest($2)) AS "listed")
                  AS "among" ("k0", "k1") ON ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1")
              ORDER BY "seats"."section", "seats"."number" FOR UPDATE OF "seats""#],
@@ -69,9 +71,11 @@ fn names_are_quoted_schemas_kept_and_of_has_none() {
     assert_sends(
         LockSet::new().for_share().id::<S1Item>(1).for_key_share().id::<OddOrder>(1),
         &[
-            r#"SELECT "order"."key", "order"."of", "order"."skip", "order"."nowait", "order"."locked"
+            r#"WITH "lockset: a table" AS (SELECT FROM "order" TABLESAMPLE SYSTEM (0))
+             SELECT "order"."key", "order"."of", "order"."skip", "order"."nowait", "order"."locked"
                FROM "order" WHERE "order"."key" = ANY($1) ORDER BY "order"."key" FOR KEY SHARE OF "order""#,
-            r#"SELECT "s1"."items"."id", "s1"."items"."name" FROM "s1"."items" WHERE "s1"."items"."id" = ANY($1)
+            r#"WITH "lockset: a table" AS (SELECT FROM "s1"."items" TABLESAMPLE SYSTEM (0))
+             SELECT "s1"."items"."id", "s1"."items"."name" FROM "s1"."items" WHERE "s1"."items"."id" = ANY($1)
                ORDER BY "s1"."items"."id" FOR SHARE OF "items""#,
         ],
     );
@@ -105,7 +109,8 @@ fn the_strongest_strength_counts_for_the_table() {
 fn two_models_of_a_table_have_their_columns_side_by_side_and_their_keys_in_one_list() {
     assert_sends(
         LockSet::new().id::<Account>(1).id::<AccountSummary>(2),
-        &[r#"SELECT "accounts"."id", "accounts"."owner", "accounts"."balance", "accounts"."v", "accounts"."id",
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "accounts" TABLESAMPLE SYSTEM (0))
+             SELECT "accounts"."id", "accounts"."owner", "accounts"."balance", "accounts"."v", "accounts"."id",
              "accounts"."balance", "accounts"."id" = ANY($1), "accounts"."id" = ANY($2) FROM "accounts" WHERE
              "accounts"."id" = ANY(ARRAY(SELECT unnest($3) UNION ALL SELECT unnest($4))) ORDER BY "accounts"."id"
              FOR UPDATE OF "accounts""#],
@@ -116,12 +121,14 @@ fn two_models_of_a_table_have_their_columns_side_by_side_and_their_keys_in_one_l
 fn a_query_over_the_table_alone_locks_by_itself_in_the_order_of_the_key() {
     assert_sends(
         LockSet::new().query::<AccountSummary>(accounts::table.filter(accounts::v.eq(0)).order(accounts::owner)),
-        &[r#"SELECT "accounts"."id", "accounts"."balance" FROM "accounts" WHERE ("accounts"."v" = $1)
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "accounts" TABLESAMPLE SYSTEM (0))
+             SELECT "accounts"."id", "accounts"."balance" FROM "accounts" WHERE ("accounts"."v" = $1)
              ORDER BY "accounts"."id" FOR UPDATE OF "accounts""#],
     );
     assert_sends(
         LockSet::new().query::<Seat>(seats::table.select(seats::holder)),
-        &[r#"SELECT "seats"."section", "seats"."number", "seats"."holder" FROM "seats"
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "seats" TABLESAMPLE SYSTEM (0))
+             SELECT "seats"."section", "seats"."number", "seats"."holder" FROM "seats"
              ORDER BY "seats"."section", "seats"."number" FOR UPDATE OF "seats""#],
     );
 }
@@ -130,7 +137,8 @@ fn a_query_over_the_table_alone_locks_by_itself_in_the_order_of_the_key() {
 fn a_limited_query_chooses_first_in_its_own_order() {
     assert_sends(
         LockSet::new().query::<AccountSummary>(accounts::table.order(accounts::owner.desc()).limit(2).into_boxed()),
-        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "accounts"."tableoid", "accounts"."ctid",
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "accounts" TABLESAMPLE SYSTEM (0)),
+             "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "accounts"."tableoid", "accounts"."ctid",
              "accounts"."id" FROM "accounts" ORDER BY "accounts"."owner" DESC LIMIT $1)) SELECT "locked".*, EXISTS (SELECT
              FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT "accounts"."id",
              "accounts"."balance", CASE WHEN ("accounts"."tableoid", "accounts"."ctid") IN (SELECT "o", "c" FROM
@@ -144,7 +152,8 @@ fn a_limited_query_chooses_first_in_its_own_order() {
 fn a_distinct_query_chooses_first() {
     assert_sends(
         LockSet::new().query::<OddOrder>(odd_order::table.filter(odd_order::locked).distinct()),
-        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "lockset_o", "lockset_c", "lockset_k0" FROM
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "order" TABLESAMPLE SYSTEM (0)),
+             "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "lockset_o", "lockset_c", "lockset_k0" FROM
              (SELECT DISTINCT "order"."tableoid", "order"."ctid", "order"."key", "order"."key", "order"."of",
              "order"."skip", "order"."nowait", "order"."locked" FROM "order" WHERE "order"."locked") AS
              "distinct" ("lockset_o", "lockset_c", "lockset_k0"))) SELECT "order"."key", "order"."of",
@@ -159,7 +168,8 @@ fn a_distinct_query_chooses_first() {
 fn a_join_chooses_first_and_locks_none_of_the_joined_tables() {
     assert_sends(
         LockSet::new().query::<Parent>(parents::table.inner_join(children::table).filter(children::note.ne(""))),
-        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED (
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
+             "wanted" ("o", "c", "k0") AS MATERIALIZED (
                  (SELECT "parents"."tableoid", "parents"."ctid", "parents"."id"
                   FROM ("parents" INNER JOIN "children" ON ("children"."parent_id" = "parents"."id"))
                   WHERE ("children"."note" != $1)))
@@ -176,7 +186,8 @@ fn a_subquery_chooses_first() {
     assert_sends(
         LockSet::new()
             .query::<Parent>(parents::table.filter(parents::id.eq_any(children::table.select(children::parent_id)))),
-        &[r#"WITH "wanted" ("o", "c", "k0") AS MATERIALIZED (
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
+             "wanted" ("o", "c", "k0") AS MATERIALIZED (
                  (SELECT "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents"
                   WHERE ("parents"."id" = ANY(SELECT "children"."parent_id" FROM "children"))))
              SELECT "parents"."id", "parents"."data",
@@ -192,7 +203,8 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
     let named = parents::table.filter(parents::data.eq("two"));
     assert_sends(
         LockSet::new().query::<Parent>(named).id::<Parent>(4).query::<Parent>(parents::table.limit(1)),
-        &[r#"WITH "wanted" ("q", "o", "c", "k0") AS MATERIALIZED ((SELECT 0, "parents"."tableoid",
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
+             "wanted" ("q", "o", "c", "k0") AS MATERIALIZED ((SELECT 0, "parents"."tableoid",
              "parents"."ctid", "parents"."id" FROM "parents" WHERE ("parents"."data" = $1)) UNION ALL (SELECT 1,
              "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2)) SELECT
              "locked".*, EXISTS (SELECT FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT
@@ -210,7 +222,8 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
 fn composite_keys_and_a_query_are_one_distinct_list() {
     assert_sends(
         LockSet::new().id::<Seat>(seat("A", 1)).query::<Seat>(seats::table.filter(seats::holder.is_null())),
-        &[r#"WITH "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED ((SELECT "seats"."tableoid", "seats"."ctid",
+        &[r#"WITH "lockset: a table" AS (SELECT FROM "seats" TABLESAMPLE SYSTEM (0)),
+             "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED ((SELECT "seats"."tableoid", "seats"."ctid",
              "seats"."section", "seats"."number" FROM "seats" WHERE ("seats"."holder" IS NULL))) SELECT
              "seats"."section", "seats"."number", "seats"."holder", ("seats"."section", "seats"."number") IN
              (SELECT unnest($1), unnest($2)), CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT "o", "c"
@@ -279,7 +292,8 @@ const LOOK: &str = r#"WITH "wanted" ("k0") AS MATERIALIZED (SELECT unnest($1) UN
     ORDER BY "parents"."id""#;
 
 /// What a look finds is locked by key.
-const MORE: &str = r#"SELECT "parents"."id", "parents"."data" FROM "parents" WHERE "parents"."id" = ANY($1)
+const MORE: &str = r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0))
+             SELECT "parents"."id", "parents"."data" FROM "parents" WHERE "parents"."id" = ANY($1)
     ORDER BY "parents"."id" FOR UPDATE OF "parents""#;
 
 #[test]

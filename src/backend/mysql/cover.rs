@@ -25,17 +25,22 @@ impl Uncovered {
     const BY_ITSELF: Self = Uncovered { column: None, most: CHUNK };
 
     pub(super) fn of(wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
-        let key = sql_of::<Mysql>(&KeyOf(wanted))?;
-        let beyond = |columns: &str| {
-            let mut columns = columns.split(", ").filter(|column| !key.split(", ").any(|of_key| of_key == *column));
-            columns.next().map(str::to_owned)
-        };
-        if beyond(&sql_of::<Mysql>(&ColumnsOf(wanted))?).is_some() {
-            return Ok(Self::BY_ITSELF);
+        let (key, all) = (sql_of::<Mysql>(&KeyOf(wanted))?, wanted.all_columns()?);
+        Ok(Self::told(&sql_of::<Mysql>(&ColumnsOf(wanted))?, &key, &all))
+    }
+
+    /// By the texts of what a model selects, of the key, and of all columns of the table.
+    ///
+    /// Only a column that stands by itself counts as read: what an expression reads may all be of the key, and to read a column
+    /// along that is read already costs nothing.
+    fn told(selected: &str, key: &str, all: &str) -> Self {
+        let mut beyond = all.split(", ").filter(|column| !key.split(", ").any(|of_key| of_key == *column));
+        if beyond.clone().any(|column| selected.split(", ").any(|piece| piece == column)) {
+            return Self::BY_ITSELF;
         }
-        let column = beyond(&wanted.all_columns()?);
+        let column = beyond.next().map(str::to_owned);
         let most = if column.is_some() { CHUNK } else { 1 };
-        Ok(Uncovered { column, most })
+        Uncovered { column, most }
     }
 
     /// Of several models of one table: what one of them reads keeps the key from covering all of it.
@@ -55,6 +60,19 @@ impl Uncovered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_reads_nothing_but_the_key_reads_another_column_along() {
+        let (key, all) = ("`t`.`a`, `t`.`b`", "`t`.`a`, `t`.`b`, `t`.`v`, `t`.`w`");
+        let along = Uncovered { column: Some("`t`.`v`".to_owned()), most: CHUNK };
+        for selected in
+            ["`t`.`a`", key, "`t`.`a`, (`t`.`a` + `t`.`b`)", "concat(`t`.`a`, `t`.`b`)", "1, `t`.`b`, COUNT(*)"]
+        {
+            assert_eq!(Uncovered::told(selected, key, all), along, "{selected}");
+        }
+        assert_eq!(Uncovered::told("`t`.`a`, `t`.`w`", key, all), Uncovered::BY_ITSELF);
+        assert_eq!(Uncovered::told("`t`.`b`", key, key), Uncovered { column: None, most: 1 });
+    }
 
     #[test]
     fn the_model_that_reads_most_decides() {

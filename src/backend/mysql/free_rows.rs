@@ -8,7 +8,8 @@ use diesel::{
 };
 
 use super::words::{
-    Asked, Asking, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
+    Asked, Asking, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock,
+    with_names,
 };
 use crate::{
     backend::Picking,
@@ -43,7 +44,7 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
         let (helper, width) = (helper(pick.table), wanted.key_width());
         with_names(&mut pass, helper, width)?;
         wanted.walk_key(pass.reborrow())?;
-        walk_candidates(*query, candidates, pass.reborrow())?;
+        walk_candidates(*query, candidates, None, pass.reborrow())?;
         pass.push_sql(") SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(" FROM ");
@@ -85,8 +86,8 @@ impl QueryFragment<Mysql> for Count<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
         pass.push_sql("SELECT COUNT(*) FROM (SELECT 1");
-        walk_candidates(self.query, &self.candidates, pass.reborrow())?;
-        pass.push_sql(") AS `candidates`");
+        walk_candidates(self.query, &self.candidates, None, pass.reborrow())?;
+        pass.push_sql(") AS `candidates` LIMIT 1");
         Ok(())
     }
 }
@@ -119,7 +120,7 @@ impl QueryFragment<Mysql> for PickSelected<'_> {
         keep_out_of_cache(&mut pass);
         self.query.walk_head(pass.reborrow())?;
         self.query.walk_select(pass.reborrow())?;
-        walk_candidates(self.query, self.pick.limit, pass.reborrow())?;
+        walk_candidates(self.query, self.pick.limit, Some(self.pick.table), pass.reborrow())?;
         locking_clause(&mut pass, self.pick.strength, Some(self.pick.table), Wait::SkipLocked)
     }
 }
@@ -127,9 +128,13 @@ impl QueryFragment<Mysql> for PickSelected<'_> {
 fn walk_candidates<'b>(
     query: &'b dyn Choice<Mysql>,
     limit: &'b i64,
+    must_have_a_key: Option<&TableName>,
     mut pass: AstPass<'_, 'b, Mysql>,
 ) -> QueryResult<()> {
     query.walk_from(pass.reborrow())?;
+    if let Some(table) = must_have_a_key {
+        join_by_key(&mut pass, table)?;
+    }
     query.walk_filter(pass.reborrow())?;
     query.walk_rest(pass.reborrow())?;
     pass.push_sql(" LIMIT ");

@@ -9,7 +9,7 @@ use diesel::{
 use super::cover::Uncovered;
 use super::words::{
     Asked, Asking, choice, from_table, in_place_of_table, keep_out_of_cache, key_among, key_value, locking_clause,
-    names, read_and_lock, table_in_comment, with_names,
+    names, read_and_lock, table_in_comment, with_names, without_limit,
 };
 use crate::{
     mode::{Strength, Wait},
@@ -50,7 +50,7 @@ pub(super) struct LockPart<'q> {
     pub(super) at_once: Vec<&'q dyn Choice<Mysql>>,
 }
 
-/// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) ORDER BY id FOR UPDATE`
+/// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE`
 ///
 /// Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
 /// table alone whether the row matches it: `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also
@@ -104,6 +104,7 @@ impl QueryFragment<Mysql> for LockRows<'_> {
         key_among(&mut pass, table, self.wanted(), List::Now)?;
         pass.push_sql(" ORDER BY ");
         table.walk_key(pass.reborrow())?;
+        without_limit(&mut pass);
         match self.lock {
             Some((strength, wait)) => locking_clause(&mut pass, strength, None, wait),
             None => Ok(()),
@@ -161,6 +162,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         names(&mut pass, HELD, 0..wanted.key_width())?;
         pass.push_sql(")");
         query.walk_filter(pass.reborrow())?;
+        without_limit(&mut pass);
         pass.push_sql(" /*!80001 FOR");
         pass.push_sql(if strength < Strength::NoKeyUpdate { " SHARE OF " } else { " UPDATE OF " });
         table_in_comment(&mut pass, name)?;
@@ -204,7 +206,9 @@ impl QueryFragment<Mysql> for Sort<'_> {
         pass.push_sql(", DENSE_RANK() OVER (ORDER BY ");
         names(&mut pass, LISTED, 0..width)?;
         pass.push_sql(") FROM ");
-        pass.push_identifier(LISTED)
+        pass.push_identifier(LISTED)?;
+        without_limit(&mut pass);
+        Ok(())
     }
 }
 

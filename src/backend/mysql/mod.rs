@@ -15,6 +15,7 @@ mod pick;
 mod plan;
 mod reader;
 mod row_lock;
+mod same_table;
 mod words;
 
 use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
@@ -42,6 +43,10 @@ impl LockingBackend for Mysql {
     const ISOLATION_COMES_FIRST: bool = true;
 
     const RESCUE: Option<Rescue<Mysql>> = Some(lost::RESCUE);
+
+    fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Mysql>> {
+        same_table::question(one, other)
+    }
 
     fn busy_rows<'q>(
         query: &'q dyn Choice<Mysql>,

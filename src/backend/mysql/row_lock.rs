@@ -10,18 +10,18 @@ use diesel::{
     sql_types::Binary,
 };
 
-use super::words::{keep_out_of_cache, locking_clause, read_and_lock};
+use super::words::{join_by_key, keep_out_of_cache, locking_clause, read_and_lock, without_limit};
 use crate::{
     diesel_internals::RowRef,
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, InPieces, LockWords, RowLock, TableName, Unlockable},
 };
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
 where
     L: LockWords<Mysql>,
-    Q: QueryFragment<Mysql> + Unlockable<Mysql>,
+    Q: QueryFragment<Mysql> + InPieces<Mysql> + Unlockable<Mysql>,
     S: QuerySource<FromClause: QueryFragment<Mysql>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
@@ -29,9 +29,37 @@ where
             return Err(LockError::folded(clause).into());
         }
         keep_out_of_cache(&mut pass);
-        self.query.walk_ast(pass.reborrow())?;
+        self.walk_tables(pass.reborrow())?;
+        let mut tables = Vec::new();
+        self.locked(&mut tables)?;
+        tables.iter().try_for_each(|table| join_by_key(&mut pass, table))?;
+        self.walk_rest(pass)
+    }
+}
+
+impl<Q, S, L, W> InPieces<Mysql> for RowLock<Q, S, L, W>
+where
+    L: LockWords<Mysql>,
+    Q: InPieces<Mysql>,
+    S: QuerySource<FromClause: QueryFragment<Mysql>>,
+{
+    fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.query.walk_tables(pass)
+    }
+
+    fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        self.query.walk_rest(pass.reborrow())?;
         let table = TableName::of::<Mysql>(&self.table.from_clause())?;
         locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
+    }
+
+    fn locked(&self, tables: &mut Vec<TableName>) -> QueryResult<()> {
+        self.query.locked(tables)?;
+        let table = TableName::of::<Mysql>(&self.table.from_clause())?;
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+        Ok(())
     }
 }
 
@@ -55,6 +83,7 @@ impl BusyRows<'_> {
         self.key.walk_ast(pass.reborrow())?;
         pass.push_sql(") AS `k`");
         self.query.walk_from(pass.reborrow())?;
+        join_by_key(&mut pass, self.table)?;
         self.query.walk_filter(pass.reborrow())?;
         self.query.walk_rest(pass)
     }
@@ -70,6 +99,7 @@ impl QueryFragment<Mysql> for BusyRows<'_> {
         self.walk_keys(pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
         pass.push_sql(") AS `locked`) ORDER BY `k`");
+        without_limit(&mut pass);
         Ok(())
     }
 }

@@ -31,6 +31,14 @@ pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
     );
 }
 
+/// Writes the limit that is none: without a limit of its own a statement would end at the session's `sql_select_limit`
+/// ([manual][manual]), and rows that exist would be taken for missing ones.
+///
+/// [manual]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_sql_select_limit
+pub(super) fn without_limit(pass: &mut AstPass<'_, '_, Mysql>) {
+    pass.push_sql(" LIMIT 18446744073709551615");
+}
+
 /// Writes ` FOR UPDATE [NOWAIT | SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
 /// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
 ///
@@ -79,6 +87,20 @@ pub(super) fn from_table<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b dyn W
     Ok(())
 }
 
+/// Writes a join that adds nothing to a query, in which the table is named by its primary key: ``LEFT JOIN (SELECT 1 FROM `t` FORCE
+/// INDEX (PRIMARY) LIMIT 0) AS `..` ON FALSE``.
+///
+/// A view has no such index, and both servers say so before they read a row; whatever a locking clause on a view locks, neither
+/// says. A helper in front that nothing refers to would do on MariaDB; MySQL does not look at it.
+pub(super) fn join_by_key(pass: &mut AstPass<'_, '_, Mysql>, table: &TableName) -> QueryResult<()> {
+    pass.push_sql(" LEFT JOIN (SELECT 1 FROM ");
+    pass.push_sql(table.quoted());
+    pass.push_sql(" FORCE INDEX (PRIMARY) LIMIT 0) AS ");
+    pass.push_identifier(&format!("lockset: {}", table.bare().chars().take(55).collect::<String>()))?;
+    pass.push_sql(" ON FALSE");
+    Ok(())
+}
+
 /// Writes the key as one value: `` `t`.`id` `` or ``(`t`.`a`, `t`.`b`)``.
 pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
     let composite = wanted.key_width() > 1;
@@ -106,7 +128,7 @@ pub(super) fn key_among<'b>(
     Ok(())
 }
 
-/// Writes a user's query with the model's columns in front.
+/// Writes a user's query with the model's columns in front; all of its rows, unless it has a limit of its own.
 pub(super) fn choice<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
     (query, shape): Asking<'b>,
@@ -126,7 +148,13 @@ pub(super) fn choice<'b>(
     }
     query.walk_from(pass.reborrow())?;
     query.walk_filter(pass.reborrow())?;
-    if rest { query.walk_rest(pass.reborrow()) } else { Ok(()) }
+    if rest {
+        query.walk_rest(pass.reborrow())?;
+    }
+    if !(rest && shape.limited) {
+        without_limit(pass);
+    }
+    Ok(())
 }
 
 /// Writes ``WITH `t` AS (SELECT * FROM `t` ..)``: what follows sees only those rows of the table where it names the table.

@@ -9,12 +9,13 @@ use super::{
     lock_rows::LockRows,
     look_again::LookAgain,
     reader::{PartReader, Reading, RowReader},
+    row_security::{AbsentReader, AbsentRows, Policies, PoliciesReader},
     same_rows::SameRows,
 };
 use crate::{
     backend::{Exchange, TableDialogue},
     diesel_internals::{RowRef, Statement},
-    error::{Holder, LockError, Result, RowName},
+    error::{Holder, LockError, LockObstacle, Result, RowName},
     mode::{Patience, Strength, Wait},
     sql::{Finished, List, Part, PartInSet, TableName, Unheld},
 };
@@ -36,6 +37,10 @@ pub struct PgTable<'a> {
     went_on: Option<usize>,
     /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
     busy: Vec<RowName>,
+    /// The rows that no lock of this session's reaches; the call fails when the reason is known.
+    unlockable: Vec<RowName>,
+    may_name_policies: bool,
+    policies: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +53,26 @@ enum Step {
     Look(usize),
     /// A look at part `.0` found rows that are wanted and not held.
     LockMore(usize, Wait),
-    /// Part `.0` has rows that did not come back: were they skipped, or are they missing?
-    Skipped(usize),
+    /// Part `.0` has rows that did not come back: are they missing, held, or can they not be locked at all?
+    Absent(usize, After),
+    /// Which policies keep rows from being locked?
+    Policies,
     /// Part `.0` has keys that are not among those of its rows, to Rust: are they, to the server?
     Same(usize),
     Done,
+}
+
+/// What follows when nothing says that rows cannot be locked.
+#[derive(Debug, Clone, Copy)]
+enum After {
+    /// What is asked of the next part.
+    Next,
+    /// The rows that can be locked are held, and the call does not wait.
+    Busy,
+    /// Another look.
+    Look,
+    /// The end: a limited query goes on to rows that may not be waited for.
+    Moved,
 }
 
 impl<'a> PgTable<'a> {
@@ -77,7 +97,19 @@ impl<'a> PgTable<'a> {
             (false, _) if queries == 0 => Step::Done,
             _ => Step::LockRows,
         };
-        Ok(PgTable { name, parts, strength, patience, step, looks: 0, went_on: None, busy: Vec::new() })
+        Ok(PgTable {
+            name,
+            parts,
+            strength,
+            patience,
+            step,
+            looks: 0,
+            went_on: None,
+            busy: Vec::new(),
+            unlockable: Vec::new(),
+            may_name_policies: false,
+            policies: None,
+        })
     }
 
     /// The first part, from `from` on, about which something must still be asked.
@@ -130,18 +162,59 @@ impl<'a> PgTable<'a> {
     /// What follows a lock of rows that a look at part `i` found.
     fn locked_more(&mut self, i: usize, wait: Wait) -> Result<Step> {
         self.looks += 1;
+        let after = match (self.patience, wait) {
+            (Patience::NoWait, _) => After::Busy,
+            (Patience::Block | Patience::Timeout(_), Wait::Block) => After::Look,
+            (Patience::Block | Patience::Timeout(_), _) => After::Moved,
+            (Patience::SkipLocked, _) => return Ok(Step::Look(i)),
+        };
+        if self.parts[i].part.find_left_out() {
+            return Ok(Step::Absent(i, after));
+        }
+        self.look_once_more(i)
+    }
+
+    /// What follows when the server has told which keys are those of rows.
+    fn told_same(&mut self, i: usize) -> Step {
+        let part = &mut *self.parts[i].part;
+        if part.find_skipped() {
+            return Step::Absent(i, After::Next);
+        }
+        // What does not exist has not been skipped.
+        let waits = self.patience != Patience::SkipLocked;
+        waits.then(|| ask_about_absent(part, self.patience, i)).flatten().unwrap_or_else(|| self.next(i + 1))
+    }
+
+    fn look_once_more(&self, i: usize) -> Result<Step> {
+        let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
+        if waits && self.looks > MOST_LOOKS { Err(self.moved()) } else { Ok(Step::Look(i)) }
+    }
+
+    fn moved(&self) -> LockError {
+        LockError::Moved { table: self.name.quoted().to_owned() }
+    }
+
+    /// What follows when the rows of part `i` that did not come back were looked at.
+    fn absent(&mut self, i: usize, after: After) -> Result<Step> {
         let part = &self.parts[i].part;
-        let all = wait == Wait::Block || part.found().locked_all();
-        match self.patience {
-            Patience::NoWait if !all => {
+        self.unlockable = part.unlockable_names(&self.name);
+        match after {
+            _ if !self.unlockable.is_empty() && self.may_name_policies => Ok(Step::Policies),
+            _ if !self.unlockable.is_empty() => Err(self.not_lockable()),
+            After::Next => Ok(self.next(i + 1)),
+            After::Busy => {
                 self.busy.extend(part.busy_names(&self.name));
                 Ok(self.next(i + 1))
             }
-            Patience::Block | Patience::Timeout(_) if !all || self.looks > MOST_LOOKS => {
-                Err(LockError::Moved { table: self.name.quoted().to_owned() })
-            }
-            _ => Ok(Step::Look(i)),
+            After::Look => self.look_once_more(i),
+            After::Moved => Err(self.moved()),
         }
+    }
+
+    fn not_lockable(&mut self) -> LockError {
+        let (table, rows) = (self.name.quoted().to_owned(), std::mem::take(&mut self.unlockable));
+        let reason = LockObstacle::RowSecurity { policies: self.policies.take() };
+        LockError::NotLockable { table, rows, reason, source: None }
     }
 }
 
@@ -151,12 +224,17 @@ fn ask_about_unknown(part: &mut dyn Part<Pg>, patience: Patience, i: usize) -> O
     if part.find_unknown(skips) {
         return Some(Step::Same(i));
     }
-    (skips && part.find_absent()).then_some(Step::Skipped(i))
+    ask_about_absent(part, patience, i)
+}
+
+/// The look of a call that fails at once has told what is there.
+fn ask_about_absent(part: &mut dyn Part<Pg>, patience: Patience, i: usize) -> Option<Step> {
+    (patience != Patience::NoWait && part.find_absent()).then_some(Step::Absent(i, After::Next))
 }
 
 impl TableDialogue<Pg> for PgTable<'_> {
     fn exchange(&mut self) -> Option<Exchange<'_, Pg>> {
-        let PgTable { name, parts, strength, patience, .. } = self;
+        let PgTable { name, parts, strength, patience, may_name_policies, policies, .. } = self;
         let (name, strength, wait) = (&*name, *strength, patience.wait());
         let count = *patience == Patience::NoWait;
         let (statement, reader) = match self.step {
@@ -195,12 +273,15 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let readers = vec![PartReader::new(wanted, found, &[])];
                 (Statement::new(statement), RowReader::new(readers, Reading::More))
             }
-            Step::Skipped(i) => {
+            Step::Absent(i, _) => {
                 let (wanted, found) = parts.get_mut(i)?.part.sides();
-                let statement =
-                    LockRows { name, parts: vec![(wanted, &[])], list: List::More, lock: None, count: false };
-                let readers = vec![PartReader::new(wanted, found, &[])];
-                (Statement::new(statement), RowReader::new(readers, Reading::Skipped))
+                let statement = Statement::new(AbsentRows { name, wanted });
+                let held = wait == Wait::SkipLocked;
+                let reader = AbsentReader { found, width: wanted.width(), held, may_name: may_name_policies };
+                return Some(Exchange::new(statement, reader));
+            }
+            Step::Policies => {
+                return Some(Exchange::new(Statement::new(Policies(name)), PoliciesReader(policies)));
             }
             Step::Same(i) => {
                 let (wanted, found) = parts.get_mut(i)?.part.sides();
@@ -218,7 +299,9 @@ impl TableDialogue<Pg> for PgTable<'_> {
             Step::LockQuery | Step::LockRows => self.next(0),
             Step::Look(i) => self.looked(i),
             Step::LockMore(i, wait) => self.locked_more(i, wait)?,
-            Step::Skipped(i) | Step::Same(i) => self.next(i + 1),
+            Step::Absent(i, after) => self.absent(i, after)?,
+            Step::Same(i) => self.told_same(i),
+            Step::Policies => return Err(self.not_lockable()),
         };
         match self.step {
             Step::Look(i) => self.parts[i].part.look_again(),

@@ -6,14 +6,14 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{subquery::names_a_select, words::locking_clause};
+use super::{subquery::names_a_select, table_guard::walk_guard, words::locking_clause};
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     mode::{Strength, Wait},
     sql::{Choice, Chosen, Filter, From, TableName, Wanted},
 };
 
-/// `SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`
+/// `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
 ///
 /// After a wait PostgreSQL checks the conditions on the locked row again, so the answer is exact by itself.
 pub(super) struct LockQuery<'q> {
@@ -43,6 +43,8 @@ impl LockQuery<'_> {
 
 impl QueryFragment<Pg> for LockQuery<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        walk_guard(&mut pass, self.name);
+        pass.push_sql(" ");
         self.query.walk_head(pass.reborrow())?;
         self.wanted.walk_columns(pass.reborrow())?;
         self.query.walk_from(pass.reborrow())?;

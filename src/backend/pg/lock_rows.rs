@@ -6,13 +6,16 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{choice, from_table_among, helper, key_names, key_value, locking_clause, walk_position};
+use super::{
+    table_guard::walk_guard,
+    words::{choice, from_table_among, helper, key_names, key_value, locking_clause, walk_position},
+};
 use crate::{
     mode::{Strength, Wait},
     sql::{Chosen, List, TableName, Wanted},
 };
 
-/// One table, all models of it, their keys and queries.
+/// One table, all models of it, their keys and queries. If rows are locked, behind [`walk_guard`].
 ///
 /// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`.
 ///
@@ -75,7 +78,7 @@ impl<'q> LockRows<'q> {
 
     /// The rows that the queries choose, numbered by query if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        pass.push_sql("WITH ");
+        pass.push_sql(if self.lock.is_some() { ", " } else { "WITH " });
         pass.push_identifier(self.helper()?)?;
         pass.push_sql(if self.several() { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
         key_names(&mut pass, self.parts[0].0.key_width())?;
@@ -84,7 +87,7 @@ impl<'q> LockRows<'q> {
             pass.push_sql(if i == 0 { "(" } else { ") UNION ALL (" });
             choice(&mut pass, chosen, wanted, self.several().then_some(i), true)?;
         }
-        pass.push_sql(")) ");
+        pass.push_sql("))");
         Ok(())
     }
 
@@ -193,8 +196,15 @@ impl<'q> LockRows<'q> {
 
 impl QueryFragment<Pg> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if self.choices().next().is_some() {
+        let queries = self.choices().next().is_some();
+        if self.lock.is_some() {
+            walk_guard(&mut pass, self.name);
+        }
+        if queries {
             self.walk_wanted(pass.reborrow())?;
+        }
+        if queries || self.lock.is_some() {
+            pass.push_sql(" ");
         }
         if !self.says_if_empty() {
             return self.walk_locked(pass);

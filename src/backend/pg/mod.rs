@@ -16,9 +16,12 @@ mod pick_at_once;
 mod placed;
 mod reader;
 mod row_lock;
+mod row_security;
 mod same_rows;
+mod same_table;
 mod sources;
 mod subquery;
+mod table_guard;
 mod text;
 mod words;
 
@@ -30,7 +33,7 @@ use self::{
     pick::PgPick,
     row_lock::{BusyRows, busy_key},
 };
-use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
+use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
@@ -43,9 +46,15 @@ impl LockingBackend for Pg {
 
     type Clock = PgClock;
 
+    const HIDES_ROWS: Option<HidesRows<Pg>> = Some(row_security::HIDES_ROWS);
+
     type Pick = PgPick;
 
     const ISOLATION_COMES_FIRST: bool = false;
+
+    fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {
+        same_table::question(one, other)
+    }
 
     fn busy_rows<'q>(
         query: &'q dyn Choice<Pg>,

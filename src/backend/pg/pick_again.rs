@@ -81,7 +81,8 @@ fn with_held<'b>(
     table: &TableName,
 ) -> QueryResult<(&'static str, &'static str)> {
     let helpers = helpers(table);
-    placed::with_picked(pass, helpers, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
+    pass.push_sql("WITH ");
+    placed::walk_picked(pass, helpers, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
     placed::with_placed(pass, helpers, wanted.key_width())?;
     Ok(helpers)
 }

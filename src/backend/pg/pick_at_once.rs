@@ -9,6 +9,7 @@ use diesel::{
 
 use super::{
     placed::{self, helpers},
+    table_guard::walk_guard,
     words::locking_clause,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     sql::{Choice, Columns, Wanted},
 };
 
-/// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`
+/// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`, behind [`walk_guard`].
 ///
 /// Rows are locked beneath the limit, so no more than it says; a row that changed in between is checked again and, if it no
 /// longer matches, the next one takes its place.
@@ -29,6 +30,8 @@ pub(super) struct Pick<'q> {
 
 impl QueryFragment<Pg> for Pick<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        walk_guard(&mut pass, self.pick.table);
+        pass.push_sql(" ");
         self.query.walk_head(pass.reborrow())?;
         match self.columns {
             Columns::Of(wanted) => wanted.walk_columns(pass.reborrow())?,
@@ -43,6 +46,8 @@ impl QueryFragment<Pg> for Pick<'_> {
 ///   _placed AS (..)
 /// UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING cols, _placed._place
 /// ```
+///
+/// The first of the helpers is that of [`walk_guard`].
 ///
 /// The grouping of `_placed` reads all of `_picked` before the first row is changed. Without it, a row that a join repeats would
 /// already be changed by this very statement when it comes again, and would be passed over in favour of the row after the last.
@@ -61,7 +66,9 @@ impl QueryFragment<Pg> for Claim<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let Claim { query, wanted, changes, pick } = self;
         let helpers = helpers(pick.table);
-        placed::with_picked(&mut pass, helpers, wanted.key_width(), |pass| {
+        walk_guard(&mut pass, pick.table);
+        pass.push_sql(", ");
+        placed::walk_picked(&mut pass, helpers, wanted.key_width(), |pass| {
             query.walk_head(pass.reborrow())?;
             wanted.walk_key(pass.reborrow())?;
             walk_picked(*query, pick, pass.reborrow())

@@ -9,14 +9,13 @@ use diesel::{
 use super::words::{key_names, key_value};
 use crate::sql::{TableName, Wanted};
 
-/// Writes `WITH _picked (k0) AS MATERIALIZED (..)`.
-pub(super) fn with_picked<'b>(
+/// Writes `_picked (k0) AS MATERIALIZED (..)`.
+pub(super) fn walk_picked<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     (picked, _): (&str, &str),
     width: usize,
     keys: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
-    pass.push_sql("WITH ");
     pass.push_sql(picked);
     pass.push_sql(" (");
     key_names(pass, width)?;

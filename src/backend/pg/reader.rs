@@ -45,8 +45,6 @@ pub(super) enum Reading {
     Again,
     /// Nothing: the row is held now.
     More,
-    /// Nothing: the row exists.
-    Skipped,
     /// The place on the list of the key that the row was found by, see [`SameRows`](super::same_rows::SameRows).
     Same {
         /// What is not held was skipped.
@@ -130,7 +128,6 @@ impl Reader<Pg> for RowReader<'_> {
                     wanted: row.get_value::<Bool, bool, _>(extra + 1)?,
                 },
                 Reading::More => Sight::More,
-                Reading::Skipped => Sight::Skipped,
                 Reading::Same { skips } => {
                     let unknown = usize::try_from(row.get_value::<BigInt, i64, _>(extra)? - 1)?;
                     Sight::Same { unknown, skipped: skips }

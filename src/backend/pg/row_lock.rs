@@ -10,28 +10,61 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::{sources::check_first, words::locking_clause};
+use super::{
+    sources::check_first,
+    table_guard::{walk_guard, walk_guards},
+    words::locking_clause,
+};
 use crate::{
     diesel_internals::{RowRef, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, From, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, From, InPieces, LockWords, RowLock, TableName, Unlockable},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
     L: LockWords<Pg>,
-    Q: QueryFragment<Pg> + Unlockable<Pg>,
+    Q: QueryFragment<Pg> + InPieces<Pg> + Unlockable<Pg>,
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let Some(clause) = self.query.unlockable()? {
             return Err(LockError::folded(clause).into());
         }
-        self.query.walk_ast(pass.reborrow())?;
+        let mut tables = Vec::new();
+        self.locked(&mut tables)?;
+        walk_guards(&mut pass, &tables)?;
+        pass.push_sql(" ");
+        self.walk_tables(pass.reborrow())?;
+        self.walk_rest(pass)
+    }
+}
+
+impl<Q, S, L, W> InPieces<Pg> for RowLock<Q, S, L, W>
+where
+    L: LockWords<Pg>,
+    Q: QueryFragment<Pg> + InPieces<Pg>,
+    S: QuerySource<FromClause: QueryFragment<Pg>>,
+{
+    fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.query.walk_tables(pass)
+    }
+
+    fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.query.walk_rest(pass.reborrow())?;
         let table = TableName::of::<Pg>(&self.table.from_clause())?;
         check_first(&sql_of::<Pg>(&self.query)?, &table)?;
         locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
+    }
+
+    fn locked(&self, tables: &mut Vec<TableName>) -> QueryResult<()> {
+        self.query.locked(tables)?;
+        let table = TableName::of::<Pg>(&self.table.from_clause())?;
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+        Ok(())
     }
 }
 
@@ -43,7 +76,7 @@ where
 /// ```
 ///
 /// A query with a limit chooses first, in a helper, and then `t WHERE id IN (SELECT * FROM chosen)` stands in its place: behind
-/// `SKIP LOCKED` the limit would go on to other rows.
+/// `SKIP LOCKED` the limit would go on to other rows. The first helper is that of [`walk_guard`].
 pub(super) struct BusyRows<'q> {
     pub(super) query: &'q dyn Choice<Pg>,
     pub(super) key: &'q dyn QueryFragment<Pg>,
@@ -78,18 +111,19 @@ impl BusyRows<'_> {
 impl QueryFragment<Pg> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         check_first(&sql_of::<Pg>(&From(self.query))?, self.table)?;
+        walk_guard(&mut pass, self.table);
         let limited = self.query.shape()?.limited;
         if limited {
-            pass.push_sql("WITH \"lockset_chosen\" AS MATERIALIZED (");
+            pass.push_sql(", \"lockset_chosen\" AS MATERIALIZED (");
             self.query.walk_head(pass.reborrow())?;
             self.key.walk_ast(pass.reborrow())?;
             self.query.walk_from(pass.reborrow())?;
             self.query.walk_filter(pass.reborrow())?;
             self.query.walk_rest(pass.reborrow())?;
-            pass.push_sql(") ");
+            pass.push_sql(")");
         }
         // A select under a union takes no locking clause, but one under a select under a union does.
-        pass.push_sql("SELECT \"k\" FROM (SELECT * FROM (");
+        pass.push_sql(" SELECT \"k\" FROM (SELECT * FROM (");
         self.walk_keys(true, limited, pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
         pass.push_sql(") AS \"locked\" UNION ALL (");

@@ -37,6 +37,31 @@ pub(super) const CANCELED: &[&str] = &[
     "查询执行中断（超出MAX_STATEMENT_TIME）",                                     // zh
 ];
 
+/// 1176, of `FORCE INDEX (PRIMARY)`: a view has no index, nor has a table without a primary key one of this name
+pub(super) const NO_PRIMARY_KEY: &[&str] = &[
+    "Key 'PRIMARY' doesn't exist in table '%s'",               // en
+    "Klíč 'PRIMARY' v tabulce '%s' neexistuje",                // cs
+    "Nøglen 'PRIMARY' eksisterer ikke i tabellen '%s'",        // da
+    "Schlüssel 'PRIMARY' existiert in der Tabelle '%s' nicht", // de
+    "La clave 'PRIMARY' no existe en la tabla '%s'",           // es
+    "Clave 'PRIMARY' no existe en la tabla '%s'",              // es
+    "Võti 'PRIMARY' ei eksisteeri tabelis '%s'",               // et
+    "L'index 'PRIMARY' n'existe pas sur la table '%s'",        // fr
+    "KEY 'PRIMARY', टेबल '%s' में मौजूद नहीं है",                    // hi
+    "A 'PRIMARY' kulcs nem letezik a '%s' tablaban",           // hu
+    "La chiave 'PRIMARY' non esiste nella tabella '%s'",       // it
+    "索引 'PRIMARY' は表 '%s' には存在しません。",             // ja
+    "გასაღები 'PRIMARY' არ არსებობს ცხრილში '%s'",             // ka
+    "Zoeksleutel 'PRIMARY' bestaat niet in tabel '%s'",        // nl
+    "Chave 'PRIMARY' não existe na tabela '%s'",               // pt
+    "Ключ 'PRIMARY' не существует в таблице '%s'",             // ru
+    "Ključ 'PRIMARY' ne postoji u tabeli '%s'",                // sr
+    "Nyckel 'PRIMARY' finns inte in tabell '%s'",              // sv
+    "Ufunguo 'PRIMARY' haupo kwenye jedwali '%s'",             // sw
+    "Ключ 'PRIMARY' не існує в таблиці '%s'",                  // uk
+    "索引 'PRIMARY' 在表 '%s' 里不存在",                       // zh
+];
+
 /// 1792, also for a locking read
 pub(super) const READ_ONLY: &[&str] = &[
     "Cannot execute statement in a READ ONLY transaction",      // en

@@ -1,1 +1,5 @@
 //! PostgreSQL.
+
+mod one_table;
+mod row_security;
+mod views;

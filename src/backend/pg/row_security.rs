@@ -1,0 +1,230 @@
+//! Rows that row-level security shows and does not let be locked.
+//!
+//! A locking clause wants the policies for `UPDATE` besides those for `SELECT`, whatever its strength, and leaves out the rows that
+//! they hide as if they did not match ([manual][policies]). What is left out has no holder, so the server is asked what its policies
+//! say of each such row: a locking clause is put onto a query whose last condition notes where the row lies and is false. The
+//! policies are evaluated before it, because a function that is not leakproof must not see what they hide ([manual][rules]),
+//! and no row comes as far as to be locked.
+//!
+//! To read the expressions of the policies and to evaluate them by a query of ours would be the alternative; it would have to
+//! parse them, to bind their columns, and to know which of them apply to the role.
+//!
+//! [policies]: https://www.postgresql.org/docs/current/sql-createpolicy.html
+//! [rules]: https://www.postgresql.org/docs/current/rules-privileges.html
+
+use diesel::{
+    deserialize,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+    row::Row,
+    sql_types::{Array, Bool, Nullable, Text},
+};
+
+use super::words::{from_table_among, locking_clause};
+use crate::{
+    backend::{HidesRows, Reader},
+    diesel_internals::{RowRef, Statement},
+    error::LockObstacle,
+    mode::{Strength, Wait},
+    sql::{Found, List, Sight, TableName, Wanted},
+};
+
+/// Where the rows lie that pass the policies, for the length of a statement. Spaces keep it from hiding a table of the user's.
+const PASSED: &str = "\"lockset: passed\"";
+
+/// The rows of the list [`More`](List::More) that exist, whether each can be locked, and whether the role may read which
+/// policies there are. Locks nothing.
+///
+/// ```sql
+/// WITH passed AS MATERIALIZED (SELECT FROM t WHERE id = ANY($more)
+///   AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND row_security_active($t)
+///   AND set_config('diesel_lockset.passed', current_setting(..) || ';' || .. || tableoid || ctid, true) IS NULL
+///   FOR KEY SHARE OF t SKIP LOCKED)
+/// SELECT cols, NOT row_security_active($t) OR position(';' || .. || tableoid || ctid IN current_setting(..)) > 0,
+///   has_table_privilege(..)
+/// FROM t WHERE id = ANY($more) AND (SELECT count(*) FROM passed) = 0
+/// ```
+pub(super) struct AbsentRows<'q> {
+    pub(super) name: &'q TableName,
+    pub(super) wanted: &'q dyn Wanted<Pg>,
+}
+
+impl AbsentRows<'_> {
+    fn walk_from<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        from_table_among(pass, self.name, self.wanted, |pass| self.wanted.walk_list(List::More, pass.reborrow()))
+    }
+}
+
+impl QueryFragment<Pg> for AbsentRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let AbsentRows { name, wanted } = *self;
+        walk_passed(&mut pass, name, |pass| self.walk_from(pass))?;
+        pass.push_sql(" SELECT ");
+        wanted.walk_columns(pass.reborrow())?;
+        pass.push_sql(", ");
+        walk_passes(&mut pass, name)?;
+        pass.push_sql(MAY_NAME);
+        self.walk_from(&mut pass)?;
+        walk_when_passed(&mut pass);
+        Ok(())
+    }
+}
+
+/// Reads the rows of [`AbsentRows`].
+pub(super) struct AbsentReader<'e> {
+    pub(super) found: &'e mut dyn Found<Pg>,
+    pub(super) width: usize,
+    /// The call does not wait, so what can be locked and was not is held.
+    pub(super) held: bool,
+    pub(super) may_name: &'e mut bool,
+}
+
+impl Reader<Pg> for AbsentReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        let passes = row.get_value::<Bool, bool, _>(self.width)?;
+        *self.may_name = row.get_value::<Bool, bool, _>(self.width + 1)?;
+        match (passes, self.held) {
+            (false, _) => self.found.read(&row.window(0..self.width), Sight::Unlockable),
+            (true, true) => self.found.read(&row.window(0..self.width), Sight::Skipped),
+            (true, false) => Ok(()),
+        }
+    }
+}
+
+/// Those of a query's rows, by their keys as text, that no locking clause of this role's reaches, and whether the role may read
+/// which policies there are.
+pub(super) struct HiddenRows<'q> {
+    pub(super) key: &'q dyn QueryFragment<Pg>,
+    pub(super) table: &'q TableName,
+    pub(super) among: &'q [String],
+}
+
+impl HiddenRows<'_> {
+    fn walk_key<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("(");
+        self.key.walk_ast(pass.reborrow())?;
+        pass.push_sql(")::text");
+        Ok(())
+    }
+
+    fn walk_from<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(" FROM ");
+        pass.push_sql(self.table.quoted());
+        pass.push_sql(" WHERE row_security_active(");
+        pass.push_bind_param::<Text, str>(self.table.quoted())?;
+        pass.push_sql(") AND ");
+        self.walk_key(pass)?;
+        pass.push_sql(" = ANY(");
+        pass.push_bind_param::<Array<Text>, [String]>(self.among)?;
+        pass.push_sql(")");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for HiddenRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        walk_passed(&mut pass, self.table, |pass| self.walk_from(pass))?;
+        pass.push_sql(" SELECT ");
+        self.walk_key(&mut pass)?;
+        pass.push_sql(MAY_NAME);
+        self.walk_from(&mut pass)?;
+        walk_when_passed(&mut pass);
+        pass.push_sql(" AND NOT (");
+        walk_passes(&mut pass, self.table)?;
+        pass.push_sql(")");
+        Ok(())
+    }
+}
+
+/// The names of the policies for `UPDATE` that apply to the role, as one text.
+pub(super) struct Policies<'q>(pub(super) &'q TableName);
+
+impl QueryFragment<Pg> for Policies<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(
+            "SELECT string_agg(quote_ident(\"polname\"), ', ' ORDER BY \"polname\") FROM \"pg_catalog\".\"pg_policy\" \
+             WHERE \"polcmd\" IN ('w', '*') AND (\"polroles\" = '{0}' OR EXISTS (SELECT FROM unnest(\"polroles\") AS \"role\" \
+             WHERE pg_has_role(\"role\", 'USAGE'))) AND \"polrelid\" = to_regclass(",
+        );
+        pass.push_bind_param::<Text, str>(self.0.quoted())?;
+        pass.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Reads the row of [`Policies`].
+pub(super) struct PoliciesReader<'e>(pub(super) &'e mut Option<String>);
+
+impl Reader<Pg> for PoliciesReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        *self.0 = policies(row)?;
+        Ok(())
+    }
+}
+
+fn policies(row: &RowRef<'_, Pg>) -> deserialize::Result<Option<String>> {
+    row.get_value::<Nullable<Text>, Option<String>, _>(0)
+}
+
+/// The same questions about the rows of a single query.
+pub(super) const HIDES_ROWS: HidesRows<Pg> = HidesRows {
+    among: |key, table, among| Statement::new(HiddenRows { key, table, among }),
+    hidden: |row| Ok((row.get_value::<Text, String, _>(0)?, row.get_value::<Bool, bool, _>(1)?)),
+    why: |table| Statement::new(Policies(table)),
+    reason: |row| Ok(LockObstacle::RowSecurity { policies: row.map(policies).transpose()?.flatten() }),
+};
+
+/// The catalog may be closed to the role, and a statement that reads it all the same would abort the transaction.
+const MAY_NAME: &str = ", has_table_privilege('pg_catalog.pg_policy', 'SELECT')";
+
+/// Writes the helper that notes which rows of `from`, which ends in a condition, pass the policies.
+fn walk_passed<'b>(
+    pass: &mut AstPass<'_, 'b, Pg>,
+    table: &'b TableName,
+    from: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    pass.push_sql("WITH ");
+    pass.push_sql(PASSED);
+    pass.push_sql(" AS MATERIALIZED (SELECT");
+    from(pass)?;
+    // What another statement of the transaction has noted is forgotten first.
+    pass.push_sql(" AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND row_security_active(");
+    pass.push_bind_param::<Text, str>(table.quoted())?;
+    pass.push_sql(") AND set_config('diesel_lockset.passed', concat(current_setting('diesel_lockset.passed', true), ");
+    walk_place(pass, table)?;
+    pass.push_sql("), true) IS NULL");
+    locking_clause(pass, Strength::KeyShare, Some(table), Wait::SkipLocked)?;
+    pass.push_sql(")");
+    Ok(())
+}
+
+fn walk_passes<'b>(pass: &mut AstPass<'_, 'b, Pg>, table: &'b TableName) -> QueryResult<()> {
+    pass.push_sql("NOT row_security_active(");
+    pass.push_bind_param::<Text, str>(table.quoted())?;
+    pass.push_sql(") OR coalesce(position(concat(");
+    walk_place(pass, table)?;
+    pass.push_sql(") IN current_setting('diesel_lockset.passed', true)) > 0, false)");
+    Ok(())
+}
+
+/// Writes the condition that has the helper run first.
+fn walk_when_passed(pass: &mut AstPass<'_, '_, Pg>) {
+    pass.push_sql(" AND (SELECT count(*) FROM ");
+    pass.push_sql(PASSED);
+    pass.push_sql(") = 0");
+}
+
+/// Writes where a row lies: `';', statement_timestamp(), t.tableoid, t.ctid`.
+///
+/// With the time, which is another for every statement: where the policies hide all rows, the condition that forgets is not
+/// evaluated.
+fn walk_place(pass: &mut AstPass<'_, '_, Pg>, table: &TableName) -> QueryResult<()> {
+    for (before, column) in [("';', statement_timestamp(), ", "tableoid"), (", ", "ctid")] {
+        pass.push_sql(before);
+        pass.push_identifier(table.bare())?;
+        pass.push_sql(".");
+        pass.push_identifier(column)?;
+    }
+    Ok(())
+}
