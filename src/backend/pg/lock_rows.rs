@@ -171,7 +171,7 @@ impl<'q> LockRows<'q> {
             if self.mixed() && part.has(self.list) {
                 pass.push_sql(", ");
                 key_value(&mut pass, *part)?;
-                part.walk_in_list(self.list, pass.reborrow())?;
+                part.walk_in_hashed_list(self.list, pass.reborrow())?;
             }
             for chosen in *choices {
                 self.walk_sight(i, chosen, *part, pass.reborrow())?;

@@ -75,7 +75,7 @@ impl QueryFragment<Pg> for LookAgain<'_> {
         self.wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
         key_value(&mut pass, self.wanted)?;
-        self.wanted.walk_in_list(List::Held, pass.reborrow())?;
+        self.wanted.walk_in_hashed_list(List::Held, pass.reborrow())?;
         pass.push_sql(", ");
         key_value(&mut pass, self.wanted)?;
         pass.push_sql(" IN (");
