@@ -27,11 +27,7 @@ pub trait KeyList<DB: Backend, K> {
 
     /// As [`walk_in`](Self::walk_in), for a value that each row of a statement shows: in a time that does not grow with the number of
     /// keys, whatever the settings of the server.
-    fn walk_in_hashed<'b>(
-        keys: &'b [K],
-        columns: &'b Self::Columns,
-        pass: AstPass<'_, 'b, DB>,
-    ) -> QueryResult<()> {
+    fn walk_in_hashed<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         Self::walk_in(keys, columns, pass)
     }
 

@@ -149,7 +149,8 @@ fn exact<ST: 'static>() -> bool {
 #[doc(hidden)]
 pub trait TypedColumn: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send {}
 
-impl<C> TypedColumn for C where C: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send {}
+impl<C> TypedColumn for C where C: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send
+{}
 
 /// Where a list takes its type from.
 #[doc(hidden)]

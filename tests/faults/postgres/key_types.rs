@@ -157,11 +157,9 @@ macro_rules! keys {
                     ("keys twice", |all| LockSet::new().rows(all).rows(all)),
                 ];
                 for (set_of, set) in &sets {
-                    for locked in [
-                        set(&all).lock(conn)?,
-                        set(&all).no_wait().lock(conn)?,
-                        set(&all).skip_locked().lock(conn)?,
-                    ] {
+                    for locked in
+                        [set(&all).lock(conn)?, set(&all).no_wait().lock(conn)?, set(&all).skip_locked().lock(conn)?]
+                    {
                         assert_eq!(locked.rows::<$Model>(), all, "{set_of}, {of}");
                         assert!(locked.skipped().is_empty(), "{set_of}, {of}: {locked:?}");
                         for row in &all {
@@ -171,7 +169,11 @@ macro_rules! keys {
                 }
                 assert_eq!(by_subquery().pick::<$Model, _>(9, conn)?, all, "pick, {of}");
                 assert_eq!(by_subquery().claim::<$Model, _, _>(9, $table::v.eq("open"), conn)?, all, "claim, {of}");
-                assert_eq!(open().order($key).claim::<$Model, _, _>(9, $table::v.eq("open"), conn)?, all, "claim at once, {of}");
+                assert_eq!(
+                    open().order($key).claim::<$Model, _, _>(9, $table::v.eq("open"), conn)?,
+                    all,
+                    "claim at once, {of}"
+                );
                 Ok::<_, LockError>(())
             })
             .unwrap_or_else(|error| panic!("{of}: {error:?}"));
@@ -237,7 +239,10 @@ macro_rules! keys {
                     for (place, v) in ["new", "gone"].iter().enumerate() {
                         let table = stringify!($table);
                         let place = format!("SELECT ctid FROM {table} ORDER BY k LIMIT 1 OFFSET {place}");
-                        assert_eq!(s.execute(&format!("UPDATE {table} SET v = '{v}' WHERE ctid = ({place})")).unwrap(), 1);
+                        assert_eq!(
+                            s.execute(&format!("UPDATE {table} SET v = '{v}' WHERE ctid = ({place})")).unwrap(),
+                            1
+                        );
                     }
                 });
                 let rows = all.clone();

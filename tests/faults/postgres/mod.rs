@@ -1,3 +1,5 @@
 //! PostgreSQL.
 
 mod key_types;
+mod linear;
+mod many_queries;
