@@ -101,6 +101,14 @@ impl LockError {
         LockError::Unsupported { clause: "so many keys that are not integers", advice }
     }
 
+    /// More values than one statement of PostgreSQL's takes.
+    #[allow(dead_code, reason = "asked by one backend only")]
+    pub(crate) fn too_many_values() -> Self {
+        let advice = "one statement locks the rows of a table: choose them with fewer queries, compare with arrays (`eq_any`), or \
+                      lock them in several transactions";
+        LockError::Unsupported { clause: "more than 65,535 values in its conditions", advice }
+    }
+
     /// An offset counts rows that are held by others, and a locking clause that skips does not.
     pub(crate) fn offset_without_wait() -> Self {
         let advice = "rows that are skipped would not be counted: lock what the query chooses with \

@@ -25,6 +25,12 @@ pub trait KeyList<DB: Backend, K> {
     /// Writes the keys as the right side of a condition whose left side is the key: `= ANY(..)`, `IN (..)`.
     fn walk_in<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
+    /// As [`walk_in`](Self::walk_in), for a value that each row of a statement shows: in a time that does not grow with the number of
+    /// keys, whatever the settings of the server.
+    fn walk_in_hashed<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        Self::walk_in(keys, columns, pass)
+    }
+
     /// Writes ` UNION ALL SELECT key, number` for each key, where there are no arrays.
     fn walk_numbered<'b>(
         keys: &'b [K],
@@ -101,6 +107,14 @@ impl<K, Columns> Keys<K, Columns> {
         C: KeyList<DB, K, Columns = Columns>,
     {
         C::walk_in(&self.keys, &self.columns, pass)
+    }
+
+    pub(crate) fn walk_in_hashed<'b, DB, C>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend,
+        C: KeyList<DB, K, Columns = Columns>,
+    {
+        C::walk_in_hashed(&self.keys, &self.columns, pass)
     }
 
     pub(crate) fn walk_numbered<'b, DB, C>(&'b self, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>

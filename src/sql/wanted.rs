@@ -53,6 +53,9 @@ pub trait Wanted<DB: Backend> {
     /// The list as the right side of a condition on the key.
     fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
+    /// As [`walk_in_list`](Self::walk_in_list), for a value that each row shows.
+    fn walk_in_hashed_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
     /// The list as numbered rows behind another `SELECT`.
     fn walk_numbered<'b>(&'b self, list: List, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
@@ -169,6 +172,13 @@ where
     fn walk_in_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match &self.lists {
             Some(lists) => lists.get(list).walk_in::<DB, T::KeyColumns>(pass),
+            None => Ok(()),
+        }
+    }
+
+    fn walk_in_hashed_list<'b>(&'b self, list: List, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match &self.lists {
+            Some(lists) => lists.get(list).walk_in_hashed::<DB, T::KeyColumns>(pass),
             None => Ok(()),
         }
     }

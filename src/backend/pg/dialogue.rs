@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::{Exchange, TableDialogue},
-    diesel_internals::{RowRef, Statement},
+    diesel_internals::{RowRef, Statement, sql_of},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     mode::{Patience, Strength, Wait},
     sql::{Finished, List, Part, PartInSet, TableName, Unheld},
@@ -22,6 +22,11 @@ use crate::{
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
 const MOST_LOOKS: usize = 1_000;
+
+/// So many cannot have more values than a statement takes, unless one alone has thousands.
+const FEW_QUERIES: usize = 64;
+
+const MOST_VALUES: usize = 65_535 - 64;
 
 /// PostgreSQL's conversation about one table.
 #[doc(hidden)]
@@ -97,6 +102,11 @@ impl<'a> PgTable<'a> {
             (false, _) if queries == 0 => Step::Done,
             _ => Step::LockRows,
         };
+        if queries > FEW_QUERIES {
+            let parts = parts.iter().map(|part| (part.part.wanted(), &part.choices[..])).collect();
+            let lock = Some((strength, patience.wait()));
+            refuse_too_many_values(&LockRows { name: &name, parts, list: List::Asked, lock, count: false })?;
+        }
         Ok(PgTable {
             name,
             parts,
@@ -215,6 +225,20 @@ impl<'a> PgTable<'a> {
         let (table, rows) = (self.name.quoted().to_owned(), std::mem::take(&mut self.unlockable));
         let reason = LockObstacle::RowSecurity { policies: self.policies.take() };
         LockError::NotLockable { table, rows, reason, source: None }
+    }
+}
+
+/// Refuses a statement with more values than [the protocol] has numbers for. The statements that may follow have at most a few
+/// lists more.
+///
+/// [the protocol]: https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND
+fn refuse_too_many_values(statement: &LockRows<'_>) -> QueryResult<()> {
+    let sql = sql_of(statement)?;
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let numbers = sql.split('$').skip(1).filter_map(|text| text[..digits(text)].parse::<usize>().ok());
+    match numbers.max() {
+        Some(most) if most > MOST_VALUES => Err(LockError::too_many_values().into()),
+        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use diesel::{
     sql_types::{Double, Integer, Nullable, Text},
 };
 
-use super::words::{choice, from_table_among, key_names};
+use super::words::{choice, from_table_among, key_names, union_all};
 use crate::{
     diesel_internals::RowRef,
     error::Holder,
@@ -46,24 +46,22 @@ impl QueryFragment<Pg> for Holders<'_> {
         table.walk_table(pass.reborrow())?;
         pass.push_sql(".\"xmax\"");
         from_table_among(&mut pass, self.name, table, |pass| {
-            let mut separator = "";
-            for (part, choices) in &self.parts {
-                if part.has(List::Asked) {
-                    pass.push_sql(separator);
-                    part.walk_list(List::Asked, pass.reborrow())?;
-                    separator = " UNION ALL ";
-                }
-                for chosen in *choices {
-                    pass.push_sql(separator);
-                    pass.push_sql("SELECT * FROM (");
-                    choice(pass, chosen, *part, None, false)?;
-                    pass.push_sql(") AS \"asked\" (");
-                    key_names(pass, part.key_width())?;
-                    pass.push_sql(")");
-                    separator = " UNION ALL ";
-                }
-            }
-            Ok(())
+            let lists =
+                self.parts.iter().map(|part| part.0).filter(|part| part.has(List::Asked)).map(|part| (part, None));
+            let queries =
+                self.parts.iter().flat_map(|(part, choices)| choices.iter().map(|chosen| (*part, Some(chosen))));
+            let sources: Vec<_> = lists.chain(queries).collect();
+            union_all(pass, 0..sources.len(), &mut |pass, i| {
+                let (part, Some(chosen)) = sources[i] else {
+                    return sources[i].0.walk_list(List::Asked, pass.reborrow());
+                };
+                pass.push_sql("SELECT * FROM (");
+                choice(pass, chosen, part, None, false)?;
+                pass.push_sql(") AS \"asked\" (");
+                key_names(pass, part.key_width())?;
+                pass.push_sql(")");
+                Ok(())
+            })
         })?;
         pass.push_sql(
             ")) SELECT DISTINCT \"pid\", \"application_name\", \"state\", \"age\", \"query\" FROM (SELECT * FROM \"marked\" \

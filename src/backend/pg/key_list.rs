@@ -6,43 +6,52 @@
 use std::any::TypeId;
 
 use diesel::{
+    Column,
     expression::Expression,
     pg::Pg,
-    query_builder::AstPass,
+    query_builder::{AstPass, QueryFragment},
     result::QueryResult,
     serialize::ToSql,
     sql_types::{Array, BigInt, HasSqlType, Integer, SingleValue, SmallInt, SqlType, Uuid},
 };
 
+use super::column_type::ArrayOfColumn;
 use crate::{key::LockKey, lockable::One, sql::KeyList};
 
 impl<K, C, ST> KeyList<Pg, K> for One<C>
 where
-    C: Expression<SqlType = ST>,
+    C: Expression<SqlType = ST> + TypedColumn,
     ST: SqlType + SingleValue + 'static,
     K: LockKey + ToSql<ST, Pg>,
     Pg: HasSqlType<ST>,
 {
-    type Columns = ();
+    type Columns = Source<C>;
     const WIDTH: usize = 1;
 
     fn is_exact() -> bool {
         exact::<ST>()
     }
 
-    fn columns(_: &[K]) -> Self::Columns {}
+    fn columns(_: &[K]) -> Self::Columns {
+        Source::default()
+    }
 
-    fn walk<'b>(keys: &'b [K], (): &'b (), mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        pass.push_sql("SELECT unnest(");
-        pass.push_bind_param::<Array<ST>, [K]>(keys)?;
+    fn walk<'b>(keys: &'b [K], source: &'b Source<C>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("SELECT ");
+        source.walk_unnest(keys, pass)
+    }
+
+    fn walk_in<'b>(keys: &'b [K], _: &'b Source<C>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(" = ANY(");
+        walk_array::<ST, K>(keys, pass.reborrow())?;
         pass.push_sql(")");
         Ok(())
     }
 
-    fn walk_in<'b>(keys: &'b [K], (): &'b (), mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        pass.push_sql(" = ANY(");
-        pass.push_bind_param::<Array<ST>, [K]>(keys)?;
-        pass.push_sql(")");
+    fn walk_in_hashed<'b>(keys: &'b [K], source: &'b Source<C>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(" IN (SELECT unnest(ARRAY(");
+        Self::walk(keys, source, pass.reborrow())?;
+        pass.push_sql(")))");
         Ok(())
     }
 }
@@ -52,13 +61,13 @@ macro_rules! composite_keys {
         impl<$($K, $C, $ST),+> KeyList<Pg, ($($K,)+)> for ($($C,)+)
         where
             $(
-                $C: Expression<SqlType = $ST>,
+                $C: Expression<SqlType = $ST> + TypedColumn,
                 $ST: SqlType + SingleValue + 'static,
                 $K: LockKey + ToSql<$ST, Pg>,
                 Pg: HasSqlType<$ST>,
             )+
         {
-            type Columns = ($(Vec<$K>,)+);
+            type Columns = ($((Vec<$K>, Source<$C>),)+);
             const WIDTH: usize = $width;
 
             fn is_exact() -> bool {
@@ -66,7 +75,7 @@ macro_rules! composite_keys {
             }
 
             fn columns(keys: &[($($K,)+)]) -> Self::Columns {
-                ($(keys.iter().map(|key| key.$i.clone()).collect(),)+)
+                ($((keys.iter().map(|key| key.$i.clone()).collect(), Source::default()),)+)
             }
 
             /// Several `unnest` in one select list run side by side.
@@ -78,9 +87,7 @@ macro_rules! composite_keys {
                 let mut separator = "SELECT ";
                 $(
                     pass.push_sql(separator);
-                    pass.push_sql("unnest(");
-                    pass.push_bind_param::<Array<$ST>, Vec<$K>>(&columns.$i)?;
-                    pass.push_sql(")");
+                    columns.$i.1.walk_unnest(&columns.$i.0, pass.reborrow())?;
                     separator = ", ";
                 )+
                 let _ = separator;
@@ -94,6 +101,24 @@ macro_rules! composite_keys {
             ) -> QueryResult<()> {
                 pass.push_sql(" IN (");
                 Self::walk(keys, columns, pass.reborrow())?;
+                pass.push_sql(")");
+                Ok(())
+            }
+
+            fn walk_in_hashed<'b>(
+                _: &'b [($($K,)+)],
+                columns: &'b Self::Columns,
+                mut pass: AstPass<'_, 'b, Pg>,
+            ) -> QueryResult<()> {
+                let mut separator = " IN (SELECT ";
+                $(
+                    pass.push_sql(separator);
+                    pass.push_sql("unnest(ARRAY(SELECT ");
+                    columns.$i.1.walk_unnest(&columns.$i.0, pass.reborrow())?;
+                    pass.push_sql("))");
+                    separator = ", ";
+                )+
+                let _ = separator;
                 pass.push_sql(")");
                 Ok(())
             }
@@ -118,4 +143,58 @@ composite_keys! {
 fn exact<ST: 'static>() -> bool {
     [TypeId::of::<SmallInt>(), TypeId::of::<Integer>(), TypeId::of::<BigInt>(), TypeId::of::<Uuid>()]
         .contains(&TypeId::of::<ST>())
+}
+
+/// A column of `table!`.
+#[doc(hidden)]
+pub trait TypedColumn: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send {}
+
+impl<C> TypedColumn for C where C: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send
+{}
+
+/// Where a list takes its type from.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Source<C: Column> {
+    column: C,
+    table: C::Table,
+}
+
+impl<C: TypedColumn> Source<C> {
+    /// Writes the keys as rows: `unnest($1)`, of the type and the collation of the column.
+    ///
+    /// `SELECT DISTINCT`, and a comparison with the column, are right and find their index only so. Nothing is read from the table.
+    /// The inner `COALESCE` is of the type below a domain, whose checks no key should fail that is only looked for.
+    fn walk_unnest<'b, K>(&'b self, keys: &'b [K], mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()>
+    where
+        C: Expression<SqlType: SqlType + SingleValue>,
+        K: ToSql<C::SqlType, Pg>,
+        Pg: HasSqlType<C::SqlType>,
+    {
+        let exact = exact::<C::SqlType>();
+        pass.push_sql(if exact { "unnest(" } else { "unnest(COALESCE(" });
+        walk_array::<C::SqlType, K>(keys, pass.reborrow())?;
+        if !exact {
+            pass.push_sql(", ARRAY(SELECT COALESCE(");
+            self.column.walk_ast(pass.reborrow())?;
+            pass.push_sql(", NULL) FROM ");
+            self.table.walk_ast(pass.reborrow())?;
+            pass.push_sql(" WHERE false))");
+        }
+        pass.push_sql(")");
+        Ok(())
+    }
+}
+
+fn walk_array<'b, ST, K>(keys: &'b [K], mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()>
+where
+    ST: SqlType + SingleValue + 'static,
+    K: ToSql<ST, Pg>,
+    Pg: HasSqlType<ST>,
+{
+    if exact::<ST>() {
+        pass.push_bind_param::<Array<ST>, [K]>(keys)
+    } else {
+        pass.push_bind_param::<ArrayOfColumn<ST>, [K]>(keys)
+    }
 }

@@ -8,7 +8,10 @@ use diesel::{
 
 use super::{
     table_guard::walk_guard,
-    words::{choice, from_table_among, helper, key_names, key_value, locking_clause, walk_position},
+    words::{
+        choice, from_table_among, groups, helper, in_hashed, key_columns, key_names, key_value, locking_clause,
+        union_all, walk_position,
+    },
 };
 use crate::{
     mode::{Strength, Wait},
@@ -24,8 +27,9 @@ use crate::{
 ///
 /// ```sql
 /// WITH wanted (o, c, k0) AS MATERIALIZED ((SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
-/// SELECT cols, t.id = ANY($1), CASE WHEN (t.tableoid, t.ctid) IN (SELECT o, c FROM wanted) THEN 1
-///                   WHEN t.id IN (SELECT k0 FROM wanted) THEN 2 ELSE 0 END
+/// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($1)))), CASE
+///   WHEN (t.tableoid, t.ctid) IN (SELECT unnest(ARRAY(SELECT o FROM wanted)), unnest(ARRAY(SELECT c FROM wanted))) THEN 1
+///   WHEN t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted))) THEN 2 ELSE 0 END
 /// FROM t WHERE t.id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))
 /// ORDER BY t.id FOR UPDATE OF t
 /// ```
@@ -42,14 +46,26 @@ pub(super) struct LockRows<'q> {
     pub(super) list: List,
     /// Nothing: only look.
     pub(super) lock: Option<(Strength, Wait)>,
-    /// Say behind each query's number how many rows it chose, whether they came back or not. Of a limited query this is said
-    /// in any case: if a row that it chose was deleted meanwhile, another takes its place.
+    /// Say behind each group's number how many rows it chose, whether they came back or not. Of limited queries this is said
+    /// in any case: if a row that one chose was deleted meanwhile, another takes its place.
     pub(super) count: bool,
 }
 
 impl<'q> LockRows<'q> {
-    fn choices(&self) -> impl Iterator<Item = (&'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
-        self.parts.iter().flat_map(|&(wanted, choices)| choices.iter().map(move |choice| (wanted, choice)))
+    /// The queries, each with the number of its group.
+    fn choices(&self) -> Vec<(usize, &'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
+        let (mut all, mut before) = (Vec::new(), 0);
+        for &(wanted, choices) in &self.parts {
+            let groups: Vec<_> = groups(choices).collect();
+            let number = |chosen: &Chosen<'_, Pg>| before + usize::from(groups[0] != chosen.shape.limited);
+            all.extend(choices.iter().map(|chosen| (number(chosen), wanted, chosen)));
+            before += groups.len();
+        }
+        all
+    }
+
+    fn queries(&self) -> bool {
+        self.parts.iter().any(|(_, choices)| !choices.is_empty())
     }
 
     fn helper(&self) -> QueryResult<&'static str> {
@@ -59,72 +75,78 @@ impl<'q> LockRows<'q> {
     /// Rows may come for several reasons; then each part says of each row whether it asked for it by key. The server
     /// compares: it may hold keys for equal that Rust does not, such as a time that is finer than its column.
     fn mixed(&self) -> bool {
-        self.parts.len() > 1 || self.choices().next().is_some()
+        self.parts.len() > 1 || self.queries()
     }
 
-    fn counts(&self, chosen: &Chosen<'_, Pg>) -> bool {
-        self.count || chosen.shape.limited
+    fn counts(&self, limited: bool) -> bool {
+        self.count || limited
     }
 
     /// Whether an answer comes even if no row does.
     pub(super) fn says_if_empty(&self) -> bool {
         let asks_again = self.count || matches!(self.lock, Some((_, Wait::Block)));
-        asks_again && self.choices().any(|(_, chosen)| self.counts(chosen))
+        asks_again && self.parts.iter().any(|(_, choices)| groups(choices).any(|limited| self.counts(limited)))
     }
 
     fn several(&self) -> bool {
-        self.choices().nth(1).is_some()
+        self.parts.iter().flat_map(|(_, choices)| groups(choices)).nth(1).is_some()
     }
 
-    /// The rows that the queries choose, numbered by query if there are several.
+    /// The rows that the queries choose, numbered by group if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let several = self.several();
         pass.push_sql(if self.lock.is_some() { ", " } else { "WITH " });
         pass.push_identifier(self.helper()?)?;
-        pass.push_sql(if self.several() { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
+        pass.push_sql(if several { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
         key_names(&mut pass, self.parts[0].0.key_width())?;
         pass.push_sql(") AS MATERIALIZED (");
-        for (i, (wanted, chosen)) in self.choices().enumerate() {
-            pass.push_sql(if i == 0 { "(" } else { ") UNION ALL (" });
-            choice(&mut pass, chosen, wanted, self.several().then_some(i), true)?;
-        }
-        pass.push_sql("))");
+        let choices = self.choices();
+        union_all(&mut pass, 0..choices.len(), &mut |pass, i| {
+            let (group, wanted, chosen) = choices[i];
+            pass.push_sql("(");
+            choice(pass, chosen, wanted, several.then_some(group), true)?;
+            pass.push_sql(")");
+            Ok(())
+        })?;
+        pass.push_sql(")");
         Ok(())
     }
 
-    /// 1: query `i` chose the row as it is. 2: it chose it, but the row changed. 0: it did not choose it.
+    /// 1: a query of the group chose the row as it is. 2: one chose it, but the row changed. 0: none chose it.
     fn walk_sight<'b>(
         &'b self,
-        i: usize,
-        chosen: &Chosen<'_, Pg>,
+        group: usize,
+        limited: bool,
         wanted: &'b dyn Wanted<Pg>,
         mut pass: AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {
+        let keys = key_columns(wanted.key_width());
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let from_wanted = |pass: &mut AstPass<'_, '_, Pg>| self.walk_from_wanted(group, pass.reborrow());
         pass.push_sql(", CASE WHEN (");
         walk_position(&mut pass, wanted)?;
-        pass.push_sql(") IN (SELECT \"o\", \"c\"");
-        self.walk_from_wanted(i, pass.reborrow())?;
-        pass.push_sql(") THEN 1 WHEN ");
+        pass.push_sql(")");
+        in_hashed(&mut pass, &["o", "c"], &from_wanted)?;
+        pass.push_sql(" THEN 1 WHEN ");
         key_value(&mut pass, wanted)?;
-        pass.push_sql(" IN (SELECT ");
-        key_names(&mut pass, wanted.key_width())?;
-        self.walk_from_wanted(i, pass.reborrow())?;
-        pass.push_sql(") THEN 2 ELSE 0 END");
-        if self.counts(chosen) {
+        in_hashed(&mut pass, &keys, &from_wanted)?;
+        pass.push_sql(" THEN 2 ELSE 0 END");
+        if self.counts(limited) {
             pass.push_sql(", (SELECT count(DISTINCT (");
             key_names(&mut pass, wanted.key_width())?;
             pass.push_sql("))");
-            self.walk_from_wanted(i, pass.reborrow())?;
+            self.walk_from_wanted(group, pass.reborrow())?;
             pass.push_sql(")");
         }
         Ok(())
     }
 
-    fn walk_from_wanted(&self, i: usize, mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
+    fn walk_from_wanted(&self, group: usize, mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
         pass.push_sql(" FROM ");
         pass.push_identifier(self.helper()?)?;
         if self.several() {
             pass.push_sql(" WHERE \"q\" = ");
-            pass.push_sql(&i.to_string());
+            pass.push_sql(&group.to_string());
         }
         Ok(())
     }
@@ -132,7 +154,7 @@ impl<'q> LockRows<'q> {
     fn walk_from<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
         let mut lists: Vec<_> = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)).collect();
-        let queries = self.choices().next().is_some();
+        let queries = self.queries();
         match (lists.pop(), queries) {
             (Some(only), false) if lists.is_empty() && table.key_width() == 1 => {
                 pass.push_sql(" FROM ");
@@ -169,16 +191,16 @@ impl<'q> LockRows<'q> {
             part.walk_columns(pass.reborrow())?;
             separator = ", ";
         }
-        let mut i = 0;
+        let mut group = 0;
         for (part, choices) in &self.parts {
             if self.mixed() && part.has(self.list) {
                 pass.push_sql(", ");
                 key_value(&mut pass, *part)?;
-                part.walk_in_list(self.list, pass.reborrow())?;
+                part.walk_in_hashed_list(self.list, pass.reborrow())?;
             }
-            for chosen in *choices {
-                self.walk_sight(i, chosen, *part, pass.reborrow())?;
-                i += 1;
+            for limited in groups(choices) {
+                self.walk_sight(group, limited, *part, pass.reborrow())?;
+                group += 1;
             }
         }
         if self.says_if_empty() {
@@ -196,7 +218,7 @@ impl<'q> LockRows<'q> {
 
 impl QueryFragment<Pg> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let queries = self.choices().next().is_some();
+        let queries = self.queries();
         if self.lock.is_some() {
             walk_guard(&mut pass, self.name);
         }

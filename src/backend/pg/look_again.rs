@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{choice, from_table_among, helper, key_names, key_value};
+use super::words::{choice, from_table_among, groups, helper, in_hashed, key_columns, key_names, key_value, union_all};
 use crate::sql::{Chosen, List, TableName, Wanted};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
@@ -19,7 +19,7 @@ use crate::sql::{Chosen, List, TableName, Wanted};
 /// ```sql
 /// WITH wanted (k0) AS MATERIALIZED (SELECT unnest($firm) UNION ALL (..limited query..)
 ///   UNION ALL (SELECT * FROM (..query..) AS again (k0) WHERE k0 = ANY($doubtful)))
-/// SELECT cols, t.id = ANY($held), t.id IN (SELECT k0 FROM wanted)
+/// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($held)))), t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted)))
 /// FROM t WHERE t.id = ANY(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held))) ORDER BY t.id
 /// ```
 pub(super) struct LookAgain<'q> {
@@ -39,13 +39,21 @@ impl LookAgain<'_> {
         key_names(&mut pass, width)?;
         pass.push_sql(") AS MATERIALIZED (");
         self.wanted.walk_list(if self.whole { List::Asked } else { List::Firm }, pass.reborrow())?;
-        for chosen in self.choices {
-            pass.push_sql(" UNION ALL (");
-            let restricted = !(self.whole || chosen.shape.limited);
+        for limited in groups(self.choices) {
+            let choices: Vec<_> = self.choices.iter().filter(|chosen| chosen.shape.limited == limited).collect();
+            let restricted = !(self.whole || limited);
+            pass.push_sql(" UNION ALL ");
             if restricted {
-                pass.push_sql("SELECT * FROM (");
+                pass.push_sql("(SELECT * FROM (");
             }
-            choice(&mut pass, chosen, self.wanted, None, false)?;
+            let several = choices.len() > 1;
+            union_all(&mut pass, 0..choices.len(), &mut |pass, i| {
+                let apart = several || !restricted;
+                pass.push_sql(if apart { "(" } else { "" });
+                choice(pass, choices[i], self.wanted, None, false)?;
+                pass.push_sql(if apart { ")" } else { "" });
+                Ok(())
+            })?;
             if restricted {
                 pass.push_sql(") AS \"again\" (");
                 key_names(&mut pass, width)?;
@@ -53,8 +61,8 @@ impl LookAgain<'_> {
                 key_names(&mut pass, width)?;
                 pass.push_sql(")");
                 self.wanted.walk_in_list(List::Doubtful, pass.reborrow())?;
+                pass.push_sql(")");
             }
-            pass.push_sql(")");
         }
         pass.push_sql(") ");
         Ok(())
@@ -63,6 +71,10 @@ impl LookAgain<'_> {
     fn walk_wanted_keys(&self, pass: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
         pass.push_sql("SELECT ");
         key_names(pass, self.wanted.key_width())?;
+        self.walk_from_wanted(pass)
+    }
+
+    fn walk_from_wanted(&self, pass: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
         pass.push_sql(" FROM ");
         pass.push_identifier(helper(self.name, std::iter::once(self.wanted))?)
     }
@@ -75,12 +87,12 @@ impl QueryFragment<Pg> for LookAgain<'_> {
         self.wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
         key_value(&mut pass, self.wanted)?;
-        self.wanted.walk_in_list(List::Held, pass.reborrow())?;
+        self.wanted.walk_in_hashed_list(List::Held, pass.reborrow())?;
         pass.push_sql(", ");
         key_value(&mut pass, self.wanted)?;
-        pass.push_sql(" IN (");
-        self.walk_wanted_keys(&mut pass)?;
-        pass.push_sql(")");
+        let keys = key_columns(self.wanted.key_width());
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        in_hashed(&mut pass, &keys, &|pass| self.walk_from_wanted(pass))?;
         from_table_among(&mut pass, self.name, self.wanted, |pass| {
             self.walk_wanted_keys(pass)?;
             pass.push_sql(" UNION ALL ");

@@ -4,6 +4,7 @@
 
 mod advisory;
 mod clock;
+mod column_type;
 mod dialogue;
 mod holders;
 mod key_list;

@@ -8,15 +8,16 @@ use diesel::{
 
 use super::{
     placed::{self, helpers},
-    words::{key_names, key_value},
+    words::{in_hashed, key_columns, key_names, key_value},
 };
 use crate::sql::{Choice, List, TableName, Wanted};
 
 /// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
 ///
 /// ```sql
-/// WITH _picked (k0) AS MATERIALIZED (SELECT unnest($held)), _placed AS (..)
-/// SELECT cols, t.id IN (SELECT * FROM (SELECT t.id ..the query..) AS _again (k0) WHERE k0 = ANY($held))
+/// WITH _picked (k0) AS MATERIALIZED (SELECT unnest($held)), _placed AS (..),
+///   _again (k0) AS MATERIALIZED (SELECT * FROM (SELECT t.id ..the query..) AS chosen (k0) WHERE k0 = ANY($held))
+/// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM _again)))
 /// FROM t INNER JOIN _placed ON t.id = _placed.k0 ORDER BY _placed._place
 /// ```
 pub(super) struct Look<'q> {
@@ -29,22 +30,34 @@ impl QueryFragment<Pg> for Look<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let Look { query, wanted, table } = self;
         let (_, placed) = with_held(&mut pass, *wanted, table)?;
-        pass.push_sql(" SELECT ");
-        wanted.walk_columns(pass.reborrow())?;
+        let again = if table.bare() == "_again" { "\"_once_more\"" } else { "\"_again\"" };
         pass.push_sql(", ");
-        key_value(&mut pass, *wanted)?;
-        pass.push_sql(" IN (SELECT * FROM (");
+        pass.push_sql(again);
+        pass.push_sql(" (");
+        key_names(&mut pass, wanted.key_width())?;
+        pass.push_sql(") AS MATERIALIZED (SELECT * FROM (");
         query.walk_head(pass.reborrow())?;
         wanted.walk_key(pass.reborrow())?;
         query.walk_from(pass.reborrow())?;
         query.walk_filter(pass.reborrow())?;
-        pass.push_sql(") AS \"_again\" (");
+        pass.push_sql(") AS \"chosen\" (");
         key_names(&mut pass, wanted.key_width())?;
         pass.push_sql(") WHERE (");
         key_names(&mut pass, wanted.key_width())?;
         pass.push_sql(")");
         wanted.walk_in_list(List::Held, pass.reborrow())?;
-        pass.push_sql(") FROM ");
+        pass.push_sql(") SELECT ");
+        wanted.walk_columns(pass.reborrow())?;
+        pass.push_sql(", ");
+        key_value(&mut pass, *wanted)?;
+        let keys = key_columns(wanted.key_width());
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        in_hashed(&mut pass, &keys, &|pass| {
+            pass.push_sql(" FROM ");
+            pass.push_sql(again);
+            Ok(())
+        })?;
+        pass.push_sql(" FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
         pass.push_sql(placed);

@@ -7,6 +7,7 @@ use diesel::{
     sql_types::{BigInt, Bool, Integer, Nullable},
 };
 
+use super::words::groups;
 use crate::{
     backend::Reader,
     diesel_internals::RowRef,
@@ -24,11 +25,11 @@ pub(super) struct RowReader<'e> {
 pub(super) struct PartReader<'e> {
     found: &'e mut dyn Found<Pg>,
     width: usize,
-    /// Before the queries' numbers stands whether the row was asked for by key.
+    /// Before the groups' numbers stands whether the row was asked for by key.
     asked: bool,
-    /// For each query of the part: has it a limit?
+    /// For each group of the part's queries: have they limits?
     limited: Vec<bool>,
-    /// Behind each query's number stands how many rows it chose.
+    /// Behind each group's number stands how many rows it chose.
     counts: bool,
 }
 
@@ -39,7 +40,7 @@ pub(super) enum Reading {
     Keys,
     /// Nothing: every row was chosen by the one query.
     Query,
-    /// One number per query, see [`LockRows`].
+    /// One number per group of queries, see [`LockRows`].
     Mixed,
     /// Two booleans, held and wanted, see [`LookAgain`].
     Again,
@@ -54,7 +55,7 @@ pub(super) enum Reading {
 
 impl<'e> PartReader<'e> {
     pub(super) fn new(wanted: &dyn Wanted<Pg>, found: &'e mut dyn Found<Pg>, choices: &[Chosen<'_, Pg>]) -> Self {
-        let limited = choices.iter().map(|choice| choice.shape.limited).collect();
+        let limited = groups(choices).collect();
         PartReader { found, width: wanted.width(), asked: wanted.has(List::Asked), limited, counts: false }
     }
 
@@ -68,7 +69,7 @@ impl<'e> PartReader<'e> {
             asked = row.get_value::<Bool, bool, _>(*column)?;
             *column += 1;
         }
-        for (query, has_limit) in self.limited.iter().enumerate() {
+        for (group, has_limit) in self.limited.iter().enumerate() {
             let number = row.get_value::<Integer, i32, _>(*column)?;
             match (number, has_limit) {
                 (1, false) => firm = true,
@@ -79,7 +80,7 @@ impl<'e> PartReader<'e> {
             }
             *column += 1;
             if self.counts || *has_limit {
-                self.found.count(query, row.get_value::<BigInt, i64, _>(*column)?, number != 0);
+                self.found.count(group, row.get_value::<BigInt, i64, _>(*column)?, number != 0);
                 *column += 1;
             }
         }
