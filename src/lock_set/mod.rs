@@ -7,17 +7,16 @@ mod patient_row;
 
 use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData};
 
-use diesel::result::QueryResult;
-
 pub(crate) use self::advisory_part::AdvisoryPart;
 pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
+    error::Result,
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, Chosen, LockTarget, PartInSet, RowQuery, TableName},
+    sql::{Blocking, Choice, Chosen, LockTarget, PartInSet, QueryText, RowQuery, TableName, check_model},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and without deadlocks.
@@ -331,17 +330,22 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     }
 
     /// The conversations, table by table in the order in which they must be held.
-    pub(crate) fn into_tables(self) -> QueryResult<Vec<DB::Table<'a>>> {
+    pub(crate) fn into_tables(self) -> Result<Vec<DB::Table<'a>>> {
         let patience = self.patience;
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
-            let choice = |query: Box<dyn Choice<DB> + 'a>| Ok(Chosen { shape: query.shape()?, query });
-            let choices = queries.into_iter().map(choice).collect::<QueryResult<_>>()?;
+            check_model(part.wanted(), DB::DIALECT)?;
+            let choice = |query: Box<dyn Choice<DB> + 'a>| {
+                let text = QueryText::of(&*query, DB::DIALECT, false)?;
+                Ok(Chosen { shape: query.shape()?, query, text })
+            };
+            let choices = queries.into_iter().map(choice).collect::<Result<_>>()?;
             let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
             table.0 = table.0.max(strength);
             table.1.push(PartInSet { part, choices });
         }
-        tables.into_iter().map(|(name, (strength, parts))| DB::table(name, parts, strength, patience)).collect()
+        let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
+        tables.into_iter().map(table).collect()
     }
 }
 

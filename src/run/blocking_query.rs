@@ -16,7 +16,9 @@ use crate::{
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
+    sql::{
+        Blocking, Choice, LockWords, LockedQuery, NoWait, QueryText, RowLock, SkipLocked, TableName, Timeout, locked_text,
+    },
 };
 
 /// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
@@ -103,14 +105,14 @@ macro_rules! without_a_look_first {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
-            DB: Backend + QueryMetadata<Q::SqlType> + 'static,
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
-            Q: Query<SqlType: CompatibleType<U, DB>> + Unlockable<DB>,
-            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            Q: Query<SqlType: CompatibleType<U, DB>>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                lockable(&self.query)?;
+                check::<DB>(&self)?;
                 rows(self, conn).map_err(LockError::of_locking_statement)
             }
         }
@@ -126,14 +128,15 @@ macro_rules! with_a_look_first {
         where
             DB: LockingBackend + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
-            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB> + Unlockable<DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
             L: LockWords<DB>,
-            Self: QueryFragment<DB> + Query<SqlType = Q::SqlType>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                lockable(&self.query)?;
+                check::<DB>(&self)?;
+                QueryText::of(&self.query, DB::DIALECT, true)?;
                 let table = TableName::of::<DB>(&self.table)?;
                 if self.patience == Patience::NoWait {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
@@ -157,12 +160,16 @@ macro_rules! with_a_look_first {
 
 with_a_look_first!(NoWait, Timeout);
 
-/// Refuses a query whose rows are not rows of a table, before anything is sent or even told to Diesel's instrumentation.
-fn lockable<DB: Backend>(query: &impl Unlockable<DB>) -> Result<()> {
-    match query.unlockable()? {
-        Some(clause) => Err(LockError::folded(clause)),
-        None => Ok(()),
+/// Refuses a query whose rows are not rows of a table, or whose locking clause would not count or mean another table, before
+/// anything is sent or even told to Diesel's instrumentation.
+fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<()> {
+    if let Some(clause) = query.unlockable()? {
+        return Err(LockError::folded(clause));
     }
+    let text = locked_text(query, DB::DIALECT)?;
+    let mut clauses = Vec::new();
+    query.add_clauses(&mut clauses)?;
+    clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))
 }
 
 /// Locks what the query wants if all of it can be had at once.

@@ -8,10 +8,14 @@ mod found;
 mod isolation;
 mod key_list;
 mod keyed_part;
+mod lock_clause;
 mod part;
+mod query_text;
+mod raw_text;
 mod resolved;
 mod row_lock;
 mod table_name;
+mod tokens;
 mod wanted;
 
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
@@ -29,12 +33,22 @@ pub use self::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,
     },
+    query_text::QueryText,
     table_name::TableName,
+    tokens::Dialect,
     wanted::Wanted,
+};
+#[cfg(test)]
+pub(crate) use self::{
+    raw_text::{Allowed, Refused, read},
+    tokens::Unreadable,
 };
 pub(crate) use self::{
     found::FoundRows,
     isolation::SetIsolation,
+    lock_clause::{LockClause, LockedQuery},
     part::Chosen,
-    row_lock::{ForChanging, LockWords, Unlockable},
+    query_text::{check_changes, check_model, locked_text},
+    row_lock::{ForChanging, LockWords},
+    tokens::{Token, Tokens},
 };

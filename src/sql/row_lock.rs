@@ -3,16 +3,15 @@
 use std::{marker::PhantomData, time::Duration};
 
 use diesel::{
-    backend::{Backend, DieselReserveSpecialization},
+    backend::Backend,
     expression::{SelectableExpression, ValidGrouping, is_aggregate},
     query_builder::{AsQuery, Query, QueryId},
     query_dsl::methods::LockingDsl,
     query_source::QuerySource,
-    result::QueryResult,
 };
 
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement, is_empty},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement},
     mode::{Patience, Strength},
 };
 
@@ -163,40 +162,6 @@ pub trait RowByRow {}
 
 impl RowByRow for is_aggregate::No {}
 impl RowByRow for is_aggregate::Never {}
-
-/// What the types of a boxed query do not tell: the clause that makes its rows unlockable, if there is one.
-pub(crate) trait Unlockable<DB: Backend> {
-    fn unlockable(&self) -> QueryResult<Option<&'static str>>;
-}
-
-impl<DB: Backend, F, S, D, W, O, LOf> Unlockable<DB> for SelectStatement<F, S, D, W, O, LOf> {
-    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
-        Ok(None)
-    }
-}
-
-impl<ST, F, DB> Unlockable<DB> for BoxedSelectStatement<'_, ST, F, DB, ()>
-where
-    DB: Backend + DieselReserveSpecialization + Default,
-{
-    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
-        Ok(if !is_empty(&self.distinct)? {
-            Some("DISTINCT")
-        } else if !is_empty(&self.group_by)? {
-            Some("GROUP BY")
-        } else if !is_empty(&self.having)? {
-            Some("HAVING")
-        } else {
-            None
-        })
-    }
-}
-
-impl<DB: Backend, Q: Unlockable<DB>, S, L, W> Unlockable<DB> for RowLock<Q, S, L, W> {
-    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
-        self.query.unlockable()
-    }
-}
 
 /// A query with a locking clause on it, made by [`LockQueryDsl`].
 #[derive(Debug, Clone, Copy)]

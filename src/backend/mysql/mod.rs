@@ -5,6 +5,7 @@
 mod advisory;
 mod clock;
 mod cover;
+mod dialect;
 mod dialogue;
 mod free_rows;
 mod holders;
@@ -21,6 +22,7 @@ use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::Qu
 
 use self::{
     clock::MysqlClock,
+    dialect::DIALECT,
     dialogue::MysqlTable,
     free_rows::PickSelected,
     pick::MysqlPick,
@@ -31,10 +33,12 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, PartInSet, TableName},
+    sql::{Choice, Dialect, PartInSet, TableName},
 };
 
 impl LockingBackend for Mysql {
+    const DIALECT: &'static Dialect = &DIALECT;
+
     type Table<'a> = MysqlTable<'a>;
     type Clock = MysqlClock;
     type Pick = MysqlPick;

@@ -10,28 +10,25 @@ use diesel::{
     sql_types::Binary,
 };
 
-use super::words::{keep_out_of_cache, locking_clause, read_and_lock};
+use super::words::{keep_out_of_cache, locking_clause, locking_clauses, read_and_lock};
 use crate::{
     diesel_internals::RowRef,
-    error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName},
 };
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
 where
     L: LockWords<Mysql>,
-    Q: QueryFragment<Mysql> + Unlockable<Mysql>,
+    Q: LockedQuery<Mysql>,
     S: QuerySource<FromClause: QueryFragment<Mysql>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        if let Some(clause) = self.query.unlockable()? {
-            return Err(LockError::folded(clause).into());
-        }
         keep_out_of_cache(&mut pass);
-        self.query.walk_ast(pass.reborrow())?;
-        let table = TableName::of::<Mysql>(&self.table.from_clause())?;
-        locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
+        self.walk_query(pass.reborrow())?;
+        let mut clauses = Vec::new();
+        self.add_clauses(&mut clauses)?;
+        locking_clauses(&mut pass, LockClause::merged(clauses))
     }
 }
 

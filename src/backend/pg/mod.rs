@@ -4,6 +4,7 @@
 
 mod advisory;
 mod clock;
+mod dialect;
 mod dialogue;
 mod holders;
 mod key_list;
@@ -18,7 +19,6 @@ mod reader;
 mod row_lock;
 mod same_rows;
 mod sources;
-mod subquery;
 mod text;
 mod words;
 
@@ -26,19 +26,23 @@ use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryRes
 
 use self::{
     clock::PgClock,
+    dialect::DIALECT,
     dialogue::PgTable,
     pick::PgPick,
     row_lock::{BusyRows, busy_key},
+    sources::check_first,
 };
 use super::{HasKeyLocks, HasShareLocks, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Patience, Strength},
-    sql::{Choice, PartInSet, TableName},
+    sql::{Choice, Dialect, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
+    const DIALECT: &'static Dialect = &DIALECT;
+
     type Table<'a> = PgTable<'a>;
 
     type Clock = PgClock;
@@ -60,8 +64,8 @@ impl LockingBackend for Pg {
         busy_key(row)
     }
 
-    fn check_pick(query: &dyn Choice<Pg>, table: &TableName) -> Result<()> {
-        pick::check(query, table)
+    fn check_table(sql: &str, table: &TableName) -> Result<()> {
+        check_first(sql, table)
     }
 
     fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {

@@ -10,28 +10,27 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::{sources::check_first, words::locking_clause};
+use super::words::locking_clause;
 use crate::{
-    diesel_internals::{RowRef, sql_of},
-    error::LockError,
+    diesel_internals::RowRef,
     mode::{Strength, Wait},
-    sql::{Choice, From, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
     L: LockWords<Pg>,
-    Q: QueryFragment<Pg> + Unlockable<Pg>,
+    Q: LockedQuery<Pg>,
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if let Some(clause) = self.query.unlockable()? {
-            return Err(LockError::folded(clause).into());
+        self.walk_query(pass.reborrow())?;
+        let mut clauses = Vec::new();
+        self.add_clauses(&mut clauses)?;
+        for clause in LockClause::merged(clauses) {
+            locking_clause(&mut pass, clause.strength, Some(&clause.table), clause.wait)?;
         }
-        self.query.walk_ast(pass.reborrow())?;
-        let table = TableName::of::<Pg>(&self.table.from_clause())?;
-        check_first(&sql_of::<Pg>(&self.query)?, &table)?;
-        locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
+        Ok(())
     }
 }
 
@@ -77,7 +76,6 @@ impl BusyRows<'_> {
 
 impl QueryFragment<Pg> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        check_first(&sql_of::<Pg>(&From(self.query))?, self.table)?;
         let limited = self.query.shape()?.limited;
         if limited {
             pass.push_sql("WITH \"lockset_chosen\" AS MATERIALIZED (");
