@@ -24,8 +24,8 @@ use crate::{
     key::LockName,
     mode::{Patience, Strength},
     sql::{
-        Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet, QueryText,
-        TableName,
+        Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet,
+        QueryText, TableName,
     },
 };
 

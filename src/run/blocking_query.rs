@@ -17,7 +17,8 @@ use crate::{
     key::RowKey,
     mode::{Patience, Strength},
     sql::{
-        Blocking, Choice, LockWords, LockedQuery, NoWait, QueryText, RowLock, SkipLocked, TableName, Timeout, locked_text,
+        Blocking, Choice, LockWords, LockedQuery, NoWait, QueryText, RowLock, SkipLocked, TableName, Timeout,
+        locked_text,
     },
 };
 

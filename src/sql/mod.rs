@@ -28,20 +28,15 @@ pub use self::{
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
     part::{LockTarget, Part, PartInSet},
+    query_text::QueryText,
     resolved::{Among, Resolved, Seen},
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,
     },
-    query_text::QueryText,
     table_name::TableName,
     tokens::Dialect,
     wanted::Wanted,
-};
-#[cfg(test)]
-pub(crate) use self::{
-    raw_text::{Allowed, Refused, read},
-    tokens::Unreadable,
 };
 pub(crate) use self::{
     found::FoundRows,
@@ -51,4 +46,9 @@ pub(crate) use self::{
     query_text::{check_changes, check_model, locked_text},
     row_lock::{ForChanging, LockWords},
     tokens::{Token, Tokens},
+};
+#[cfg(test)]
+pub(crate) use self::{
+    raw_text::{Allowed, Refused, read},
+    tokens::Unreadable,
 };

@@ -23,7 +23,8 @@ pub(crate) struct Clause {
     pub(crate) full_text: bool,
 }
 
-/// Why nothing can be written behind a clause.
+/// Why nothing can be written behind a clause. What would change the meaning of a statement is told at its top and among conditions,
+/// not in a subquery, where it has its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     Unreadable(Unreadable),
@@ -36,15 +37,41 @@ pub(crate) enum Refused {
     LockingClause,
 }
 
+/// What stands between two parentheses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// `(SELECT ..)`
+    Query,
+    /// `f(..)`, `a IN (..)`
+    List,
+    /// `(a = 1 AND ..)`, as the query builder puts conditions together.
+    Conditions,
+}
+
+impl Group {
+    fn of(before: Token<'_>, rest: &Tokens<'_>) -> Self {
+        const OPERATORS: [&str; 8] = ["WHERE", "ON", "AND", "OR", "XOR", "NOT", "FROM", "JOIN"];
+        let first = rest.clone().find(|token| *token != Ok(Token::Sign(b'(')));
+        if first.is_some_and(|first| first.is_ok_and(|first| first.is_one_of(&["SELECT", "TABLE", "VALUES", "WITH"]))) {
+            return Group::Query;
+        }
+        match before {
+            Token::Sign(_) => Group::Conditions,
+            before if before.is_one_of(&OPERATORS) => Group::Conditions,
+            _ => Group::List,
+        }
+    }
+}
+
 /// Reads one clause, or a whole statement, behind which something is written.
 pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Result<Clause, Refused> {
     let mut tokens = Tokens::new(sql, dialect);
-    let (mut clause, mut depth) = (Clause::default(), 0_usize);
+    let (mut clause, mut groups, mut before) = (Clause::default(), Vec::new(), Token::Sign(b'('));
     while let Some(token) = tokens.next() {
         let token = token.map_err(Refused::Unreadable)?;
         match token {
-            Token::Sign(b'(') => depth += 1,
-            Token::Sign(b')') => depth = depth.checked_sub(1).ok_or(Refused::Parenthesis)?,
+            Token::Sign(b'(') => groups.push(Group::of(before, &tokens)),
+            Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
             Token::Word(word) if (3..=9).contains(&word.len()) => {
                 clause.subquery |= begins_subquery(&token, &tokens);
@@ -52,20 +79,25 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
                 if is_locking_clause(&token, &mut tokens.clone(), dialect) {
                     return Err(Refused::LockingClause);
                 }
-                if depth == 0 {
-                    let rest = tokens.clone();
-                    match clause_at_the_top(&token, &mut rest.clone(), dialect) {
-                        Some(Refused::Limit) if allowed.limit && is_own_limit(&token, rest) => break,
-                        Some(Refused::Grouping) if allowed.grouping => {}
+                match groups.last() {
+                    Some(Group::Query | Group::List) => {}
+                    group => match clause_at_the_top(&token, &mut tokens.clone(), dialect) {
+                        Some(Refused::Limit)
+                            if allowed.limit && group.is_none() && is_own_limit(&token, tokens.clone()) =>
+                        {
+                            break;
+                        }
+                        Some(Refused::Grouping) if allowed.grouping && group.is_none() => {}
                         Some(refused) => return Err(refused),
                         None => {}
-                    }
+                    },
                 }
             }
             _ => {}
         }
+        before = token;
     }
-    if depth == 0 { Ok(clause) } else { Err(Refused::Parenthesis) }
+    if groups.is_empty() { Ok(clause) } else { Err(Refused::Parenthesis) }
 }
 
 /// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.

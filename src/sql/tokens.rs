@@ -17,7 +17,7 @@ pub struct Dialect {
     pub(crate) nested_comments: bool,
     /// `/*! .. */` and `/*M! .. */` are run, by some versions.
     pub(crate) executable_comments: bool,
-    /// `#` begins a comment, and `--` only does before a space.
+    /// `#` begins a comment, which goes up to a newline, and `--` only does in front of a space.
     pub(crate) hash_comments: bool,
     /// `LOCK IN SHARE MODE`, `PROCEDURE` and `MINUS` are clauses.
     pub(crate) more_clauses: bool,
@@ -87,9 +87,9 @@ impl<'s> Tokens<'s> {
             self.skip_while(|byte| byte.is_ascii_whitespace() || byte == 0x0b);
             match (self.byte(0), self.byte(1)) {
                 (b'/', b'*') => self.skip_comment()?,
-                (b'-', b'-') if !self.dialect.hash_comments || self.byte(2) <= b' ' || self.byte(2) == 0x7f => {
-                    self.skip_line()?;
-                }
+                (b'-', b'-') if !self.dialect.hash_comments => self.skip_line()?,
+                // Raw SQL may end there, and in front of a parenthesis the two can be nothing else.
+                (b'-', b'-') if self.byte(2) <= b' ' || matches!(self.byte(2), b')' | 0x7f) => self.skip_line()?,
                 (b'#', _) if self.dialect.hash_comments => self.skip_line()?,
                 _ => return Ok(()),
             }
@@ -174,16 +174,22 @@ impl<'s> Tokens<'s> {
         Ok(Token::Text)
     }
 
-    /// With the dot that belongs to it: in `1.union` there is a keyword.
+    /// With the dot and the exponent that belong to it: in `1.union` and `1e0union` there is a keyword.
     fn number(&mut self) -> Result<Token<'s>, Unreadable> {
         let start = self.at;
         self.skip_while(|byte| byte.is_ascii_digit());
-        if self.byte(0) == b'.' {
+        let dot = self.byte(0) == b'.';
+        if dot {
             self.at += 1;
             self.skip_while(|byte| byte.is_ascii_digit());
-            // MySQL and MariaDB drop `1.e` and read what follows as a mere sign.
-            let digits = self.byte(1).is_ascii_digit() || (b"+-".contains(&self.byte(1)) && self.byte(2).is_ascii_digit());
-            if self.dialect.hash_comments && self.byte(0).eq_ignore_ascii_case(&b'e') && !digits {
+        }
+        if self.byte(0).eq_ignore_ascii_case(&b'e') {
+            let sign = usize::from(matches!(self.byte(1), b'+' | b'-'));
+            if self.byte(1 + sign).is_ascii_digit() {
+                self.at += 1 + sign;
+                self.skip_while(|byte| byte.is_ascii_digit());
+            } else if dot && self.dialect.hash_comments {
+                // MySQL and MariaDB drop `1.e` and read what follows as a mere sign.
                 return Err(Unreadable::Ambiguous);
             }
         }

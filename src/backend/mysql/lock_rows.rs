@@ -125,7 +125,7 @@ impl QueryFragment<Mysql> for LockRows<'_> {
 ///
 /// ```sql
 /// WITH held (k0) AS (SELECT id FROM t FORCE INDEX (PRIMARY) WHERE id IN (..))
-/// SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR t.id <> (k0) FOR UPDATE
+/// SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE
 /// ```
 pub(super) struct Recheck<'q> {
     pub(super) name: &'q TableName,
@@ -165,18 +165,19 @@ impl QueryFragment<Mysql> for Recheck<'_> {
             pass.push_identifier(HELD)?;
             pass.push_sql(" STRAIGHT_JOIN ");
             wanted.walk_table(pass.reborrow())?;
-            is_held(&mut pass, wanted, " ON ", " = (")?;
+            on_held(&mut pass, wanted)?;
             if !is_empty::<Mysql>(&Filter(query))? {
                 query.walk_filter(pass.reborrow())?;
-                // Never true. But for it MariaDB would find the rows by the full-text index, and lock all that it finds there.
-                is_held(&mut pass, wanted, " OR ", " <> (")?;
+                // Never true, which neither server knows beforehand. But for it, MariaDB would find the rows by the full-text index, and
+                // lock all that it finds there.
+                pass.push_sql(" OR RAND() < 0");
             }
             return locking_clause(&mut pass, strength, None, Wait::Block);
         }
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
         pass.push_identifier(HELD)?;
-        is_held(&mut pass, wanted, " ON ", " = (")?;
+        on_held(&mut pass, wanted)?;
         query.walk_filter(pass.reborrow())?;
         pass.push_sql(" /*!80001 FOR");
         pass.push_sql(if strength < Strength::NoKeyUpdate { " SHARE OF " } else { " UPDATE OF " });
@@ -186,16 +187,11 @@ impl QueryFragment<Mysql> for Recheck<'_> {
     }
 }
 
-/// Writes a condition on the key of the table and that of the held row.
-fn is_held<'b>(
-    pass: &mut AstPass<'_, 'b, Mysql>,
-    wanted: &'b dyn Wanted<Mysql>,
-    before: &str,
-    comparison: &str,
-) -> QueryResult<()> {
-    pass.push_sql(before);
+/// Writes ` ON t.id = (held.k0)`.
+fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
+    pass.push_sql(" ON ");
     key_value(pass, wanted)?;
-    pass.push_sql(comparison);
+    pass.push_sql(" = (");
     names(pass, HELD, 0..wanted.key_width())?;
     pass.push_sql(")");
     Ok(())

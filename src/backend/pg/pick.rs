@@ -100,7 +100,8 @@ impl PickDialogue<Pg> for PgPick {
         part: &'e mut dyn Part<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
     ) -> Option<Exchange<'e, Pg>> {
-        let PgPick { table, strength, limit, changes: written, looks_again, step, found: count, left, places, .. } = self;
+        let PgPick { table, strength, limit, changes: written, looks_again, step, found: count, left, places, .. } =
+            self;
         (*count, *left) = (0, 0);
         let (wanted, found) = part.sides();
         let (width, pick) = (wanted.width(), Picking { table, strength: *strength, limit });

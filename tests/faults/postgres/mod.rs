@@ -1,3 +1,4 @@
 //! PostgreSQL.
 
+mod chained_clauses;
 mod raw_sql;
