@@ -162,7 +162,7 @@ impl<'s> Tokens<'s> {
             self.skip_while(|byte| byte.is_ascii_digit());
             return Ok(Token::Parameter);
         }
-        self.skip_while(|byte| is_of_word(byte));
+        self.skip_while(is_of_word);
         if self.byte(0) != b'$' {
             self.at = start + 1;
             return Ok(Token::Sign(b'$'));
