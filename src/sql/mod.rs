@@ -19,7 +19,7 @@ mod tokens;
 mod wanted;
 
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
-pub(crate) use self::clause::{ColumnsOf, Filter, From, KeyOf};
+pub(crate) use self::clause::{Behind, ColumnsOf, Filter, From, KeyOf};
 pub use self::{
     choice::{Choice, ChosenBy, RowQuery, Shape},
     columns::Columns,

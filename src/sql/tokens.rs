@@ -73,6 +73,11 @@ impl<'s> Tokens<'s> {
         Tokens { sql, dialect, at: 0, name_next: false }
     }
 
+    /// The text that has not been read.
+    pub(crate) fn rest(&self) -> &'s str {
+        &self.sql[self.at..]
+    }
+
     fn byte(&self, ahead: usize) -> u8 {
         self.sql.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
     }

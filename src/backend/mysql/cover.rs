@@ -6,10 +6,10 @@
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
-use super::plan::CHUNK;
+use super::{dialect::DIALECT, plan::CHUNK};
 use crate::{
     diesel_internals::sql_of,
-    sql::{ColumnsOf, KeyOf, Wanted},
+    sql::{ColumnsOf, KeyOf, Token, Tokens, Wanted},
 };
 
 /// What keeps the primary key from covering what a statement reads.
@@ -26,14 +26,13 @@ impl Uncovered {
 
     pub(super) fn of(wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
         let key = sql_of::<Mysql>(&KeyOf(wanted))?;
-        let beyond = |columns: &str| {
-            let mut columns = columns.split(", ").filter(|column| !key.split(", ").any(|of_key| of_key == *column));
-            columns.next().map(str::to_owned)
-        };
-        if beyond(&sql_of::<Mysql>(&ColumnsOf(wanted))?).is_some() {
+        let columns = sql_of::<Mysql>(&ColumnsOf(wanted))?;
+        // Halves of names, if those have commas, are told from each other as well as names are.
+        if columns.split(", ").any(|column| !key.split(", ").any(|of_key| of_key == column)) {
             return Ok(Self::BY_ITSELF);
         }
-        let column = beyond(&wanted.all_columns()?);
+        let (key, all) = (listed(&key), wanted.all_columns()?);
+        let column = listed(&all).into_iter().find(|column| !key.contains(column)).map(str::to_owned);
         let most = if column.is_some() { CHUNK } else { 1 };
         Ok(Uncovered { column, most })
     }
@@ -52,9 +51,29 @@ impl Uncovered {
     }
 }
 
+/// The columns of a list, whose names may have commas.
+fn listed(columns: &str) -> Vec<&str> {
+    let mut tokens = Tokens::new(columns, &DIALECT);
+    let (mut listed, mut rest) = (Vec::new(), columns);
+    while let Some(Ok(token)) = tokens.next() {
+        if token == Token::Sign(b',') {
+            listed.push(rest[..rest.len() - tokens.rest().len() - 1].trim());
+            rest = tokens.rest();
+        }
+    }
+    listed.push(rest.trim());
+    listed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comma_in_a_name_separates_nothing() {
+        assert_eq!(listed("`t`.`a, b`, `t`.`c`"), ["`t`.`a, b`", "`t`.`c`"]);
+        assert_eq!(listed("`t`.`a``, `"), ["`t`.`a``, `"]);
+    }
 
     #[test]
     fn the_model_that_reads_most_decides() {

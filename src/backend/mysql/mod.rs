@@ -8,6 +8,7 @@ mod cover;
 mod dialect;
 mod dialogue;
 mod free_rows;
+mod full_text;
 mod holders;
 mod key_list;
 mod lock_rows;

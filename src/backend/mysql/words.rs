@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
-use super::cover::Uncovered;
+use super::{cover::Uncovered, full_text::searches};
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
@@ -205,7 +205,7 @@ pub(super) enum Asked {
     Beside,
     /// By a statement in which the locked rows stand in place of the table.
     InPlace,
-    /// By the query as it is: it names the table more than once, or with its schema. MariaDB has no word to lock only that
+    /// By the query as it is: it names the table more than once, or with its schema, or searches it in full text. MariaDB has no word to lock only that
     /// table, and reads what the transaction's snapshot shows.
     Joined,
 }
@@ -215,6 +215,10 @@ impl Asked {
         let from = &text.from;
         if !shape.folded && from.strip_prefix(" FROM ") == Some(name.quoted()) {
             return Ok(if text.full_text { Asked::Beside } else { Asked::AtOnce });
+        }
+        // What stands in place of the table has no index.
+        if text.full_text && searches(query, name)? {
+            return Ok(Asked::Joined);
         }
         let filter = sql_of::<Mysql>(&Filter(query))?;
         let mut quoted = String::from("`");
@@ -229,8 +233,6 @@ impl Asked {
         let raw = text.raw || has_raw_sql::<Mysql>(&From(query))?;
         let hidden = raw && (in_raw_sql(from) || in_raw_sql(&filter));
         let once = tables(from) == 1 && tables(&filter) == 0 && name.quoted() == quoted && !hidden;
-        // What stands in place of the table has no index.
-        let once = once && !text.full_text;
         Ok(if once { Asked::InPlace } else { Asked::Joined })
     }
 }

@@ -31,6 +31,7 @@ diesel::table! {
     topics (id) {
         id -> Integer,
         note_id -> Integer,
+        title -> Text,
     }
 }
 
@@ -53,10 +54,10 @@ fn arena() -> Arena {
     let arena = Arena::new();
     arena.execute(
         "CREATE TABLE notes (id int PRIMARY KEY, n int NOT NULL, body text NOT NULL, FULLTEXT (body)) ENGINE=InnoDB; \
-         CREATE TABLE topics (id int PRIMARY KEY, note_id int NOT NULL) ENGINE=InnoDB; \
+         CREATE TABLE topics (id int PRIMARY KEY, note_id int NOT NULL, title text NOT NULL, FULLTEXT (title)) ENGINE=InnoDB; \
          INSERT INTO notes VALUES (1, 9, 'red apple'), (2, 8, 'pear'), (3, 7, 'apple pie'), (4, 6, 'apple tart apple'), \
          (5, 5, 'plum'), (8, 2, 'apple juice'); \
-         INSERT INTO topics VALUES (1, 1), (2, 2), (3, 3)",
+         INSERT INTO topics VALUES (1, 1, 'fruit'), (2, 2, 'fruit'), (3, 3, 'cake')",
     );
     let others: Vec<String> = (20..200).map(|id| format!("({id}, {id}, 'filler {id}')")).collect();
     arena.execute(&format!("INSERT INTO notes VALUES {}", others.join(", ")));
@@ -108,6 +109,16 @@ fn a_set_locks_what_a_search_finds() {
     takes(&[3], |mode, conn| {
         let joined = notes::table.inner_join(topics::table.on(topics::note_id.eq(notes::id)));
         set(LockSet::new().query::<Note>(joined.filter(sql::<Bool>(mode)).filter(topics::id.ge(2))), conn)
+    });
+}
+
+#[test]
+fn a_search_in_a_joined_table_chooses_rows() {
+    takes(&[1, 2], |mode, conn| {
+        let fruit = mode.replace("notes.body", "topics.title").replace("body", "title").replace("apple", "fruit");
+        let joined = notes::table.inner_join(topics::table.on(topics::note_id.eq(notes::id)));
+        let set = LockSet::new().query::<Note>(joined.filter(sql::<Bool>(&fruit)));
+        Ok(set.lock(conn)?.rows::<Note>().to_vec())
     });
 }
 

@@ -225,9 +225,16 @@ diesel::table! {
     #[sql_name = "it's -- a # `table` (;"]
     hostile (id) {
         id -> Integer,
-        #[sql_name = "union ' # /* ; limit"]
+        #[sql_name = "union ', # /* ; limit"]
         v -> Integer,
     }
+}
+
+/// Another column is read along, so that the key does not cover what is read.
+#[derive(Debug, Queryable, Selectable, Lockable)]
+#[diesel(table_name = hostile)]
+struct HostileKey {
+    id: i32,
 }
 
 #[derive(Debug, Queryable, Selectable, Lockable)]
@@ -243,13 +250,14 @@ fn names_are_names_whatever_is_in_them() {
     let arena = Arena::new();
     let table = "`it's -- a # ``table`` (;`";
     let create =
-        format!("CREATE TABLE {table} (id int PRIMARY KEY, `union ' # /* ; limit` int NOT NULL) ENGINE=InnoDB");
+        format!("CREATE TABLE {table} (id int PRIMARY KEY, `union ', # /* ; limit` int NOT NULL) ENGINE=InnoDB");
     diesel::sql_query(create).execute(&mut arena.connect()).unwrap();
     diesel::sql_query(format!("INSERT INTO {table} VALUES (1, 1), (2, 2)")).execute(&mut arena.connect()).unwrap();
     let mut session = MysqlBlocking::connect(arena.url());
     session.begin().unwrap();
     let conn = session.conn();
     assert_eq!(Hostile::lock_by_id(1, conn).unwrap().id, 1);
+    assert_eq!(HostileKey::lock_by_id(1, conn).unwrap().id, 1);
     let two = || hostile::table.filter(hostile::v.eq(2));
     assert_eq!(LockSet::new().query::<Hostile>(two()).lock(conn).unwrap().rows::<Hostile>().len(), 1);
     assert_eq!(LockSet::new().query::<Hostile>(two().limit(1)).lock(conn).unwrap().rows::<Hostile>().len(), 1);
