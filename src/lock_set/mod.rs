@@ -63,6 +63,7 @@ use crate::{
 /// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id FOR UPDATE``, for each 512 keys |
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
 /// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
+/// | one with `MATCH .. AGAINST` | the same, and then `WITH held AS (SELECT id FROM t ..) SELECT .. FROM held STRAIGHT_JOIN t ON id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE` in place of the `EXISTS` |
 /// | a limited one | the same, and then the query again |
 /// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
 ///
@@ -74,12 +75,15 @@ use crate::{
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
 /// - A transaction under REPEATABLE READ that does not wait looks at what it could not lock in its snapshot: a row that was deleted
 ///   since counts as held there, one that was inserted since as missing. And on MariaDB a query over a join that has the table
-///   twice, or under the name of its schema, is asked about the locked rows in that snapshot. Begin such transactions as READ
-///   COMMITTED.
+///   twice, or under the name of its schema, or that searches it in full text, is asked about the locked rows in that snapshot. Begin
+///   such transactions as READ COMMITTED.
+/// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
 ///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
 /// - A query over a join does not find columns of its own table that are `INVISIBLE`.
+///
+/// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html
 ///
 /// # Keys that are equal to the server only
 ///
@@ -204,6 +208,9 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are not, as
     /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
     /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
+    ///
+    /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with
+    /// [`LockError::Unsupported`](crate::LockError::Unsupported), before anything is sent.
     ///
     /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {

@@ -26,12 +26,17 @@ use crate::{
 pub trait RunLockQuery: Sized {
     /// Runs the query and returns its rows, locked until the transaction ends, in the query's order.
     ///
+    /// The order is that of the moment at which the server sorted them: a row whose place changed before it was locked comes
+    /// with its new values in its old place ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)).
+    ///
     /// Blocks while others hold a row that it wants, unless [`skip_locked`](RowLock::skip_locked) says otherwise.
     ///
     /// # Errors
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
-    /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`: nothing was sent.
+    /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`, and for
+    ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which the locking clause would not count: nothing was sent, the transaction goes
+    ///   on.
     /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
     /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
     /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`], [`LockError::Query`]: the
