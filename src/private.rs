@@ -10,7 +10,7 @@ pub use crate::{
     pick::Picks,
     run::AdvisoryConnection,
     sql::{
-        Among, Choice, ChosenBy, Columns, Finished, Found, KeyList, KeyedPart, List, Part, PartInSet, Pending, Rank,
-        Resolved, RowByRow, Seen, Shape, Sight, TableName, Unheld, Wanted,
+        Among, Choice, ChosenBy, Columns, Dialect, Finished, Found, KeyList, KeyedPart, List, Part, PartInSet, Pending,
+        QueryText, Rank, Resolved, RowByRow, Seen, Shape, Sight, TableName, Unheld, Wanted,
     },
 };

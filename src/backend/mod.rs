@@ -23,7 +23,10 @@ use crate::{
     error::{Holder, LockError, LockObstacle, Result, RowName},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet, TableName},
+    sql::{
+        Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet,
+        QueryText, TableName,
+    },
 };
 
 /// A backend whose rows can be locked.
@@ -36,6 +39,10 @@ use crate::{
     note = "enable the feature of the backend in Cargo.toml, for example `diesel_lockset = {{ features = [\"postgres\"] }}`"
 )]
 pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetadata<Untyped> + Send + 'static {
+    /// How the server reads the text of a statement.
+    #[doc(hidden)]
+    const DIALECT: &'static Dialect;
+
     /// The conversation that locks one table's part of a set.
     #[doc(hidden)]
     type Table<'a>: TableDialogue<Self>;
@@ -77,9 +84,9 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     type Pick: PickDialogue<Self>;
 
-    /// Refuses a query whose rows the locking clause would not mean.
+    /// Refuses a query, of this text, whose rows the locking clause would not mean.
     #[doc(hidden)]
-    fn check_pick(_query: &dyn Choice<Self>, _table: &TableName) -> Result<()> {
+    fn check_table(_sql: &str, _table: &TableName) -> Result<()> {
         Ok(())
     }
 
@@ -218,7 +225,14 @@ pub trait TableDialogue<DB: Backend>: Sized {
 /// A pick or a claim of models as a conversation. Decides everything and sends nothing, as [`TableDialogue`].
 #[doc(hidden)]
 pub trait PickDialogue<DB: Backend>: Sized {
-    fn new(query: &dyn Choice<DB>, part: &mut dyn Part<DB>, pick: Picking<'_>, claims: bool) -> QueryResult<Self>;
+    /// `changes` is the text of what a claim changes.
+    fn new(
+        query: &dyn Choice<DB>,
+        text: &QueryText,
+        part: &mut dyn Part<DB>,
+        pick: Picking<'_>,
+        changes: Option<String>,
+    ) -> QueryResult<Self>;
 
     /// Whether this is a claim of several statements, which must be one transaction.
     fn claims_in_steps(&self) -> bool;

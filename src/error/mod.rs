@@ -124,7 +124,8 @@ pub enum LockError {
     #[error("rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes")]
     ReadOnly(#[source] DieselError),
 
-    /// A boxed query has a clause that cannot be had together with the call.
+    /// A boxed query has a clause that cannot be had together with the call, or [raw SQL](crate::LockQueryDsl#raw-sql) behind which the
+    /// crate's own clauses would not count.
     ///
     /// No statement was sent; the transaction goes on. Rows that are folded together cannot be locked: leave the clause out,
     /// or lock by key what such a query chooses: [`LockSet::query`](crate::LockSet::query). A pick has a limit of its own.

@@ -7,19 +7,17 @@ mod patient_row;
 
 use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData};
 
-use diesel::result::QueryResult;
-
 pub(crate) use self::advisory_part::AdvisoryPart;
 pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
     diesel_internals::sql_of,
-    error::LockError,
+    error::{LockError, Result},
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, Chosen, KeyOf, LockTarget, PartInSet, RowQuery, TableName},
+    sql::{Blocking, Choice, Chosen, KeyOf, LockTarget, PartInSet, QueryText, RowQuery, TableName, check_model},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and without deadlocks.
@@ -70,6 +68,7 @@ use crate::{
 /// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE``, for each 512 keys; the limit is there so that `sql_select_limit` is not |
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
 /// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
+/// | one with `MATCH .. AGAINST` | the same, and then `WITH held AS (SELECT id FROM t ..) SELECT .. FROM held STRAIGHT_JOIN t ON id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE` in place of the `EXISTS` |
 /// | a limited one | the same, and then the query again |
 /// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
 ///
@@ -99,12 +98,15 @@ use crate::{
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
 /// - A transaction under REPEATABLE READ that does not wait looks at what it could not lock in its snapshot: a row that was deleted
 ///   since counts as held there, one that was inserted since as missing. And on MariaDB a query over a join that has the table
-///   twice, or under the name of its schema, is asked about the locked rows in that snapshot. Begin such transactions as READ
-///   COMMITTED.
+///   twice, or under the name of its schema, or that searches it in full text, is asked about the locked rows in that snapshot. Begin
+///   such transactions as READ COMMITTED.
+/// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
 ///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
 /// - A query over a join does not find columns of its own table that are `INVISIBLE`.
+///
+/// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html
 ///
 /// # Keys that are equal to the server only
 ///
@@ -229,6 +231,9 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are not, as
     /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
     /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
+    ///
+    /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with
+    /// [`LockError::Unsupported`](crate::LockError::Unsupported), before anything is sent.
     ///
     /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
@@ -355,13 +360,17 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     }
 
     /// The conversations, table by table in the order in which they must be held.
-    pub(crate) fn into_tables(self) -> QueryResult<Vec<DB::Table<'a>>> {
+    pub(crate) fn into_tables(self) -> Result<Vec<DB::Table<'a>>> {
         let patience = self.patience;
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
         let key = |part: &dyn crate::sql::Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
-            let choice = |query: Box<dyn Choice<DB> + 'a>| Ok(Chosen { shape: query.shape()?, query });
-            let choices = queries.into_iter().map(choice).collect::<QueryResult<_>>()?;
+            check_model(part.wanted(), DB::DIALECT)?;
+            let choice = |query: Box<dyn Choice<DB> + 'a>| {
+                let text = QueryText::of(&*query, DB::DIALECT, false)?;
+                Ok(Chosen { shape: query.shape()?, query, text })
+            };
+            let choices = queries.into_iter().map(choice).collect::<Result<_>>()?;
             let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
             // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
             if let Some(other) = table.1.first() {
@@ -372,7 +381,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.0 = table.0.max(strength);
             table.1.push(PartInSet { part, choices });
         }
-        tables.into_iter().map(|(name, (strength, parts))| DB::table(name, parts, strength, patience)).collect()
+        let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
+        tables.into_iter().map(table).collect()
     }
 }
 

@@ -32,9 +32,9 @@ where
     Selected<Q, U, DB>: 'a,
 {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, U> + 'a>> {
-        check::<DB>(&self.query)?;
+        let text = check::<DB>(&self.query, true)?;
         let table = TableName::of::<DB>(&self.table.from_clause())?;
-        DB::check_pick(&self.query, &table)?;
+        DB::check_table(&text.from, &table)?;
         let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
         Ok(Box::new(PickSelected { query, table, limit, strength, rows: None }))
     }

@@ -3,10 +3,12 @@
 mod clause;
 mod model;
 
+use std::sync::Arc;
+
 use crate::{
     backend::{Exchange, LockingBackend},
     error::{LockError, Result},
-    sql::{Choice, TableName},
+    sql::{Choice, QueryText, TableName},
 };
 
 use diesel::query_builder::QueryFragment;
@@ -72,8 +74,9 @@ pub trait Picks<DB: LockingBackend, T> {
     fn finish(self: Box<Self>) -> Vec<T>;
 }
 
-/// Sees to it that the rows of the query are rows of a table, and that their number is ours to say.
-fn check<DB: LockingBackend>(query: &dyn Choice<DB>) -> Result<()> {
+/// Sees to it that the rows of the query are rows of a table, that their number is ours to say, and that what is written behind the
+/// query counts. `selects`: its own select list is sent.
+fn check<DB: LockingBackend>(query: &dyn Choice<DB>, selects: bool) -> Result<Arc<QueryText>> {
     let shape = query.shape()?;
     if shape.folded {
         return Err(LockError::folded("DISTINCT, GROUP BY or HAVING"));
@@ -82,5 +85,5 @@ fn check<DB: LockingBackend>(query: &dyn Choice<DB>) -> Result<()> {
         let advice = "leave the clause out and say how many rows to take: `query.pick(n, conn)`";
         return Err(LockError::Unsupported { clause: "LIMIT or OFFSET", advice });
     }
-    Ok(())
+    QueryText::of(query, DB::DIALECT, selects)
 }

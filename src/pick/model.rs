@@ -13,7 +13,7 @@ use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     error::{LockError, Result},
     mode::Strength,
-    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Part, TableName},
+    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Part, TableName, check_changes, check_model},
 };
 
 #[diagnostic::do_not_recommend]
@@ -90,16 +90,19 @@ where
         strength: Strength,
         changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     ) -> Result<Self> {
-        check::<DB>(&query)?;
+        let text = check::<DB>(&query, false)?;
+        let mut changed = None;
         if let Some(changes) = &changes {
             if is_empty::<DB>(&**changes)? {
                 return Err(LockError::Query(DieselError::QueryBuilderError("there is nothing to change".into())));
             }
+            changed = Some(check_changes(&**changes, DB::DIALECT)?);
         }
         let mut part = T::part();
+        check_model(part.wanted(), DB::DIALECT)?;
         let table = part.wanted().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
-        let dialogue = DB::Pick::new(&query, &mut *part, pick, changes.is_some())?;
+        let dialogue = DB::Pick::new(&query, &text, &mut *part, pick, changed)?;
         Ok(PickModels { query, part, table, changes, dialogue, model: PhantomData })
     }
 }

@@ -45,6 +45,7 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// | error | what was locked | the transaction |
     /// | --- | --- | --- |
     /// | [`LockError::NotInTransaction`] | nothing; nothing was sent | there is none |
+    /// | [`LockError::Unsupported`] | nothing; nothing was sent | goes on |
     /// | [`LockError::Missing`] | every row that exists | goes on |
     /// | [`LockError::Moved`] | what was found so far | goes on |
     /// | [`LockError::NotLockable`]: the table is a view, say | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |

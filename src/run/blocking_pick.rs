@@ -33,13 +33,16 @@ use crate::{
 /// that it reads on the way, and MariaDB the rows of joined tables too. Without a clause, neither does.
 ///
 /// There, the candidates are read without a lock and looked at again under it. Under REPEATABLE READ and SERIALIZABLE, a query
-/// over a join that has the table twice, or under the name of its schema, is looked at in the transaction's snapshot on MariaDB,
-/// where a row may match that does not any more; begin such transactions as READ COMMITTED. MariaDB from 11.6.2 on answers
+/// over a join that has the table twice, or under the name of its schema, or searches it in full text, is looked at in the transaction's
+/// snapshot on MariaDB, where a row may match that does not any more; begin such transactions as READ COMMITTED. MariaDB from 11.6.2 on answers
 /// with `Serialization` instead, unless the session, and not the transaction alone, is at READ COMMITTED.
 ///
 /// Under row-level security PostgreSQL shows to a locking clause only what the policies for `UPDATE` show ([manual][policies]). So a
 /// pick chooses among the rows that its role may lock: the others are passed over, whether they match or not, and `None` does not say
 /// that a plain `SELECT` would show no row.
+///
+/// A search in full text (`MATCH .. AGAINST`, in conditions and orders) finds what others have [committed][fulltext], and nothing that
+/// this transaction has written.
 ///
 /// Rows that this very transaction holds are free to it: a second pick without a change in between returns the same row.
 ///
@@ -80,6 +83,7 @@ use crate::{
 /// How this was measured is in `benches/RESULTS.md`, beside picks and claims per second.
 ///
 /// [policies]: https://www.postgresql.org/docs/current/sql-createpolicy.html
+/// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html
 /// [recheck]: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
 /// [rows]: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 /// [vacuum]: https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-RECOVERY
@@ -99,7 +103,9 @@ pub trait PickDsl: AsQuery + Sized {
     /// - [`LockError::NotInTransaction`]: nothing was sent.
     /// - [`LockError::NotLockable`]: the table is a view, a materialized view or a foreign table, has no primary key (MySQL, MariaDB), or
     ///   may not be locked by this role; no row was touched. On PostgreSQL the transaction is aborted.
-    /// - [`LockError::Unsupported`]: the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`; nothing was sent.
+    /// - [`LockError::Unsupported`]: the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`, or
+    ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which what a pick writes would not count; nothing was sent, the transaction goes
+    ///   on.
     /// - On PostgreSQL and on MariaDB from 11.6.2 on, under REPEATABLE READ and SERIALIZABLE, [`LockError::Serialization`]: the
     ///   first free row changed after the transaction's snapshot; the transaction is aborted. On PostgreSQL also under READ
     ///   COMMITTED, if the change has moved the row to another partition.
@@ -159,7 +165,8 @@ pub trait PickDsl: AsQuery + Sized {
     /// # Errors
     ///
     /// As [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`]; [`LockError::Query`] if there is nothing
-    /// to change; on MySQL and MariaDB [`LockError::Unsupported`] if the primary key is changed: nothing is changed then.
+    /// to change; [`LockError::Unsupported`] also for raw SQL in the changes, and on MySQL and MariaDB if the primary key is changed:
+    /// nothing is changed then.
     ///
     /// # Example: two orders, marked as taken
     ///

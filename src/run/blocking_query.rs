@@ -16,19 +16,27 @@ use crate::{
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, InPieces, LockWords, NoWait, RowLock, SkipLocked, TableName, Timeout, Unlockable},
+    sql::{
+        Blocking, Choice, LockClause, LockWords, LockedQuery, NoWait, QueryText, RowLock, SkipLocked, TableName,
+        Timeout, locked_text,
+    },
 };
 
 /// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
 pub trait RunLockQuery: Sized {
     /// Runs the query and returns its rows, locked until the transaction ends, in the query's order.
     ///
+    /// The order is that of the moment at which the server sorted them: a row whose place changed before it was locked comes
+    /// with its new values in its old place ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)).
+    ///
     /// Blocks while others hold a row that it wants, unless [`skip_locked`](RowLock::skip_locked) says otherwise.
     ///
     /// # Errors
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
-    /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`: nothing was sent.
+    /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`, and for
+    ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which the locking clause would not count: nothing was sent, the transaction goes
+    ///   on.
     /// - [`LockError::NotLockable`] if the table is a view, a materialized view or a foreign table, has no primary key (MySQL,
     ///   MariaDB), or may not be locked by this role: no row was touched; on PostgreSQL the transaction is aborted. After `no_wait`
     ///   also if row-level security keeps rows of the query from being locked: the transaction goes on.
@@ -106,18 +114,16 @@ macro_rules! without_a_look_first {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
-            DB: Backend + QueryMetadata<Q::SqlType> + 'static,
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
-            Q: Query<SqlType: CompatibleType<U, DB>> + Unlockable<DB>,
-            Self: QueryFragment<DB> + InPieces<DB> + Query<SqlType = Q::SqlType>,
+            Q: Query<SqlType: CompatibleType<U, DB>>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                lockable(&self.query)?;
-                let mut tables = Vec::new();
-                self.locked(&mut tables)?;
+                let clauses = check::<DB>(&self)?;
                 rows(self, conn).map_err(|error| {
-                    let tables: Vec<_> = tables.iter().map(TableName::both).collect();
+                    let tables: Vec<_> = clauses.iter().map(|clause| clause.table.both()).collect();
                     LockError::of_locking_statement(error).of_tables(&tables)
                 })
             }
@@ -134,14 +140,15 @@ macro_rules! with_a_look_first {
         where
             DB: LockingBackend + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
-            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB> + Unlockable<DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
             L: LockWords<DB>,
-            Self: QueryFragment<DB> + InPieces<DB> + Query<SqlType = Q::SqlType>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                lockable(&self.query)?;
+                check::<DB>(&self)?;
+                QueryText::of(&self.query, DB::DIALECT, true)?;
                 let table = TableName::of::<DB>(&self.table)?;
                 if self.patience == Patience::NoWait {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
@@ -165,12 +172,17 @@ macro_rules! with_a_look_first {
 
 with_a_look_first!(NoWait, Timeout);
 
-/// Refuses a query whose rows are not rows of a table, before anything is sent or even told to Diesel's instrumentation.
-fn lockable<DB: Backend>(query: &impl Unlockable<DB>) -> Result<()> {
-    match query.unlockable()? {
-        Some(clause) => Err(LockError::folded(clause)),
-        None => Ok(()),
+/// Refuses a query whose rows are not rows of a table, or whose locking clause would not count or mean another table, before
+/// anything is sent or even told to Diesel's instrumentation; else returns the clauses.
+fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<Vec<LockClause>> {
+    if let Some(clause) = query.unlockable()? {
+        return Err(LockError::folded(clause));
     }
+    let text = locked_text(query, DB::DIALECT)?;
+    let mut clauses = Vec::new();
+    query.add_clauses(&mut clauses)?;
+    clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))?;
+    Ok(clauses)
 }
 
 /// Locks what the query wants if all of it can be had at once.

@@ -23,10 +23,16 @@ macro_rules! pieces {
 }
 
 pieces! {
+    /// `SELECT`, and `DISTINCT` if there is one.
+    Head of Choice by walk_head;
+    /// The select list of a query.
+    Selected of Choice by walk_select;
     /// The tables of a query.
     From of Choice by walk_from;
     /// The conditions of a query.
     Filter of Choice by walk_filter;
+    /// Everything behind the conditions.
+    Behind of Choice by walk_rest;
     /// The key columns of a model.
     KeyOf of Wanted by walk_key;
     /// The columns that a model selects.

@@ -5,18 +5,21 @@ mod clause;
 mod columns;
 mod finished;
 mod found;
-mod in_pieces;
 mod isolation;
 mod key_list;
 mod keyed_part;
+mod lock_clause;
 mod part;
+mod query_text;
+mod raw_text;
 mod resolved;
 mod row_lock;
 mod table_name;
+mod tokens;
 mod wanted;
 
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
-pub(crate) use self::clause::{ColumnsOf, Filter, From, KeyOf};
+pub(crate) use self::clause::{Behind, ColumnsOf, Filter, From, KeyOf};
 pub use self::{
     choice::{Choice, ChosenBy, RowQuery, Shape},
     columns::Columns,
@@ -25,18 +28,27 @@ pub use self::{
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
     part::{LockTarget, Part, PartInSet},
+    query_text::QueryText,
     resolved::{Among, Resolved, Seen},
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowByRow,
         RowLock, SkipLocked, TableIn, Timeout,
     },
     table_name::TableName,
+    tokens::Dialect,
     wanted::Wanted,
 };
 pub(crate) use self::{
     found::FoundRows,
-    in_pieces::InPieces,
     isolation::SetIsolation,
+    lock_clause::{LockClause, LockedQuery},
     part::Chosen,
-    row_lock::{ForChanging, LockWords, Unlockable},
+    query_text::{check_changes, check_model, locked_text},
+    row_lock::{ForChanging, LockWords},
+    tokens::{Token, Tokens},
+};
+#[cfg(test)]
+pub(crate) use self::{
+    raw_text::{Allowed, Refused, read},
+    tokens::Unreadable,
 };

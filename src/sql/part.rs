@@ -1,6 +1,9 @@
 //! What one model wants of its table, in one set: the typed side of it, and the trait object that plans work with.
 
-use std::any::{Any, TypeId};
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
 
 use diesel::{
     Selectable,
@@ -17,6 +20,7 @@ use super::{
     found::{Found, FoundOf},
     key_list::KeyList,
     keyed_part::KeyedPart,
+    query_text::QueryText,
     resolved::ResolvedOf,
     table_name::TableName,
     wanted::{Lists, Wanted, WantedOf, keys},
@@ -128,6 +132,7 @@ pub struct PartInSet<'a, DB: Backend> {
 pub(crate) struct Chosen<'a, DB: Backend> {
     pub(crate) query: Box<dyn Choice<DB> + 'a>,
     pub(crate) shape: Shape,
+    pub(crate) text: Arc<QueryText>,
 }
 
 pub(super) struct PartOf<T, DB, ST>

@@ -3,30 +3,54 @@
 use std::{marker::PhantomData, time::Duration};
 
 use diesel::{
-    backend::{Backend, DieselReserveSpecialization},
+    backend::Backend,
     expression::{SelectableExpression, ValidGrouping, is_aggregate},
     query_builder::{AsQuery, Query, QueryId},
     query_dsl::methods::LockingDsl,
     query_source::QuerySource,
-    result::QueryResult,
 };
 
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement, is_empty},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement},
     mode::{Patience, Strength},
 };
 
 /// Locking clauses that name the table whose rows they lock; Diesel's own lock every table of a join.
 ///
-/// They also exist on boxed queries, which Diesel's do not. The rows come in the query's own order and are locked in the
-/// order in which the server finds them: to lock several rows without risking a deadlock, use a
+/// They also exist on boxed queries, which Diesel's do not. The rows come in the query's own order, as it was when the server sorted
+/// them: a row whose place changed before it was locked comes with its new values in its old place ([manual][manual]). They are
+/// locked in the order in which the server finds them: to lock several rows without risking a deadlock, use a
 /// [`LockSet`](crate::LockSet).
 ///
 /// The table is one of the query's, or an alias in it; another one does not compile, nor does the optional side of an
 /// outer join, nor a query whose rows are not rows of a table (`distinct()`, `group_by(..)`, a union). A boxed query hides
 /// its clauses from the compiler, so there the last refusal comes when it is run, before anything is sent.
 ///
-/// Calls can be chained to lock further tables: `.for_update_of(orders::table).for_share_of(customers::table)`.
+/// Calls can be chained to lock further tables: `.for_update_of(orders::table).for_share_of(customers::table)`. A table that is named
+/// twice is locked once, at the stronger of its strengths. MariaDB takes one clause, which cannot name tables: there the rows of all
+/// tables of the query are locked, at the strongest of the strengths.
+///
+/// `.skip_locked()` counts for all clauses before it, not for one that follows; MariaDB skips if all of them do, and waits otherwise.
+/// `.no_wait()` and `.timeout(..)` stand behind a single clause.
+///
+/// # Raw SQL
+///
+/// The locking clause is written behind the query. Raw SQL that would swallow it or change what it means is refused with
+/// [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent, here as in a [`LockSet`](crate::LockSet), a
+/// [pick or a claim](crate::PickDsl), wherever it stands: in conditions, joins, orders, select lists, in the `select_expression` of a
+/// model, in the changes of a claim, and in a function or an operator that is declared with such a name. Refused is what
+///
+/// - leaves a quote, a comment or a parenthesis open, closes one that it has not opened, or ends in a line comment;
+/// - has a `;`, or, outside of a subquery, `UNION`, `INTERSECT`, `EXCEPT`, `LIMIT`, `OFFSET`, `FETCH`, `GROUP BY`, `HAVING`, `INTO` or
+///   `PROCEDURE`;
+/// - has a locking clause, also inside of a subquery, which would lock rows of another table, in any order, that nobody asked for;
+/// - has a comment that MySQL or MariaDB run, `/*! .. */` or `/*M! .. */`;
+/// - has a backslash in front of a quote, as in `'it\'s'` and, on PostgreSQL, `ESCAPE '\'`: where the text ends then depends on a setting
+///   of the server (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`). `E'it\'s'` of PostgreSQL does not.
+///
+/// Comments that are closed do no harm. Pieces of one clause are read together: what they do to each other's parentheses is not seen.
+///
+/// # Statements
 ///
 /// Run it with [`load`](crate::RunLockQuery::load), which like everything here wants an open transaction.
 ///
@@ -36,7 +60,8 @@ use crate::{
 /// | `for_no_key_update_of(t)` | `.. FOR NO KEY UPDATE OF "t"` | | |
 /// | `for_share_of(t)` | `.. FOR SHARE OF "t"` | `.. FOR SHARE OF t` | `.. LOCK IN SHARE MODE` |
 /// | `for_key_share_of(t)` | `.. FOR KEY SHARE OF "t"` | | |
-/// | `.skip_locked()` after any of them | `.. SKIP LOCKED` | the same | the same |
+/// | `for_update_of(t).for_share_of(u)` | `.. FOR UPDATE OF "t" FOR SHARE OF "u"` | `.. FOR UPDATE OF t FOR SHARE OF u` | `.. FOR UPDATE` |
+/// | `.skip_locked()` after any of them | `SKIP LOCKED` behind each clause | the same | the same |
 /// | `.no_wait()`, `.timeout(..)` after one of them that names a table | see [`RowLock`] | | |
 ///
 /// What the clauses do is in [PostgreSQL's manual][manual]. `OF` knows no schemas there: if another table of the same name stands in
@@ -58,8 +83,10 @@ use crate::{
 ///
 /// On MySQL and MariaDB a locking query locks every row that it reads, whether it matches or not, and MariaDB, which cannot name a
 /// table, the rows of all tables of a join. To lock nothing but the rows that match, use a [`LockSet`](crate::LockSet) or a
-/// [pick](crate::PickDsl), which lock by primary key.
+/// [pick](crate::PickDsl), which lock by primary key. A search in full text (`MATCH .. AGAINST`) finds what others have
+/// [committed][fulltext]: neither what this transaction has written, nor what they have not committed yet.
 ///
+/// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html
 /// [manual]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE
 ///
 /// # Example: the orders of one customer, but not the customer
@@ -176,40 +203,6 @@ pub trait RowByRow {}
 impl RowByRow for is_aggregate::No {}
 impl RowByRow for is_aggregate::Never {}
 
-/// What the types of a boxed query do not tell: the clause that makes its rows unlockable, if there is one.
-pub(crate) trait Unlockable<DB: Backend> {
-    fn unlockable(&self) -> QueryResult<Option<&'static str>>;
-}
-
-impl<DB: Backend, F, S, D, W, O, LOf> Unlockable<DB> for SelectStatement<F, S, D, W, O, LOf> {
-    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
-        Ok(None)
-    }
-}
-
-impl<ST, F, DB> Unlockable<DB> for BoxedSelectStatement<'_, ST, F, DB, ()>
-where
-    DB: Backend + DieselReserveSpecialization + Default,
-{
-    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
-        Ok(if !is_empty(&self.distinct)? {
-            Some("DISTINCT")
-        } else if !is_empty(&self.group_by)? {
-            Some("GROUP BY")
-        } else if !is_empty(&self.having)? {
-            Some("HAVING")
-        } else {
-            None
-        })
-    }
-}
-
-impl<DB: Backend, Q: Unlockable<DB>, S, L, W> Unlockable<DB> for RowLock<Q, S, L, W> {
-    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
-        self.query.unlockable()
-    }
-}
-
 /// A query with a locking clause on it, made by [`LockQueryDsl`].
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a query locks nothing until it is loaded"]
@@ -225,7 +218,7 @@ impl<Q, S, L> RowLock<Q, S, L> {
         RowLock { query: query.as_query(), table, patience: Patience::Block, words: PhantomData }
     }
 
-    /// Leaves out the rows that somebody else holds, instead of waiting for them.
+    /// Leaves out the rows that somebody else holds, instead of waiting for them: in this clause and all before it.
     pub fn skip_locked(self) -> RowLock<Q, S, L, SkipLocked> {
         self.patient(Patience::SkipLocked)
     }

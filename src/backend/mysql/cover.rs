@@ -6,10 +6,10 @@
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
-use super::plan::CHUNK;
+use super::{dialect::DIALECT, plan::CHUNK};
 use crate::{
     diesel_internals::sql_of,
-    sql::{ColumnsOf, KeyOf, Wanted},
+    sql::{ColumnsOf, KeyOf, Token, Tokens, Wanted},
 };
 
 /// What keeps the primary key from covering what a statement reads.
@@ -34,8 +34,10 @@ impl Uncovered {
     /// Only a column that stands by itself counts as read: what an expression reads may all be of the key, and to read a column
     /// along that is read already costs nothing.
     fn told(selected: &str, key: &str, all: &str) -> Self {
-        let mut beyond = all.split(", ").filter(|column| !key.split(", ").any(|of_key| of_key == *column));
-        if beyond.clone().any(|column| selected.split(", ").any(|piece| piece == column)) {
+        let key = listed(key);
+        let mut beyond = listed(all).into_iter().filter(|column| !key.contains(column));
+        let selected = listed(selected);
+        if beyond.clone().any(|column| selected.contains(&column)) {
             return Self::BY_ITSELF;
         }
         let column = beyond.next().map(str::to_owned);
@@ -57,6 +59,20 @@ impl Uncovered {
     }
 }
 
+/// The columns of a list, whose names may have commas.
+fn listed(columns: &str) -> Vec<&str> {
+    let mut tokens = Tokens::new(columns, &DIALECT);
+    let (mut listed, mut rest) = (Vec::new(), columns);
+    while let Some(Ok(token)) = tokens.next() {
+        if token == Token::Sign(b',') {
+            listed.push(rest[..rest.len() - tokens.rest().len() - 1].trim());
+            rest = tokens.rest();
+        }
+    }
+    listed.push(rest.trim());
+    listed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +88,12 @@ mod tests {
         }
         assert_eq!(Uncovered::told("`t`.`a`, `t`.`w`", key, all), Uncovered::BY_ITSELF);
         assert_eq!(Uncovered::told("`t`.`b`", key, key), Uncovered { column: None, most: 1 });
+    }
+
+    #[test]
+    fn a_comma_in_a_name_separates_nothing() {
+        assert_eq!(listed("`t`.`a, b`, `t`.`c`"), ["`t`.`a, b`", "`t`.`c`"]);
+        assert_eq!(listed("`t`.`a``, `"), ["`t`.`a``, `"]);
     }
 
     #[test]

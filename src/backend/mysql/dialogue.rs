@@ -93,7 +93,7 @@ impl<'a> MysqlTable<'a> {
             asked.push(
                 choices
                     .iter()
-                    .map(|choice| Asked::of((&*choice.query, choice.shape), &name))
+                    .map(|choice| Asked::of((&*choice.query, choice.shape), &choice.text, &name))
                     .collect::<QueryResult<Vec<_>>>()?,
             );
         }
@@ -132,7 +132,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
         match self.step {
             Step::Done => None,
             Step::Resolve { part, query } | Step::Again { part, query } => {
-                let again = matches!(self.step, Step::Again { .. }) && asked[part][query] != Asked::Joined;
+                let in_place = matches!(asked[part][query], Asked::AtOnce | Asked::InPlace);
+                let again = matches!(self.step, Step::Again { .. }) && in_place;
                 let PartInSet { part, choices, .. } = parts.get_mut(part)?;
                 let (wanted, resolved) = part.keyed_sides()?;
                 resolved.ask(query);

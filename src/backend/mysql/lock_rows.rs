@@ -12,8 +12,9 @@ use super::words::{
     names, read_and_lock, table_in_comment, with_names, without_limit,
 };
 use crate::{
+    diesel_internals::is_empty,
     mode::{Strength, Wait},
-    sql::{Choice, List, TableName, Wanted},
+    sql::{Choice, Filter, List, TableName, Wanted},
 };
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
@@ -120,6 +121,13 @@ impl QueryFragment<Mysql> for LockRows<'_> {
 ///
 /// Only the rows of `t` are read as they are under the lock, and only they are locked; a locking clause on the join would lock
 /// the rows of all its tables on MariaDB.
+///
+/// A query with `MATCH .. AGAINST` over `t` alone is asked by
+///
+/// ```sql
+/// WITH held (k0) AS (SELECT id FROM t FORCE INDEX (PRIMARY) WHERE id IN (..))
+/// SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE
+/// ```
 pub(super) struct Recheck<'q> {
     pub(super) name: &'q TableName,
     pub(super) wanted: &'q dyn Wanted<Mysql>,
@@ -137,7 +145,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         let (query, shape) = asking;
         let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, wanted, std::iter::once(wanted), List::Now);
         let folded = shape.folded && !shape.limited;
-        if asked != Asked::Joined {
+        if asked == Asked::InPlace {
             in_place_of_table(&mut pass, name, wanted, |pass| {
                 among(pass)?;
                 locking_clause(pass, strength, None, Wait::Block)
@@ -153,14 +161,24 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         pass.push_sql(") SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         uncovered.walk_column(&mut pass);
+        if asked == Asked::Beside {
+            pass.push_sql(" FROM ");
+            pass.push_identifier(HELD)?;
+            pass.push_sql(" STRAIGHT_JOIN ");
+            wanted.walk_table(pass.reborrow())?;
+            on_held(&mut pass, wanted)?;
+            if !is_empty::<Mysql>(&Filter(query))? {
+                query.walk_filter(pass.reborrow())?;
+                // Never true, which neither server knows beforehand. But for it, MariaDB would find the rows by the full-text index, and
+                // lock all that it finds there.
+                pass.push_sql(" OR RAND() < 0");
+            }
+            return locking_clause(&mut pass, strength, None, Wait::Block);
+        }
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
         pass.push_identifier(HELD)?;
-        pass.push_sql(" ON ");
-        key_value(&mut pass, wanted)?;
-        pass.push_sql(" = (");
-        names(&mut pass, HELD, 0..wanted.key_width())?;
-        pass.push_sql(")");
+        on_held(&mut pass, wanted)?;
         query.walk_filter(pass.reborrow())?;
         without_limit(&mut pass);
         pass.push_sql(" /*!80001 FOR");
@@ -169,6 +187,16 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         pass.push_sql(" */");
         Ok(())
     }
+}
+
+/// Writes ` ON t.id = (held.k0)`.
+fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
+    pass.push_sql(" ON ");
+    key_value(pass, wanted)?;
+    pass.push_sql(" = (");
+    names(pass, HELD, 0..wanted.key_width())?;
+    pass.push_sql(")");
+    Ok(())
 }
 
 /// A name that no table of the user's is likely to have.

@@ -5,8 +5,10 @@
 mod advisory;
 mod clock;
 mod cover;
+mod dialect;
 mod dialogue;
 mod free_rows;
+mod full_text;
 mod holders;
 mod key_list;
 mod lock_rows;
@@ -22,6 +24,7 @@ use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::Qu
 
 use self::{
     clock::MysqlClock,
+    dialect::DIALECT,
     dialogue::MysqlTable,
     free_rows::PickSelected,
     pick::MysqlPick,
@@ -32,10 +35,12 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, PartInSet, TableName},
+    sql::{Choice, Dialect, PartInSet, TableName},
 };
 
 impl LockingBackend for Mysql {
+    const DIALECT: &'static Dialect = &DIALECT;
+
     type Table<'a> = MysqlTable<'a>;
     type Clock = MysqlClock;
     type Pick = MysqlPick;

@@ -22,7 +22,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{LockError, Result},
     mode::{Strength, Wait},
-    sql::{Choice, Part, Pending, Seen, Shape, TableName},
+    sql::{Choice, Part, Pending, QueryText, Seen, Shape, TableName},
 };
 
 /// The family's conversation about a pick.
@@ -60,15 +60,16 @@ enum Step {
 impl PickDialogue<Mysql> for MysqlPick {
     fn new(
         query: &dyn Choice<Mysql>,
+        text: &QueryText,
         part: &mut dyn Part<Mysql>,
         pick: Picking<'_>,
-        claims: bool,
+        changes: Option<String>,
     ) -> QueryResult<Self> {
         let shape = query.shape()?;
         part.prepare();
         part.begin(&[shape]);
         let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
-        let asked = Asked::of((query, shape), &table)?;
+        let asked = Asked::of((query, shape), text, &table)?;
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
         let step = if limit > 0 { Step::Free } else { Step::Done };
@@ -76,7 +77,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             table,
             strength,
             limit,
-            claims,
+            claims: changes.is_some(),
             shape,
             asked,
             uncovered: Uncovered::of(part.wanted())?,

@@ -10,56 +10,28 @@ use diesel::{
     sql_types::Binary,
 };
 
-use super::words::{join_by_key, keep_out_of_cache, locking_clause, read_and_lock, without_limit};
+use super::words::{join_by_key, keep_out_of_cache, locking_clause, locking_clauses, read_and_lock, without_limit};
 use crate::{
     diesel_internals::RowRef,
-    error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, InPieces, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName},
 };
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
 where
     L: LockWords<Mysql>,
-    Q: QueryFragment<Mysql> + InPieces<Mysql> + Unlockable<Mysql>,
+    Q: LockedQuery<Mysql>,
     S: QuerySource<FromClause: QueryFragment<Mysql>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        if let Some(clause) = self.query.unlockable()? {
-            return Err(LockError::folded(clause).into());
-        }
         keep_out_of_cache(&mut pass);
+        let mut clauses = Vec::new();
+        self.add_clauses(&mut clauses)?;
+        let clauses = LockClause::merged(clauses);
         self.walk_tables(pass.reborrow())?;
-        let mut tables = Vec::new();
-        self.locked(&mut tables)?;
-        tables.iter().try_for_each(|table| join_by_key(&mut pass, table))?;
-        self.walk_rest(pass)
-    }
-}
-
-impl<Q, S, L, W> InPieces<Mysql> for RowLock<Q, S, L, W>
-where
-    L: LockWords<Mysql>,
-    Q: InPieces<Mysql>,
-    S: QuerySource<FromClause: QueryFragment<Mysql>>,
-{
-    fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        self.query.walk_tables(pass)
-    }
-
-    fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        self.query.walk_rest(pass.reborrow())?;
-        let table = TableName::of::<Mysql>(&self.table.from_clause())?;
-        locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
-    }
-
-    fn locked(&self, tables: &mut Vec<TableName>) -> QueryResult<()> {
-        self.query.locked(tables)?;
-        let table = TableName::of::<Mysql>(&self.table.from_clause())?;
-        if !tables.contains(&table) {
-            tables.push(table);
-        }
-        Ok(())
+        clauses.iter().try_for_each(|clause| join_by_key(&mut pass, &clause.table))?;
+        self.walk_rest(pass.reborrow())?;
+        locking_clauses(&mut pass, clauses)
     }
 }
 

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
-use super::cover::Uncovered;
+use super::{cover::Uncovered, full_text::searches};
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, From, List, Shape, TableName, Wanted},
+    sql::{Choice, Filter, From, List, LockClause, QueryText, Shape, TableName, Wanted},
 };
 
 /// Keeps a statement that returns rows out of Diesel's cache.
@@ -64,6 +64,29 @@ pub(super) fn locking_clause(
         Wait::Fail => " NOWAIT",
         Wait::SkipLocked => " SKIP LOCKED",
     });
+    Ok(())
+}
+
+/// Writes the clauses of a query, of which MariaDB takes one: the strongest, on all tables. It skips if each of them does.
+///
+/// `/*!80001 FOR UPDATE OF a FOR SHARE OF b */ /*M! FOR UPDATE */`
+pub(super) fn locking_clauses(pass: &mut AstPass<'_, '_, Mysql>, mut clauses: Vec<LockClause>) -> QueryResult<()> {
+    if let [only] = &clauses[..] {
+        return locking_clause(pass, only.strength, Some(&only.table), only.wait);
+    }
+    clauses.sort_by_key(|clause| std::cmp::Reverse(clause.strength));
+    let is_shared = |strength: Strength| strength < Strength::NoKeyUpdate;
+    let words = |wait| if wait == Wait::SkipLocked { " SKIP LOCKED" } else { "" };
+    pass.push_sql(" /*!80001");
+    for LockClause { table, strength, wait } in &clauses {
+        pass.push_sql(if is_shared(*strength) { " FOR SHARE OF " } else { " FOR UPDATE OF " });
+        table_in_comment(pass, table)?;
+        pass.push_sql(words(*wait));
+    }
+    let shared = clauses.iter().all(|clause| is_shared(clause.strength));
+    pass.push_sql(if shared { " */ /*M! LOCK IN SHARE MODE" } else { " */ /*M! FOR UPDATE" });
+    let skips = clauses.iter().all(|clause| clause.wait == Wait::SkipLocked);
+    pass.push_sql(if skips { " SKIP LOCKED */" } else { " */" });
     Ok(())
 }
 
@@ -205,18 +228,25 @@ pub(super) type Asking<'q> = (&'q dyn Choice<Mysql>, Shape);
 pub(super) enum Asked {
     /// By the locking statement itself: the query is over the table alone.
     AtOnce,
+    /// By a statement over the table alone, beside the keys of the locked rows: `MATCH .. AGAINST` wants the table itself, with all of
+    /// its indexes, and in the same `SELECT`.
+    Beside,
     /// By a statement in which the locked rows stand in place of the table.
     InPlace,
-    /// By the query as it is: it names the table more than once, or with its schema. MariaDB has no word to lock only that
+    /// By the query as it is: it names the table more than once, or with its schema, or searches it in full text. MariaDB has no word to lock only that
     /// table, and reads what the transaction's snapshot shows.
     Joined,
 }
 
 impl Asked {
-    pub(super) fn of((query, shape): Asking<'_>, name: &TableName) -> QueryResult<Self> {
-        let from = sql_of::<Mysql>(&From(query))?;
+    pub(super) fn of((query, shape): Asking<'_>, text: &QueryText, name: &TableName) -> QueryResult<Self> {
+        let from = &text.from;
         if !shape.folded && from.strip_prefix(" FROM ") == Some(name.quoted()) {
-            return Ok(Asked::AtOnce);
+            return Ok(if text.full_text { Asked::Beside } else { Asked::AtOnce });
+        }
+        // What stands in place of the table has no index.
+        if text.full_text && searches(query, name)? {
+            return Ok(Asked::Joined);
         }
         let filter = sql_of::<Mysql>(&Filter(query))?;
         let mut quoted = String::from("`");
@@ -228,9 +258,9 @@ impl Asked {
         };
         // Raw SQL may name it without quotes, in any letters.
         let in_raw_sql = |sql: &str| sql.replace(&*quoted, "").to_lowercase().contains(&name.bare().to_lowercase());
-        let raw = has_raw_sql::<Mysql>(&From(query))? || has_raw_sql::<Mysql>(&Filter(query))?;
-        let hidden = raw && (in_raw_sql(&from) || in_raw_sql(&filter));
-        let once = tables(&from) == 1 && tables(&filter) == 0 && name.quoted() == quoted && !hidden;
+        let raw = text.raw || has_raw_sql::<Mysql>(&From(query))?;
+        let hidden = raw && (in_raw_sql(from) || in_raw_sql(&filter));
+        let once = tables(from) == 1 && tables(&filter) == 0 && name.quoted() == quoted && !hidden;
         Ok(if once { Asked::InPlace } else { Asked::Joined })
     }
 }

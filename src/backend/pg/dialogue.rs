@@ -95,7 +95,7 @@ impl<'a> PgTable<'a> {
         let step = match (asked, &parts[..]) {
             // A query that skips by itself does not say that it skipped.
             (false, [part])
-                if queries == 1 && patience != Patience::NoWait && LockQuery::suits(&part.choices[0], &name)? =>
+                if queries == 1 && patience != Patience::NoWait && LockQuery::suits(&part.choices[0], &name) =>
             {
                 Step::LockQuery
             }

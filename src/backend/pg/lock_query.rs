@@ -6,11 +6,10 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{subquery::names_a_select, table_guard::walk_guard, words::locking_clause};
+use super::{table_guard::walk_guard, words::locking_clause};
 use crate::{
-    diesel_internals::{has_raw_sql, sql_of},
     mode::{Strength, Wait},
-    sql::{Choice, Chosen, Filter, From, TableName, Wanted},
+    sql::{Choice, Chosen, TableName, Wanted},
 };
 
 /// `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
@@ -31,13 +30,12 @@ impl LockQuery<'_> {
     /// Joins and subqueries go the other way, and raw SQL, which may hide one: when PostgreSQL looks again at a row that it had to wait for, a nested loop
     /// over a union (a view may hide one) finds no partner for it, and the row does not come back although it still
     /// matches. Seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
-    pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> QueryResult<bool> {
+    pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> bool {
         if choice.shape.limited || choice.shape.folded {
-            return Ok(false);
+            return false;
         }
-        let alone = sql_of::<Pg>(&From(&*choice.query))?.strip_prefix(" FROM ") == Some(name.quoted());
-        let filter = Filter(&*choice.query);
-        Ok(alone && !has_raw_sql::<Pg>(&filter)? && !names_a_select(&sql_of::<Pg>(&filter)?))
+        let alone = choice.text.from.strip_prefix(" FROM ") == Some(name.quoted());
+        alone && !choice.text.raw && !choice.text.subquery
     }
 }
 

@@ -5,6 +5,7 @@
 mod advisory;
 mod clock;
 mod column_type;
+mod dialect;
 mod dialogue;
 mod holders;
 mod key_list;
@@ -21,7 +22,6 @@ mod row_security;
 mod same_rows;
 mod same_table;
 mod sources;
-mod subquery;
 mod table_guard;
 mod text;
 mod words;
@@ -30,19 +30,23 @@ use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryRes
 
 use self::{
     clock::PgClock,
+    dialect::DIALECT,
     dialogue::PgTable,
     pick::PgPick,
     row_lock::{BusyRows, busy_key},
+    sources::check_first,
 };
 use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Patience, Strength},
-    sql::{Choice, PartInSet, TableName},
+    sql::{Choice, Dialect, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
+    const DIALECT: &'static Dialect = &DIALECT;
+
     type Table<'a> = PgTable<'a>;
 
     type Clock = PgClock;
@@ -70,8 +74,8 @@ impl LockingBackend for Pg {
         busy_key(row)
     }
 
-    fn check_pick(query: &dyn Choice<Pg>, table: &TableName) -> Result<()> {
-        pick::check(query, table)
+    fn check_table(sql: &str, table: &TableName) -> Result<()> {
+        check_first(sql, table)
     }
 
     fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {

@@ -13,14 +13,15 @@ use diesel::{
 use super::{
     pick_again::{Change, Look},
     pick_at_once::{Claim, Pick},
-    text::{Looks, Remembered, TextKey},
+    sources::check_first,
+    text::{Remembered, TextKey},
 };
 use crate::{
     backend::{Exchange, PickDialogue, Picking, Reader},
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::Strength,
-    sql::{Choice, Columns, Found, Part, Sight, TableName},
+    sql::{Choice, Columns, Found, Part, QueryText, Sight, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -38,6 +39,8 @@ pub struct PgPick {
     strength: Strength,
     limit: i64,
     claims: bool,
+    /// Their text.
+    changes: Option<String>,
     looks_again: bool,
     step: Step,
     /// How many rows the last statement found.
@@ -58,11 +61,16 @@ enum Step {
 }
 
 impl PickDialogue<Pg> for PgPick {
-    fn new(query: &dyn Choice<Pg>, part: &mut dyn Part<Pg>, pick: Picking<'_>, claims: bool) -> QueryResult<Self> {
+    fn new(
+        _query: &dyn Choice<Pg>,
+        text: &QueryText,
+        part: &mut dyn Part<Pg>,
+        pick: Picking<'_>,
+        changes: Option<String>,
+    ) -> QueryResult<Self> {
         let Picking { table, strength, limit } = pick;
-        let looks = Looks::of(query)?;
-        looks.check_first(table)?;
-        let looks_again = looks.subquery;
+        check_first(&text.from, table)?;
+        let (looks_again, claims) = (text.subquery, changes.is_some());
         if looks_again {
             part.prepare();
         }
@@ -72,6 +80,7 @@ impl PickDialogue<Pg> for PgPick {
             strength,
             limit,
             claims,
+            changes,
             looks_again,
             step: Step::Take,
             found: 0,
@@ -91,7 +100,8 @@ impl PickDialogue<Pg> for PgPick {
         part: &'e mut dyn Part<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
     ) -> Option<Exchange<'e, Pg>> {
-        let PgPick { table, strength, limit, looks_again, step, found: count, left, places, .. } = self;
+        let PgPick { table, strength, limit, changes: written, looks_again, step, found: count, left, places, .. } =
+            self;
         (*count, *left) = (0, 0);
         let (wanted, found) = part.sides();
         let (width, pick) = (wanted.width(), Picking { table, strength: *strength, limit });
@@ -102,7 +112,7 @@ impl PickDialogue<Pg> for PgPick {
                 let key = TextKey::new(query, Some(wanted), &pick);
                 let statement = match at_once {
                     Some(changes) => {
-                        let key = key.and_then(|key| key.with(changes));
+                        let key = key.and_then(|key| key.with(changes, written.take()));
                         Statement::new(Remembered { key, statement: Claim { query, wanted, changes, pick } })
                     }
                     None => Statement::new(Remembered {
@@ -152,11 +162,6 @@ impl PickDialogue<Pg> for PgPick {
 pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = TextKey::new(query, None, &pick);
     Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
-}
-
-/// Refuses a query whose rows the locking clause would not mean.
-pub(super) fn check(query: &dyn Choice<Pg>, table: &TableName) -> Result<()> {
-    Looks::of(query)?.check_first(table)
 }
 
 struct PickedReader<'e> {

@@ -11,58 +11,31 @@ use diesel::{
 };
 
 use super::{
-    sources::check_first,
     table_guard::{walk_guard, walk_guards},
     words::locking_clause,
 };
 use crate::{
-    diesel_internals::{RowRef, sql_of},
-    error::LockError,
+    diesel_internals::RowRef,
     mode::{Strength, Wait},
-    sql::{Choice, From, InPieces, LockWords, RowLock, TableName, Unlockable},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
     L: LockWords<Pg>,
-    Q: QueryFragment<Pg> + InPieces<Pg> + Unlockable<Pg>,
+    Q: LockedQuery<Pg>,
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if let Some(clause) = self.query.unlockable()? {
-            return Err(LockError::folded(clause).into());
-        }
-        let mut tables = Vec::new();
-        self.locked(&mut tables)?;
-        walk_guards(&mut pass, &tables)?;
+        let mut clauses = Vec::new();
+        self.add_clauses(&mut clauses)?;
+        let clauses = LockClause::merged(clauses);
+        walk_guards(&mut pass, clauses.iter().map(|clause| &clause.table))?;
         pass.push_sql(" ");
         self.walk_tables(pass.reborrow())?;
-        self.walk_rest(pass)
-    }
-}
-
-impl<Q, S, L, W> InPieces<Pg> for RowLock<Q, S, L, W>
-where
-    L: LockWords<Pg>,
-    Q: QueryFragment<Pg> + InPieces<Pg>,
-    S: QuerySource<FromClause: QueryFragment<Pg>>,
-{
-    fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.query.walk_tables(pass)
-    }
-
-    fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.query.walk_rest(pass.reborrow())?;
-        let table = TableName::of::<Pg>(&self.table.from_clause())?;
-        check_first(&sql_of::<Pg>(&self.query)?, &table)?;
-        locking_clause(&mut pass, L::STRENGTH, Some(&table), self.patience.wait())
-    }
-
-    fn locked(&self, tables: &mut Vec<TableName>) -> QueryResult<()> {
-        self.query.locked(tables)?;
-        let table = TableName::of::<Pg>(&self.table.from_clause())?;
-        if !tables.contains(&table) {
-            tables.push(table);
+        self.walk_rest(pass.reborrow())?;
+        for LockClause { table, strength, wait } in &clauses {
+            locking_clause(&mut pass, *strength, Some(table), *wait)?;
         }
         Ok(())
     }
@@ -110,7 +83,6 @@ impl BusyRows<'_> {
 
 impl QueryFragment<Pg> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        check_first(&sql_of::<Pg>(&From(self.query))?, self.table)?;
         walk_guard(&mut pass, self.table);
         let limited = self.query.shape()?.limited;
         if limited {

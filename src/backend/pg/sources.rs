@@ -5,15 +5,20 @@
 //!
 //! [of]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE
 
-use std::{iter::Peekable, str::CharIndices};
+use std::iter::Peekable;
 
+use super::dialect::DIALECT;
 use crate::{
     error::{LockError, Result},
-    sql::TableName,
+    sql::{TableName, Token, Tokens},
 };
 
 /// Refuses a query in which another table stands before this one under the same name.
 pub(super) fn check_first(sql: &str, table: &TableName) -> Result<()> {
+    // One table alone is the first.
+    if !sql.contains(" JOIN ") {
+        return Ok(());
+    }
     match first_called(sql, table.bare()) {
         Some(source) if source != table.quoted() => Err(LockError::same_name_before()),
         _ => Ok(()),
@@ -22,36 +27,35 @@ pub(super) fn check_first(sql: &str, table: &TableName) -> Result<()> {
 
 /// The first table that a query's own `FROM` calls by this name, as the query writes it.
 fn first_called(sql: &str, name: &str) -> Option<String> {
-    let mut tokens = Tokens { sql, chars: sql.char_indices().peekable() }.peekable();
+    let mut tokens = Tokens::new(sql, &DIALECT).map_while(std::result::Result::ok).peekable();
+    let quoted = format!("\"{}\"", name.replace('"', "\"\""));
     let (mut depth, mut in_from, mut expected, mut distinct) = (0_usize, false, false, false);
     while let Some(token) = tokens.next() {
         match token {
-            Token::Sign('(') => {
+            Token::Sign(b'(') => {
                 depth += 1;
                 if in_from && tokens.peek().is_some_and(|next| next.is_word("SELECT")) {
                     skip_to_end(&mut tokens);
                     (depth, expected) = (depth - 1, false);
                 }
             }
-            Token::Sign(')') => depth = depth.saturating_sub(1),
-            Token::Sign(',') => expected |= in_from && depth == 0,
-            Token::Sign(_) => {}
-            Token::Name(raw, last) if expected => {
-                let (mut source, mut called) = (raw.to_owned(), last);
-                while tokens.next_if(|next| matches!(next, Token::Sign('.'))).is_some() {
-                    let Some(Token::Name(raw, last)) = tokens.next() else { break };
-                    (source, called) = (format!("{source}.{raw}"), last);
+            Token::Sign(b')') => depth = depth.saturating_sub(1),
+            Token::Sign(b',') => expected |= in_from && depth == 0,
+            Token::Name(first) if expected => {
+                let (mut source, mut called) = (first.to_owned(), first);
+                while tokens.next_if(|next| matches!(next, Token::Sign(b'.'))).is_some() {
+                    let Some(Token::Name(next)) = tokens.next() else { break };
+                    (source, called) = (format!("{source}.{next}"), next);
                 }
                 if tokens.next_if(|next| next.is_word("AS")).is_some() {
-                    let Some(Token::Name(raw, last)) = tokens.next() else { break };
-                    (source, called) = (format!("{source} AS {raw}"), last);
+                    let Some(Token::Name(alias)) = tokens.next() else { break };
+                    (source, called) = (format!("{source} AS {alias}"), alias);
                 }
-                if called == name {
+                if called == quoted {
                     return Some(source);
                 }
                 expected = false;
             }
-            Token::Name(..) => {}
             word @ Token::Word(_) if in_from => {
                 const ENDS: [&str; 7] = ["WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR"];
                 if depth == 0 && ENDS.iter().any(|end| word.is_word(end)) {
@@ -64,70 +68,23 @@ fn first_called(sql: &str, name: &str) -> Option<String> {
                 expected = in_from;
                 distinct = word.is_word("DISTINCT");
             }
+            _ => {}
         }
     }
     None
 }
 
-fn skip_to_end<'s>(tokens: &mut Peekable<Tokens<'s>>) {
+fn skip_to_end<'s>(tokens: &mut Peekable<impl Iterator<Item = Token<'s>>>) {
     let mut depth = 1_usize;
     for token in tokens {
         match token {
-            Token::Sign('(') => depth += 1,
-            Token::Sign(')') => depth -= 1,
+            Token::Sign(b'(') => depth += 1,
+            Token::Sign(b')') => depth -= 1,
             _ => {}
         }
         if depth == 0 {
             return;
         }
-    }
-}
-
-enum Token<'s> {
-    /// A quoted name, with its quotes and without.
-    Name(&'s str, String),
-    Word(&'s str),
-    Sign(char),
-}
-
-impl Token<'_> {
-    fn is_word(&self, word: &str) -> bool {
-        matches!(self, Token::Word(this) if this.eq_ignore_ascii_case(word))
-    }
-}
-
-struct Tokens<'s> {
-    sql: &'s str,
-    chars: Peekable<CharIndices<'s>>,
-}
-
-impl<'s> Iterator for Tokens<'s> {
-    type Item = Token<'s>;
-
-    fn next(&mut self) -> Option<Token<'s>> {
-        let (start, first) = self.chars.by_ref().find(|(_, c)| !c.is_whitespace())?;
-        if first == '"' || first == '\'' {
-            let mut inside = String::new();
-            let mut end = self.sql.len();
-            while let Some((at, c)) = self.chars.next() {
-                if c != first || self.chars.next_if(|(_, next)| *next == first).is_some() {
-                    inside.push(c);
-                } else {
-                    end = at + 1;
-                    break;
-                }
-            }
-            return Some(if first == '"' { Token::Name(&self.sql[start..end], inside) } else { Token::Sign(first) });
-        }
-        let of_word = |c: char| c.is_alphanumeric() || c == '_';
-        if !of_word(first) {
-            return Some(Token::Sign(first));
-        }
-        let mut end = start + first.len_utf8();
-        while let Some((at, c)) = self.chars.next_if(|(_, c)| of_word(*c)) {
-            end = at + c.len_utf8();
-        }
-        Some(Token::Word(&self.sql[start..end]))
     }
 }
 

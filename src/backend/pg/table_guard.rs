@@ -23,8 +23,11 @@ pub(super) fn walk_guard(pass: &mut AstPass<'_, '_, Pg>, table: &TableName) {
 }
 
 /// The same of several tables.
-pub(super) fn walk_guards(pass: &mut AstPass<'_, '_, Pg>, tables: &[TableName]) -> QueryResult<()> {
-    for (i, table) in tables.iter().enumerate() {
+pub(super) fn walk_guards<'t>(
+    pass: &mut AstPass<'_, '_, Pg>,
+    tables: impl Iterator<Item = &'t TableName>,
+) -> QueryResult<()> {
+    for (i, table) in tables.enumerate() {
         if i == 0 {
             walk_guard(pass, table);
         } else {

@@ -16,54 +16,16 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{pick_at_once::is_written_out, sources::check_first, subquery::names_a_select};
+use super::pick_at_once::is_written_out;
 use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
-    error::Result,
     mode::Strength,
-    sql::{Choice, Filter, From, TableName, Wanted},
+    sql::{Choice, TableName, Wanted},
 };
 
 /// Never shrinks: there are as many texts as calls in the program, times the numbers of rows that are written out.
 static TEXTS: RwLock<BTreeMap<TextKey, String>> = RwLock::new(BTreeMap::new());
-
-/// What is known of queries by their type, if that alone determines their text.
-static LOOKS: RwLock<BTreeMap<TypeId, Looks>> = RwLock::new(BTreeMap::new());
-
-/// What a pick must know of the text of its query.
-#[derive(Debug, Clone)]
-pub(super) struct Looks {
-    /// Some conditions are in a subquery, perhaps in one that raw SQL hides.
-    pub(super) subquery: bool,
-    /// Its tables, if they are several.
-    join: Option<String>,
-}
-
-impl Looks {
-    pub(super) fn of(query: &dyn Choice<Pg>) -> QueryResult<Self> {
-        let by_type = query.static_id();
-        let known = |id| LOOKS.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(known) = by_type.and_then(known) {
-            return Ok(known);
-        }
-        let tables = sql_of::<Pg>(&From(query))?;
-        let subquery = names_a_select(&tables) || names_a_select(&sql_of::<Pg>(&Filter(query))?);
-        let looks = Looks { subquery, join: Some(tables).filter(|tables| tables.contains(" JOIN ")) };
-        match by_type {
-            Some(id) if !has_raw_sql::<Pg>(&From(query))? && !has_raw_sql::<Pg>(&Filter(query))? => {
-                LOOKS.write().unwrap_or_else(PoisonError::into_inner).insert(id, looks.clone());
-            }
-            _ => {}
-        }
-        Ok(looks)
-    }
-
-    /// Refuses a query in which another table stands before this one under the same name.
-    pub(super) fn check_first(&self, table: &TableName) -> Result<()> {
-        self.join.as_deref().map_or(Ok(()), |tables| check_first(tables, table))
-    }
-}
 
 /// All that the text of a pick or a claim depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,11 +53,10 @@ impl TextKey {
         Some(TextKey { query: query.static_id()?, model, table, strength, limit, changes: None })
     }
 
-    pub(super) fn with(self, changes: &dyn QueryFragment<Pg>) -> Option<Self> {
-        // What cannot be put together now fails again when it is sent, and says so then.
+    /// `text` is that of the changes.
+    pub(super) fn with(self, changes: &dyn QueryFragment<Pg>, text: Option<String>) -> Option<Self> {
         let same_each_time = !has_raw_sql(changes).ok()?;
-        let changes = Some(sql_of(changes).ok()?);
-        same_each_time.then_some(TextKey { changes, ..self })
+        (same_each_time && text.is_some()).then_some(TextKey { changes: text, ..self })
     }
 }
 

@@ -1,7 +1,10 @@
 //! MySQL and MariaDB.
 
+mod chained_clauses;
+mod full_text;
 mod key_and_expression;
 mod one_table;
+mod raw_sql;
 mod select_limit;
 mod views;
 

@@ -1,0 +1,190 @@
+//! A query and the locking clauses on it: taken apart, so that each backend can write the clauses together.
+
+use std::any::TypeId;
+
+use diesel::{
+    backend::{Backend, DieselReserveSpecialization},
+    query_builder::{AstPass, BoxedLimitOffsetClause, QueryFragment, QueryId},
+    query_source::QuerySource,
+    result::QueryResult,
+};
+
+use super::{
+    row_lock::{LockWords, RowLock},
+    table_name::TableName,
+};
+use crate::{
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
+    mode::{Strength, Wait},
+};
+
+/// The rows of which table are locked, how strongly, and what is done about those that somebody else holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LockClause {
+    pub(crate) table: TableName,
+    pub(crate) strength: Strength,
+    pub(crate) wait: Wait,
+}
+
+impl LockClause {
+    /// Each table once: at its strongest, skipping if any of its clauses does, as PostgreSQL takes several clauses of one table.
+    ///
+    /// By the name that a clause has for it, which knows no schemas.
+    pub(crate) fn merged(clauses: Vec<Self>) -> Vec<Self> {
+        let mut merged: Vec<Self> = Vec::new();
+        for clause in clauses {
+            match merged.iter_mut().find(|same| same.table.bare() == clause.table.bare()) {
+                Some(same) => {
+                    same.strength = same.strength.max(clause.strength);
+                    same.wait = if same.wait == Wait::Block { clause.wait } else { same.wait };
+                }
+                None => merged.push(clause),
+            }
+        }
+        merged
+    }
+}
+
+/// A query that may have locking clauses of this crate's on it, in two pieces, so that a backend can write something in front of it or
+/// between them.
+pub(crate) trait LockedQuery<DB: Backend> {
+    /// What the types of a boxed query do not tell: the clause that makes its rows unlockable, if there is one.
+    fn unlockable(&self) -> QueryResult<Option<&'static str>>;
+
+    /// Two queries with the same one have the same text without the clauses; there is none if the type alone does not say.
+    fn static_id(&self) -> Option<TypeId>;
+
+    /// Writes `SELECT .. FROM ..`, with all joins.
+    fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// Writes everything between the tables and the clauses.
+    fn walk_rest<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    /// Adds the clauses, in the order in which they were put on.
+    fn add_clauses(&self, clauses: &mut Vec<LockClause>) -> QueryResult<()>;
+}
+
+/// The pieces that both kinds of statement have under the same names.
+macro_rules! walk_tables {
+    () => {
+        fn walk_tables<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+            pass.push_sql("SELECT ");
+            self.distinct.walk_ast(pass.reborrow())?;
+            self.select.walk_ast(pass.reborrow())?;
+            self.from.walk_ast(pass)
+        }
+
+        fn add_clauses(&self, _: &mut Vec<LockClause>) -> QueryResult<()> {
+            Ok(())
+        }
+    };
+}
+
+impl<DB, F, S, D, W, O, LOf> LockedQuery<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
+where
+    DB: Backend,
+    F: QuerySource,
+    FromClause<F>: QueryFragment<DB>,
+    S: QueryFragment<DB>,
+    D: QueryFragment<DB>,
+    W: QueryFragment<DB>,
+    O: QueryFragment<DB>,
+    LOf: QueryFragment<DB>,
+    Self: QueryId,
+{
+    walk_tables!();
+
+    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
+        Ok(None)
+    }
+
+    fn static_id(&self) -> Option<TypeId> {
+        Self::query_id()
+    }
+
+    fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.where_clause.walk_ast(pass.reborrow())?;
+        self.order.walk_ast(pass.reborrow())?;
+        self.limit_offset.walk_ast(pass)
+    }
+}
+
+impl<'q, ST, F, DB> LockedQuery<DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
+where
+    DB: Backend + DieselReserveSpecialization + Default,
+    F: QuerySource,
+    FromClause<F>: QueryFragment<DB>,
+    BoxedLimitOffsetClause<'q, DB>: QueryFragment<DB>,
+{
+    walk_tables!();
+
+    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
+        Ok(if !is_empty(&self.distinct)? {
+            Some("DISTINCT")
+        } else if !is_empty(&self.group_by)? {
+            Some("GROUP BY")
+        } else if !is_empty(&self.having)? {
+            Some("HAVING")
+        } else {
+            None
+        })
+    }
+
+    fn static_id(&self) -> Option<TypeId> {
+        None
+    }
+
+    /// Without grouping, which [`unlockable`](Self::unlockable) refuses.
+    fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.where_clause.walk_ast(pass.reborrow())?;
+        if let Some(order) = &self.order {
+            pass.push_sql(" ORDER BY ");
+            order.walk_ast(pass.reborrow())?;
+        }
+        self.limit_offset.walk_ast(pass)
+    }
+}
+
+impl<DB, Q, S, L, W> LockedQuery<DB> for RowLock<Q, S, L, W>
+where
+    DB: Backend<QueryBuilder: Default> + Default,
+    Q: LockedQuery<DB>,
+    S: QuerySource<FromClause: QueryFragment<DB>>,
+    L: LockWords<DB>,
+{
+    fn unlockable(&self) -> QueryResult<Option<&'static str>> {
+        self.query.unlockable()
+    }
+
+    fn static_id(&self) -> Option<TypeId> {
+        self.query.static_id()
+    }
+
+    fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.query.walk_tables(pass)
+    }
+
+    fn walk_rest<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.query.walk_rest(pass)
+    }
+
+    fn add_clauses(&self, clauses: &mut Vec<LockClause>) -> QueryResult<()> {
+        self.query.add_clauses(clauses)?;
+        let (table, wait) = (TableName::of::<DB>(&self.table.from_clause())?, self.patience.wait());
+        clauses.push(LockClause { table, strength: L::STRENGTH, wait });
+        if wait != Wait::Block {
+            clauses.iter_mut().for_each(|clause| clause.wait = wait);
+        }
+        Ok(())
+    }
+}
+
+/// The query without the clauses, as a piece of a statement.
+pub(crate) struct WithoutClauses<'q, DB: Backend>(pub(crate) &'q dyn LockedQuery<DB>);
+
+impl<DB: Backend> QueryFragment<DB> for WithoutClauses<'_, DB> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_tables(pass.reborrow())?;
+        self.0.walk_rest(pass)
+    }
+}

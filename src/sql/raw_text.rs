@@ -1,0 +1,219 @@
+//! What the text of a query says that its types do not: it may come out of raw SQL.
+//!
+//! What the crate writes stands behind it: a limit, a locking clause, the condition of an `UPDATE`. Raw SQL that swallows it, ends the
+//! statement or changes what it is about would lock nothing, or change every row, and nobody would be told. A newline in front of
+//! what the crate writes would stop a line comment only.
+
+use super::tokens::{Dialect, Token, Tokens, Unreadable};
+use crate::error::LockError;
+
+/// What a clause may have besides conditions and values.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Allowed {
+    /// A limit at its end, as the query builder writes it: with parameters.
+    pub(crate) limit: bool,
+    pub(crate) grouping: bool,
+}
+
+/// What a readable clause has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Clause {
+    pub(crate) subquery: bool,
+    /// `MATCH .. AGAINST`
+    pub(crate) full_text: bool,
+}
+
+/// Why nothing can be written behind a clause. What would change the meaning of a statement is told at its top and among conditions,
+/// not in a subquery, where it has its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Unreadable(Unreadable),
+    Parenthesis,
+    Statements,
+    SetOperation,
+    Limit,
+    Grouping,
+    Into,
+    LockingClause,
+}
+
+/// What stands between two parentheses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// `(SELECT ..)`
+    Query,
+    /// `f(..)`, `a IN (..)`
+    List,
+    /// `(a = 1 AND ..)`, as the query builder puts conditions together.
+    Conditions,
+}
+
+impl Group {
+    fn of(before: Token<'_>, rest: &Tokens<'_>) -> Self {
+        const OPERATORS: [&str; 8] = ["WHERE", "ON", "AND", "OR", "XOR", "NOT", "FROM", "JOIN"];
+        let first = rest.clone().find(|token| *token != Ok(Token::Sign(b'(')));
+        if first.is_some_and(|first| first.is_ok_and(|first| first.is_one_of(&["SELECT", "TABLE", "VALUES", "WITH"]))) {
+            return Group::Query;
+        }
+        match before {
+            Token::Sign(_) => Group::Conditions,
+            before if before.is_one_of(&OPERATORS) => Group::Conditions,
+            _ => Group::List,
+        }
+    }
+}
+
+/// Reads one clause, or a whole statement, behind which something is written.
+pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Result<Clause, Refused> {
+    let mut tokens = Tokens::new(sql, dialect);
+    let (mut clause, mut groups, mut before) = (Clause::default(), Vec::new(), Token::Sign(b'('));
+    while let Some(token) = tokens.next() {
+        let token = token.map_err(Refused::Unreadable)?;
+        match token {
+            Token::Sign(b'(') => groups.push(Group::of(before, &tokens)),
+            Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
+            Token::Sign(b';') => return Err(Refused::Statements),
+            Token::Word(word) if (3..=9).contains(&word.len()) => {
+                clause.subquery |= begins_subquery(&token, &tokens);
+                clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
+                if is_locking_clause(&token, &mut tokens.clone(), dialect) {
+                    return Err(Refused::LockingClause);
+                }
+                match groups.last() {
+                    Some(Group::Query | Group::List) => {}
+                    group => match clause_at_the_top(&token, &mut tokens.clone(), dialect) {
+                        Some(Refused::Limit)
+                            if allowed.limit && group.is_none() && is_own_limit(&token, tokens.clone()) =>
+                        {
+                            break;
+                        }
+                        Some(Refused::Grouping) if allowed.grouping && group.is_none() => {}
+                        Some(refused) => return Err(refused),
+                        None => {}
+                    },
+                }
+            }
+            _ => {}
+        }
+        before = token;
+    }
+    if groups.is_empty() { Ok(clause) } else { Err(Refused::Parenthesis) }
+}
+
+/// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.
+fn begins_subquery(token: &Token<'_>, rest: &Tokens<'_>) -> bool {
+    let rows = |next: Token<'_>| next == Token::Sign(b'(') || next.is_word("ROW");
+    token.is_one_of(&["SELECT", "TABLE"]) || (token.is_word("VALUES") && rows(following(&mut rest.clone())))
+}
+
+/// Also inside of a subquery, where it locks rows of other tables, in the order in which they are found: a lock set would not be in
+/// order, and no call would lock the least.
+fn is_locking_clause<'s>(token: &Token<'s>, rest: &mut impl Rest<'s>, dialect: &Dialect) -> bool {
+    let lock = dialect.more_clauses && token.is_word("LOCK");
+    if !lock && !token.is_word("FOR") {
+        return false;
+    }
+    let (first, second) = (following(rest), following(rest));
+    if lock {
+        return first.is_word("IN") && second.is_word("SHARE");
+    }
+    first.is_one_of(&["UPDATE", "SHARE"])
+        || (first.is_word("NO") && second.is_word("KEY"))
+        || (first.is_word("KEY") && second.is_word("SHARE"))
+        || (first.is_word("READ") && second.is_word("ONLY"))
+}
+
+/// What stands behind a token.
+trait Rest<'s>: Iterator<Item = Result<Token<'s>, Unreadable>> {}
+
+impl<'s, I: Iterator<Item = Result<Token<'s>, Unreadable>>> Rest<'s> for I {}
+
+fn following<'s>(rest: &mut impl Rest<'s>) -> Token<'s> {
+    rest.next().and_then(Result::ok).unwrap_or(Token::Text)
+}
+
+fn clause_at_the_top<'s>(token: &Token<'s>, rest: &mut impl Rest<'s>, dialect: &Dialect) -> Option<Refused> {
+    if token.is_one_of(&["UNION", "INTERSECT", "EXCEPT"]) {
+        Some(Refused::SetOperation)
+    } else if token.is_one_of(&["LIMIT", "OFFSET", "FETCH"]) {
+        Some(Refused::Limit)
+    } else if token.is_word("INTO") || (dialect.more_clauses && token.is_word("PROCEDURE")) {
+        Some(Refused::Into)
+    } else if token.is_word("HAVING") || (token.is_word("GROUP") && following(rest).is_word("BY")) {
+        Some(Refused::Grouping)
+    } else if dialect.more_clauses && token.is_word("MINUS") {
+        let next = following(rest);
+        let operand = next == Token::Sign(b'(') || next.is_one_of(&["SELECT", "ALL", "DISTINCT", "VALUES", "TABLE"]);
+        operand.then_some(Refused::SetOperation)
+    } else {
+        None
+    }
+}
+
+/// Whether this is the end of a query with a limit as the query builder writes it.
+fn is_own_limit<'s>(first: &Token<'s>, rest: impl Rest<'s>) -> bool {
+    /// What stands for no limit in front of an offset on MySQL and MariaDB.
+    const ALL: Token<'_> = Token::Number("18446744073709551615");
+    let Ok(rest) = rest.take(4).collect::<Result<Vec<_>, _>>() else { return false };
+    match &rest[..] {
+        [Token::Parameter] => first.is_one_of(&["LIMIT", "OFFSET"]),
+        [limit, offset, Token::Parameter] => {
+            first.is_word("LIMIT") && [Token::Parameter, ALL].contains(limit) && offset.is_word("OFFSET")
+        }
+        _ => false,
+    }
+}
+
+impl From<Refused> for LockError {
+    fn from(refused: Refused) -> Self {
+        let swallowed = "what the crate writes behind it, such as the locking clause, would be a part of it: close what a \
+                         piece of raw SQL opens within that piece";
+        let (clause, advice) = match refused {
+            Refused::Unreadable(Unreadable::OpenQuote) => ("raw SQL that leaves a quote open", swallowed),
+            Refused::Unreadable(Unreadable::OpenComment) => ("raw SQL that leaves a comment open", swallowed),
+            Refused::Unreadable(Unreadable::LineComment) => (
+                "raw SQL that ends in a line comment",
+                "what the crate writes behind it, such as the locking clause, would be a part of the comment: write \
+                 `/* .. */`, or leave it out",
+            ),
+            Refused::Unreadable(Unreadable::ExecutableComment) => (
+                "an executable comment (`/*! .. */`, `/*M! .. */`) in raw SQL",
+                "whether it is run depends on the server: write what it says without the comment",
+            ),
+            Refused::Unreadable(Unreadable::Ambiguous) => (
+                "raw SQL that a server may read in two ways, such as a backslash before a quote",
+                "where the quotes end depends on a setting of the server: bind the value, or double the quote instead",
+            ),
+            Refused::Parenthesis => (
+                "raw SQL that leaves a parenthesis open, or closes one that it has not opened",
+                "what the crate writes behind it would stand in another place: close what a piece of raw SQL opens within \
+                 that piece",
+            ),
+            Refused::Statements => (
+                "a `;` in raw SQL",
+                "the locking clause would belong to another statement: send each by itself, and leave out the last `;`",
+            ),
+            Refused::SetOperation => (
+                "UNION, INTERSECT or EXCEPT in raw SQL",
+                "a locking clause would mean one of its sides, or none: put it into a subquery, `id IN (SELECT ..)`, or \
+                 lock its parts one by one",
+            ),
+            Refused::Limit => (
+                "LIMIT, OFFSET or FETCH in raw SQL",
+                "say it with `.limit(..)` and `.offset(..)`, a pick with its number of rows; a column of that name needs \
+                 quotes",
+            ),
+            Refused::Grouping => return LockError::folded("GROUP BY or HAVING in raw SQL"),
+            Refused::Into => (
+                "INTO or PROCEDURE in raw SQL",
+                "no rows would come back: leave the clause out; a column of that name needs quotes",
+            ),
+            Refused::LockingClause => (
+                "a locking clause of its own",
+                "rows would be locked that the call does not know of, in any order: say with `for_update_of` or `for_share_of` what \
+                 a query locks, and lock the rows of a subquery by a call of their own",
+            ),
+        };
+        LockError::Unsupported { clause, advice }
+    }
+}

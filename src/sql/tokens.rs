@@ -1,0 +1,277 @@
+//! The tokens of finished SQL text, as a server reads them.
+//!
+//! A server may be set to read text in two ways: `standard_conforming_strings` on PostgreSQL, `NO_BACKSLASH_ESCAPES` and `ANSI_QUOTES`
+//! on MySQL and MariaDB. To ask for the setting would cost a statement, so text that ends in another place under the other setting
+//! is unreadable here: a backslash before the quote that it may escape.
+
+/// How servers differ in reading text.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Dialect {
+    /// What stands around a name.
+    pub(crate) name_quote: u8,
+    /// `$tag$..$tag$` is text and `$1` a parameter; else `$` belongs to words, and `?` is a parameter.
+    pub(crate) dollars: bool,
+    /// Text after `E` has backslashes, whatever the setting.
+    pub(crate) escape_strings: bool,
+    pub(crate) nested_comments: bool,
+    /// `/*! .. */` and `/*M! .. */` are run, by some versions.
+    pub(crate) executable_comments: bool,
+    /// `#` begins a comment, which goes up to a newline, and `--` only does in front of a space.
+    pub(crate) hash_comments: bool,
+    /// `LOCK IN SHARE MODE`, `PROCEDURE` and `MINUS` are clauses.
+    pub(crate) more_clauses: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token<'s> {
+    /// A keyword, or a name without quotes.
+    Word(&'s str),
+    /// A name, with its quotes, or a word that stands where only a name can.
+    Name(&'s str),
+    /// Text in quotes. On MySQL and MariaDB it may be a name too.
+    Text,
+    Number(&'s str),
+    Parameter,
+    Sign(u8),
+}
+
+impl Token<'_> {
+    pub(crate) fn is_word(&self, word: &str) -> bool {
+        matches!(self, Token::Word(this) if this.eq_ignore_ascii_case(word))
+    }
+
+    pub(crate) fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is_word(word))
+    }
+}
+
+/// Why text cannot be read to its end, or not in one way only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    OpenQuote,
+    OpenComment,
+    /// What follows the text would belong to the comment.
+    LineComment,
+    ExecutableComment,
+    /// Another setting of the server reads it differently.
+    Ambiguous,
+}
+
+/// The tokens of a text. Comments are left out. Ends behind the first that cannot be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens<'s> {
+    sql: &'s str,
+    dialect: &'static Dialect,
+    at: usize,
+    /// The next word is a name: it stands behind a dot, `AS` or `@`.
+    name_next: bool,
+}
+
+impl<'s> Tokens<'s> {
+    pub(crate) fn new(sql: &'s str, dialect: &'static Dialect) -> Self {
+        Tokens { sql, dialect, at: 0, name_next: false }
+    }
+
+    /// The text that has not been read.
+    pub(crate) fn rest(&self) -> &'s str {
+        &self.sql[self.at..]
+    }
+
+    fn byte(&self, ahead: usize) -> u8 {
+        self.sql.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) {
+        self.at += self.sql.as_bytes()[self.at..].iter().take_while(|byte| belongs(**byte)).count();
+    }
+
+    /// Skips spaces and comments.
+    fn skip_gaps(&mut self) -> Result<(), Unreadable> {
+        loop {
+            self.skip_while(|byte| byte.is_ascii_whitespace() || byte == 0x0b);
+            match (self.byte(0), self.byte(1)) {
+                (b'/', b'*') => self.skip_comment()?,
+                (b'-', b'-') if !self.dialect.hash_comments => self.skip_line()?,
+                // Raw SQL may end there, and in front of a parenthesis the two can be nothing else.
+                (b'-', b'-') if self.byte(2) <= b' ' || matches!(self.byte(2), b')' | 0x7f) => self.skip_line()?,
+                (b'#', _) if self.dialect.hash_comments => self.skip_line()?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn skip_line(&mut self) -> Result<(), Unreadable> {
+        let returns = !self.dialect.hash_comments;
+        self.skip_while(|byte| byte != b'\n' && !(returns && byte == b'\r'));
+        if self.at == self.sql.len() { Err(Unreadable::LineComment) } else { Ok(()) }
+    }
+
+    fn skip_comment(&mut self) -> Result<(), Unreadable> {
+        let Dialect { executable_comments, nested_comments, .. } = *self.dialect;
+        if executable_comments && (self.byte(2) == b'!' || (self.byte(2) == b'M' && self.byte(3) == b'!')) {
+            return Err(Unreadable::ExecutableComment);
+        }
+        // Hints of MySQL may have quotes, between which a comment does not end there.
+        let hints = executable_comments && self.byte(2) == b'+';
+        let mut depth = 1_usize;
+        self.at += 2;
+        while self.at < self.sql.len() {
+            match (self.byte(0), self.byte(1)) {
+                (b'*', b'/') => {
+                    self.at += 2;
+                    depth -= 1;
+                    if depth == 0 {
+                        return Ok(());
+                    }
+                }
+                (b'/', b'*') if nested_comments => {
+                    self.at += 2;
+                    depth += 1;
+                }
+                (b'\'' | b'"' | b'`', _) if hints => return Err(Unreadable::Ambiguous),
+                _ => self.at += 1,
+            }
+        }
+        Err(Unreadable::OpenComment)
+    }
+
+    /// Reads to the end of a quote, behind which the text stands.
+    fn skip_quoted(&mut self, quote: u8, backslashes: Backslashes) -> Result<(), Unreadable> {
+        self.at += 1;
+        while self.at < self.sql.len() {
+            match (self.byte(0), self.byte(1)) {
+                (byte, next) if byte == quote && next == quote => self.at += 2,
+                (byte, _) if byte == quote => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                (b'\\', next) => match backslashes {
+                    Backslashes::Plain => self.at += 1,
+                    Backslashes::Perhaps if next == quote => return Err(Unreadable::Ambiguous),
+                    // The second of two escapes nothing in either reading.
+                    Backslashes::Perhaps if next != b'\\' => self.at += 1,
+                    Backslashes::Perhaps | Backslashes::Escape => self.at += 2,
+                },
+                _ => self.at += 1,
+            }
+        }
+        Err(Unreadable::OpenQuote)
+    }
+
+    /// `$1`, or `$tag$..$tag$`; on its own the sign is none of the two.
+    fn dollar(&mut self) -> Result<Token<'s>, Unreadable> {
+        let start = self.at;
+        self.at += 1;
+        if self.byte(0).is_ascii_digit() {
+            self.skip_while(|byte| byte.is_ascii_digit());
+            return Ok(Token::Parameter);
+        }
+        self.skip_while(is_of_word);
+        if self.byte(0) != b'$' {
+            self.at = start + 1;
+            return Ok(Token::Sign(b'$'));
+        }
+        self.at += 1;
+        let tag = &self.sql[start..self.at];
+        let end = self.sql[self.at..].find(tag).ok_or(Unreadable::OpenQuote)?;
+        self.at += end + tag.len();
+        Ok(Token::Text)
+    }
+
+    /// With the dot and the exponent that belong to it: in `1.union` and `1e0union` there is a keyword.
+    fn number(&mut self) -> Result<Token<'s>, Unreadable> {
+        let start = self.at;
+        self.skip_while(|byte| byte.is_ascii_digit());
+        let dot = self.byte(0) == b'.';
+        if dot {
+            self.at += 1;
+            self.skip_while(|byte| byte.is_ascii_digit());
+        }
+        if self.byte(0).eq_ignore_ascii_case(&b'e') {
+            let sign = usize::from(matches!(self.byte(1), b'+' | b'-'));
+            if self.byte(1 + sign).is_ascii_digit() {
+                self.at += 1 + sign;
+                self.skip_while(|byte| byte.is_ascii_digit());
+            } else if dot && self.dialect.hash_comments {
+                // MySQL and MariaDB drop `1.e` and read what follows as a mere sign.
+                return Err(Unreadable::Ambiguous);
+            }
+        }
+        Ok(Token::Number(&self.sql[start..self.at]))
+    }
+
+    fn word(&mut self) -> Result<Token<'s>, Unreadable> {
+        let start = self.at;
+        self.skip_while(|byte| is_of_word(byte) || byte == b'$');
+        let word = &self.sql[start..self.at];
+        if self.dialect.escape_strings && self.byte(0) == b'\'' && word.eq_ignore_ascii_case("e") {
+            return self.skip_quoted(b'\'', Backslashes::Escape).map(|()| Token::Text);
+        }
+        Ok(Token::Word(word))
+    }
+
+    fn token(&mut self) -> Result<Token<'s>, Unreadable> {
+        let start = self.at;
+        match self.byte(0) {
+            quote if quote == self.dialect.name_quote => {
+                self.skip_quoted(quote, Backslashes::Plain).map(|()| Token::Name(&self.sql[start..self.at]))
+            }
+            quote @ (b'\'' | b'"') => self.skip_quoted(quote, Backslashes::Perhaps).map(|()| Token::Text),
+            b'$' if self.dialect.dollars => self.dollar(),
+            b'?' if !self.dialect.dollars => {
+                self.at += 1;
+                Ok(Token::Parameter)
+            }
+            b'0'..=b'9' => self.number(),
+            // The client libraries end a text there, or the servers do.
+            0 => Err(Unreadable::Ambiguous),
+            byte if is_of_word(byte) || byte == b'$' => self.word(),
+            sign => {
+                self.at += 1;
+                Ok(Token::Sign(sign))
+            }
+        }
+    }
+}
+
+impl<'s> Iterator for Tokens<'s> {
+    type Item = Result<Token<'s>, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let token = match self.skip_gaps() {
+            Ok(()) if self.at == self.sql.len() => return None,
+            Ok(()) => self.token(),
+            Err(unreadable) => Err(unreadable),
+        };
+        let token = match token {
+            Ok(Token::Word(word)) if self.name_next => Ok(Token::Name(word)),
+            Err(unreadable) => {
+                self.at = self.sql.len();
+                return Some(Err(unreadable));
+            }
+            token => token,
+        };
+        self.name_next = match token {
+            Ok(Token::Sign(b'.')) => true,
+            Ok(Token::Sign(b'@')) => self.dialect.hash_comments,
+            Ok(token) => token.is_word("AS"),
+            Err(_) => false,
+        };
+        Some(token)
+    }
+}
+
+/// What a backslash does inside of quotes.
+#[derive(Debug, Clone, Copy)]
+enum Backslashes {
+    Plain,
+    Escape,
+    /// One or the other, as the server is set.
+    Perhaps,
+}
+
+/// Bytes beyond ASCII are parts of letters to all servers.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
