@@ -13,7 +13,7 @@ use super::words::{
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Choice, List, TableName, Wanted},
+    sql::{Choice, List, TableName, Wanted, helper},
 };
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
@@ -144,7 +144,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
             return choice(&mut pass, asking, wanted, folded, Some(uncovered));
         }
         // Not in the condition: raw SQL in it may have an `OR` without parentheses.
-        with_names(&mut pass, HELD, wanted.key_width())?;
+        with_names(&mut pass, HELD, wanted.key_width());
         wanted.walk_key(pass.reborrow())?;
         from_table(&mut pass, wanted)?;
         pass.push_sql(" WHERE ");
@@ -154,11 +154,11 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         uncovered.walk_column(&mut pass);
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        pass.push_identifier(HELD)?;
+        helper(&mut pass, HELD);
         pass.push_sql(" ON ");
         key_value(&mut pass, wanted)?;
         pass.push_sql(" = (");
-        names(&mut pass, HELD, 0..wanted.key_width())?;
+        names(&mut pass, HELD, 0..wanted.key_width());
         pass.push_sql(")");
         query.walk_filter(pass.reborrow())?;
         pass.push_sql(" /*!80001 FOR");
@@ -169,7 +169,6 @@ impl QueryFragment<Mysql> for Recheck<'_> {
     }
 }
 
-/// A name that no table of the user's is likely to have.
 const HELD: &str = "lockset_held";
 
 /// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.
@@ -191,7 +190,7 @@ impl QueryFragment<Mysql> for Sort<'_> {
         let table = self.parts[0].0;
         let width = table.key_width();
         // The number is the last of the columns.
-        with_names(&mut pass, LISTED, width + 1)?;
+        with_names(&mut pass, LISTED, width + 1);
         table.walk_key(pass.reborrow())?;
         pass.push_sql(", 0");
         from_table(&mut pass, table)?;
@@ -200,13 +199,13 @@ impl QueryFragment<Mysql> for Sort<'_> {
             wanted.walk_numbered(List::Now, *first, pass.reborrow())?;
         }
         pass.push_sql(") SELECT ");
-        names(&mut pass, LISTED, width..width + 1)?;
+        names(&mut pass, LISTED, width..width + 1);
         pass.push_sql(", DENSE_RANK() OVER (ORDER BY ");
-        names(&mut pass, LISTED, 0..width)?;
+        names(&mut pass, LISTED, 0..width);
         pass.push_sql(") FROM ");
-        pass.push_identifier(LISTED)
+        helper(&mut pass, LISTED);
+        Ok(())
     }
 }
 
-/// Hides no table that is named behind it.
 const LISTED: &str = "listed";

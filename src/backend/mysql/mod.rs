@@ -31,7 +31,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, PartInSet, TableName},
+    sql::{Choice, Named, PartInSet, TableName},
 };
 
 impl LockingBackend for Mysql {
@@ -49,7 +49,7 @@ impl LockingBackend for Mysql {
         table: &'q TableName,
         strength: Strength,
     ) -> Statement<'q, Mysql> {
-        Statement::new(BusyRows { query, key, table, strength })
+        Statement::new(Named(BusyRows { query, key, table, strength }))
     }
 
     fn busy_key(row: &RowRef<'_, Mysql>) -> deserialize::Result<String> {

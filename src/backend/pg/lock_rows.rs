@@ -6,10 +6,10 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{choice, from_table_among, helper, key_names, key_value, locking_clause, walk_position};
+use super::words::{choice, from_table_among, key_names, key_value, locking_clause, walk_position};
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, List, TableName, Wanted},
+    sql::{Chosen, List, TableName, Wanted, helper},
 };
 
 /// One table, all models of it, their keys and queries.
@@ -44,13 +44,12 @@ pub(super) struct LockRows<'q> {
     pub(super) count: bool,
 }
 
+/// What the queries choose.
+const WANTED: &str = "wanted";
+
 impl<'q> LockRows<'q> {
     fn choices(&self) -> impl Iterator<Item = (&'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
         self.parts.iter().flat_map(|&(wanted, choices)| choices.iter().map(move |choice| (wanted, choice)))
-    }
-
-    fn helper(&self) -> QueryResult<&'static str> {
-        helper(self.name, self.parts.iter().map(|part| part.0))
     }
 
     /// Rows may come for several reasons; then each part says of each row whether it asked for it by key. The server
@@ -76,9 +75,9 @@ impl<'q> LockRows<'q> {
     /// The rows that the queries choose, numbered by query if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql("WITH ");
-        pass.push_identifier(self.helper()?)?;
+        helper(&mut pass, WANTED);
         pass.push_sql(if self.several() { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
-        key_names(&mut pass, self.parts[0].0.key_width())?;
+        key_names(&mut pass, self.parts[0].0.key_width());
         pass.push_sql(") AS MATERIALIZED (");
         for (i, (wanted, chosen)) in self.choices().enumerate() {
             pass.push_sql(if i == 0 { "(" } else { ") UNION ALL (" });
@@ -99,31 +98,30 @@ impl<'q> LockRows<'q> {
         pass.push_sql(", CASE WHEN (");
         walk_position(&mut pass, wanted)?;
         pass.push_sql(") IN (SELECT \"o\", \"c\"");
-        self.walk_from_wanted(i, pass.reborrow())?;
+        self.walk_from_wanted(i, &mut pass);
         pass.push_sql(") THEN 1 WHEN ");
         key_value(&mut pass, wanted)?;
         pass.push_sql(" IN (SELECT ");
-        key_names(&mut pass, wanted.key_width())?;
-        self.walk_from_wanted(i, pass.reborrow())?;
+        key_names(&mut pass, wanted.key_width());
+        self.walk_from_wanted(i, &mut pass);
         pass.push_sql(") THEN 2 ELSE 0 END");
         if self.counts(chosen) {
             pass.push_sql(", (SELECT count(DISTINCT (");
-            key_names(&mut pass, wanted.key_width())?;
+            key_names(&mut pass, wanted.key_width());
             pass.push_sql("))");
-            self.walk_from_wanted(i, pass.reborrow())?;
+            self.walk_from_wanted(i, &mut pass);
             pass.push_sql(")");
         }
         Ok(())
     }
 
-    fn walk_from_wanted(&self, i: usize, mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
+    fn walk_from_wanted(&self, i: usize, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql(" FROM ");
-        pass.push_identifier(self.helper()?)?;
+        helper(pass, WANTED);
         if self.several() {
             pass.push_sql(" WHERE \"q\" = ");
             pass.push_sql(&i.to_string());
         }
-        Ok(())
     }
 
     fn walk_from<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -138,7 +136,7 @@ impl<'q> LockRows<'q> {
                 table.walk_key(pass.reborrow())?;
                 only.walk_in_list(self.list, pass)
             }
-            (last, _) => from_table_among(&mut pass, self.name, table, |pass| {
+            (last, _) => from_table_among(&mut pass, table, |pass| {
                 let mut separator = "";
                 for part in lists.into_iter().chain(last) {
                     pass.push_sql(separator);
@@ -148,9 +146,9 @@ impl<'q> LockRows<'q> {
                 if queries {
                     pass.push_sql(separator);
                     pass.push_sql("SELECT ");
-                    key_names(pass, table.key_width())?;
+                    key_names(pass, table.key_width());
                     pass.push_sql(" FROM ");
-                    pass.push_identifier(self.helper()?)?;
+                    helper(pass, WANTED);
                 }
                 Ok(())
             }),
@@ -200,7 +198,7 @@ impl QueryFragment<Pg> for LockRows<'_> {
             return self.walk_locked(pass);
         }
         pass.push_sql("SELECT \"locked\".*, EXISTS (SELECT FROM ");
-        pass.push_identifier(self.helper()?)?;
+        helper(&mut pass, WANTED);
         pass.push_sql(") FROM (VALUES (1)) AS \"once\" LEFT JOIN (");
         self.walk_locked(pass.reborrow())?;
         pass.push_sql(") AS \"locked\" ON true");

@@ -35,7 +35,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Patience, Strength},
-    sql::{Choice, PartInSet, TableName},
+    sql::{Choice, Named, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -47,13 +47,17 @@ impl LockingBackend for Pg {
 
     const ISOLATION_COMES_FIRST: bool = false;
 
+    /// An aborted transaction takes no statement but the first. Anybody may end a session of his own.
+    const END_SESSION: &'static [&'static str] =
+        &["ROLLBACK", "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"];
+
     fn busy_rows<'q>(
         query: &'q dyn Choice<Pg>,
         key: &'q dyn QueryFragment<Pg>,
         table: &'q TableName,
         strength: Strength,
     ) -> Statement<'q, Pg> {
-        Statement::new(BusyRows { query, key, table, strength })
+        Statement::new(Named(BusyRows { query, key, table, strength }))
     }
 
     fn busy_key(row: &RowRef<'_, Pg>) -> deserialize::Result<String> {

@@ -7,10 +7,10 @@ use diesel::{
 };
 
 use super::{
-    placed::{self, helpers},
+    placed::{self, PLACE, PLACED},
     words::{key_names, key_value},
 };
-use crate::sql::{Choice, List, TableName, Wanted};
+use crate::sql::{Choice, List, Wanted, helper};
 
 /// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
 ///
@@ -22,13 +22,12 @@ use crate::sql::{Choice, List, TableName, Wanted};
 pub(super) struct Look<'q> {
     pub(super) query: &'q dyn Choice<Pg>,
     pub(super) wanted: &'q dyn Wanted<Pg>,
-    pub(super) table: &'q TableName,
 }
 
 impl QueryFragment<Pg> for Look<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Look { query, wanted, table } = self;
-        let (_, placed) = with_held(&mut pass, *wanted, table)?;
+        let Look { query, wanted } = self;
+        with_held(&mut pass, *wanted)?;
         pass.push_sql(" SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
@@ -39,20 +38,21 @@ impl QueryFragment<Pg> for Look<'_> {
         query.walk_from(pass.reborrow())?;
         query.walk_filter(pass.reborrow())?;
         pass.push_sql(") AS \"_again\" (");
-        key_names(&mut pass, wanted.key_width())?;
+        key_names(&mut pass, wanted.key_width());
         pass.push_sql(") WHERE (");
-        key_names(&mut pass, wanted.key_width())?;
+        key_names(&mut pass, wanted.key_width());
         pass.push_sql(")");
         wanted.walk_in_list(List::Held, pass.reborrow())?;
         pass.push_sql(") FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        pass.push_sql(placed);
+        helper(&mut pass, PLACED);
         pass.push_sql(" ON ");
-        placed::is_key(&mut pass, placed, *wanted)?;
+        placed::is_key(&mut pass, PLACED, *wanted)?;
         pass.push_sql(" ORDER BY ");
-        pass.push_sql(placed);
-        pass.push_sql(".\"_place\"");
+        helper(&mut pass, PLACED);
+        pass.push_sql(".");
+        helper(&mut pass, PLACE);
         Ok(())
     }
 }
@@ -62,26 +62,20 @@ impl QueryFragment<Pg> for Look<'_> {
 pub(super) struct Change<'q> {
     pub(super) wanted: &'q dyn Wanted<Pg>,
     pub(super) changes: &'q dyn QueryFragment<Pg>,
-    pub(super) table: &'q TableName,
 }
 
 impl QueryFragment<Pg> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Change { wanted, changes, table } = self;
-        let (_, placed) = with_held(&mut pass, *wanted, table)?;
-        placed::walk_change(pass.reborrow(), *wanted, *changes, placed)?;
-        placed::place(&mut pass, placed);
+        let Change { wanted, changes } = self;
+        with_held(&mut pass, *wanted)?;
+        placed::walk_change(pass.reborrow(), *wanted, *changes, PLACED)?;
+        placed::place(&mut pass);
         Ok(())
     }
 }
 
-fn with_held<'b>(
-    pass: &mut AstPass<'_, 'b, Pg>,
-    wanted: &'b dyn Wanted<Pg>,
-    table: &TableName,
-) -> QueryResult<(&'static str, &'static str)> {
-    let helpers = helpers(table);
-    placed::with_picked(pass, helpers, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
-    placed::with_placed(pass, helpers, wanted.key_width())?;
-    Ok(helpers)
+fn with_held<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
+    placed::with_picked(pass, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
+    placed::with_placed(pass, wanted.key_width());
+    Ok(())
 }

@@ -14,8 +14,8 @@ use super::{sources::check_first, words::locking_clause};
 use crate::{
     diesel_internals::{RowRef, sql_of},
     error::LockError,
-    mode::{Strength, Wait},
-    sql::{Choice, From, LockWords, RowLock, TableName, Unlockable},
+    mode::{Patience, Strength, Wait},
+    sql::{Choice, From, LockWords, RowLock, TableName, Unlockable, helper},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
@@ -27,6 +27,10 @@ where
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let Some(clause) = self.query.unlockable()? {
             return Err(LockError::folded(clause).into());
+        }
+        if matches!(self.patience, Patience::Timeout(_)) {
+            // Parsed and run by one message, for which there is one time.
+            pass.unsafe_to_cache_prepared();
         }
         self.query.walk_ast(pass.reborrow())?;
         let table = TableName::of::<Pg>(&self.table.from_clause())?;
@@ -51,6 +55,9 @@ pub(super) struct BusyRows<'q> {
     pub(super) strength: Strength,
 }
 
+/// What a limited query chooses.
+const CHOSEN: &str = "lockset_chosen";
+
 impl BusyRows<'_> {
     fn walk_keys<'b>(&'b self, held: bool, limited: bool, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if limited {
@@ -66,7 +73,9 @@ impl BusyRows<'_> {
             pass.push_sql(self.table.quoted());
             pass.push_sql(" WHERE (");
             self.key.walk_ast(pass.reborrow())?;
-            pass.push_sql(") IN (SELECT * FROM \"lockset_chosen\")");
+            pass.push_sql(") IN (SELECT * FROM ");
+            helper(&mut pass, CHOSEN);
+            pass.push_sql(")");
             return Ok(());
         }
         self.query.walk_from(pass.reborrow())?;
@@ -80,7 +89,9 @@ impl QueryFragment<Pg> for BusyRows<'_> {
         check_first(&sql_of::<Pg>(&From(self.query))?, self.table)?;
         let limited = self.query.shape()?.limited;
         if limited {
-            pass.push_sql("WITH \"lockset_chosen\" AS MATERIALIZED (");
+            pass.push_sql("WITH ");
+            helper(&mut pass, CHOSEN);
+            pass.push_sql(" AS MATERIALIZED (");
             self.query.walk_head(pass.reborrow())?;
             self.key.walk_ast(pass.reborrow())?;
             self.query.walk_from(pass.reborrow())?;
