@@ -2,7 +2,7 @@
 //!
 //! Written once, for each kind of server: the parent module names the driver.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use diesel::{
     dsl::sql,
@@ -23,114 +23,164 @@ diesel::table! {
     pairs (a, b) { a -> Integer, b -> Integer, v -> Integer, }
 }
 
-macro_rules! names {
+thread_local! {
+    /// The table that is read besides, whatever it is called.
+    static OTHER: Cell<&'static str> = const { Cell::new("") };
+}
+
+fn count() -> SqlLiteral<BigInt> {
+    sql(&format!("(SELECT count(*) FROM {})", OTHER.get()))
+}
+
+#[derive(Debug, Queryable, Selectable, Identifiable, diesel_lockset::Lockable)]
+#[diesel(table_name = items)]
+struct Counted {
+    id: i32,
+    #[diesel(select_expression = count(), select_expression_type = SqlLiteral<BigInt>)]
+    n: i64,
+}
+
+#[derive(Debug, Queryable, Selectable, Identifiable, diesel_lockset::Lockable)]
+#[diesel(table_name = pairs, primary_key(a, b))]
+struct Pair {
+    a: i32,
+    b: i32,
+    #[diesel(select_expression = count(), select_expression_type = SqlLiteral<BigInt>)]
+    n: i64,
+}
+
+fn filter(key: &str) -> SqlLiteral<Bool> {
+    let name = OTHER.get();
+    sql(&format!("(EXISTS (SELECT 1 FROM {name} WHERE {name}.id = {key} AND {name}.v = 1))"))
+}
+
+fn changed() -> SqlLiteral<Integer> {
+    sql(&format!("(SELECT sum(v) FROM {})", OTHER.get()))
+}
+
+/// Names that a statement of the crate has for itself, has had, or might have.
+const NAMES: [&str; 33] = [
+    "wanted",
+    "chosen",
+    "lockset_wanted",
+    "lockset_chosen",
+    "lockset_helper",
+    "lockset_wanted_1",
+    "among",
+    "amongst",
+    "listed",
+    "lockset_among",
+    "lockset_listed",
+    "lockset_unknown",
+    "asked",
+    "_picked",
+    "_placed",
+    "_free",
+    "_again",
+    "_numbered",
+    "lockset_picked",
+    "lockset_placed",
+    "lockset_picked_1",
+    "_candidates",
+    "_chosen",
+    "candidates",
+    "lockset_candidates",
+    "lockset_held",
+    "held",
+    "locked",
+    "once",
+    "seen",
+    "again",
+    "k0",
+    "setting",
+];
+
+/// Does the same beside a table of each name.
+fn beside_each(arena: &Arena, mut work: impl FnMut(&'static str)) {
+    for name in NAMES {
+        let _table = Named::new(arena, name);
+        OTHER.set(name);
+        work(name);
+    }
+}
+
+/// As others read it, and in a set.
+#[test]
+fn a_table_read_in_the_filter_and_in_the_select_list() {
+    let arena = arena();
+    let mut s = Driver::connect(arena.url());
+    beside_each(&arena, |name| {
+        let found = |outcome: Result<diesel_lockset::Locked, LockError>| {
+            let locked = outcome.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let rows: Vec<_> = locked.rows::<Counted>().iter().map(|row| (row.id, row.n)).collect();
+            (rows, locked.rows::<Pair>().iter().map(|pair| (pair.a, pair.b, pair.n)).collect::<Vec<_>>())
+        };
+        let query = || items::table.filter(filter("items.id"));
+        let limited = || query().order(items::v.desc()).limit(2);
+        let both = [(1, 3), (3, 3)];
+        s.begin().unwrap();
+        assert_eq!(found(s.lock_set(LockSet::new().query::<Counted>(query()))).0, both, "{name}");
+        assert_eq!(found(s.lock_set(LockSet::new().query::<Counted>(limited()))).0, both, "{name}");
+        let set = LockSet::new().id::<Counted>(2).query::<Counted>(query()).query::<Counted>(limited());
+        assert_eq!(found(s.lock_set(set)).0, [(1, 3), (2, 3), (3, 3)], "{name}");
+        let distinct = LockSet::new().query::<Counted>(limited().select(items::v).distinct());
+        assert_eq!(found(s.lock_set(distinct)).0, both, "{name}");
+        // What did not come back is asked for again.
+        let absent = || LockSet::new().ids::<Counted>([1, 99]).query::<Counted>(limited()).allow_missing();
+        assert_eq!(found(s.lock_set(absent().no_wait())).0, both, "{name}");
+        assert_eq!(found(s.lock_set(absent().skip_locked())).0, both, "{name}");
+        let chosen = || pairs::table.filter(filter("pairs.a"));
+        let pairs = || LockSet::new().ids::<Pair>([(1, 2), (9, 9)]).query::<Pair>(chosen()).allow_missing();
+        let three = [(1, 1, 3), (1, 2, 3), (3, 1, 3)];
+        assert_eq!(found(s.lock_set(pairs())).1, three, "{name}");
+        assert_eq!(found(s.lock_set(pairs().no_wait())).1, three, "{name}");
+        s.rollback().unwrap();
+    });
+}
+
+#[test]
+fn a_table_read_by_a_pick_or_a_claim() {
+    let arena = arena();
+    let mut s = Driver::connect(arena.url());
+    beside_each(&arena, |name| {
+        let query = || items::table.filter(filter("items.id")).order(items::id);
+        s.begin().unwrap();
+        let rows: Vec<Counted> = query().pick(5, s.conn()).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(rows.iter().map(|row| (row.id, row.n)).collect::<Vec<_>>(), [(1, 3), (3, 3)], "{name}");
+        for limit in [1, 5] {
+            for plain in [false, true] {
+                let outcome: Result<Vec<Counted>, _> = match plain {
+                    true => items::table.order(items::id).claim(limit, items::v.eq(changed()), s.conn()),
+                    false => query().claim(limit, items::v.eq(changed()), s.conn()),
+                };
+                let rows = outcome.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                assert!(rows.iter().all(|row| row.n == 3) && rows[0].id == 1, "{name}: {rows:?}");
+            }
+        }
+        assert_eq!(s.number("SELECT count(*) FROM items WHERE v = 4"), Ok(3), "{name}");
+        let keys = |pairs: Vec<Pair>| pairs.iter().map(|pair| (pair.a, pair.b, pair.n)).collect::<Vec<_>>();
+        let order = (pairs::a, pairs::b);
+        let picked = pairs::table.filter(filter("pairs.a")).order(order).pick(5, s.conn());
+        assert_eq!(keys(picked.unwrap()), [(1, 1, 3), (1, 2, 3), (3, 1, 3)], "{name}");
+        let claimed = pairs::table.order(order).claim(2, pairs::v.eq(changed()), s.conn());
+        assert_eq!(keys(claimed.unwrap()), [(1, 1, 3), (1, 2, 3)], "{name}");
+        s.rollback().unwrap();
+    });
+}
+
+macro_rules! locked {
     ($($name:ident)*) => {
         $(mod $name {
             use super::*;
             diesel::table! {
                 $name (id) { id -> Integer, v -> Integer, }
             }
-            /// Of the table itself.
             #[derive(Debug, Queryable, Selectable, Identifiable, diesel_lockset::Lockable)]
             #[diesel(table_name = $name)]
             pub(super) struct Row {
                 pub(super) id: i32,
-                #[allow(dead_code)]
-                pub(super) v: i32,
-            }
-            /// Of another table, with something read from this one.
-            #[derive(Debug, Queryable, Selectable, Identifiable, diesel_lockset::Lockable)]
-            #[diesel(table_name = items)]
-            pub(super) struct Counted {
-                pub(super) id: i32,
-                #[diesel(select_expression = sql::<BigInt>(concat!("(SELECT count(*) FROM ", stringify!($name), ")")))]
-                #[diesel(select_expression_type = SqlLiteral<BigInt>)]
-                pub(super) n: i64,
-            }
-            #[derive(Debug, Queryable, Selectable, Identifiable, diesel_lockset::Lockable)]
-            #[diesel(table_name = pairs, primary_key(a, b))]
-            pub(super) struct Pair {
-                pub(super) a: i32,
-                pub(super) b: i32,
-                #[diesel(select_expression = sql::<BigInt>(concat!("(SELECT count(*) FROM ", stringify!($name), ")")))]
-                #[diesel(select_expression_type = SqlLiteral<BigInt>)]
-                pub(super) n: i64,
-            }
-            pub(super) fn filter() -> SqlLiteral<Bool> {
-                let name = stringify!($name);
-                sql(&format!("(EXISTS (SELECT 1 FROM {name} WHERE {name}.id = items.id AND {name}.v = 1))"))
-            }
-            pub(super) fn pairs_filter() -> SqlLiteral<Bool> {
-                let name = stringify!($name);
-                sql(&format!("(EXISTS (SELECT 1 FROM {name} WHERE {name}.id = pairs.a AND {name}.v = 1))"))
-            }
-            pub(super) fn changed() -> SqlLiteral<Integer> {
-                sql(&format!("(SELECT sum(v) FROM {})", stringify!($name)))
             }
         })*
-
-        /// As others read it, and in a set.
-        #[test]
-        fn a_table_read_in_the_filter_and_in_the_select_list() {
-            let arena = arena();
-            let mut s = Driver::connect(arena.url());
-            $({
-                use self::$name::{Counted, Pair, filter, pairs_filter};
-                let _table = Named::new(&arena, stringify!($name));
-                let found = |outcome: Result<diesel_lockset::Locked, LockError>| {
-                    let locked = outcome.unwrap_or_else(|error| panic!("{}: {error:?}", stringify!($name)));
-                    let rows: Vec<_> = locked.rows::<Counted>().iter().map(|row| (row.id, row.n)).collect();
-                    (rows, locked.rows::<Pair>().iter().map(|pair| (pair.a, pair.b, pair.n)).collect::<Vec<_>>())
-                };
-                let query = || items::table.filter(filter());
-                let limited = || query().order(items::v.desc()).limit(2);
-                s.begin().unwrap();
-                assert_eq!(found(s.lock_set(LockSet::new().query::<Counted>(query()))).0, [(1, 3), (3, 3)], stringify!($name));
-                assert_eq!(found(s.lock_set(LockSet::new().query::<Counted>(limited()))).0, [(1, 3), (3, 3)], stringify!($name));
-                let both = LockSet::new().id::<Counted>(2).query::<Counted>(query()).query::<Counted>(limited());
-                assert_eq!(found(s.lock_set(both)).0, [(1, 3), (2, 3), (3, 3)], stringify!($name));
-                let distinct = LockSet::new().query::<Counted>(limited().select(items::v).distinct());
-                assert_eq!(found(s.lock_set(distinct)).0, [(1, 3), (3, 3)], stringify!($name));
-                // What did not come back is asked for again.
-                let absent = || LockSet::new().ids::<Counted>([1, 99]).query::<Counted>(limited()).allow_missing();
-                assert_eq!(found(s.lock_set(absent().no_wait())).0, [(1, 3), (3, 3)], stringify!($name));
-                assert_eq!(found(s.lock_set(absent().skip_locked())).0, [(1, 3), (3, 3)], stringify!($name));
-                let pairs = || LockSet::new().ids::<Pair>([(1, 2), (9, 9)]).query::<Pair>(pairs::table.filter(pairs_filter())).allow_missing();
-                assert_eq!(found(s.lock_set(pairs())).1, [(1, 1, 3), (1, 2, 3), (3, 1, 3)], stringify!($name));
-                assert_eq!(found(s.lock_set(pairs().no_wait())).1, [(1, 1, 3), (1, 2, 3), (3, 1, 3)], stringify!($name));
-                s.rollback().unwrap();
-            })*
-        }
-
-        #[test]
-        fn a_table_read_by_a_pick_or_a_claim() {
-            let arena = arena();
-            let mut s = Driver::connect(arena.url());
-            $({
-                use self::$name::{Counted, Pair, changed, filter, pairs_filter};
-                let _table = Named::new(&arena, stringify!($name));
-                let query = || items::table.filter(filter()).order(items::id);
-                s.begin().unwrap();
-                let rows: Vec<Counted> = query().pick(5, s.conn()).unwrap_or_else(|error| panic!("{}: {error:?}", stringify!($name)));
-                assert_eq!(rows.iter().map(|row| (row.id, row.n)).collect::<Vec<_>>(), [(1, 3), (3, 3)], stringify!($name));
-                for limit in [1, 5] {
-                    for plain in [false, true] {
-                        let outcome: Result<Vec<Counted>, _> = match plain {
-                            true => items::table.order(items::id).claim(limit, items::v.eq(changed()), s.conn()),
-                            false => query().claim(limit, items::v.eq(changed()), s.conn()),
-                        };
-                        let rows = outcome.unwrap_or_else(|error| panic!("{}: {error:?}", stringify!($name)));
-                        assert!(rows.iter().all(|row| row.n == 3) && rows[0].id == 1, "{}: {rows:?}", stringify!($name));
-                    }
-                }
-                assert_eq!(s.number("SELECT count(*) FROM items WHERE v = 4"), Ok(3), stringify!($name));
-                let pairs: Vec<Pair> = pairs::table.filter(pairs_filter()).order((pairs::a, pairs::b)).pick(5, s.conn()).unwrap();
-                assert_eq!(pairs.iter().map(|pair| (pair.a, pair.b, pair.n)).collect::<Vec<_>>(), [(1, 1, 3), (1, 2, 3), (3, 1, 3)]);
-                let pairs: Vec<Pair> = pairs::table.order((pairs::a, pairs::b)).claim(2, pairs::v.eq(changed()), s.conn()).unwrap();
-                assert_eq!(pairs.iter().map(|pair| (pair.a, pair.b, pair.n)).collect::<Vec<_>>(), [(1, 1, 3), (1, 2, 3)]);
-                s.rollback().unwrap();
-            })*
-        }
 
         #[test]
         fn a_table_that_is_itself_locked() {
@@ -138,28 +188,27 @@ macro_rules! names {
             let (mut s, mut holder) = (Driver::connect(arena.url()), Driver::connect(arena.url()));
             $({
                 use self::$name::{Row, $name::dsl};
-                let _table = Named::new(&arena, stringify!($name));
+                let name = stringify!($name);
+                let _table = Named::new(&arena, name);
                 let ids = |rows: &[Row]| rows.iter().map(|row| row.id).collect::<BTreeSet<_>>();
                 holder.begin().unwrap();
                 holder.lock_set(LockSet::new().id::<Row>(3)).unwrap();
                 s.begin().unwrap();
                 let query = || dsl::$name.filter(dsl::id.lt(3)).order(dsl::id);
                 let both = LockSet::new().id::<Row>(2).query::<Row>(query().limit(2));
-                assert_eq!(ids(s.lock_set(both).unwrap().rows::<Row>()), [1, 2].into(), stringify!($name));
+                assert_eq!(ids(s.lock_set(both).unwrap().rows::<Row>()), [1, 2].into(), "{name}");
                 let skips = LockSet::new().ids::<Row>([2, 3]).query::<Row>(query().limit(2)).skip_locked();
-                assert_eq!(ids(s.lock_set(skips).unwrap().rows::<Row>()), [1, 2].into(), stringify!($name));
-                let some: Vec<Row> = RunLockQuery::load(query().limit(2).for_update_of(dsl::$name).no_wait(), s.conn())
-                    .unwrap_or_else(|error| panic!("{}: {error:?}", stringify!($name)));
-                assert_eq!(ids(&some), [1, 2].into(), stringify!($name));
-                let busy = RunLockQuery::load::<Row, _>(dsl::$name.limit(3).for_update_of(dsl::$name).no_wait(), s.conn());
-                assert!(matches!(&busy, Err(LockError::Contended { rows, .. }) if rows.len() == 1), "{}: {busy:?}", stringify!($name));
-                let picked: Vec<Row> = dsl::$name.order(dsl::id).pick(5, s.conn()).unwrap();
-                assert_eq!(ids(&picked), [1, 2].into(), stringify!($name));
-                let subquery = dsl::$name.filter(sql::<Bool>(concat!("id IN (SELECT x.id FROM ", stringify!($name), " x)"))).order(dsl::id);
+                assert_eq!(ids(s.lock_set(skips).unwrap().rows::<Row>()), [1, 2].into(), "{name}");
+                let some = RunLockQuery::load::<(i32, i32), _>(query().limit(2).for_update_of(dsl::$name).no_wait(), s.conn());
+                assert_eq!(some.unwrap_or_else(|error| panic!("{name}: {error:?}")), [(1, 1), (2, 2)]);
+                let busy = dsl::$name.limit(3).for_update_of(dsl::$name).no_wait();
+                let busy = RunLockQuery::load::<(i32, i32), _>(busy, s.conn());
+                assert!(matches!(&busy, Err(LockError::Contended { rows, .. }) if rows.len() == 1), "{name}: {busy:?}");
+                let subquery = dsl::$name.filter(sql::<Bool>(&format!("id IN (SELECT x.id FROM {name} x)"))).order(dsl::id);
                 let picked: Vec<Row> = subquery.pick(5, s.conn()).unwrap();
-                assert_eq!(ids(&picked), [1, 2].into(), stringify!($name));
+                assert_eq!(ids(&picked), [1, 2].into(), "{name}");
                 let claimed: Vec<Row> = dsl::$name.order(dsl::id).claim(5, dsl::v.eq(9), s.conn()).unwrap();
-                assert_eq!(ids(&claimed), [1, 2].into(), stringify!($name));
+                assert_eq!(ids(&claimed), [1, 2].into(), "{name}");
                 s.rollback().unwrap();
                 holder.rollback().unwrap();
             })*
@@ -167,12 +216,7 @@ macro_rules! names {
     };
 }
 
-names! {
-    wanted chosen lockset_wanted lockset_chosen lockset_helper
-    among amongst listed lockset_among lockset_listed lockset_unknown asked
-    _picked _placed _free _again _numbered lockset_picked lockset_placed
-    _candidates _chosen candidates lockset_candidates lockset_held held locked once seen
-}
+locked!(wanted among _picked _placed lockset_chosen _candidates lockset_held);
 
 /// Columns that are called as the helpers' are, written by the user without their table.
 #[test]

@@ -86,7 +86,6 @@ impl FromSql<diesel::sql_types::Double, Pg> for Step {
 struct Ranged {
     id: Amount,
     step: Step,
-    v: i32,
 }
 
 #[test]
