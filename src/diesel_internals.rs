@@ -43,12 +43,26 @@ pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
 
 /// Tells Diesel that nothing but a rollback, of all levels, makes sense any more.
 pub(crate) fn mark_aborted<Conn: Connection>(conn: &mut Conn) {
-    let status = <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn);
-    if let TransactionManagerStatus::Valid(status) = status {
-        if let Some(transaction) = &mut status.in_transaction {
-            transaction.requires_rollback_maybe_up_to_top_level = true;
-        }
+    if let Some(flag) = rollback_flag(conn) {
+        *flag = true;
     }
+}
+
+/// Runs `f` and forgets what Diesel concludes about the open transaction from its error.
+pub(crate) fn without_consequence<Conn: Connection, R>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> R) -> R {
+    let before = rollback_flag(conn).map(|flag| *flag);
+    let outcome = f(conn);
+    if let (Some(before), Some(flag)) = (before, rollback_flag(conn)) {
+        *flag = before;
+    }
+    outcome
+}
+
+/// What Diesel sets when it takes a transaction for one that can only be rolled back.
+fn rollback_flag<Conn: Connection>(conn: &mut Conn) -> Option<&mut bool> {
+    let status = <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn);
+    let TransactionManagerStatus::Valid(status) = status else { return None };
+    Some(&mut status.in_transaction.as_mut()?.requires_rollback_maybe_up_to_top_level)
 }
 
 /// Marks the connection as one that must not be used again: Diesel refuses it, and a pool throws it away.
@@ -94,22 +108,33 @@ where
 
 /// A statement whose text is put together at run time and whose rows are read by index.
 #[allow(missing_debug_implementations)] // as all of Diesel's boxed nodes
-pub struct Statement<'q, DB: Backend>(Box<dyn QueryFragment<DB> + 'q>);
+pub struct Statement<'q, DB: Backend> {
+    fragment: Box<dyn QueryFragment<DB> + 'q>,
+    cached: bool,
+}
 
 impl<'q, DB: Backend> Statement<'q, DB> {
     pub(crate) fn new(fragment: impl QueryFragment<DB> + 'q) -> Self {
-        Statement(Box::new(fragment))
+        Statement { fragment: Box::new(fragment), cached: true }
+    }
+
+    /// Keeps it out of Diesel's cache. On PostgreSQL it is then parsed and run by one message to the server.
+    pub(crate) fn uncached(self) -> Self {
+        Statement { cached: false, ..self }
     }
 }
 
 impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_ast(pass)
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.cached {
+            pass.unsafe_to_cache_prepared();
+        }
+        self.fragment.walk_ast(pass)
     }
 
     // Some fragments know a shorter way to their text.
     fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
-        (*self.0).to_sql(out, backend) // not the one that `Box` has
+        (*self.fragment).to_sql(out, backend) // not the one that `Box` has
     }
 }
 

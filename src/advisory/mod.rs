@@ -1,6 +1,7 @@
 //! Advisory locks: locks on a name that the application agrees on, beside all rows. Says which lock; takes none.
 
 mod name;
+mod number;
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
@@ -62,6 +63,17 @@ use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
 /// in; it must be in one, and stay there: a session that has gone to another (`USE`) by the time it should release a lock is
 /// ended.
 ///
+/// # On a replica
+///
+/// Advisory locks are not replicated. On a hot standby of PostgreSQL, one would exclude nobody on the primary: every verb fails there with
+/// [`LockError::Unsupported`](crate::LockError::Unsupported), told by the statement that would have taken the lock
+/// (`.. WHERE NOT pg_is_in_recovery()`); nothing is taken and a transaction goes on.
+///
+/// On MySQL and MariaDB nothing tells a replica: `read_only` is also set on primaries, and some may write all the same. There, and
+/// on a cluster such as Galera, each server has [locks of its own][galera]: have all who take part connect to the same one.
+///
+/// [galera]: https://mariadb.com/kb/en/mariadb-galera-cluster-known-limitations/
+///
 /// # Behind a pooler
 ///
 /// A pooler that hands out the server's session for a transaction at a time (pgbouncer's [transaction mode][pool]) breaks all
@@ -112,12 +124,27 @@ impl AdvisoryLock {
 
     /// The lock of an object: of the type name of its model and its primary key.
     ///
-    /// Two models of one table have different names, and so different locks.
+    /// Two models of one table have different names, and so different locks. Two models of one name, in two modules, have the
+    /// same ones: the path is no part of it, so that a model can be moved. Give them a [`scope`](Self::scope) if that is not meant.
+    ///
+    /// # Keys that are equal to the server only
+    ///
+    /// The lock is that of the key's text, and the server may hold keys for equal that have different texts; each then has a lock
+    /// of its own, and two sessions can have both at once. That `1.5` and `1.50` are one number is seen to. This is not:
+    /// - texts of a `char(n)`: a row that was loaded has the blanks at the end, a key from elsewhere perhaps not;
+    /// - texts without regard to large and small letters or accents: PostgreSQL's `citext` and nondeterministic collations, on
+    ///   MySQL and MariaDB nearly every collation, which mostly do not see blanks at the end either;
+    /// - times with a zone, if they are not all written in the same one, and times that are finer than their column.
+    ///
+    /// Take such a lock by the row as it was loaded, not by a key that somebody has typed in: `on(&row)`, not `id`. All who ask
+    /// for the row then have the same text.
     pub fn on<T: Lockable<KeyColumns: KeyText<T::Key>>>(row: &T) -> Self {
         Self::id::<T>(row.lock_key())
     }
 
     /// The lock of the object with this primary key: `AdvisoryLock::id::<Account>(3)`.
+    ///
+    /// The key is taken as it is given, not as the table has it: see [`on`](Self::on).
     pub fn id<T: Lockable<KeyColumns: KeyText<T::Key>>>(id: impl IntoKey<T::Key>) -> Self {
         Self::new(AdvisoryName::of::<T>(&id.into_key()))
     }

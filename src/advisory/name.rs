@@ -2,8 +2,13 @@
 
 use std::fmt::{self, Display, Write};
 
+use diesel::{
+    expression::Expression,
+    sql_types::{SingleValue, SqlType},
+};
 use sha2::{Digest, Sha256};
 
+use super::number::{canonical, is_written_freely};
 use crate::{
     key::LockName,
     lockable::{Lockable, One},
@@ -50,6 +55,11 @@ impl AdvisoryName {
     /// The key is as `Display` writes it: integers in decimal, strings as they are, UUIDs with hyphens in lower case, dates as
     /// `2026-02-28`; those of several columns with a comma between them. Within each part and each key column, `\`, `|` and
     /// `,` have a `\` in front.
+    ///
+    /// Numbers of the SQL types `Numeric`, `Double` and `Float` are written without an exponent, without zeros that do not count and
+    /// without a sign in front of zero, since `1.5` and `1.50` are one key to the server: `1.5`, `100`, `0`. On PostgreSQL from 13 on
+    /// that is `trim_scale(id)::text`, in Python, up to 28 digits, `f"{Decimal(x).normalize() + 0:f}"`. Of all other types the texts are taken as they
+    /// are; see [`AdvisoryLock::on`](crate::AdvisoryLock::on) for keys that are equal to the server only.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -106,21 +116,28 @@ pub trait KeyText<K> {
     fn write(key: &K, text: &mut String);
 }
 
-impl<C, K: Display> KeyText<K> for One<C> {
+impl<C, ST, K: Display> KeyText<K> for One<C>
+where
+    C: Expression<SqlType = ST>,
+    ST: SqlType + SingleValue + 'static,
+{
     fn write(key: &K, text: &mut String) {
-        write_part(text, key);
+        write_column::<ST>(text, key);
     }
 }
 
 macro_rules! composite_keys {
-    ($(($($K:ident $C:ident $i:tt),+))*) => {$(
-        impl<$($K: Display, $C),+> KeyText<($($K,)+)> for ($($C,)+) {
+    ($(($($K:ident $C:ident $ST:ident $i:tt),+))*) => {$(
+        impl<$($K: Display, $C, $ST),+> KeyText<($($K,)+)> for ($($C,)+)
+        where
+            $($C: Expression<SqlType = $ST>, $ST: SqlType + SingleValue + 'static,)+
+        {
             fn write(key: &($($K,)+), text: &mut String) {
                 $(
                     if $i > 0 {
                         text.push(',');
                     }
-                    write_part(text, &key.$i);
+                    write_column::<$ST>(text, &key.$i);
                 )+
             }
         }
@@ -128,13 +145,22 @@ macro_rules! composite_keys {
 }
 
 composite_keys! {
-    (K0 C0 0, K1 C1 1)
-    (K0 C0 0, K1 C1 1, K2 C2 2)
-    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3)
-    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4)
-    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4, K5 C5 5)
-    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4, K5 C5 5, K6 C6 6)
-    (K0 C0 0, K1 C1 1, K2 C2 2, K3 C3 3, K4 C4 4, K5 C5 5, K6 C6 6, K7 C7 7)
+    (K0 C0 S0 0, K1 C1 S1 1)
+    (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2)
+    (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2, K3 C3 S3 3)
+    (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2, K3 C3 S3 3, K4 C4 S4 4)
+    (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2, K3 C3 S3 3, K4 C4 S4 4, K5 C5 S5 5)
+    (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2, K3 C3 S3 3, K4 C4 S4 4, K5 C5 S5 5, K6 C6 S6 6)
+    (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2, K3 C3 S3 3, K4 C4 S4 4, K5 C5 S5 5, K6 C6 S6 6, K7 C7 S7 7)
+}
+
+/// Writes one column of a key.
+fn write_column<ST: 'static>(text: &mut String, key: &dyn Display) {
+    if is_written_freely::<ST>() {
+        write_part(text, &canonical(&key.to_string()));
+    } else {
+        write_part(text, key);
+    }
 }
 
 /// Writes a part so that what separates parts cannot come from inside of one.

@@ -1,6 +1,9 @@
 //! What advisory locks need of a backend.
 
-use diesel::{deserialize, result::QueryResult};
+use diesel::{
+    deserialize,
+    result::{Error as DieselError, QueryResult},
+};
 
 use super::LockingBackend;
 use crate::{
@@ -45,6 +48,12 @@ pub trait HasAdvisoryLocks: LockingBackend {
 
     #[doc(hidden)]
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Self>;
+
+    /// What it means that there is no answer.
+    #[doc(hidden)]
+    fn no_advisory_answer() -> DieselError {
+        DieselError::NotFound
+    }
 
     /// Reads the answer.
     #[doc(hidden)]

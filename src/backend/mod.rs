@@ -104,6 +104,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
         None
     }
 
+    /// Ends the session, whatever state its transaction is in, where a broken connection could come to be used again.
+    #[doc(hidden)]
+    const END_SESSION: &'static [&'static str] = &[];
+
     /// What keeps a connection out of autocommit whose transaction the server has rolled back by itself; nothing where the
     /// server refuses every statement until it is told to roll back.
     #[doc(hidden)]
@@ -216,7 +220,9 @@ pub trait TableDialogue<DB: Backend>: Sized {
     fn asked(&self) -> Vec<RowName>;
 
     /// A question after a failure: who holds what this table's part of the set wants?
-    fn holders(&self) -> Statement<'_, DB>;
+    ///
+    /// If an error undoes nothing but its own statement, the statement itself sees to it that it takes no longer than that.
+    fn holders(&self, time: Duration) -> Statement<'_, DB>;
 
     /// Reads a row of its answer.
     fn holder(row: &RowRef<'_, DB>) -> deserialize::Result<Holder>;

@@ -97,7 +97,7 @@ impl fmt::Display for Attempt {
 /// On MySQL the sessions that hold record locks of the table, as [`performance_schema.data_locks`][data_locks] tells whoever may
 /// `SELECT` from it. On MariaDB, which does not tell of which table, every session of the database whose transaction holds row
 /// locks and waits for nobody, as [`INNODB_TRX`][trx] tells whoever has the privilege `PROCESS`; this takes a tenth of a second,
-/// three if nobody is named at first.
+/// three if nobody is named at first and there is time for it.
 ///
 /// [activity]: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 /// [data_locks]: https://dev.mysql.com/doc/refman/9.7/en/performance-schema-data-locks-table.html

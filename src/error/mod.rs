@@ -76,8 +76,9 @@ pub enum LockError {
 
     /// Somebody else holds rows, and the call was told not to wait: `no_wait`, or a timeout of zero.
     ///
-    /// The transaction goes on. Rows that the set locked before it met the busy ones stay locked until it ends. If there is a
-    /// `source`, the server has refused the statement (`NOWAIT`): then PostgreSQL has aborted the transaction, and [MySQL] and
+    /// The transaction goes on. Rows of the set that were free stay locked until it ends: those before the busy ones, and of
+    /// their table perhaps also those behind them, since the whole table is looked at to name all that are busy. To let go of
+    /// them, make the call in a nested transaction and roll that back (PostgreSQL), or end the transaction. If there is a `source`, the server has refused the statement (`NOWAIT`): then PostgreSQL has aborted the transaction, and [MySQL] and
     /// [MariaDB] have not.
     ///
     /// [MySQL]: https://dev.mysql.com/doc/refman/8.4/en/innodb-locking-reads.html
@@ -166,7 +167,8 @@ pub enum LockError {
     ///
     /// MySQL and MariaDB: the server has rolled the whole transaction back, what came before a savepoint too, and would commit
     /// every further statement by itself ([MySQL's manual][mysql], [MariaDB's][mariadb]). A deadlock of `GET_LOCK` alone
-    /// leaves the transaction as it was, but MariaDB says so in the same words.
+    /// leaves the transaction as it was, but MariaDB says so in the same words: after one that an advisory lock's verb returns, a
+    /// transaction that swallows it goes on and can be committed.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-deadlocks.html
     /// [mariadb]: https://mariadb.com/kb/en/innodb-lock-modes/

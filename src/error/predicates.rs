@@ -137,6 +137,14 @@ impl LockError {
         LockError::Unsupported { clause: "an advisory lock without a database", advice }
     }
 
+    /// An advisory lock on a server that replays another one's changes.
+    #[allow(dead_code, reason = "asked by one backend only")]
+    pub(crate) fn on_a_standby() -> Self {
+        let advice =
+            "advisory locks are not replicated, so it would exclude nobody on the primary: connect to the primary";
+        LockError::Unsupported { clause: "an advisory lock on a hot standby", advice }
+    }
+
     /// A lock that is to outlive a transaction of whose end nobody tells the crate.
     pub(crate) fn end_unknown() -> Self {
         let advice = "MySQL and MariaDB do not release it when the transaction ends, and to release it earlier would be too \

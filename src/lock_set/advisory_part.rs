@@ -1,6 +1,9 @@
 //! An advisory lock as part of a set.
 
-use diesel::{deserialize, result::QueryResult};
+use diesel::{
+    deserialize,
+    result::{Error as DieselError, QueryResult},
+};
 
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
@@ -15,6 +18,7 @@ pub(crate) struct AdvisoryPart<DB: LockingBackend> {
     pub(crate) name: AdvisoryName,
     shared: bool,
     statement: for<'q> fn(AdvisoryCall, LockName<'q>, bool) -> Statement<'q, DB>,
+    pub(crate) no_answer: fn() -> DieselError,
     pub(crate) answer: fn(AdvisoryCall, &RowRef<'_, DB>) -> QueryResult<bool>,
     holders: for<'q> fn(LockName<'q>) -> Statement<'q, DB>,
     pub(crate) holder: fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>,
@@ -26,6 +30,7 @@ impl<DB: HasTransactionAdvisoryLocks> AdvisoryPart<DB> {
             name: lock.name().clone(),
             shared: M::SHARED,
             statement: DB::advisory,
+            no_answer: DB::no_advisory_answer,
             answer: |call, row| DB::advisory_answer(call, row),
             holders: DB::advisory_holders,
             holder: |row| DB::advisory_holder(row),

@@ -183,8 +183,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// If the call fails because of what others hold, the error says who: session, application, what it is doing and since
     /// when. See [`Holder`](crate::Holder).
     ///
-    /// Costs a statement when the call fails and, unless it does not wait, a savepoint around the call, since a server that
-    /// has given a transaction up answers no questions. The savepoint also keeps the transaction usable after
+    /// A courtesy, which costs neither the transaction nor much time: who cannot be told, for lack of [rights](crate::Holder) or
+    /// because the table itself is locked, is not named, and the error is the same. The question takes at most a quarter of a
+    /// second more than the call's timeout leaves, without a timeout a second.
+    ///
+    /// Costs a statement when the call fails, on PostgreSQL in a savepoint and under a `statement_timeout` of its own, which are
+    /// undone. And, unless it does not wait, a savepoint around the call, since a server that has given a transaction up answers
+    /// no questions. The savepoint also keeps the transaction usable after
     /// [`TimedOut`](crate::LockError::TimedOut), [`Deadlock`](crate::LockError::Deadlock) and
     /// [`Serialization`](crate::LockError::Serialization), as [`Attempt::rolled_back`](crate::Attempt::rolled_back) says.
     pub fn name_holders(mut self) -> Self {

@@ -11,7 +11,8 @@ use crate::{
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// Does not wait: if somebody else holds a row of the set, the call fails with
-    /// [`LockError::Contended`](crate::LockError::Contended), which names the busy rows, and the transaction goes on.
+    /// [`LockError::Contended`](crate::LockError::Contended), which names the busy rows, and the transaction goes on. Rows that
+    /// were free are locked then, those behind a busy one of the same table too, until the transaction ends.
     ///
     /// A lock that others may share with this one is no reason to fail. A lock on the table as a whole
     /// (`LOCK TABLE`, `ALTER TABLE`) is waited for: it is no row lock.
@@ -53,7 +54,12 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// Waits so long at most, in all, for all rows of all tables together; then fails with
     /// [`LockError::TimedOut`](crate::LockError::TimedOut).
     ///
-    /// Counted in whole milliseconds. Zero means [`no_wait`](Self::no_wait), down to the error. The server's own limits
+    /// Counted in whole milliseconds, from the call on, by the server: what it sends and computes besides takes some milliseconds
+    /// more. On MySQL and MariaDB, whoever waits for a *table* that somebody alters or locks as a whole waits for whole seconds, at
+    /// least one, which count by themselves: such a call can take up to its timeout and the next whole second longer than its
+    /// timeout. PostgreSQL counts both together. With [`name_holders`](Self::name_holders), a quarter of a second may be added.
+    ///
+    /// Zero means [`no_wait`](Self::no_wait), down to the error. The server's own limits
     /// (`lock_timeout` and `statement_timeout`; `innodb_lock_wait_timeout`, [`max_execution_time`][mysql],
     /// [`max_statement_time`][mariadb]) still hold if they are shorter.
     ///

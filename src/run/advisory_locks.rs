@@ -2,14 +2,14 @@
 
 use diesel::{
     connection::{Connection, TransactionManager},
-    result::{Error as DieselError, QueryResult},
+    result::QueryResult,
 };
 
-use super::{blocking::LockConnection, rows::each_row, timer::Timer};
+use super::{blocking::LockConnection, give_up::give_up, rows::each_row, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
-    diesel_internals::{break_connection, is_aborted, transaction_depth},
+    diesel_internals::{is_aborted, transaction_depth, without_consequence},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::Patience,
@@ -88,7 +88,7 @@ fn wait<Conn: LockConnection>(
         let waited = timer.limit(conn).and_then(|()| lock(conn).map_err(|error| timer.class(error)));
         if timer.restore(conn).is_err() {
             // What a pool hands out must not have a limit that nobody asked for.
-            break_connection(conn);
+            give_up(conn);
         }
         return waited;
     }
@@ -116,7 +116,7 @@ where
     match unlock(conn) {
         // The session may have gone to another database since: whatever it holds ends with it.
         Ok(false) if <Conn as Connection>::Backend::NAMES_CHANGE => {
-            break_connection(conn);
+            give_up(conn);
             return false;
         }
         Ok(held) => return held,
@@ -128,7 +128,7 @@ where
             return held;
         }
     }
-    break_connection(conn);
+    give_up(conn);
     false
 }
 
@@ -153,11 +153,20 @@ fn ask<Conn>(call: AdvisoryCall, name: &AdvisoryName, shared: bool, conn: &mut C
 where
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {
-    let mut answer = Err(DieselError::NotFound);
-    each_row(conn, <Conn as Connection>::Backend::advisory(call, name.in_all_forms(), shared), |row| {
-        answer = <Conn as Connection>::Backend::advisory_answer(call, row);
-        Ok(())
-    })?;
+    let mut answer = Err(<Conn as Connection>::Backend::no_advisory_answer());
+    let mut ask = |conn: &mut Conn| {
+        each_row(conn, <Conn as Connection>::Backend::advisory(call, name.in_all_forms(), shared), |row| {
+            answer = <Conn as Connection>::Backend::advisory_answer(call, row);
+            Ok(())
+        })
+    };
+    // Where locks are the session's, a deadlock among them undoes nothing but the statement. MariaDB has the code of a deadlock of
+    // rows for it, from which Diesel concludes that the transaction is lost.
+    if <Conn as Connection>::Backend::END_WITH_TRANSACTIONS {
+        ask(conn)?
+    } else {
+        without_consequence(conn, &mut ask)?
+    }
     answer
 }
 

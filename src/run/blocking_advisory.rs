@@ -7,12 +7,13 @@ use diesel::{connection::Connection, result::Error as DieselError};
 use super::{
     advisory_guard::AdvisoryGuard,
     advisory_locks::{self, Span, Taken, contended, take},
+    ask_holders::{each_holder, undone},
     blocking::LockConnection,
     guarded, transaction_end,
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
-    backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    backend::{Clock, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks, LockingBackend},
     diesel_internals::transaction_depth,
     error::{Holder, LockError, Result},
 };
@@ -170,6 +171,9 @@ pub trait RunAdvisoryLock<M>: Sized {
 
     /// The sessions that hold the lock.
     ///
+    /// In a transaction on PostgreSQL the question is asked in a savepoint, which is rolled back: if it fails, the transaction
+    /// goes on. On a hot standby it tells of that server only.
+    ///
     /// MySQL tells it to whoever may `SELECT` from its `performance_schema`, MariaDB to users with the privilege `PROCESS`.
     ///
     /// # Errors
@@ -250,12 +254,12 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     where
         Conn: AdvisoryConnection<M>,
     {
-        let mut holders = Vec::new();
-        super::rows::each_row(conn, Conn::Backend::advisory_holders(self.name().in_all_forms()), |row| {
-            holders.push(Conn::Backend::advisory_holder(row)?);
-            Ok(())
-        })?;
-        Ok(holders)
+        let ask = |conn: &mut Conn| {
+            let statement = Conn::Backend::advisory_holders(self.name().in_all_forms());
+            Ok(each_holder(conn, statement, Conn::Backend::advisory_holder)?)
+        };
+        let aborts = !<Conn::Backend as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK;
+        if aborts && transaction_depth(conn)?.is_some() { undone(conn, ask) } else { ask(conn) }
     }
 }
 

@@ -1,9 +1,11 @@
 //! One call of `lock` over a blocking connection: the set's advisory locks, then its tables in turn, within the time that the
 //! call has.
 
-use diesel::{connection::TransactionManager, result::QueryResult};
+use diesel::connection::TransactionManager;
 
-use super::{advisory_locks::contended, blocking::LockConnection, rows::each_row, send::send, timer::Timer, watch};
+use super::{
+    advisory_locks::contended, ask_holders, blocking::LockConnection, rows::each_row, send::send, timer::Timer, watch,
+};
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
     diesel_internals::is_aborted,
@@ -124,7 +126,7 @@ where
         self.timer.limit(self.conn)?;
         let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
         let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
-        let mut answer = Ok(false);
+        let mut answer = Err((name.no_answer)());
         each_row(self.conn, name.statement(call), |row| {
             answer = (name.answer)(call, row);
             Ok(())
@@ -152,6 +154,7 @@ where
         while !table.is_done() {
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };
+            let exchange = self.timer.in_time(exchange);
             send(self.conn, exchange)
                 .map_err(|error| table.class(self.timer.class(error)).of_tables(&[table.name().both()]))?;
             table.end_of_rows()?;
@@ -162,16 +165,17 @@ where
     /// Says at what the call failed, and ends its savepoint.
     fn explain(&mut self, error: LockError, place: &Place<'_, DB>, savepoint: bool) -> LockError {
         let lost = self.is_lost(&error);
-        if let Err(worse) = self.end(savepoint, lost) {
-            return worse;
-        }
-        let rolled_back = savepoint && lost && !is_aborted(self.conn);
         let waited = self.timer.elapsed();
+        let ended = self.end(savepoint, lost);
+        let rolled_back = savepoint && lost && ended.is_ok() && !is_aborted(self.conn);
+        match ended {
+            // An error that says that the transaction goes on must not come back if it does not.
+            Err(worse) if !lost || matches!(worse, LockError::ConnectionLost(_)) => return worse,
+            _ => {}
+        }
         let usable = !lost || rolled_back;
         let blamed = error.is_contended() || error.is_retryable();
-        // Who held it is a courtesy: that it cannot be told is no reason to hide what went wrong.
-        let holders =
-            if self.name_holders && usable && blamed { self.holders(place).unwrap_or_default() } else { vec![] };
+        let holders = if self.name_holders && usable && blamed { self.holders(place) } else { vec![] };
         match (error, place) {
             (LockError::Contended { rows, source, .. }, _) => LockError::Contended { rows, holders, source },
             (error, Place::Name(part)) => {
@@ -188,25 +192,13 @@ where
         }
     }
 
-    fn holders(&mut self, place: &Place<'_, DB>) -> QueryResult<Vec<Holder>> {
-        let mut holders = Vec::new();
+    fn holders(&mut self, place: &Place<'_, DB>) -> Vec<Holder> {
+        let time = self.timer.left();
         match place {
-            Place::Table(table) => {
-                for _ in 0..DB::Table::ASKS_FOR_HOLDERS {
-                    each_row(self.conn, table.holders(), |row| {
-                        holders.push(DB::Table::holder(row)?);
-                        Ok(())
-                    })?;
-                    if !holders.is_empty() {
-                        break;
-                    }
-                }
-            }
-            Place::Name(part) => each_row(self.conn, part.holders(), |row| {
-                holders.push((part.holder)(row)?);
-                Ok(())
-            })?,
+            Place::Table(table) => ask_holders::in_time(self.conn, time, DB::Table::ASKS_FOR_HOLDERS, |time| {
+                (table.holders(time), DB::Table::holder)
+            }),
+            Place::Name(part) => ask_holders::in_time(self.conn, time, 1, |_| (part.holders(), part.holder)),
         }
-        Ok(holders)
     }
 }

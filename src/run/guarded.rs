@@ -6,12 +6,13 @@ use diesel::{connection::TransactionManager, result::Error as DieselError};
 
 use super::{
     blocking::LockConnection,
+    give_up::give_up,
     lost::{self, Tripwire},
     transaction_end,
 };
 use crate::{
     backend::LockingBackend,
-    diesel_internals::{break_connection, is_aborted, transaction_depth},
+    diesel_internals::{is_aborted, transaction_depth},
     error::LockError,
 };
 
@@ -48,7 +49,7 @@ where
         Err(error) => {
             let _ = Conn::TransactionManager::rollback_transaction(conn);
             // Perhaps half of it was done.
-            break_connection(conn);
+            give_up(conn);
             Err(error.into())
         }
     }

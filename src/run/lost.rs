@@ -3,10 +3,10 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{blocking::LockConnection, rows::each_row};
+use super::{blocking::LockConnection, give_up::give_up, rows::each_row};
 use crate::{
     backend::{LockingBackend, Rescue},
-    diesel_internals::{RowRef, break_connection, is_aborted, mark_aborted, transaction_depth},
+    diesel_internals::{RowRef, is_aborted, mark_aborted, transaction_depth},
     error::LockError,
 };
 
@@ -46,7 +46,7 @@ fn fence<Conn: LockConnection>(conn: &mut Conn) {
     let fence = (rescue.fence)(depth.get() - 1);
     match fence.iter().try_for_each(|statement| conn.batch_execute(statement)) {
         Ok(()) => mark_aborted(conn),
-        Err(_) => break_connection(conn),
+        Err(_) => give_up(conn),
     }
 }
 
@@ -89,10 +89,10 @@ impl Tripwire {
     pub(super) fn disarm<Conn: LockConnection>(self, conn: &mut Conn) {
         let Some(rescue) = Conn::Backend::RESCUE.filter(|_| self.armed) else { return };
         if transaction_depth(conn) != Ok(None) {
-            return break_connection(conn);
+            return give_up(conn);
         }
         if conn.execute_returning_count(&(rescue.disarm)()).is_err() {
-            break_connection(conn);
+            give_up(conn);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod advisory_guard;
 mod advisory_locks;
+mod ask_holders;
 mod blocking;
 mod blocking_advisory;
 mod blocking_pick;
@@ -9,6 +10,7 @@ mod blocking_query;
 mod blocking_row;
 mod blocking_transaction;
 mod call;
+mod give_up;
 mod guarded;
 mod lost;
 #[cfg(feature = "migrations")]

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use super::{blocking::LockConnection, send::send};
+use super::{blocking::LockConnection, give_up::give_up, send::send};
 use crate::{
-    backend::{Clock, LockingBackend},
-    diesel_internals::{break_connection, transaction_depth},
+    backend::{Clock, Exchange, LockingBackend},
+    diesel_internals::transaction_depth,
     error::{LockError, Result},
     mode::Patience,
 };
@@ -53,6 +53,22 @@ impl<DB: LockingBackend> Timer<DB> {
         sent.map_err(|error| self.class(error))
     }
 
+    /// Has a statement that is to end within that time sent in one message.
+    ///
+    /// PostgreSQL counts the time of each message by itself: it would give as much to the preparing of a statement, which waits
+    /// for the tables that it names, as to the running.
+    pub(super) fn in_time<'e>(&self, exchange: Exchange<'e, DB>) -> Exchange<'e, DB> {
+        if !self.is_limited() {
+            return exchange;
+        }
+        Exchange { statement: exchange.statement.uncached(), ..exchange }
+    }
+
+    /// What is left of the time, if there is a limit.
+    pub(super) fn left(&self) -> Option<Duration> {
+        Some(self.timeout?.saturating_sub(self.elapsed()))
+    }
+
     /// Puts the server's setting back. If that cannot be done, and a rollback does not do it, the connection counts as broken: a
     /// pool must not hand out one whose every statement is cancelled after a moment.
     ///
@@ -61,7 +77,7 @@ impl<DB: LockingBackend> Timer<DB> {
         let Some(exchange) = self.clock.restore() else { return Ok(()) };
         let sent = send(conn, exchange);
         if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(transaction_depth(conn), Ok(Some(_)))) {
-            break_connection(conn);
+            give_up(conn);
         }
         sent.map_err(|error| self.class(error))
     }

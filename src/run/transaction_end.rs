@@ -8,12 +8,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use super::{blocking::LockConnection, rows::each_row, watch::address};
-use crate::{
-    advisory::AdvisoryName,
-    backend::LockingBackend,
-    diesel_internals::{RowRef, break_connection},
-};
+use super::{blocking::LockConnection, give_up::give_up, rows::each_row, watch::address};
+use crate::{advisory::AdvisoryName, backend::LockingBackend, diesel_internals::RowRef};
 
 struct Open {
     connection: usize,
@@ -53,6 +49,6 @@ pub(super) fn release_then<Conn>(name: &AdvisoryName, conn: &Conn) {
 fn release<Conn: LockConnection>(name: &AdvisoryName, conn: &mut Conn) {
     let Some(statement) = <Conn::Backend as LockingBackend>::release(name.in_all_forms()) else { return };
     if each_row(conn, statement, |_: &RowRef<'_, Conn::Backend>| Ok(())).is_err() {
-        break_connection(conn);
+        give_up(conn);
     }
 }

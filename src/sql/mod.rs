@@ -5,6 +5,7 @@ mod clause;
 mod columns;
 mod finished;
 mod found;
+mod helper;
 mod isolation;
 mod key_list;
 mod keyed_part;
@@ -40,6 +41,7 @@ pub use self::{
 };
 pub(crate) use self::{
     found::FoundRows,
+    helper::{Named, helper},
     isolation::SetIsolation,
     lock_clause::{LockClause, LockedQuery},
     part::Chosen,

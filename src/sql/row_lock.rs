@@ -238,7 +238,8 @@ impl<Q, S, L> RowLock<Q, S, L> {
     }
 
     /// Waits so long at most, in all; then loading it is [`LockError::TimedOut`](crate::LockError::TimedOut) and the
-    /// transaction is aborted. Zero means [`no_wait`](Self::no_wait).
+    /// transaction is aborted. Zero means [`no_wait`](Self::no_wait). How exactly that is counted: as
+    /// [`LockSet::timeout`](crate::LockSet::timeout).
     ///
     /// | PostgreSQL |
     /// | --- |

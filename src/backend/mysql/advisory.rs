@@ -15,7 +15,7 @@ use diesel::{
 };
 
 use super::{
-    holders::{SELECT_HOLDER, TRANSACTION_ON_MYSQL, holder},
+    holders::{HOLDER, TRANSACTION_ON_MYSQL, holder},
     words::keep_out_of_cache,
 };
 use crate::{
@@ -103,7 +103,8 @@ struct Holders<'q> {
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        pass.push_sql(SELECT_HOLDER);
+        pass.push_sql("SELECT ");
+        pass.push_sql(HOLDER);
         pass.push_sql(" FROM (SELECT IF(DATABASE() IS NULL, NULL, IS_USED_LOCK(");
         walk_name(self.name, &mut pass)?;
         pass.push_sql(

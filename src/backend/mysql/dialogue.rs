@@ -2,6 +2,8 @@
 
 mod next_step;
 
+use std::time::Duration;
+
 use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
 use super::{
@@ -17,7 +19,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Among, Finished, List, PartInSet, Seen, TableName},
+    sql::{Among, Finished, List, Named, PartInSet, Seen, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -150,11 +152,11 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                     views.push((part.wanted(), first));
                     first += part.candidates();
                 }
-                Some(Exchange::new(Statement::new(Sort { parts: views }), Numbered(numbered)))
+                Some(Exchange::new(Statement::new(Named(Sort { parts: views })), Numbered(numbered)))
             }
             Step::Same { part, .. } => {
                 let views = vec![(parts.get(part)?.part.wanted(), 0)];
-                Some(Exchange::new(Statement::new(Sort { parts: views }), Numbered(numbered)))
+                Some(Exchange::new(Statement::new(Named(Sort { parts: views })), Numbered(numbered)))
             }
             Step::Lock { .. } => {
                 let mixed = parts.len() > 1 || asked.iter().any(|queries| !queries.is_empty());
@@ -175,7 +177,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let (wanted, resolved) = part.keyed_sides()?;
                 let chosen = choices.get(query)?;
                 let asking = (&*chosen.query, chosen.shape);
-                let statement = Statement::new(Recheck { name, wanted, asking, strength, asked, uncovered });
+                let statement = Statement::new(Named(Recheck { name, wanted, asking, strength, asked, uncovered }));
                 let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Matches(query) };
                 Some(Exchange::new(statement, reader))
             }
@@ -250,8 +252,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
         self.parts.iter().flat_map(|part| part.part.asked_names(&self.name)).collect()
     }
 
-    fn holders(&self) -> Statement<'_, Mysql> {
-        Statement::new(Holders { table: self.name.bare() })
+    fn holders(&self, time: Duration) -> Statement<'_, Mysql> {
+        Statement::new(Holders { table: self.name.bare(), time })
     }
 
     fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {

@@ -14,7 +14,7 @@ use super::words::{
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, List, TableName, Wanted},
+    sql::{Choice, List, TableName, Wanted, helper},
 };
 
 /// The first free rows, in the order of the query.
@@ -41,20 +41,20 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
         let FreeRows { asking: (query, _), wanted, asked, pick, candidates } = self;
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
-        let (helper, width) = (helper(pick.table), wanted.key_width());
-        with_names(&mut pass, helper, width)?;
+        let width = wanted.key_width();
+        with_names(&mut pass, CANDIDATES, width);
         wanted.walk_key(pass.reborrow())?;
         walk_candidates(*query, candidates, None, pass.reborrow())?;
         pass.push_sql(") SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(" FROM ");
-        pass.push_identifier(helper)?;
+        helper(&mut pass, CANDIDATES);
         pass.push_sql(" STRAIGHT_JOIN ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) ON ");
         key_value(&mut pass, *wanted)?;
         pass.push_sql(" = (");
-        names(&mut pass, helper, 0..width)?;
+        names(&mut pass, CANDIDATES, 0..width);
         pass.push_sql(")");
         let mut separator = " WHERE ";
         if *asked == Asked::AtOnce {
@@ -141,8 +141,4 @@ fn walk_candidates<'b>(
     pass.push_bind_param::<BigInt, i64>(limit)
 }
 
-/// A name for the candidates that does not hide the table itself, nor, unless somebody calls a table so, one that the filter
-/// looks into.
-fn helper(table: &TableName) -> &'static str {
-    if table.bare() == "_candidates" { "_chosen" } else { "_candidates" }
-}
+const CANDIDATES: &str = "_candidates";

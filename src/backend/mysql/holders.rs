@@ -18,12 +18,19 @@ use crate::{diesel_internals::RowRef, error::Holder};
 /// which does not tell of which, those that are connected to this database and wait for nobody.
 pub(super) struct Holders<'q> {
     pub(super) table: &'q str,
+    pub(super) time: Duration,
 }
 
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        pass.push_sql(SELECT_HOLDER);
+        let time = self.time.as_millis().max(1);
+        pass.push_sql(&format!(
+            "/*M! SET STATEMENT max_statement_time = {}.{:03} FOR */ SELECT /*+ MAX_EXECUTION_TIME({time}) */ ",
+            time / 1000,
+            time % 1000
+        ));
+        pass.push_sql(HOLDER);
         pass.push_sql(" FROM (SELECT ");
         pass.push_bind_param::<Text, str>(self.table)?;
         // What MariaDB tells of transactions is up to a tenth of a second old, unless nobody asks for so long.
@@ -50,7 +57,7 @@ impl QueryFragment<Mysql> for Holders<'_> {
 ///
 /// MySQL is asked by other tables: as long as any session of the server runs a statement with a character of four bytes in it,
 /// whoever reads its `processlist` or `innodb_trx` gets error 3854 (seen on 9.7).
-pub(super) const SELECT_HOLDER: &str = "SELECT /*!80001 CAST(`session`.`processlist_id` AS SIGNED), \
+pub(super) const HOLDER: &str = "/*!80001 CAST(`session`.`processlist_id` AS SIGNED), \
      CONCAT(`session`.`processlist_user`, '@', `session`.`processlist_host`), `session`.`processlist_command`, \
      CAST(`trx`.`timer_wait` DIV 1000000 AS SIGNED), `session`.`processlist_info` */ \
      /*M! `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), `session`.`command`, \

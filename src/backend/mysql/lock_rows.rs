@@ -14,7 +14,7 @@ use super::words::{
 use crate::{
     diesel_internals::is_empty,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, List, TableName, Wanted},
+    sql::{Choice, Filter, List, TableName, Wanted, helper},
 };
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
@@ -153,7 +153,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
             return choice(&mut pass, asking, wanted, folded, Some(uncovered));
         }
         // Not in the condition: raw SQL in it may have an `OR` without parentheses.
-        with_names(&mut pass, HELD, wanted.key_width())?;
+        with_names(&mut pass, HELD, wanted.key_width());
         wanted.walk_key(pass.reborrow())?;
         from_table(&mut pass, wanted)?;
         pass.push_sql(" WHERE ");
@@ -163,7 +163,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         uncovered.walk_column(&mut pass);
         if asked == Asked::Beside {
             pass.push_sql(" FROM ");
-            pass.push_identifier(HELD)?;
+            helper(&mut pass, HELD);
             pass.push_sql(" STRAIGHT_JOIN ");
             wanted.walk_table(pass.reborrow())?;
             on_held(&mut pass, wanted)?;
@@ -177,7 +177,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         }
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        pass.push_identifier(HELD)?;
+        helper(&mut pass, HELD);
         on_held(&mut pass, wanted)?;
         query.walk_filter(pass.reborrow())?;
         without_limit(&mut pass);
@@ -194,12 +194,11 @@ fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>)
     pass.push_sql(" ON ");
     key_value(pass, wanted)?;
     pass.push_sql(" = (");
-    names(pass, HELD, 0..wanted.key_width())?;
+    names(pass, HELD, 0..wanted.key_width());
     pass.push_sql(")");
     Ok(())
 }
 
-/// A name that no table of the user's is likely to have.
 const HELD: &str = "lockset_held";
 
 /// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.
@@ -221,7 +220,7 @@ impl QueryFragment<Mysql> for Sort<'_> {
         let table = self.parts[0].0;
         let width = table.key_width();
         // The number is the last of the columns.
-        with_names(&mut pass, LISTED, width + 1)?;
+        with_names(&mut pass, LISTED, width + 1);
         table.walk_key(pass.reborrow())?;
         pass.push_sql(", 0");
         from_table(&mut pass, table)?;
@@ -230,15 +229,14 @@ impl QueryFragment<Mysql> for Sort<'_> {
             wanted.walk_numbered(List::Now, *first, pass.reborrow())?;
         }
         pass.push_sql(") SELECT ");
-        names(&mut pass, LISTED, width..width + 1)?;
+        names(&mut pass, LISTED, width..width + 1);
         pass.push_sql(", DENSE_RANK() OVER (ORDER BY ");
-        names(&mut pass, LISTED, 0..width)?;
+        names(&mut pass, LISTED, 0..width);
         pass.push_sql(") FROM ");
-        pass.push_identifier(LISTED)?;
+        helper(&mut pass, LISTED);
         without_limit(&mut pass);
         Ok(())
     }
 }
 
-/// Hides no table that is named behind it.
 const LISTED: &str = "listed";

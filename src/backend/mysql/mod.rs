@@ -35,7 +35,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, Dialect, PartInSet, TableName},
+    sql::{Choice, Dialect, Named, PartInSet, TableName},
 };
 
 impl LockingBackend for Mysql {
@@ -59,7 +59,7 @@ impl LockingBackend for Mysql {
         table: &'q TableName,
         strength: Strength,
     ) -> Statement<'q, Mysql> {
-        Statement::new(BusyRows { query, key, table, strength })
+        Statement::new(Named(BusyRows { query, key, table, strength }))
     }
 
     fn busy_key(row: &RowRef<'_, Mysql>) -> deserialize::Result<String> {

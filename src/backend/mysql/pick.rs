@@ -22,7 +22,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{LockError, Result},
     mode::{Strength, Wait},
-    sql::{Choice, Part, Pending, QueryText, Seen, Shape, TableName},
+    sql::{Choice, Named, Part, Pending, QueryText, Seen, Shape, TableName},
 };
 
 /// The family's conversation about a pick.
@@ -108,7 +108,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Done => return None,
             Step::Free => {
                 let pick = Picking { table, strength: *strength, limit };
-                let statement = FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates };
+                let statement = Named(FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates });
                 let seen = Seen::Picked { matches: *asked == Asked::AtOnce };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen })
             }

@@ -9,7 +9,7 @@ use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, From, List, LockClause, QueryText, Shape, TableName, Wanted},
+    sql::{Choice, Filter, From, List, LockClause, QueryText, Shape, TableName, Wanted, helper},
 };
 
 /// Keeps a statement that returns rows out of Diesel's cache.
@@ -198,26 +198,24 @@ pub(super) fn in_place_of_table<'b>(
 }
 
 /// Writes ``WITH `name` (`k0`, `k1`) AS (SELECT ``.
-pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) -> QueryResult<()> {
+pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) {
     pass.push_sql("WITH ");
-    pass.push_identifier(name)?;
+    helper(pass, name);
     for i in 0..width {
         pass.push_sql(if i == 0 { " (" } else { ", " });
-        pass.push_identifier(&format!("k{i}"))?;
+        helper(pass, &format!("k{i}"));
     }
     pass.push_sql(") AS (SELECT ");
-    Ok(())
 }
 
 /// Writes some of those columns: `` `name`.`k0`, `name`.`k1` ``.
-pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Range<usize>) -> QueryResult<()> {
+pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Range<usize>) {
     for i in columns.clone() {
         pass.push_sql(if i == columns.start { "" } else { ", " });
-        pass.push_identifier(name)?;
+        helper(pass, name);
         pass.push_sql(".");
-        pass.push_identifier(&format!("k{i}"))?;
+        helper(pass, &format!("k{i}"));
     }
-    Ok(())
 }
 
 /// A query and what it has besides tables and filters.

@@ -11,11 +11,11 @@ use diesel::{
     sql_types::{BigInt, Bool},
 };
 
-use super::holders::holder;
+use super::holders::{SELECT_HOLDER, THIS_DATABASE, holder};
 use crate::{
     backend::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
     diesel_internals::{RowRef, Statement},
-    error::Holder,
+    error::{Holder, LockError},
     key::LockName,
 };
 
@@ -25,6 +25,10 @@ impl HasAdvisoryLocks for Pg {
 
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Pg> {
         Statement::new(Advisory { call, key: name.key, shared })
+    }
+
+    fn no_advisory_answer() -> DieselError {
+        LockError::on_a_standby().into()
     }
 
     fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Pg>) -> QueryResult<bool> {
@@ -68,7 +72,7 @@ impl QueryFragment<Pg> for Advisory {
             (AdvisoryCall::IsMine, shared) => {
                 pass.push_sql("SELECT EXISTS (SELECT");
                 walk_held(&self.key, &mut pass)?;
-                pass.push_sql(" AND \"held\".\"pid\" = pg_backend_pid() AND \"mode\" = ");
+                pass.push_sql(" AND \"held\".\"pid\" OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND \"mode\" OPERATOR(pg_catalog.=) ");
                 pass.push_sql(if shared { "'ShareLock')" } else { "'ExclusiveLock')" });
                 return Ok(());
             }
@@ -76,17 +80,24 @@ impl QueryFragment<Pg> for Advisory {
                 pass.push_sql("SELECT EXISTS (SELECT");
                 walk_held(&self.key, &mut pass)?;
                 pass.push_sql(")");
+                pass.push_sql(NOT_ON_A_STANDBY);
                 return Ok(());
             }
         };
-        pass.push_sql("SELECT ");
+        pass.push_sql("SELECT pg_catalog.");
         pass.push_sql(function);
         pass.push_sql("(");
         pass.push_bind_param::<BigInt, i64>(&self.key)?;
         pass.push_sql(")");
+        if self.call != AdvisoryCall::Unlock {
+            pass.push_sql(NOT_ON_A_STANDBY);
+        }
         Ok(())
     }
 }
+
+/// The condition is evaluated before the function: there, nothing is taken and no row comes back.
+const NOT_ON_A_STANDBY: &str = " WHERE NOT pg_catalog.pg_is_in_recovery()";
 
 /// The same columns as those of a row's holders.
 struct Holders {
@@ -95,14 +106,14 @@ struct Holders {
 
 impl QueryFragment<Pg> for Holders {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(SELECT_HOLDER);
         pass.push_sql(
-            "SELECT DISTINCT \"activity\".\"pid\", \"application_name\", \"state\", \
-             extract(epoch FROM statement_timestamp() - \"xact_start\")::float8 AS \"age\", \"query\" \
-             FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" WHERE \"activity\".\"pid\" IN (SELECT \"held\".\"pid\"",
+            " FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" \
+             WHERE \"activity\".\"pid\" OPERATOR(pg_catalog.=) ANY (SELECT \"held\".\"pid\"",
         );
         walk_held(&self.key, &mut pass)?;
         // What sessions do is read once a transaction unless that is forgotten first.
-        pass.push_sql(") AND (SELECT pg_stat_clear_snapshot()) IS NOT NULL ORDER BY \"activity\".\"pid\"");
+        pass.push_sql(") AND (SELECT pg_catalog.pg_stat_clear_snapshot()) IS NOT NULL ORDER BY \"activity\".\"pid\"");
         Ok(())
     }
 }
@@ -110,9 +121,12 @@ impl QueryFragment<Pg> for Holders {
 /// The sessions that hold a lock of one `bigint`, in this database.
 fn walk_held<'b>(key: &'b i64, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
     pass.push_sql(
-        " FROM \"pg_catalog\".\"pg_locks\" AS \"held\" WHERE \"locktype\" = 'advisory' AND \"objsubid\" = 1 AND \"granted\" \
-         AND \"database\" = (SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" WHERE \"datname\" = current_database()) \
-         AND ((\"classid\"::bigint << 32) | \"objid\"::bigint) = ",
+        " FROM \"pg_catalog\".\"pg_locks\" AS \"held\" WHERE \"locktype\" OPERATOR(pg_catalog.=) 'advisory' \
+         AND \"objsubid\" OPERATOR(pg_catalog.=) 1 AND \"granted\" AND \"database\" OPERATOR(pg_catalog.=) ",
+    );
+    pass.push_sql(THIS_DATABASE);
+    pass.push_sql(
+        " AND ((\"classid\"::bigint OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) \"objid\"::bigint) OPERATOR(pg_catalog.=) ",
     );
     pass.push_bind_param::<BigInt, i64>(key)
 }

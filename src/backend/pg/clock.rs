@@ -45,7 +45,8 @@ impl Clock<Pg> for PgClock {
     }
 }
 
-/// `SELECT current_setting('statement_timeout'), set_config('statement_timeout', ..the smaller of both.., true)`
+/// `SELECT current_setting('statement_timeout'), set_config('statement_timeout', ..the smaller of both.., true)`, by the server's
+/// own functions and operators.
 struct Limit {
     milliseconds: i64,
     before: Option<String>,
@@ -54,16 +55,17 @@ struct Limit {
 impl QueryFragment<Pg> for Limit {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // The setting reads `300ms`, `5s`, `1min`: an interval understands all of them.
-        pass.push_sql("SELECT \"before\", set_config('statement_timeout', LEAST(");
+        pass.push_sql("SELECT \"before\", pg_catalog.set_config('statement_timeout', LEAST(");
         pass.push_bind_param::<BigInt, i64>(&self.milliseconds)?;
         pass.push_sql(
-            ", NULLIF((extract(epoch FROM \"before\"::interval) * 1000)::bigint, 0))::text, true) FROM (SELECT ",
+            ", CASE WHEN \"own\" OPERATOR(pg_catalog.>) 0 THEN \"own\" END)::pg_catalog.text, true) FROM (SELECT \"before\", \
+             (extract(epoch FROM \"before\"::interval) OPERATOR(pg_catalog.*) 1000)::bigint AS \"own\" FROM (SELECT ",
         );
         match &self.before {
             Some(before) => pass.push_bind_param::<Text, String>(before)?,
-            None => pass.push_sql("current_setting('statement_timeout')"),
+            None => pass.push_sql("pg_catalog.current_setting('statement_timeout')"),
         }
-        pass.push_sql(" AS \"before\") AS \"setting\"");
+        pass.push_sql(" AS \"before\") AS \"setting\") AS \"settings\"");
         Ok(())
     }
 }
@@ -72,7 +74,7 @@ struct Restore(String);
 
 impl QueryFragment<Pg> for Restore {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        pass.push_sql("SELECT set_config('statement_timeout', ");
+        pass.push_sql("SELECT pg_catalog.set_config('statement_timeout', ");
         pass.push_bind_param::<Text, String>(&self.0)?;
         pass.push_sql(", true)");
         Ok(())

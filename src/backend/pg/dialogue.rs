@@ -1,6 +1,8 @@
 //! What is sent for one table, in which order: nearly always one statement, more only when rows changed in between, or
 //! when some are absent and the caller does not wait.
 
+use std::time::Duration;
+
 use diesel::{deserialize, pg::Pg, result::QueryResult};
 
 use super::{
@@ -17,7 +19,7 @@ use crate::{
     diesel_internals::{RowRef, Statement, sql_of},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, List, Part, PartInSet, TableName, Unheld},
+    sql::{Finished, List, Named, Part, PartInSet, TableName, Unheld},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -282,12 +284,12 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let lock = Some((strength, wait));
                 let statement = LockRows { name, parts: views, list: List::Asked, lock, count };
                 let reader = RowReader::new(readers, reading).told_if_empty(statement.says_if_empty());
-                (Statement::new(statement), reader)
+                (Statement::new(Named(statement)), reader)
             }
             Step::Look(i) => {
                 let PartInSet { part, choices, .. } = parts.get_mut(i)?;
                 let (wanted, found) = part.sides();
-                let statement = Statement::new(LookAgain { name, wanted, choices, whole: count });
+                let statement = Statement::new(Named(LookAgain { wanted, choices, whole: count }));
                 (statement, RowReader::new(vec![PartReader::new(wanted, found, &[])], Reading::Again))
             }
             Step::LockMore(i, wait) => {
@@ -295,11 +297,11 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let lock = Some((strength, wait));
                 let statement = LockRows { name, parts: vec![(wanted, &[])], list: List::More, lock, count: false };
                 let readers = vec![PartReader::new(wanted, found, &[])];
-                (Statement::new(statement), RowReader::new(readers, Reading::More))
+                (Statement::new(Named(statement)), RowReader::new(readers, Reading::More))
             }
             Step::Absent(i, _) => {
                 let (wanted, found) = parts.get_mut(i)?.part.sides();
-                let statement = Statement::new(AbsentRows { name, wanted });
+                let statement = Statement::new(Named(AbsentRows { name, wanted }));
                 let held = wait == Wait::SkipLocked;
                 let reader = AbsentReader { found, width: wanted.width(), held, may_name: may_name_policies };
                 return Some(Exchange::new(statement, reader));
@@ -311,7 +313,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let (wanted, found) = parts.get_mut(i)?.part.sides();
                 let readers = vec![PartReader::new(wanted, found, &[])];
                 let skips = *patience == Patience::SkipLocked;
-                (Statement::new(SameRows { wanted }), RowReader::new(readers, Reading::Same { skips }))
+                (Statement::new(Named(SameRows { wanted })), RowReader::new(readers, Reading::Same { skips }))
             }
         };
         Some(Exchange::new(statement, reader))
@@ -355,9 +357,9 @@ impl TableDialogue<Pg> for PgTable<'_> {
         self.parts.iter().flat_map(|part| part.part.asked_names(&self.name)).collect()
     }
 
-    fn holders(&self) -> Statement<'_, Pg> {
+    fn holders(&self, _: Duration) -> Statement<'_, Pg> {
         let parts = self.parts.iter().map(|part| (part.part.wanted(), &part.choices[..])).collect();
-        Statement::new(Holders { name: &self.name, parts })
+        Statement::new(Named(Holders { name: &self.name, parts }))
     }
 
     fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {

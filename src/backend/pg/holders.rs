@@ -15,7 +15,7 @@ use super::words::{choice, from_table_among, key_names, union_all};
 use crate::{
     diesel_internals::RowRef,
     error::Holder,
-    sql::{Chosen, List, TableName, Wanted},
+    sql::{Chosen, List, TableName, Wanted, helper},
 };
 
 /// The sessions whose transactions marked the rows: a row lock is kept in the row itself (`xmax`), and a transaction holds
@@ -29,23 +29,29 @@ pub(super) struct Holders<'q> {
     pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
 }
 
+// Functions and operators are the server's own whatever the search path says: a user's would be run here, out of sight.
 impl QueryFragment<Pg> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
+        pass.push_sql("WITH ");
+        helper(&mut pass, SESSION);
+        pass.push_sql(" AS MATERIALIZED (");
+        pass.push_sql(SELECT_HOLDER);
         // What sessions do is read once a transaction unless that is forgotten first; a condition without columns is
         // evaluated before anything is read.
         pass.push_sql(
-            "WITH \"session\" AS MATERIALIZED (SELECT \"activity\".\"pid\", \"application_name\", \"state\", \
-             extract(epoch FROM statement_timestamp() - \"xact_start\")::float8 AS \"age\", \"query\", \
-             \"transactionid\", \"relation\", \"database\", \"mode\" FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" \
-             INNER JOIN \"pg_catalog\".\"pg_locks\" AS \"held\" ON \"held\".\"pid\" = \"activity\".\"pid\" AND \"granted\" \
-             WHERE \"activity\".\"pid\" <> pg_backend_pid() AND \"backend_xid\" IS NOT NULL \
-             AND (SELECT pg_stat_clear_snapshot()) IS NOT NULL), \
-             \"marked\" AS (SELECT * FROM \"session\" WHERE \"transactionid\" IN (SELECT ",
+            ", \"transactionid\", \"relation\", \"database\", \"mode\" FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" \
+             INNER JOIN \"pg_catalog\".\"pg_locks\" AS \"held\" ON \"held\".\"pid\" OPERATOR(pg_catalog.=) \"activity\".\"pid\" AND \"granted\" \
+             WHERE \"activity\".\"pid\" OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND \"backend_xid\" IS NOT NULL \
+             AND (SELECT pg_catalog.pg_stat_clear_snapshot()) IS NOT NULL), ",
         );
+        helper(&mut pass, MARKED);
+        pass.push_sql(" AS (SELECT * FROM ");
+        helper(&mut pass, SESSION);
+        pass.push_sql(" WHERE \"transactionid\" OPERATOR(pg_catalog.=) ANY (SELECT ");
         table.walk_table(pass.reborrow())?;
         pass.push_sql(".\"xmax\"");
-        from_table_among(&mut pass, self.name, table, |pass| {
+        from_table_among(&mut pass, table, |pass| {
             let lists =
                 self.parts.iter().map(|part| part.0).filter(|part| part.has(List::Asked)).map(|part| (part, None));
             let queries =
@@ -58,25 +64,38 @@ impl QueryFragment<Pg> for Holders<'_> {
                 pass.push_sql("SELECT * FROM (");
                 choice(pass, chosen, part, None, false)?;
                 pass.push_sql(") AS \"asked\" (");
-                key_names(pass, part.key_width())?;
+                key_names(pass, part.key_width());
                 pass.push_sql(")");
                 Ok(())
             })
         })?;
         pass.push_sql(
-            ")) SELECT DISTINCT \"pid\", \"application_name\", \"state\", \"age\", \"query\" FROM (SELECT * FROM \"marked\" \
-             UNION ALL SELECT * FROM \"session\" WHERE \"relation\" = to_regclass(",
+            ")) SELECT DISTINCT \"pid\", \"application_name\", \"state\", \"age\", \"query\" FROM (SELECT * FROM ",
         );
+        helper(&mut pass, MARKED);
+        pass.push_sql(" UNION ALL SELECT * FROM ");
+        helper(&mut pass, SESSION);
+        pass.push_sql(" WHERE \"relation\" OPERATOR(pg_catalog.=) pg_catalog.to_regclass(");
         pass.push_bind_param::<Text, str>(self.name.quoted())?;
-        // A relation's number is its database's: a database made from a template has the same ones.
-        pass.push_sql(
-            ") AND \"database\" = (SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" WHERE \"datname\" = \
-             current_database()) AND \"mode\" <> 'AccessShareLock'",
-        );
-        pass.push_sql(" AND NOT EXISTS (SELECT FROM \"marked\")) AS \"holder\" ORDER BY \"pid\"");
+        pass.push_sql(") AND \"database\" OPERATOR(pg_catalog.=) ");
+        pass.push_sql(THIS_DATABASE);
+        pass.push_sql(" AND \"mode\" OPERATOR(pg_catalog.<>) 'AccessShareLock' AND NOT EXISTS (SELECT FROM ");
+        helper(&mut pass, MARKED);
+        pass.push_sql(")) AS \"holder\" ORDER BY \"pid\"");
         Ok(())
     }
 }
+
+/// What is told of a session; `activity` is its row of `pg_stat_activity`.
+pub(super) const SELECT_HOLDER: &str = "SELECT \"activity\".\"pid\", \"application_name\", \"state\", \
+     extract(epoch FROM pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) \"xact_start\")::pg_catalog.float8 AS \"age\", \"query\"";
+
+/// A relation's number is its database's: a database made from a template has the same ones.
+pub(super) const THIS_DATABASE: &str = "(SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" \
+     WHERE \"datname\" OPERATOR(pg_catalog.=) pg_catalog.current_database())";
+
+const SESSION: &str = "session";
+const MARKED: &str = "marked";
 
 pub(super) fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
     let age = row.get_value::<Nullable<Double>, Option<f64>, _>(3)?;

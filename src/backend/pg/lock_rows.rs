@@ -9,13 +9,13 @@ use diesel::{
 use super::{
     table_guard::walk_guard,
     words::{
-        choice, from_table_among, groups, helper, in_hashed, key_columns, key_names, key_value, locking_clause,
-        union_all, walk_position,
+        choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, locking_clause, union_all,
+        walk_position,
     },
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, List, TableName, Wanted},
+    sql::{Chosen, List, TableName, Wanted, helper},
 };
 
 /// One table, all models of it, their keys and queries. If rows are locked, behind [`walk_guard`].
@@ -51,6 +51,9 @@ pub(super) struct LockRows<'q> {
     pub(super) count: bool,
 }
 
+/// What the queries choose.
+const WANTED: &str = "wanted";
+
 impl<'q> LockRows<'q> {
     /// The queries, each with the number of its group.
     fn choices(&self) -> Vec<(usize, &'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
@@ -66,10 +69,6 @@ impl<'q> LockRows<'q> {
 
     fn queries(&self) -> bool {
         self.parts.iter().any(|(_, choices)| !choices.is_empty())
-    }
-
-    fn helper(&self) -> QueryResult<&'static str> {
-        helper(self.name, self.parts.iter().map(|part| part.0))
     }
 
     /// Rows may come for several reasons; then each part says of each row whether it asked for it by key. The server
@@ -96,9 +95,9 @@ impl<'q> LockRows<'q> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let several = self.several();
         pass.push_sql(if self.lock.is_some() { ", " } else { "WITH " });
-        pass.push_identifier(self.helper()?)?;
+        helper(&mut pass, WANTED);
         pass.push_sql(if several { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
-        key_names(&mut pass, self.parts[0].0.key_width())?;
+        key_names(&mut pass, self.parts[0].0.key_width());
         pass.push_sql(") AS MATERIALIZED (");
         let choices = self.choices();
         union_all(&mut pass, 0..choices.len(), &mut |pass, i| {
@@ -120,35 +119,32 @@ impl<'q> LockRows<'q> {
         wanted: &'b dyn Wanted<Pg>,
         mut pass: AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {
-        let keys = key_columns(wanted.key_width());
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let from_wanted = |pass: &mut AstPass<'_, '_, Pg>| self.walk_from_wanted(group, pass.reborrow());
+        let from_wanted = |pass: &mut AstPass<'_, '_, Pg>| self.walk_from_wanted(group, pass);
         pass.push_sql(", CASE WHEN (");
         walk_position(&mut pass, wanted)?;
         pass.push_sql(")");
-        in_hashed(&mut pass, &["o", "c"], &from_wanted)?;
+        in_hashed(&mut pass, 2, &|pass, i| pass.push_sql(["\"o\"", "\"c\""][i]), &from_wanted);
         pass.push_sql(" THEN 1 WHEN ");
         key_value(&mut pass, wanted)?;
-        in_hashed(&mut pass, &keys, &from_wanted)?;
+        in_hashed(&mut pass, wanted.key_width(), &key_name, &from_wanted);
         pass.push_sql(" THEN 2 ELSE 0 END");
         if self.counts(limited) {
             pass.push_sql(", (SELECT count(DISTINCT (");
-            key_names(&mut pass, wanted.key_width())?;
+            key_names(&mut pass, wanted.key_width());
             pass.push_sql("))");
-            self.walk_from_wanted(group, pass.reborrow())?;
+            self.walk_from_wanted(group, &mut pass);
             pass.push_sql(")");
         }
         Ok(())
     }
 
-    fn walk_from_wanted(&self, group: usize, mut pass: AstPass<'_, '_, Pg>) -> QueryResult<()> {
+    fn walk_from_wanted(&self, group: usize, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql(" FROM ");
-        pass.push_identifier(self.helper()?)?;
+        helper(pass, WANTED);
         if self.several() {
             pass.push_sql(" WHERE \"q\" = ");
             pass.push_sql(&group.to_string());
         }
-        Ok(())
     }
 
     fn walk_from<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -163,7 +159,7 @@ impl<'q> LockRows<'q> {
                 table.walk_key(pass.reborrow())?;
                 only.walk_in_list(self.list, pass)
             }
-            (last, _) => from_table_among(&mut pass, self.name, table, |pass| {
+            (last, _) => from_table_among(&mut pass, table, |pass| {
                 let mut separator = "";
                 for part in lists.into_iter().chain(last) {
                     pass.push_sql(separator);
@@ -173,9 +169,9 @@ impl<'q> LockRows<'q> {
                 if queries {
                     pass.push_sql(separator);
                     pass.push_sql("SELECT ");
-                    key_names(pass, table.key_width())?;
+                    key_names(pass, table.key_width());
                     pass.push_sql(" FROM ");
-                    pass.push_identifier(self.helper()?)?;
+                    helper(pass, WANTED);
                 }
                 Ok(())
             }),
@@ -232,7 +228,7 @@ impl QueryFragment<Pg> for LockRows<'_> {
             return self.walk_locked(pass);
         }
         pass.push_sql("SELECT \"locked\".*, EXISTS (SELECT FROM ");
-        pass.push_identifier(self.helper()?)?;
+        helper(&mut pass, WANTED);
         pass.push_sql(") FROM (VALUES (1)) AS \"once\" LEFT JOIN (");
         self.walk_locked(pass.reborrow())?;
         pass.push_sql(") AS \"locked\" ON true");

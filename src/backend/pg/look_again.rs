@@ -6,8 +6,8 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{choice, from_table_among, groups, helper, in_hashed, key_columns, key_names, key_value, union_all};
-use crate::sql::{Chosen, List, TableName, Wanted};
+use super::words::{choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, union_all};
+use crate::sql::{Chosen, List, Wanted, helper};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
 ///
@@ -23,7 +23,6 @@ use crate::sql::{Chosen, List, TableName, Wanted};
 /// FROM t WHERE t.id = ANY(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held))) ORDER BY t.id
 /// ```
 pub(super) struct LookAgain<'q> {
-    pub(super) name: &'q TableName,
     pub(super) wanted: &'q dyn Wanted<Pg>,
     pub(super) choices: &'q [Chosen<'q, Pg>],
     /// Ask every query as a whole, and about what was asked for by key too: is anything wanted that is not held?
@@ -34,9 +33,9 @@ impl LookAgain<'_> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let width = self.wanted.key_width();
         pass.push_sql("WITH ");
-        pass.push_identifier(helper(self.name, std::iter::once(self.wanted))?)?;
+        helper(&mut pass, "wanted");
         pass.push_sql(" (");
-        key_names(&mut pass, width)?;
+        key_names(&mut pass, width);
         pass.push_sql(") AS MATERIALIZED (");
         self.wanted.walk_list(if self.whole { List::Asked } else { List::Firm }, pass.reborrow())?;
         for limited in groups(self.choices) {
@@ -56,9 +55,9 @@ impl LookAgain<'_> {
             })?;
             if restricted {
                 pass.push_sql(") AS \"again\" (");
-                key_names(&mut pass, width)?;
+                key_names(&mut pass, width);
                 pass.push_sql(") WHERE (");
-                key_names(&mut pass, width)?;
+                key_names(&mut pass, width);
                 pass.push_sql(")");
                 self.wanted.walk_in_list(List::Doubtful, pass.reborrow())?;
                 pass.push_sql(")");
@@ -68,15 +67,15 @@ impl LookAgain<'_> {
         Ok(())
     }
 
-    fn walk_wanted_keys(&self, pass: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
+    fn walk_wanted_keys(&self, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql("SELECT ");
-        key_names(pass, self.wanted.key_width())?;
-        self.walk_from_wanted(pass)
+        key_names(pass, self.wanted.key_width());
+        self.walk_from_wanted(pass);
     }
 
-    fn walk_from_wanted(&self, pass: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
+    fn walk_from_wanted(&self, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql(" FROM ");
-        pass.push_identifier(helper(self.name, std::iter::once(self.wanted))?)
+        helper(pass, "wanted");
     }
 }
 
@@ -90,11 +89,9 @@ impl QueryFragment<Pg> for LookAgain<'_> {
         self.wanted.walk_in_hashed_list(List::Held, pass.reborrow())?;
         pass.push_sql(", ");
         key_value(&mut pass, self.wanted)?;
-        let keys = key_columns(self.wanted.key_width());
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        in_hashed(&mut pass, &keys, &|pass| self.walk_from_wanted(pass))?;
-        from_table_among(&mut pass, self.name, self.wanted, |pass| {
-            self.walk_wanted_keys(pass)?;
+        in_hashed(&mut pass, self.wanted.key_width(), &key_name, &|pass| self.walk_from_wanted(pass));
+        from_table_among(&mut pass, self.wanted, |pass| {
+            self.walk_wanted_keys(pass);
             pass.push_sql(" UNION ALL ");
             self.wanted.walk_list(List::Held, pass.reborrow())
         })?;

@@ -41,7 +41,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Patience, Strength},
-    sql::{Choice, Dialect, PartInSet, TableName},
+    sql::{Choice, Dialect, Named, PartInSet, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -57,6 +57,10 @@ impl LockingBackend for Pg {
 
     const ISOLATION_COMES_FIRST: bool = false;
 
+    /// An aborted transaction takes no statement but the first. Anybody may end a session of his own.
+    const END_SESSION: &'static [&'static str] =
+        &["ROLLBACK", "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"];
+
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {
         same_table::question(one, other)
     }
@@ -67,7 +71,7 @@ impl LockingBackend for Pg {
         table: &'q TableName,
         strength: Strength,
     ) -> Statement<'q, Pg> {
-        Statement::new(BusyRows { query, key, table, strength })
+        Statement::new(Named(BusyRows { query, key, table, strength }))
     }
 
     fn busy_key(row: &RowRef<'_, Pg>) -> deserialize::Result<String> {

@@ -21,7 +21,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::Strength,
-    sql::{Choice, Columns, Found, Part, QueryText, Sight, TableName},
+    sql::{Choice, Columns, Found, Named, Part, QueryText, Sight, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -113,7 +113,7 @@ impl PickDialogue<Pg> for PgPick {
                 let statement = match at_once {
                     Some(changes) => {
                         let key = key.and_then(|key| key.with(changes, written.take()));
-                        Statement::new(Remembered { key, statement: Claim { query, wanted, changes, pick } })
+                        Statement::new(Remembered { key, statement: Named(Claim { query, wanted, changes, pick }) })
                     }
                     None => Statement::new(Remembered {
                         key,
@@ -124,11 +124,11 @@ impl PickDialogue<Pg> for PgPick {
                 Exchange::new(statement, PickedReader { found, width, count, places })
             }
             Step::Look => {
-                let statement = Statement::new(Look { query, wanted, table });
+                let statement = Statement::new(Named(Look { query, wanted }));
                 Exchange::new(statement, LookReader { found, width, count, left })
             }
             Step::Change => {
-                let statement = Statement::new(Change { wanted, changes: changes?, table });
+                let statement = Statement::new(Named(Change { wanted, changes: changes? }));
                 Exchange::new(statement, PickedReader { found, width, count, places: places.as_mut() })
             }
         })

@@ -7,10 +7,13 @@ use diesel::{
 };
 
 use super::{
-    placed::{self, helpers},
-    words::{in_hashed, key_columns, key_names, key_value},
+    placed::{self, PLACE, PLACED},
+    words::{in_hashed, key_name, key_names, key_value},
 };
-use crate::sql::{Choice, List, TableName, Wanted};
+use crate::sql::{Choice, List, Wanted, helper};
+
+/// What the query chooses of the rows that are held.
+const AGAIN: &str = "_again";
 
 /// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
 ///
@@ -23,49 +26,45 @@ use crate::sql::{Choice, List, TableName, Wanted};
 pub(super) struct Look<'q> {
     pub(super) query: &'q dyn Choice<Pg>,
     pub(super) wanted: &'q dyn Wanted<Pg>,
-    pub(super) table: &'q TableName,
 }
 
 impl QueryFragment<Pg> for Look<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Look { query, wanted, table } = self;
-        let (_, placed) = with_held(&mut pass, *wanted, table)?;
-        let again = if table.bare() == "_again" { "\"_once_more\"" } else { "\"_again\"" };
+        let Look { query, wanted } = self;
+        with_held(&mut pass, *wanted)?;
         pass.push_sql(", ");
-        pass.push_sql(again);
+        helper(&mut pass, AGAIN);
         pass.push_sql(" (");
-        key_names(&mut pass, wanted.key_width())?;
+        key_names(&mut pass, wanted.key_width());
         pass.push_sql(") AS MATERIALIZED (SELECT * FROM (");
         query.walk_head(pass.reborrow())?;
         wanted.walk_key(pass.reborrow())?;
         query.walk_from(pass.reborrow())?;
         query.walk_filter(pass.reborrow())?;
         pass.push_sql(") AS \"chosen\" (");
-        key_names(&mut pass, wanted.key_width())?;
+        key_names(&mut pass, wanted.key_width());
         pass.push_sql(") WHERE (");
-        key_names(&mut pass, wanted.key_width())?;
+        key_names(&mut pass, wanted.key_width());
         pass.push_sql(")");
         wanted.walk_in_list(List::Held, pass.reborrow())?;
         pass.push_sql(") SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
         key_value(&mut pass, *wanted)?;
-        let keys = key_columns(wanted.key_width());
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        in_hashed(&mut pass, &keys, &|pass| {
+        in_hashed(&mut pass, wanted.key_width(), &key_name, &|pass| {
             pass.push_sql(" FROM ");
-            pass.push_sql(again);
-            Ok(())
-        })?;
+            helper(pass, AGAIN);
+        });
         pass.push_sql(" FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        pass.push_sql(placed);
+        helper(&mut pass, PLACED);
         pass.push_sql(" ON ");
-        placed::is_key(&mut pass, placed, *wanted)?;
+        placed::is_key(&mut pass, PLACED, *wanted)?;
         pass.push_sql(" ORDER BY ");
-        pass.push_sql(placed);
-        pass.push_sql(".\"_place\"");
+        helper(&mut pass, PLACED);
+        pass.push_sql(".");
+        helper(&mut pass, PLACE);
         Ok(())
     }
 }
@@ -75,27 +74,21 @@ impl QueryFragment<Pg> for Look<'_> {
 pub(super) struct Change<'q> {
     pub(super) wanted: &'q dyn Wanted<Pg>,
     pub(super) changes: &'q dyn QueryFragment<Pg>,
-    pub(super) table: &'q TableName,
 }
 
 impl QueryFragment<Pg> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Change { wanted, changes, table } = self;
-        let (_, placed) = with_held(&mut pass, *wanted, table)?;
-        placed::walk_change(pass.reborrow(), *wanted, *changes, placed)?;
-        placed::place(&mut pass, placed);
+        let Change { wanted, changes } = self;
+        with_held(&mut pass, *wanted)?;
+        placed::walk_change(pass.reborrow(), *wanted, *changes, PLACED)?;
+        placed::place(&mut pass);
         Ok(())
     }
 }
 
-fn with_held<'b>(
-    pass: &mut AstPass<'_, 'b, Pg>,
-    wanted: &'b dyn Wanted<Pg>,
-    table: &TableName,
-) -> QueryResult<(&'static str, &'static str)> {
-    let helpers = helpers(table);
+fn with_held<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
     pass.push_sql("WITH ");
-    placed::walk_picked(pass, helpers, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
-    placed::with_placed(pass, helpers, wanted.key_width())?;
-    Ok(helpers)
+    placed::walk_picked(pass, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
+    placed::with_placed(pass, wanted.key_width());
+    Ok(())
 }

@@ -8,7 +8,7 @@ use diesel::{
 };
 
 use super::{
-    placed::{self, helpers},
+    placed::{self, PICKED, PLACED},
     table_guard::walk_guard,
     words::locking_clause,
 };
@@ -65,22 +65,20 @@ pub(super) struct Claim<'q> {
 impl QueryFragment<Pg> for Claim<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let Claim { query, wanted, changes, pick } = self;
-        let helpers = helpers(pick.table);
         walk_guard(&mut pass, pick.table);
         pass.push_sql(", ");
-        placed::walk_picked(&mut pass, helpers, wanted.key_width(), |pass| {
+        placed::walk_picked(&mut pass, wanted.key_width(), |pass| {
             query.walk_head(pass.reborrow())?;
             wanted.walk_key(pass.reborrow())?;
             walk_picked(*query, pick, pass.reborrow())
         })?;
-        let (picked, placed) = helpers;
-        let source = if *pick.limit > 1 { placed } else { picked };
-        if source == placed {
-            placed::with_placed(&mut pass, helpers, wanted.key_width())?;
+        let several = *pick.limit > 1;
+        if several {
+            placed::with_placed(&mut pass, wanted.key_width());
         }
-        placed::walk_change(pass.reborrow(), *wanted, *changes, source)?;
-        if source == placed {
-            placed::place(&mut pass, placed)
+        placed::walk_change(pass.reborrow(), *wanted, *changes, if several { PLACED } else { PICKED })?;
+        if several {
+            placed::place(&mut pass)
         } else {
             pass.push_sql(", 1::bigint")
         }

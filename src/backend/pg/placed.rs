@@ -7,18 +7,17 @@ use diesel::{
 };
 
 use super::words::{key_names, key_value};
-use crate::sql::{TableName, Wanted};
+use crate::sql::{Wanted, helper};
 
 /// Writes `_picked (k0) AS MATERIALIZED (..)`.
 pub(super) fn walk_picked<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
-    (picked, _): (&str, &str),
     width: usize,
     keys: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
-    pass.push_sql(picked);
+    helper(pass, PICKED);
     pass.push_sql(" (");
-    key_names(pass, width)?;
+    key_names(pass, width);
     pass.push_sql(") AS MATERIALIZED (");
     keys(pass)?;
     pass.push_sql(")");
@@ -27,21 +26,22 @@ pub(super) fn walk_picked<'b>(
 
 /// Writes `, _placed AS (SELECT k0, min(_place) AS _place FROM (SELECT *, row_number() OVER () AS _place FROM _picked) AS _numbered
 /// GROUP BY k0)`.
-pub(super) fn with_placed(
-    pass: &mut AstPass<'_, '_, Pg>,
-    (picked, placed): (&str, &str),
-    width: usize,
-) -> QueryResult<()> {
+pub(super) fn with_placed(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
     pass.push_sql(", ");
-    pass.push_sql(placed);
+    helper(pass, PLACED);
     pass.push_sql(" AS (SELECT ");
-    key_names(pass, width)?;
-    pass.push_sql(", min(\"_place\") AS \"_place\" FROM (SELECT *, row_number() OVER () AS \"_place\" FROM ");
-    pass.push_sql(picked);
+    key_names(pass, width);
+    pass.push_sql(", min(");
+    helper(pass, PLACE);
+    pass.push_sql(") AS ");
+    helper(pass, PLACE);
+    pass.push_sql(" FROM (SELECT *, row_number() OVER () AS ");
+    helper(pass, PLACE);
+    pass.push_sql(" FROM ");
+    helper(pass, PICKED);
     pass.push_sql(") AS \"_numbered\" GROUP BY ");
-    key_names(pass, width)?;
+    key_names(pass, width);
     pass.push_sql(")");
-    Ok(())
 }
 
 /// Writes `t.id = (_placed.k0)`.
@@ -50,9 +50,9 @@ pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, wanted: &
     pass.push_sql(" = (");
     for i in 0..wanted.key_width() {
         pass.push_sql(if i == 0 { "" } else { ", " });
-        pass.push_sql(source);
+        helper(pass, source);
         pass.push_sql(".");
-        pass.push_identifier(&format!("k{i}"))?;
+        helper(pass, &format!("k{i}"));
     }
     pass.push_sql(")");
     Ok(())
@@ -70,7 +70,7 @@ pub(super) fn walk_change<'b>(
     pass.push_sql(" SET ");
     changes.walk_ast(pass.reborrow())?;
     pass.push_sql(" FROM ");
-    pass.push_sql(source);
+    helper(&mut pass, source);
     pass.push_sql(" WHERE ");
     is_key(&mut pass, source, wanted)?;
     pass.push_sql(" RETURNING ");
@@ -78,18 +78,15 @@ pub(super) fn walk_change<'b>(
 }
 
 /// Writes `, _placed._place`.
-pub(super) fn place(pass: &mut AstPass<'_, '_, Pg>, placed: &str) {
+pub(super) fn place(pass: &mut AstPass<'_, '_, Pg>) {
     pass.push_sql(", ");
-    pass.push_sql(placed);
-    pass.push_sql(".\"_place\"");
+    helper(pass, PLACED);
+    pass.push_sql(".");
+    helper(pass, PLACE);
 }
 
-/// The names of the helper tables, quoted; they must not hide the table itself, nor, unless somebody calls a table so, one that
-/// the changes look into.
-pub(super) fn helpers(table: &TableName) -> (&'static str, &'static str) {
-    match table.bare() {
-        "_picked" => (r#""_free""#, r#""_placed""#),
-        "_placed" => (r#""_picked""#, r#""_free""#),
-        _ => (r#""_picked""#, r#""_placed""#),
-    }
-}
+/// The keys, as they were picked.
+pub(super) const PICKED: &str = "_picked";
+/// The keys, each once, with its place.
+pub(super) const PLACED: &str = "_placed";
+pub(super) const PLACE: &str = "_place";

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     diesel_internals::RowRef,
-    mode::{Strength, Wait},
-    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName},
+    mode::{Patience, Strength, Wait},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
@@ -27,6 +27,10 @@ where
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if matches!(self.patience, Patience::Timeout(_)) {
+            // Parsed and run by one message, for which there is one time.
+            pass.unsafe_to_cache_prepared();
+        }
         let mut clauses = Vec::new();
         self.add_clauses(&mut clauses)?;
         let clauses = LockClause::merged(clauses);
@@ -57,6 +61,9 @@ pub(super) struct BusyRows<'q> {
     pub(super) strength: Strength,
 }
 
+/// What a limited query chooses.
+const CHOSEN: &str = "lockset_chosen";
+
 impl BusyRows<'_> {
     fn walk_keys<'b>(&'b self, held: bool, limited: bool, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if limited {
@@ -72,7 +79,9 @@ impl BusyRows<'_> {
             pass.push_sql(self.table.quoted());
             pass.push_sql(" WHERE (");
             self.key.walk_ast(pass.reborrow())?;
-            pass.push_sql(") IN (SELECT * FROM \"lockset_chosen\")");
+            pass.push_sql(") IN (SELECT * FROM ");
+            helper(&mut pass, CHOSEN);
+            pass.push_sql(")");
             return Ok(());
         }
         self.query.walk_from(pass.reborrow())?;
@@ -86,7 +95,9 @@ impl QueryFragment<Pg> for BusyRows<'_> {
         walk_guard(&mut pass, self.table);
         let limited = self.query.shape()?.limited;
         if limited {
-            pass.push_sql(", \"lockset_chosen\" AS MATERIALIZED (");
+            pass.push_sql(", ");
+            helper(&mut pass, CHOSEN);
+            pass.push_sql(" AS MATERIALIZED (");
             self.query.walk_head(pass.reborrow())?;
             self.key.walk_ast(pass.reborrow())?;
             self.query.walk_from(pass.reborrow())?;

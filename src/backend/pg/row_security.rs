@@ -52,7 +52,7 @@ pub(super) struct AbsentRows<'q> {
 
 impl AbsentRows<'_> {
     fn walk_from<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        from_table_among(pass, self.name, self.wanted, |pass| self.wanted.walk_list(List::More, pass.reborrow()))
+        from_table_among(pass, self.wanted, |pass| self.wanted.walk_list(List::More, pass.reborrow()))
     }
 }
 

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{placed::is_key, words::key_names};
-use crate::sql::{List, Wanted};
+use crate::sql::{List, Wanted, helper};
 
 /// ```sql
 /// SELECT cols, i FROM t INNER JOIN
@@ -24,15 +24,24 @@ impl QueryFragment<Pg> for SameRows<'_> {
         let wanted = self.wanted;
         pass.push_sql("SELECT ");
         wanted.walk_columns(pass.reborrow())?;
-        pass.push_sql(", \"lockset_i\" FROM ");
+        pass.push_sql(", ");
+        helper(&mut pass, NUMBER);
+        pass.push_sql(" FROM ");
         wanted.walk_table(pass.reborrow())?;
-        pass.push_sql(" INNER JOIN (SELECT *, row_number() OVER () AS \"lockset_i\" FROM (");
+        pass.push_sql(" INNER JOIN (SELECT *, row_number() OVER () AS ");
+        helper(&mut pass, NUMBER);
+        pass.push_sql(" FROM (");
         wanted.walk_list(List::More, pass.reborrow())?;
         pass.push_sql(") AS \"lockset_unknown\" (");
-        key_names(&mut pass, wanted.key_width())?;
-        pass.push_sql(")) AS \"lockset_listed\" ON ");
-        is_key(&mut pass, "\"lockset_listed\"", wanted)?;
+        key_names(&mut pass, wanted.key_width());
+        pass.push_sql(")) AS ");
+        helper(&mut pass, LISTED);
+        pass.push_sql(" ON ");
+        is_key(&mut pass, LISTED, wanted)?;
         pass.push_sql(" ORDER BY ");
         wanted.walk_key(pass)
     }
 }
+
+const LISTED: &str = "lockset_listed";
+const NUMBER: &str = "lockset_i";

@@ -5,9 +5,8 @@ use std::ops::Range;
 use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
 
 use crate::{
-    diesel_internals::sql_of,
     mode::{Strength, Wait},
-    sql::{Chosen, ColumnsOf, TableName, Wanted},
+    sql::{Chosen, TableName, Wanted, helper},
 };
 
 /// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
@@ -55,7 +54,6 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Want
 /// waited for does not come back although it still qualifies.
 pub(super) fn from_table_among<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
-    name: &TableName,
     wanted: &'b dyn Wanted<Pg>,
     list: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
@@ -71,18 +69,17 @@ pub(super) fn from_table_among<'b>(
         pass.push_sql(" INNER JOIN (SELECT DISTINCT * FROM (");
         list(pass)?;
         pass.push_sql(") AS \"listed\") AS ");
-        let among = if name.bare() == "among" { "amongst" } else { "among" };
-        pass.push_identifier(among)?;
+        helper(pass, "among");
         pass.push_sql(" (");
-        key_names(pass, wanted.key_width())?;
+        key_names(pass, wanted.key_width());
         pass.push_sql(") ON (");
         wanted.walk_key(pass.reborrow())?;
         pass.push_sql(") = (");
         for i in 0..wanted.key_width() {
             pass.push_sql(if i == 0 { "" } else { ", " });
-            pass.push_identifier(among)?;
+            helper(pass, "among");
             pass.push_sql(".");
-            pass.push_identifier(&format!("k{i}"))?;
+            helper(pass, &format!("k{i}"));
         }
         pass.push_sql(")");
     }
@@ -131,33 +128,32 @@ pub(super) fn union_all<'b>(
 /// all for each row if not. An array from a subquery is ten rows to the planner.
 pub(super) fn in_hashed(
     pass: &mut AstPass<'_, '_, Pg>,
-    columns: &[&str],
-    from: &dyn Fn(&mut AstPass<'_, '_, Pg>) -> QueryResult<()>,
-) -> QueryResult<()> {
-    for (i, column) in columns.iter().enumerate() {
+    width: usize,
+    column: &dyn Fn(&mut AstPass<'_, '_, Pg>, usize),
+    from: &dyn Fn(&mut AstPass<'_, '_, Pg>),
+) {
+    for i in 0..width {
         pass.push_sql(if i == 0 { " IN (SELECT unnest(ARRAY(SELECT " } else { ", unnest(ARRAY(SELECT " });
-        pass.push_identifier(column)?;
-        from(pass)?;
+        column(pass, i);
+        from(pass);
         pass.push_sql("))");
     }
     pass.push_sql(")");
-    Ok(())
 }
 
-/// The helper columns of the key: `k0`, `k1`.
-pub(super) fn key_columns(width: usize) -> Vec<String> {
-    (0..width).map(|i| format!("k{i}")).collect()
+/// Writes one helper column of the key: `"k0"`.
+pub(super) fn key_name(pass: &mut AstPass<'_, '_, Pg>, i: usize) {
+    helper(pass, &format!("k{i}"));
 }
 
 /// Writes the helper columns of the key: `"k0", "k1"`.
-pub(super) fn key_names(pass: &mut AstPass<'_, '_, Pg>, width: usize) -> QueryResult<()> {
+pub(super) fn key_names(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
     for i in 0..width {
         if i > 0 {
             pass.push_sql(", ");
         }
-        pass.push_identifier(&format!("k{i}"))?;
+        key_name(pass, i);
     }
-    Ok(())
 }
 
 /// Writes a user's query with our select list: where the row lies, if asked for, and its key.
@@ -230,22 +226,4 @@ pub(super) fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn 
     wanted.walk_table(pass.reborrow())?;
     pass.push_sql(".\"ctid\"");
     Ok(())
-}
-
-/// A name for the helper table that hides neither the table nor anything that a model's own expressions name.
-pub(super) fn helper<'q>(
-    table: &TableName,
-    parts: impl Iterator<Item = &'q dyn Wanted<Pg>> + Clone,
-) -> QueryResult<&'static str> {
-    const NAMES: [&str; 4] = ["wanted", "chosen", "lockset_wanted", "lockset_chosen"];
-    for name in NAMES {
-        let mut hides = table.bare() == name;
-        for part in parts.clone() {
-            hides |= sql_of::<Pg>(&ColumnsOf(part))?.contains(name);
-        }
-        if !hides {
-            return Ok(name);
-        }
-    }
-    Ok("lockset_helper")
 }

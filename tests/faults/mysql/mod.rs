@@ -1,14 +1,19 @@
 //! MySQL and MariaDB.
 
+mod advisory_deadlocks;
+mod broken;
 mod chained_clauses;
 mod full_text;
+#[path = "../helper_names.rs"]
+mod helper_names;
+mod holders;
+mod in_time;
 mod key_and_expression;
 mod one_table;
 mod raw_sql;
 mod select_limit;
 mod views;
 
-use crate::support::{arena::ServerArena, driver::MysqlBlocking, mysql::MysqlFamily};
+use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
 
 type Arena = ServerArena<MysqlFamily>;
-type Driver = MysqlBlocking;

@@ -1,10 +1,19 @@
 //! PostgreSQL.
 
+mod advisory_keys;
+mod broken;
 mod chained_clauses;
+#[path = "../helper_names.rs"]
+mod helper_names;
+mod holders;
+mod in_time;
 mod key_types;
 mod linear;
 mod many_queries;
 mod one_table;
 mod raw_sql;
 mod row_security;
+mod standby;
 mod views;
+
+use crate::support::{arena::Arena, driver::Blocking as Driver};

@@ -27,3 +27,8 @@ pub(crate) fn japanese_url() -> String {
 pub(crate) fn crash_url() -> String {
     further("crash", "PG_CRASH_DATABASE_URL")
 }
+
+/// A hot standby. Of what it has no test may want anything: it takes no writes, and no arena.
+pub(crate) fn standby_url() -> String {
+    further("standby", "PG_STANDBY_DATABASE_URL")
+}

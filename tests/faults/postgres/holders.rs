@@ -1,0 +1,268 @@
+//! Naming the holders is a courtesy: it cannot abort the transaction, outlast the timeout or meet the user's own names.
+
+use std::time::{Duration, Instant};
+
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel_lockset::{AdvisoryLock, Holder, LockError, LockSet, RunAdvisoryLock};
+
+use crate::{
+    isolation::{Actor, Play},
+    support::{
+        arena::Arena,
+        driver::{Blocking, Session},
+        models::Account,
+        schema::accounts,
+    },
+};
+
+mod session {
+    diesel::table! {
+        session (id) { id -> Integer, v -> Integer, }
+    }
+    #[derive(Debug, diesel::Queryable, diesel::Selectable, diesel::Identifiable, diesel_lockset::Lockable)]
+    #[diesel(table_name = session)]
+    pub(super) struct Row {
+        pub(super) id: i32,
+    }
+}
+
+/// Names that the question has for itself, has had, or might have.
+const NAMES: [&str; 18] = [
+    "marked",
+    "holder",
+    "activity",
+    "held",
+    "asked",
+    "listed",
+    "among",
+    "wanted",
+    "locked",
+    "seen",
+    "lockset_session",
+    "lockset_session_1",
+    "lockset_marked",
+    "lockset_activity",
+    "lockset_held",
+    "lockset_wanted",
+    "lockset_holder",
+    "pg_locks",
+];
+
+const SHORT: Duration = Duration::from_millis(100);
+/// The question's own time, and what a busy machine may add.
+const MORE: Duration = Duration::from_millis(250 + 500);
+
+fn gives_up(s: &mut Blocking, set: LockSet<'_, diesel::pg::Pg>, timeout: Option<Duration>) -> LockError {
+    match timeout {
+        Some(timeout) => s.lock_set(set.timeout(timeout)).unwrap_err(),
+        None => s.lock_set(set.no_wait()).unwrap_err(),
+    }
+}
+
+fn holders(error: &LockError) -> Vec<i32> {
+    let holders = match error {
+        LockError::Contended { holders, .. } => holders,
+        LockError::TimedOut { attempt: Some(attempt), .. } => attempt.holders(),
+        error => panic!("{error:?}"),
+    };
+    holders.iter().map(Holder::session).collect()
+}
+
+fn begun(play: &Play<Blocking>, name: &str, statement: &'static str) -> Actor<Blocking> {
+    let actor = play.session(name);
+    actor
+        .run("begins", move |s| {
+            s.begin()?;
+            s.execute(statement)
+        })
+        .unwrap();
+    actor
+}
+
+/// It takes statements, its settings are as they were, and what it does is committed.
+fn goes_on(s: &mut Blocking, limit: &str) {
+    let setting = format!("SELECT count(*) FROM pg_settings WHERE name = 'statement_timeout' AND setting = '{limit}'");
+    assert_eq!(s.number(&setting), Ok(1), "statement_timeout is {limit}");
+    s.execute("UPDATE accounts SET v = v + 1 WHERE id = 5").unwrap();
+    s.commit().unwrap();
+}
+
+#[test]
+fn a_table_may_have_any_name() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let holder = begun(&play, "holder", "UPDATE accounts SET v = 7 WHERE id = 1");
+    for name in ["session"].into_iter().chain(NAMES) {
+        arena.execute(&format!(
+            "CREATE TABLE public.{name} (id int PRIMARY KEY, v int NOT NULL); INSERT INTO public.{name} VALUES (1, 1), (2, 2)"
+        ));
+        for timeout in [None, Some(SHORT)] {
+            let mut s = Blocking::connect(arena.url());
+            s.execute("SET search_path = public, pg_catalog").unwrap();
+            s.begin().unwrap();
+            let other =
+                accounts::table.filter(sql::<Bool>(&format!("(accounts.id IN (SELECT {name}.id FROM {name}))")));
+            let error = gives_up(&mut s, LockSet::new().query::<Account>(other).name_holders(), timeout);
+            assert!(error.is_contended() && !error.transaction_is_lost(), "{name}: {error:?}");
+            assert_eq!(holders(&error), [holder.pid()], "{name}: {error:?}");
+            goes_on(&mut s, "0");
+        }
+        if name != "session" {
+            arena.execute(&format!("DROP TABLE public.{name}"));
+        }
+    }
+    // The table itself.
+    let other = begun(&play, "other", "UPDATE session SET v = 7 WHERE id = 1");
+    for timeout in [None, Some(SHORT)] {
+        let mut s = Blocking::connect(arena.url());
+        s.begin().unwrap();
+        let error = gives_up(&mut s, LockSet::new().id::<session::Row>(1).name_holders(), timeout);
+        assert_eq!(holders(&error), [other.pid()], "{error:?}");
+        goes_on(&mut s, "0");
+    }
+}
+
+#[test]
+fn whoever_may_not_be_told_gets_the_error_all_the_same() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    arena.execute("GRANT ALL ON accounts TO pg_signal_backend");
+    let _holder = begun(&play, "holder", "UPDATE accounts SET v = 7 WHERE id = 1");
+    let advisory = play.session("advisory");
+    advisory.run("locks a name", |s| {
+        s.begin().unwrap();
+        AdvisoryLock::named("n").acquire_for_transaction(s.conn()).unwrap();
+    });
+    for view in ["pg_catalog.pg_locks", "pg_catalog.pg_stat_activity"] {
+        arena.execute(&format!("REVOKE SELECT ON {view} FROM PUBLIC"));
+        for timeout in [None, Some(SHORT)] {
+            for set in [
+                || LockSet::new().id::<Account>(1).name_holders(),
+                || LockSet::new().query::<Account>(accounts::table.filter(accounts::id.lt(3))).name_holders(),
+                || LockSet::new().advisory(AdvisoryLock::named("n")).name_holders(),
+            ] {
+                let mut s = Blocking::connect(arena.url());
+                s.execute("SET ROLE pg_signal_backend").unwrap();
+                s.execute("SET statement_timeout = 60000").unwrap();
+                s.begin().unwrap();
+                let error = gives_up(&mut s, set(), timeout);
+                assert!(error.is_contended() && !error.transaction_is_lost(), "{view}: {error:?}");
+                assert_eq!(holders(&error), [0; 0]);
+                goes_on(&mut s, "60000");
+            }
+        }
+        arena.execute(&format!("GRANT SELECT ON {view} TO PUBLIC"));
+    }
+}
+
+#[test]
+fn a_table_that_is_locked_as_a_whole_does_not_make_the_question_wait() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let owner = begun(&play, "owner", "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE");
+    // By the call's own time, and by the server's.
+    for own in [true, false] {
+        let patient = begun(&play, &format!("patient, own time: {own}"), "SELECT 1");
+        let waiting = patient.start("locks", move |s| {
+            let began = Instant::now();
+            let set = LockSet::new().id::<Account>(1).name_holders();
+            let error = if own {
+                s.lock_set(set.timeout(Duration::from_millis(300))).unwrap_err()
+            } else {
+                s.execute("SET LOCAL lock_timeout = 300").unwrap();
+                s.lock_set(set).unwrap_err()
+            };
+            (error, began.elapsed())
+        });
+        waiting.blocked_by(&owner);
+        let (error, took) = waiting.join();
+        assert!(matches!(&error, LockError::TimedOut { .. }) && !error.transaction_is_lost(), "{error:?}");
+        assert!(took < Duration::from_millis(300) + MORE, "{took:?}");
+        patient
+            .run("goes on", |s| s.execute("UPDATE orders SET total = 1 WHERE id = 1").and_then(|_| s.commit()))
+            .unwrap();
+    }
+    owner.run("commits", |s| s.commit()).unwrap();
+}
+
+/// Functions and operators of the user's that are found before the server's own.
+#[test]
+fn what_the_user_calls_as_the_server_does_is_not_called() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let fails = |signature: &str, result: &str| {
+        format!(
+            "CREATE FUNCTION mine.{signature} RETURNS {result} LANGUAGE plpgsql AS 'BEGIN RAISE ''called: {}''; END'; ",
+            signature.replace('\'', "")
+        )
+    };
+    let mut script = "CREATE SCHEMA mine; ".to_owned();
+    for (signature, result) in [
+        ("pg_stat_clear_snapshot()", "void"),
+        ("pg_backend_pid()", "int"),
+        ("statement_timestamp()", "timestamptz"),
+        ("current_database()", "name"),
+        ("to_regclass(text)", "regclass"),
+        ("set_config(text, text, boolean)", "text"),
+        ("current_setting(text)", "text"),
+    ] {
+        script += &fails(signature, result);
+    }
+    for (name, left, operator, right) in [
+        ("x", "xid", "=", "xid"),
+        ("o", "oid", "=", "oid"),
+        ("n", "name", "=", "name"),
+        ("t", "text", "=", "text"),
+        ("ne", "text", "<>", "text"),
+        ("ni", "int", "<>", "int"),
+        ("s", "smallint", "=", "int"),
+        ("b", "bigint", "=", "bigint"),
+        ("sh", "bigint", "<<", "int"),
+        ("or", "bigint", "|", "bigint"),
+    ] {
+        script += &fails(
+            &format!("{name}({left}, {right})"),
+            if matches!(operator, "<<" | "|") { "bigint" } else { "boolean" },
+        );
+        script += &format!(
+            "CREATE OPERATOR mine.{operator} (FUNCTION = mine.{name}, LEFTARG = {left}, RIGHTARG = {right}); "
+        );
+    }
+    script += &fails("minus(timestamptz, timestamptz)", "interval");
+    script += "CREATE OPERATOR mine.- (FUNCTION = mine.minus, LEFTARG = timestamptz, RIGHTARG = timestamptz); ";
+    // As would a type of that name.
+    script += "CREATE DOMAIN mine.float8 AS double precision CHECK (VALUE < -1); CREATE TABLE mine.pg_locks (); CREATE TABLE mine.pg_stat_activity ()";
+    arena.execute(&script);
+    let holder = begun(&play, "holder", "UPDATE accounts SET v = 7 WHERE id = 1");
+    holder.run("locks a name", |s| AdvisoryLock::named("n").acquire_for_transaction(s.conn())).unwrap();
+    for timeout in [None, Some(SHORT)] {
+        for set in [
+            || LockSet::new().id::<Account>(1).name_holders(),
+            || LockSet::new().advisory(AdvisoryLock::named("n")).name_holders(),
+        ] {
+            let mut s = Blocking::connect(arena.url());
+            s.execute("SET search_path = mine, pg_catalog, public").unwrap();
+            s.begin().unwrap();
+            let error = gives_up(&mut s, set(), timeout);
+            assert_eq!(holders(&error), [holder.pid()], "{error:?}");
+            s.commit().unwrap();
+        }
+    }
+}
+
+#[test]
+fn whoever_holds_an_advisory_lock_is_asked_without_waiting_or_aborting() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let holder = play.session("holder");
+    holder.run("locks", |s| std::mem::forget(AdvisoryLock::named("n").acquire(s.conn()).unwrap()));
+    let mut s = Blocking::connect(arena.url());
+    assert_eq!(AdvisoryLock::named("n").holders(s.conn()).unwrap().len(), 1);
+    arena.execute("REVOKE SELECT ON pg_catalog.pg_locks FROM PUBLIC");
+    s.execute("SET ROLE pg_signal_backend").unwrap();
+    s.begin().unwrap();
+    // Here the question is the call, and its error is the answer; the transaction goes on.
+    AdvisoryLock::named("n").holders(s.conn()).unwrap_err();
+    assert_eq!(s.number("SELECT 1"), Ok(1));
+    s.commit().unwrap();
+}
