@@ -6,6 +6,7 @@ mod advisory;
 mod clock;
 mod cover;
 mod dialogue;
+mod fitness;
 mod free_rows;
 mod holders;
 mod key_list;

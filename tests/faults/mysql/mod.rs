@@ -3,6 +3,7 @@
 mod key_and_expression;
 mod one_table;
 mod select_limit;
+mod unfit_tables;
 mod views;
 
 use crate::support::{arena::ServerArena, driver::MysqlBlocking, mysql::MysqlFamily};
