@@ -207,6 +207,11 @@ pub trait TableDialogue<DB: Backend>: Sized {
         error
     }
 
+    /// Whether the conversation goes on after an error of the last statement, which has locked nothing.
+    fn goes_on(&mut self, _error: &LockError) -> bool {
+        false
+    }
+
     /// The rows, model by model.
     fn finish(self) -> Vec<Finished>;
 
@@ -253,6 +258,11 @@ pub trait PickDialogue<DB: Backend>: Sized {
 
     /// All rows of the last statement were read.
     fn end_of_rows(&mut self, part: &mut dyn Part<DB>) -> Result<()>;
+
+    /// As [`TableDialogue::goes_on`].
+    fn goes_on(&mut self, _error: &LockError) -> bool {
+        false
+    }
 
     /// Puts the rows in the order of the query.
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T>;

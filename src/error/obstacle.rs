@@ -18,6 +18,11 @@ pub enum LockObstacle {
     NotATable,
     /// MySQL and MariaDB: there is no primary key by which rows could be locked: it is a view, or a table without one.
     NoPrimaryKey,
+    /// MySQL and MariaDB: the primary key is another one than that of `table!`, whose columns may be a unique key, a part of the primary
+    /// key, or in another order: to lock by them, the server would read and lock the whole table. Here are its columns.
+    OtherPrimaryKey(String),
+    /// MySQL and MariaDB: the engine of the table has no transactions, and no row locks.
+    Engine(String),
     /// PostgreSQL: [row-level security][manual] shows the rows to this role and does not let it lock them: a locking clause wants
     /// the policies for `UPDATE` besides those for `SELECT`, whatever its strength.
     ///
@@ -49,6 +54,13 @@ impl fmt::Display for LockObstacle {
                 "it has no primary key, so it is a view, or a table without one; lock the rows of the tables that are behind \
                  the view, or give the table a primary key",
             ),
+            LockObstacle::OtherPrimaryKey(columns) => write!(
+                f,
+                "its primary key is ({columns}), and `table!` says otherwise; give `table!` that key, column by column"
+            ),
+            LockObstacle::Engine(engine) => {
+                write!(f, "the engine {engine} has no row locks; make it a table of InnoDB")
+            }
             LockObstacle::RowSecurity { policies } => {
                 f.write_str("row-level security shows them to this role and does not let it lock them (")?;
                 match policies {

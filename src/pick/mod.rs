@@ -70,6 +70,11 @@ pub trait Picks<DB: LockingBackend, T> {
     /// All rows of the last statement were read.
     fn end_of_rows(&mut self) -> Result<()>;
 
+    /// Whether it goes on after an error of the last statement, which has locked nothing.
+    fn goes_on(&mut self, _error: &LockError) -> bool {
+        false
+    }
+
     /// The rows, in the order of the query.
     fn finish(self: Box<Self>) -> Vec<T>;
 }

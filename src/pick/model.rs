@@ -125,6 +125,10 @@ where
         self.dialogue.exchange(&self.query, &mut *self.part, self.changes.as_deref())
     }
 
+    fn goes_on(&mut self, error: &LockError) -> bool {
+        self.dialogue.goes_on(error)
+    }
+
     fn end_of_rows(&mut self) -> Result<()> {
         self.dialogue.end_of_rows(&mut *self.part)
     }

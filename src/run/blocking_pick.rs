@@ -206,9 +206,11 @@ where
 {
     loop {
         let Some(exchange) = picks.exchange() else { break };
-        let sent = send(conn, exchange);
-        sent.map_err(|error| LockError::of_locking_statement(error).of_tables(&[picks.table().both()]))?;
-        picks.end_of_rows()?;
+        match send(conn, exchange).map_err(LockError::of_locking_statement) {
+            Ok(()) => picks.end_of_rows()?,
+            Err(error) if picks.goes_on(&error) => {}
+            Err(error) => return Err(error.of_tables(&[picks.table().both()])),
+        }
     }
     Ok(picks.finish())
 }

@@ -155,9 +155,11 @@ where
             self.timer.limit(self.conn)?;
             let Some(exchange) = table.exchange() else { break };
             let exchange = self.timer.in_time(exchange);
-            send(self.conn, exchange)
-                .map_err(|error| table.class(self.timer.class(error)).of_tables(&[table.name().both()]))?;
-            table.end_of_rows()?;
+            match send(self.conn, exchange).map_err(|error| table.class(self.timer.class(error))) {
+                Ok(()) => table.end_of_rows()?,
+                Err(error) if table.goes_on(&error) => {}
+                Err(error) => return Err(error.of_tables(&[table.name().both()])),
+            }
         }
         Ok(())
     }

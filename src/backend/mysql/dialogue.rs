@@ -8,6 +8,7 @@ use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
 use super::{
     cover::Uncovered,
+    fitness::Fitness,
     holders::{Holders, holder},
     lock_rows::{LockPart, LockRows, Recheck, Resolve, Sort},
     plan::{CHUNK, Chunks},
@@ -36,6 +37,7 @@ pub struct MysqlTable<'a> {
     /// Of each part, and of all of them together.
     models: Vec<Uncovered>,
     uncovered: Uncovered,
+    fitness: Fitness,
     strength: Strength,
     patience: Patience,
     step: Step,
@@ -62,6 +64,14 @@ enum Step {
     Sort,
     /// Lock a chunk of them.
     Lock {
+        chunk: usize,
+    },
+    /// Can the rows be locked? To be known before the chunk is.
+    Ask {
+        chunk: usize,
+    },
+    /// They can; to be remembered by the session.
+    Remember {
         chunk: usize,
     },
     /// Which of the locked rows that the query chose does it match?
@@ -102,12 +112,15 @@ impl<'a> MysqlTable<'a> {
         let models = parts.iter().map(|part| Uncovered::of(part.part.wanted())).collect::<QueryResult<Vec<_>>>()?;
         let uncovered = Uncovered::together(&models);
         let (chunks, wait) = (Chunks::default(), patience.wait());
+        let Some(first) = parts.first() else { return Err(diesel::result::Error::NotFound) };
+        let fitness = Fitness::of(&name, first.part.wanted())?;
         let mut table = MysqlTable {
             name,
             parts,
             asked,
             models,
             uncovered,
+            fitness,
             strength,
             patience,
             step: Step::Done,
@@ -129,7 +142,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
-        let MysqlTable { name, parts, asked, models, uncovered, strength, wait, numbered, .. } = self;
+        let MysqlTable { name, parts, asked, models, uncovered, fitness, strength, wait, numbered, .. } = self;
         let (name, strength) = (&*name, *strength);
         match self.step {
             Step::Done => None,
@@ -167,10 +180,12 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                     views.push(LockPart { wanted, at_once: at_once.iter().map(|i| &*choices[*i].query).collect() });
                     readers.push(LockedPart { resolved, width: wanted.width(), at_once });
                 }
-                let statement =
-                    LockRows { parts: views, lock: Some((strength, *wait)), mixed, uncovered: Some(uncovered) };
+                let (lock, uncovered, fitness) = (Some((strength, *wait)), Some(&*uncovered), Some(&*fitness));
+                let statement = LockRows { parts: views, lock, mixed, uncovered, fitness };
                 Some(Exchange::new(Statement::new(statement), LockedReader { parts: readers, mixed }))
             }
+            Step::Ask { .. } => Some(fitness.ask()),
+            Step::Remember { .. } => Some(fitness.remember()),
             Step::Recheck { part, query } => {
                 let (asked, uncovered) = (asked[part][query], &models[part]);
                 let PartInSet { part, choices, .. } = parts.get_mut(part)?;
@@ -184,8 +199,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Absent { part } => {
                 let (wanted, resolved) = parts.get_mut(part)?.part.keyed_sides()?;
                 let only = LockPart { wanted, at_once: Vec::new() };
-                let statement =
-                    Statement::new(LockRows { parts: vec![only], lock: None, mixed: false, uncovered: None });
+                let look = LockRows { parts: vec![only], lock: None, mixed: false, uncovered: None, fitness: None };
+                let statement = Statement::new(look);
                 let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Busy };
                 Some(Exchange::new(statement, reader))
             }
@@ -205,6 +220,11 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             },
             Step::Sort => self.plan()?,
             Step::Lock { chunk } => self.lock(chunk + 1),
+            Step::Ask { chunk } => {
+                self.fitness.judge()?;
+                Step::Remember { chunk }
+            }
+            Step::Remember { chunk } => Step::Lock { chunk },
             Step::Recheck { part, query } if self.parts[part].part.next(self.models[part].most) => {
                 Step::Recheck { part, query }
             }
@@ -233,6 +253,15 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
         };
         let moved = held && self.wait == Wait::Fail;
         if moved { LockError::Moved { table: self.name.quoted().to_owned() } } else { error }
+    }
+
+    fn goes_on(&mut self, error: &LockError) -> bool {
+        let Step::Lock { chunk } = self.step else { return false };
+        let asks = self.fitness.must_ask(error);
+        if asks {
+            self.step = Step::Ask { chunk };
+        }
+        asks
     }
 
     fn finish(self) -> Vec<Finished> {

@@ -7,6 +7,7 @@ use diesel::{
     sql_types::BigInt,
 };
 
+use super::fitness::Fitness;
 use super::words::{
     Asked, Asking, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock,
     with_names,
@@ -22,8 +23,10 @@ use crate::{
 /// ```sql
 /// WITH _candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
 /// SELECT cols FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = _candidates.k0
-/// WHERE EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
+/// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
 /// ```
+///
+/// The first condition is that of [`Fitness`].
 ///
 /// The candidates are read without a lock and then looked up one by one until enough of them are locked: so nothing else is.
 /// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next
@@ -34,11 +37,12 @@ pub(super) struct FreeRows<'q> {
     pub(super) asked: Asked,
     pub(super) pick: Picking<'q>,
     pub(super) candidates: i64,
+    pub(super) fitness: &'q Fitness,
 }
 
 impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        let FreeRows { asking: (query, _), wanted, asked, pick, candidates } = self;
+        let FreeRows { asking: (query, _), wanted, asked, pick, candidates, fitness } = self;
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
         let width = wanted.key_width();
@@ -56,17 +60,15 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
         pass.push_sql(" = (");
         names(&mut pass, CANDIDATES, 0..width);
         pass.push_sql(")");
-        let mut separator = " WHERE ";
+        pass.push_sql(" WHERE ");
+        fitness.walk_condition(&mut pass)?;
         if *asked == Asked::AtOnce {
-            pass.push_sql(separator);
-            pass.push_sql("EXISTS (SELECT 1 FROM DUAL");
+            pass.push_sql(" AND EXISTS (SELECT 1 FROM DUAL");
             query.walk_filter(pass.reborrow())?;
             pass.push_sql(")");
-            separator = " AND ";
         }
         if wanted.has(List::Now) {
-            pass.push_sql(separator);
-            pass.push_sql("NOT (");
+            pass.push_sql(" AND NOT (");
             key_among(&mut pass, *wanted, std::iter::once(*wanted), List::Now)?;
             pass.push_sql(")");
         }

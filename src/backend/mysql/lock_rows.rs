@@ -7,6 +7,7 @@ use diesel::{
 };
 
 use super::cover::Uncovered;
+use super::fitness::Fitness;
 use super::words::{
     Asked, Asking, choice, from_table, in_place_of_table, keep_out_of_cache, key_among, key_value, locking_clause,
     names, read_and_lock, table_in_comment, with_names, without_limit,
@@ -51,9 +52,9 @@ pub(super) struct LockPart<'q> {
     pub(super) at_once: Vec<&'q dyn Choice<Mysql>>,
 }
 
-/// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE`
+/// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) AND .. ORDER BY id LIMIT 18446744073709551615 FOR UPDATE`
 ///
-/// Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
+/// The last condition is that of [`Fitness`]. Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
 /// table alone whether the row matches it: `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also
 /// where the transaction's snapshot is older.
 pub(super) struct LockRows<'q> {
@@ -63,6 +64,8 @@ pub(super) struct LockRows<'q> {
     /// Rows may come for several reasons.
     pub(super) mixed: bool,
     pub(super) uncovered: Option<&'q Uncovered>,
+    /// Must be known to be lockable.
+    pub(super) fitness: Option<&'q Fitness>,
 }
 
 impl<'q> LockRows<'q> {
@@ -103,6 +106,10 @@ impl QueryFragment<Mysql> for LockRows<'_> {
         from_table(&mut pass, table)?;
         pass.push_sql(" WHERE ");
         key_among(&mut pass, table, self.wanted(), List::Now)?;
+        if let Some(fitness) = self.fitness {
+            pass.push_sql(" AND ");
+            fitness.walk_condition(&mut pass)?;
+        }
         pass.push_sql(" ORDER BY ");
         table.walk_key(pass.reborrow())?;
         without_limit(&mut pass);

@@ -7,6 +7,7 @@ mod clock;
 mod cover;
 mod dialect;
 mod dialogue;
+mod fitness;
 mod free_rows;
 mod full_text;
 mod holders;

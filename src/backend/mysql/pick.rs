@@ -12,6 +12,7 @@ use diesel::{
 
 use super::{
     cover::Uncovered,
+    fitness::Fitness,
     free_rows::{Change, Count, FreeRows},
     lock_rows::{LockPart, LockRows, Recheck},
     reader::SeenReader,
@@ -36,6 +37,7 @@ pub struct MysqlPick {
     shape: Shape,
     asked: Asked,
     uncovered: Uncovered,
+    fitness: Fitness,
     step: Step,
     /// How many candidates are looked at.
     candidates: i64,
@@ -50,6 +52,10 @@ pub struct MysqlPick {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Free,
+    /// Can the rows be locked?
+    Ask,
+    /// They can; to be remembered by the session.
+    Remember,
     Recheck,
     Count,
     Change,
@@ -69,6 +75,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         part.prepare();
         part.begin(&[shape]);
         let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
+        let fitness = Fitness::of(&table, part.wanted())?;
         let asked = Asked::of((query, shape), text, &table)?;
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
@@ -81,6 +88,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             shape,
             asked,
             uncovered: Uncovered::of(part.wanted())?,
+            fitness,
             step,
             candidates,
             counted: 0,
@@ -99,8 +107,20 @@ impl PickDialogue<Mysql> for MysqlPick {
         part: &'e mut dyn Part<Mysql>,
         changes: Option<&'e dyn QueryFragment<Mysql>>,
     ) -> Option<Exchange<'e, Mysql>> {
-        let MysqlPick { table, strength, limit, shape, asked, uncovered, step, candidates, counted, changed, .. } =
-            self;
+        let MysqlPick {
+            table,
+            strength,
+            limit,
+            shape,
+            asked,
+            uncovered,
+            fitness,
+            step,
+            candidates,
+            counted,
+            changed,
+            ..
+        } = self;
         let (wanted, resolved) = part.keyed_sides()?;
         let width = wanted.width();
         let asking = (query, *shape);
@@ -108,10 +128,13 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Done => return None,
             Step::Free => {
                 let pick = Picking { table, strength: *strength, limit };
-                let statement = Named(FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates });
+                let statement =
+                    Named(FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates, fitness });
                 let seen = Seen::Picked { matches: *asked == Asked::AtOnce };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen })
             }
+            Step::Ask => fitness.ask(),
+            Step::Remember => fitness.remember(),
             Step::Recheck => {
                 let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
@@ -131,6 +154,7 @@ impl PickDialogue<Mysql> for MysqlPick {
                     lock: Some((*strength, Wait::Block)),
                     mixed: false,
                     uncovered: Some(uncovered),
+                    fitness: Some(fitness),
                 };
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Changed })
             }
@@ -140,6 +164,11 @@ impl PickDialogue<Mysql> for MysqlPick {
     fn end_of_rows(&mut self, part: &mut dyn Part<Mysql>) -> Result<()> {
         self.step = match self.step {
             Step::Done => Step::Done,
+            Step::Ask => {
+                self.fitness.judge()?;
+                Step::Remember
+            }
+            Step::Remember => Step::Free,
             Step::Free if self.asked != Asked::AtOnce && begin(part, Pending::Held, self.uncovered.most) => {
                 Step::Recheck
             }
@@ -166,6 +195,14 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Change | Step::Reload => Step::Done,
         };
         Ok(())
+    }
+
+    fn goes_on(&mut self, error: &LockError) -> bool {
+        let asks = self.step == Step::Free && self.fitness.must_ask(error);
+        if asks {
+            self.step = Step::Ask;
+        }
+        asks
     }
 
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T> {

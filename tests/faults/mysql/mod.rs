@@ -12,6 +12,7 @@ mod key_and_expression;
 mod one_table;
 mod raw_sql;
 mod select_limit;
+mod unfit_tables;
 mod views;
 
 use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};

@@ -1,0 +1,196 @@
+//! Whether the rows of a table can be locked by the key that the model names.
+//!
+//! A table of an engine without transactions gives out its rows and locks none. And `FORCE INDEX (PRIMARY)` on keys that are not the
+//! primary key, or only a part of it, or its columns in another order, reads and locks the whole table. No statement that locks can
+//! tell without being slower for it, so the server is asked once for each table in each session, and a variable of
+//! the session remembers: it lasts as long as the connection, and no pool and no other database shares it. Every statement that
+//! locks by key has a condition without columns that fails, before a row is read, unless the variable says that the
+//! table was asked about in this database.
+//!
+//! Tried instead: a limit for the rows that a statement may examine (`max_join_size`). It goes by estimates, and MariaDB refused look-ups
+//! by primary key.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use diesel::{
+    deserialize,
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::{Error as DieselError, QueryResult},
+    row::Row,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::words::keep_out_of_cache;
+use crate::{
+    backend::{self, Exchange, Reader},
+    diesel_internals::{RowRef, Statement, sql_of},
+    error::{LockError, LockObstacle, Result},
+    sql::{KeyOf, TableName, Wanted},
+};
+
+/// A table and the key that a model names.
+#[derive(Debug)]
+pub(super) struct Fitness {
+    schema: Option<String>,
+    table: String,
+    quoted: String,
+    key: Vec<String>,
+    variable: String,
+    answer: Answer,
+    asked: bool,
+}
+
+/// What the server says of the table.
+#[derive(Debug, Default)]
+struct Answer {
+    engine: Option<String>,
+    transactions: bool,
+    primary_key: Option<String>,
+}
+
+impl Fitness {
+    pub(super) fn of(name: &TableName, wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
+        let key = sql_of::<Mysql>(&KeyOf(wanted))?;
+        let mut hasher = DefaultHasher::new();
+        (name.quoted(), &key).hash(&mut hasher);
+        Ok(Fitness {
+            schema: name.schema().map(str::to_owned),
+            table: name.bare().to_owned(),
+            quoted: name.quoted().to_owned(),
+            key: columns(&key),
+            variable: format!("diesel_lockset_{:016x}", hasher.finish()),
+            answer: Answer::default(),
+            asked: false,
+        })
+    }
+
+    /// Writes the condition that fails unless the table was asked about: `~0` is the largest number there is.
+    pub(super) fn walk_condition(&self, pass: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
+        pass.push_sql("~0 + ((@");
+        pass.push_identifier(&self.variable)?;
+        pass.push_sql(" <=> COALESCE(DATABASE(), '')) = 0)");
+        Ok(())
+    }
+
+    /// Whether an error is that of the condition, and the table is to be asked about.
+    pub(super) fn must_ask(&self, error: &LockError) -> bool {
+        let LockError::Query(DieselError::DatabaseError(_, info)) = error else { return false };
+        !self.asked && info.message().contains(&self.variable)
+    }
+
+    pub(super) fn ask(&mut self) -> Exchange<'_, Mysql> {
+        self.asked = true;
+        let question = Question { schema: self.schema.as_deref(), table: &self.table };
+        Exchange::new(Statement::new(question), AnswerReader(&mut self.answer))
+    }
+
+    pub(super) fn remember(&self) -> Exchange<'_, Mysql> {
+        let statement = Statement::new(Remember { variable: &self.variable });
+        Exchange { statement, answer: backend::Answer::Nothing }
+    }
+
+    /// Refuses the table by what the server said of it. Of a temporary table it says nothing; nobody else sees its rows.
+    pub(super) fn judge(&mut self) -> Result<()> {
+        let Answer { engine, transactions, primary_key } = std::mem::take(&mut self.answer);
+        let not_lockable =
+            |reason| Err(LockError::NotLockable { table: self.quoted.clone(), rows: vec![], reason, source: None });
+        let Some(engine) = engine else { return Ok(()) };
+        if !transactions {
+            return not_lockable(LockObstacle::Engine(engine));
+        }
+        let Some(primary_key) = primary_key else { return not_lockable(LockObstacle::NoPrimaryKey) };
+        let same = |(one, other): (&String, &str)| one.to_lowercase() == other.to_lowercase();
+        let columns: Vec<&str> = primary_key.split(SEPARATOR).collect();
+        if columns.len() == self.key.len() && self.key.iter().zip(columns.iter().copied()).all(same) {
+            return Ok(());
+        }
+        not_lockable(LockObstacle::OtherPrimaryKey(columns.join(", ")))
+    }
+}
+
+/// The bare names in `` `t`.`a`, `t`.`b` ``.
+fn columns(key: &str) -> Vec<String> {
+    key.split(", ")
+        .map(|column| column.rsplit("`.`").next().unwrap_or(column).trim_matches('`').replace("``", "`"))
+        .collect()
+}
+
+/// Between the columns of the primary key, in the server's answer: a character that no name has.
+const SEPARATOR: char = '\n';
+
+/// ```sql
+/// SELECT ENGINE, (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..), (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM
+///   information_schema.STATISTICS .. AND INDEX_NAME = 'PRIMARY') FROM information_schema.TABLES WHERE ..
+/// ```
+struct Question<'q> {
+    schema: Option<&'q str>,
+    table: &'q str,
+}
+
+impl QueryFragment<Mysql> for Question<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
+        pass.push_sql(
+            "SELECT `t`.`ENGINE`, (SELECT `e`.`TRANSACTIONS` = 'YES' FROM `information_schema`.`ENGINES` AS `e` \
+             WHERE `e`.`ENGINE` = `t`.`ENGINE`), (SELECT GROUP_CONCAT(`s`.`COLUMN_NAME` ORDER BY `s`.`SEQ_IN_INDEX` \
+             SEPARATOR '\\n') FROM `information_schema`.`STATISTICS` AS `s` WHERE `s`.`INDEX_NAME` = 'PRIMARY' AND ",
+        );
+        self.walk_place("`s`", &mut pass)?;
+        pass.push_sql(") FROM `information_schema`.`TABLES` AS `t` WHERE ");
+        self.walk_place("`t`", &mut pass)?;
+        pass.push_sql(" LIMIT 1");
+        Ok(())
+    }
+}
+
+impl Question<'_> {
+    fn walk_place<'b>(&'b self, of: &str, pass: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql(of);
+        pass.push_sql(".`TABLE_SCHEMA` = ");
+        match self.schema {
+            Some(schema) => pass.push_bind_param::<Text, str>(schema)?,
+            None => pass.push_sql("DATABASE()"),
+        }
+        pass.push_sql(" AND ");
+        pass.push_sql(of);
+        pass.push_sql(".`TABLE_NAME` = ");
+        pass.push_bind_param::<Text, str>(self.table)
+    }
+}
+
+struct AnswerReader<'e>(&'e mut Answer);
+
+impl Reader<Mysql> for AnswerReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
+        self.0.engine = row.get_value::<Nullable<Text>, Option<String>, _>(0)?;
+        self.0.transactions = row.get_value::<Nullable<BigInt>, Option<i64>, _>(1)? == Some(1);
+        self.0.primary_key = row.get_value::<Nullable<Text>, Option<String>, _>(2)?;
+        Ok(())
+    }
+}
+
+/// `SET @.. = COALESCE(DATABASE(), '')`
+struct Remember<'q> {
+    variable: &'q str,
+}
+
+impl QueryFragment<Mysql> for Remember<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("SET @");
+        pass.push_identifier(self.variable)?;
+        pass.push_sql(" = COALESCE(DATABASE(), '')");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn the_columns_of_a_key_are_told_by_their_bare_names() {
+        assert_eq!(columns("`t`.`id`"), ["id"]);
+        assert_eq!(columns("`db`.`t`.`a`, `db`.`t`.`odd``name`"), ["a", "odd`name"]);
+    }
+}
