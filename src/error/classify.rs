@@ -50,6 +50,7 @@ impl Class {
                     (mysql::CHANGED, Class::Serialization),
                     (mysql::READ_ONLY, Class::ReadOnly),
                     (mysql::LOST, Class::ConnectionLost),
+                    (mysql::IDLE, Class::ConnectionLost),
                     (mysql::LOST_NOW, Class::ConnectionLost),
                 ],
             ),
@@ -125,6 +126,25 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
         }
         DieselError::RollbackErrorOnCommit { commit_error, .. } => is_retryable(commit_error),
         DieselError::QueryBuilderError(inner) => inner.downcast_ref().is_some_and(LockError::is_retryable),
+        _ => false,
+    }
+}
+
+/// Whether a `COMMIT`, or a statement that is committed by itself, may have been committed although it ended in this error.
+///
+/// It was not if it was never sent, and if PostgreSQL had ended the session because it waited for it for too long. The words
+/// of a canceled statement are believed of any `COMMIT`, also if a procedure raises them: not to know is the safe side.
+pub(super) fn may_be_committed(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
+            !is(postgres::IDLE_IN_TRANSACTION, &**info)
+        }
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => {
+            [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED]
+                .iter()
+                .any(|messages| is(messages, &**info))
+        }
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => may_be_committed(commit_error),
         _ => false,
     }
 }
@@ -205,7 +225,7 @@ mod tests {
             assert!(matches!(any_statement(said(message)), LockError::Serialization { .. }), "{message}");
             assert!(is_retryable(&said(message)), "{message}");
         }
-        for message in mysql::LOST.iter().chain(mysql::LOST_NOW) {
+        for message in mysql::LOST.iter().chain(mysql::IDLE).chain(mysql::LOST_NOW) {
             assert!(matches!(any_statement(said(message)), LockError::ConnectionLost(_)), "{message}");
         }
         for message in mysql::READ_ONLY {
@@ -226,6 +246,33 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_unknown_unless_the_server_says_otherwise() {
+        let ended = |message: &str| {
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(message.to_owned()))
+        };
+        let unsent = DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new("no".to_owned()));
+        for message in postgres::IDLE_IN_TRANSACTION {
+            assert!(!may_be_committed(&ended(message)), "{message}");
+        }
+        assert!(may_be_committed(&ended("terminating connection due to administrator command")));
+        assert!(!may_be_committed(&unsent) && !may_be_committed(&DieselError::BrokenTransactionManager));
+        let unknown = [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED];
+        for message in unknown.into_iter().flatten() {
+            let error = server_says(&message.replace("%s", "6 \"No such device or address\""));
+            assert!(may_be_committed(&error), "{message}");
+            let rollback_error = Box::new(server_says("Server has gone away"));
+            assert!(may_be_committed(&DieselError::RollbackErrorOnCommit {
+                rollback_error,
+                commit_error: Box::new(error)
+            }));
+        }
+        let refused = [mysql::DEADLOCK, mysql::CHANGED, mysql::LOCK_TIMEOUT, mysql::IDLE, mysql::READ_ONLY];
+        for message in refused.into_iter().flatten() {
+            assert!(!may_be_committed(&server_says(message)), "{message}");
+        }
+    }
+
+    #[test]
     fn no_message_is_in_two_lists() {
         let lists = [
             postgres::DEADLOCK,
@@ -236,7 +283,10 @@ mod tests {
             mysql::CHANGED,
             mysql::READ_ONLY,
             mysql::LOST,
+            mysql::IDLE,
             mysql::LOST_NOW,
+            mysql::DURING_COMMIT,
+            postgres::IDLE_IN_TRANSACTION,
             mysql::LOCK_TIMEOUT,
             mysql::NO_WAIT,
             mysql::USER_LOCK_DEADLOCK,

@@ -40,6 +40,8 @@ impl LockError {
     /// An error does not say which server it is from, and the words of all others are not known. So this is `true` for
     /// every other [`Query`](Self::Query) that a server raised, a duplicate key say, although on MySQL and MariaDB the
     /// transaction goes on after it. To roll back is right in any case; code that knows its server can know better.
+    ///
+    /// It is `false` for [`CommitUnknown`](Self::CommitUnknown): no transaction is open any more, but its work may be kept.
     #[must_use]
     pub fn transaction_is_lost(&self) -> bool {
         match self {
@@ -68,6 +70,7 @@ impl LockError {
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }
             | LockError::Aborted
+            | LockError::CommitUnknown(_)
             | LockError::Moved { .. } => false,
         }
     }
@@ -136,6 +139,21 @@ impl LockError {
     /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
+    }
+
+    /// The class of an error of `COMMIT`, or of a statement that is committed by itself, if that may have been committed all the
+    /// same; else the error.
+    pub(crate) fn of_commit(error: DieselError) -> Result<Self, DieselError> {
+        if classify::may_be_committed(&error) { Ok(LockError::CommitUnknown(error)) } else { Err(error) }
+    }
+
+    /// The class of an error of a locking statement of ours that is committed by itself.
+    pub(crate) fn of_autocommitted_statement(error: DieselError) -> Self {
+        let sent_and_lost = matches!(error, DieselError::DatabaseError(..)) && classify::may_be_committed(&error);
+        match Self::of_locking_statement(error) {
+            LockError::ConnectionLost(error) if sent_and_lost => LockError::CommitUnknown(error),
+            error => error,
+        }
     }
 
     pub(crate) fn is_retryable_below(error: &DieselError) -> bool {

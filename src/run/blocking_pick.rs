@@ -1,6 +1,9 @@
 //! Taking the next free rows over a blocking connection.
 
-use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
+use diesel::{
+    query_builder::{AsChangeset, AsQuery, QueryFragment},
+    result::Error as DieselError,
+};
 
 use super::{blocking::LockConnection, guarded, send::send};
 use crate::{
@@ -174,25 +177,38 @@ pub trait PickDsl: AsQuery + Sized {
         Self::Query: ClaimFrom<'a, T, Conn::Backend>,
     {
         // Fails if nobody knows any more what state the connection is in.
-        transaction_depth(conn)?;
+        let nested = transaction_depth(conn)?.is_some();
         let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
         if picks.claims_in_steps() {
-            return guarded::transaction_of_ours(conn, |conn| run(picks, conn));
+            return guarded::transaction(conn, |conn| run(picks, conn));
         }
-        run(picks, conn)
+        let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
+        run_with(picks, conn, class)
     }
 }
 
 impl<Q: AsQuery> PickDsl for Q {}
 
-fn run<'a, DB, T, Conn>(mut picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
+fn run<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    run_with(picks, conn, LockError::of_locking_statement)
+}
+
+fn run_with<'a, DB, T, Conn>(
+    mut picks: Box<dyn Picks<DB, T> + 'a>,
+    conn: &mut Conn,
+    class: fn(DieselError) -> LockError,
+) -> Result<Vec<T>>
 where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
     loop {
         let Some(exchange) = picks.exchange() else { break };
-        send(conn, exchange).map_err(LockError::of_locking_statement)?;
+        send(conn, exchange).map_err(class)?;
         picks.end_of_rows()?;
     }
     Ok(picks.finish())

@@ -3,7 +3,9 @@
 
 use diesel::{connection::TransactionManager, result::QueryResult};
 
-use super::{advisory_locks::contended, blocking::LockConnection, rows::each_row, send::send, timer::Timer, watch};
+use super::{
+    advisory_locks::contended, blocking::LockConnection, lost, rows::each_row, send::send, timer::Timer, watch,
+};
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
     diesel_internals::is_aborted,
@@ -87,7 +89,7 @@ where
         match (savepoint, undo) {
             (false, _) => Ok(()),
             (true, true) => Ok(Conn::TransactionManager::rollback_transaction(self.conn)?),
-            (true, false) => Ok(Conn::TransactionManager::commit_transaction(self.conn)?),
+            (true, false) => lost::release(self.conn).inspect_err(|_| lost::heed_outer(self.conn)),
         }
     }
 

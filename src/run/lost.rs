@@ -1,7 +1,10 @@
 //! Transactions that the server has rolled back by itself, where it goes on in autocommit. What to send is the backend's to
 //! say; when to send it is here.
 
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::{
+    connection::TransactionManager,
+    result::{Error as DieselError, QueryResult},
+};
 
 use super::{blocking::LockConnection, rows::each_row};
 use crate::{
@@ -97,12 +100,35 @@ impl Tripwire {
     }
 }
 
-/// What it means that a savepoint is not there. A lost connection is Diesel's error, as that of a `COMMIT` is; and a statement
-/// that was cancelled has not looked.
-pub(super) fn lost<E: From<LockError> + From<DieselError>>(error: DieselError) -> E {
+/// Releases the innermost savepoint of Diesel's, which must be there.
+pub(super) fn release<Conn, E>(conn: &mut Conn) -> Result<(), E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    let depth = transaction_depth(conn)?;
+    let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
+    if Conn::Backend::RESCUE.is_none() {
+        return Err(error.into());
+    }
+    // The savepoint is not there to be released. Diesel still counts it.
+    if transaction_depth(conn) == Ok(depth) {
+        let _ = Conn::TransactionManager::rollback_transaction(conn);
+    }
+    Err(lost(error))
+}
+
+/// What it means that a savepoint could not be released.
+///
+/// If it is not there, the transaction was over before. A node of a cluster rolls a transaction back between two of its statements
+/// and says so with the next one, a deadlock: that is a conflict lost, whatever the closure has returned. A lost connection is
+/// Diesel's error; and a statement that was cancelled has not looked.
+fn lost<E: From<LockError> + From<DieselError>>(error: DieselError) -> E {
     match LockError::of_locking_statement(error) {
         LockError::ConnectionLost(error) => error.into(),
-        canceled @ LockError::Canceled { .. } => canceled.into(),
+        told @ (LockError::Canceled { .. } | LockError::Deadlock { .. } | LockError::Serialization { .. }) => {
+            told.into()
+        }
         _ => LockError::Aborted.into(),
     }
 }
