@@ -50,7 +50,6 @@ impl Class {
                     (mysql::CHANGED, Class::Serialization),
                     (mysql::READ_ONLY, Class::ReadOnly),
                     (mysql::LOST, Class::ConnectionLost),
-                    (mysql::IDLE, Class::ConnectionLost),
                     (mysql::LOST_NOW, Class::ConnectionLost),
                 ],
             ),
@@ -132,13 +131,12 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
 
 /// Whether a `COMMIT`, or a statement that is committed by itself, may have been committed although it ended in this error.
 ///
-/// It was not if it was never sent, and if PostgreSQL had ended the session because it waited for it for too long. The words
-/// of a canceled statement are believed of any `COMMIT`, also if a procedure raises them: not to know is the safe side.
+/// It was not if it was never sent. What the server says when it ends a session does not count: libpq has an error of its own
+/// behind that, which is the one that Diesel shows. The words of a canceled statement are believed of any `COMMIT`, also if a
+/// procedure raises them: not to know is the safe side.
 pub(super) fn may_be_committed(error: &DieselError) -> bool {
     match error {
-        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
-            !is(postgres::IDLE_IN_TRANSACTION, &**info)
-        }
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
         DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => {
             [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED]
                 .iter()
@@ -225,7 +223,7 @@ mod tests {
             assert!(matches!(any_statement(said(message)), LockError::Serialization { .. }), "{message}");
             assert!(is_retryable(&said(message)), "{message}");
         }
-        for message in mysql::LOST.iter().chain(mysql::IDLE).chain(mysql::LOST_NOW) {
+        for message in mysql::LOST.iter().chain(mysql::LOST_NOW) {
             assert!(matches!(any_statement(said(message)), LockError::ConnectionLost(_)), "{message}");
         }
         for message in mysql::READ_ONLY {
@@ -251,9 +249,6 @@ mod tests {
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(message.to_owned()))
         };
         let unsent = DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new("no".to_owned()));
-        for message in postgres::IDLE_IN_TRANSACTION {
-            assert!(!may_be_committed(&ended(message)), "{message}");
-        }
         assert!(may_be_committed(&ended("terminating connection due to administrator command")));
         assert!(!may_be_committed(&unsent) && !may_be_committed(&DieselError::BrokenTransactionManager));
         let unknown = [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED];
@@ -266,7 +261,7 @@ mod tests {
                 commit_error: Box::new(error)
             }));
         }
-        let refused = [mysql::DEADLOCK, mysql::CHANGED, mysql::LOCK_TIMEOUT, mysql::IDLE, mysql::READ_ONLY];
+        let refused = [mysql::DEADLOCK, mysql::CHANGED, mysql::LOCK_TIMEOUT, mysql::READ_ONLY];
         for message in refused.into_iter().flatten() {
             assert!(!may_be_committed(&server_says(message)), "{message}");
         }
@@ -283,10 +278,8 @@ mod tests {
             mysql::CHANGED,
             mysql::READ_ONLY,
             mysql::LOST,
-            mysql::IDLE,
             mysql::LOST_NOW,
             mysql::DURING_COMMIT,
-            postgres::IDLE_IN_TRANSACTION,
             mysql::LOCK_TIMEOUT,
             mysql::NO_WAIT,
             mysql::USER_LOCK_DEADLOCK,

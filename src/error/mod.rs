@@ -233,8 +233,13 @@ pub enum LockError {
     ///
     /// After a failed statement nothing is kept: return the error that the closure has met, or meet it inside a nested transaction.
     /// A closure that sends `COMMIT` by itself, or on MySQL and MariaDB a statement that [commits implicitly][mysql] (`CREATE`,
-    /// `ALTER`, `TRUNCATE`; a procedure with a `COMMIT`), has committed what came before that, without the locks of what comes
-    /// after it; what came after it is rolled back.
+    /// `ALTER`, `TRUNCATE`; a procedure with a `COMMIT`), has committed what came before that and let go of the locks. What came
+    /// after it is rolled back on MySQL and MariaDB; PostgreSQL has committed it statement by statement, unless the closure has begun
+    /// another transaction, which is rolled back.
+    ///
+    /// One thing is not seen, on PostgreSQL: a transaction that is ended and begun within one text, `COMMIT; BEGIN` in one
+    /// `batch_execute`, or `COMMIT AND CHAIN`. Diesel is told of the end of a text only, and to ask the server would cost every
+    /// transaction two statements more. Leave the ends of transactions to the verbs.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html
     #[error(
@@ -294,13 +299,15 @@ pub enum LockError {
     /// What a server answers to a `COMMIT` that it refuses, a deferred constraint say, is that error: nothing is kept.
     /// These are answers that do not tell:
     ///
-    /// - PostgreSQL ends the session (`pg_terminate_backend`, shutdown, crash): the message may come before the commit or after it.
-    ///   Not so after [`idle_in_transaction_session_timeout`][idle], which ends only a session that has sent no `COMMIT`: that is
-    ///   [`ConnectionLost`](Self::ConnectionLost).
+    /// - PostgreSQL ends the session (`pg_terminate_backend`, shutdown, crash) before it has answered the `COMMIT`. That it did so
+    ///   before the `COMMIT` was sent, as with [`idle_in_transaction_session_timeout`][idle], is only seen by the next statement: if
+    ///   that is the `COMMIT`, it is unknown too.
     /// - PostgreSQL is told to cancel the `COMMIT`, or `statement_timeout` ends it. While it checks deferred constraints, that
     ///   rolls back; once it has committed, it reports the same error if it also logs the statement's duration. While it waits
     ///   for a [synchronous standby][sync], it is a warning and `Ok`: committed here, perhaps not there.
-    /// - MySQL and MariaDB: `KILL QUERY`, shutdown, an error "during COMMIT", and a node of a cluster that loses the others.
+    /// - MySQL and MariaDB: `KILL QUERY`, shutdown, an error "during COMMIT", and a node of a cluster that loses the others. A
+    ///   session that was ended before is seen by the statement in front of the `COMMIT`: that is
+    ///   [`ConnectionLost`](Self::ConnectionLost).
     ///
     /// [idle]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
     /// [sync]: https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION

@@ -1,7 +1,7 @@
 //! What PostgreSQL says about locks, in every language that it speaks. `%s` stands for the name of a relation.
 //!
 //! From the translations of the server's own messages, versions 15 and 17 to 19: the primary message of SQLSTATE 40P01,
-//! 55P03, 57014 and 25P03 ([codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)). A message depends on
+//! 55P03 and 57014 ([codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)). A message depends on
 //! `lc_messages` and on the environment that the server was started in, never on the client.
 
 /// 40P01
@@ -121,21 +121,4 @@ pub(super) const CANCELED: &[&str] = &[
     "avbryter sats på användares begäran",                    // sv
     "виконання оператора скасовано по запиту користувача",    // uk
     "由于用户请求而正在取消查询",                             // zh_CN
-];
-
-/// 25P03 of `idle_in_transaction_session_timeout`: the session had not sent what would have ended its transaction
-pub(super) const IDLE_IN_TRANSACTION: &[&str] = &[
-    "terminating connection due to idle-in-transaction timeout", // C
-    "Verbindung wird abgebrochen wegen Zeitüberschreitung in inaktiver Transaktion", // de
-    "terminando la conexión debido a que se agotó el tiempo de espera para transacciones abiertas inactivas", // es
-    "arrêt des connexions suite à l'expiration du délai d'inactivité en transaction", // fr
-    "la connessione è stata terminata a causa di timeout di inattività durante una transazione", // it
-    "トランザクション中アイドルタイムアウトのため接続を終了します", // ja
-    "idle-in-transaction 시간 초과로 연결을 끝냅니다",           // ko
-    "zakończono połączenie na skutek przekroczenia czasu bezczynności podczas transakcji", // pl
-    "terminando a conexão devido a tempo limite de inatividade esgotado na transação", // pt_BR
-    "закрытие подключения из-за тайм-аута простоя в транзакции", // ru
-    "terminerar anslutning på grund av idle-in-transaction-timeout", // sv
-    "завершення підключення через тайм-аут бездіяльності в транзакції", // uk
-    "由于空载事务超时而终止连接",                                // zh_CN
 ];

@@ -84,8 +84,13 @@ where
     E: From<LockError> + From<DieselError>,
 {
     match transaction_depth(conn)? {
-        // The closure has ended the transaction, and the server told Diesel.
-        None => Err(LockError::Aborted.into()),
+        // The closure has ended the transaction, and the server told Diesel. It may have begun another one since.
+        None => {
+            if conn.batch_execute("ROLLBACK").is_err() {
+                break_connection(conn);
+            }
+            Err(LockError::Aborted.into())
+        }
         Some(depth) if depth.get() > 1 => lost::release(conn),
         Some(_) => Conn::TransactionManager::commit_transaction(conn)
             .map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),

@@ -49,8 +49,9 @@ enum Stage {
     Executes(Fate),
     /// The statement came by, its answer has not.
     Sent(Fate),
-    /// The answer has come.
+    /// The answer has come, and is held back.
     Answered,
+    Over,
 }
 
 impl Proxy {
@@ -93,7 +94,8 @@ impl Proxy {
 
     /// Waits until the statement's answer has come from the server.
     pub(crate) fn wait_for_the_answer(&self) {
-        let waited = self.plan.changed.wait_while(self.plan.stage(), |stage| !matches!(stage, Stage::Answered));
+        let waited =
+            self.plan.changed.wait_while(self.plan.stage(), |stage| !matches!(stage, Stage::Answered | Stage::Over));
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -104,7 +106,7 @@ impl Proxy {
 
     /// Whether the statement has come by.
     pub(crate) fn has_met(&self) -> bool {
-        matches!(*self.plan.stage(), Stage::Sent(_) | Stage::Answered)
+        matches!(*self.plan.stage(), Stage::Sent(_) | Stage::Answered | Stage::Over)
     }
 }
 
@@ -129,7 +131,8 @@ impl Plan {
             Stage::Executes(fate) => (Stage::Sent(*fate), Some(*fate)),
             _ => return None,
         };
-        *stage = next;
+        // Of what never arrives no answer comes.
+        *stage = if fate == Some(Fate::NeverSent) { Stage::Over } else { next };
         fate
     }
 }
@@ -157,10 +160,11 @@ fn answers(plan: &Plan, mut server: TcpStream, mut client: TcpStream) {
             _ => None,
         };
         if let Some(fate) = met {
-            plan.set(Stage::Answered);
             if fate == Fate::AnswerLost {
+                plan.set(Stage::Over);
                 break;
             }
+            plan.set(Stage::Answered);
             let held = plan.changed.wait_while(plan.stage(), |stage| matches!(stage, Stage::Answered));
             drop(held.unwrap_or_else(PoisonError::into_inner));
         }

@@ -1,19 +1,15 @@
 //! A connection that is gone.
 
 /// What the client libraries say, libmysqlclient and libmariadb, old and new, always in English: 2006, 2013 and, of a
-/// statement that was prepared before, 2056; then 3169, a server's last words.
+/// statement that was prepared before, 2056; then 4031 and 3169, a server's last words.
 pub(in crate::error) const LOST: &[&str] = &[
     "MySQL server has gone away",
     "Server has gone away",
     "Lost connection to MySQL server during query",
     "Lost connection to server during query",
     "Statement closed indirectly because of a preceding %s() call",
-    "Session was killed",
-];
-
-/// 4031, the last words to a client that sent nothing for too long
-pub(in crate::error) const IDLE: &[&str] = &[
     "The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior.",
+    "Session was killed",
 ];
 
 /// 1053, the server is shut down; 1927, `KILL CONNECTION` of MariaDB

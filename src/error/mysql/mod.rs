@@ -19,7 +19,7 @@ mod waits;
 pub(super) use self::{
     changed::CHANGED,
     commit::DURING_COMMIT,
-    lost::{IDLE, LOST, LOST_NOW},
+    lost::{LOST, LOST_NOW},
     waits::{DEADLOCK, LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK},
 };
 

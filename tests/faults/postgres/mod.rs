@@ -1,1 +1,7 @@
 //! PostgreSQL.
+
+use crate::support::driver::Blocking as Driver;
+
+mod commits;
+#[path = "../lost_answers.rs"]
+mod lost_answers;
