@@ -1,6 +1,6 @@
 //! What an error means to the caller.
 
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::{Attempt, LockError, classify};
 
@@ -123,6 +123,13 @@ impl LockError {
                       early; take the lock before the transaction, begin that with `LockTransaction`, or use \
                       `hold_session` or `acquire`";
         LockError::Unsupported { clause: "`hold` in a transaction that was begun elsewhere", advice }
+    }
+
+    /// What a node of a cluster would have said if it had been asked at the right moment.
+    pub(crate) fn rolled_back_by_cluster() -> Self {
+        let message = "the server has rolled the transaction back between two of its statements".to_owned();
+        let source = DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message));
+        LockError::Serialization { attempt: None, source }
     }
 
     /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.

@@ -5,9 +5,9 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use super::{blocking::LockConnection, guarded, send::send};
+use super::{blocking::LockConnection, guarded, lost, send::send};
 use crate::{
-    backend::LockingBackend,
+    backend::{Answer, LockingBackend},
     diesel_internals::transaction_depth,
     error::{LockError, Result},
     lockable::Lockable,
@@ -180,10 +180,10 @@ pub trait PickDsl: AsQuery + Sized {
         let nested = transaction_depth(conn)?.is_some();
         let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
         if picks.claims_in_steps() {
-            return guarded::transaction(conn, |conn| run(picks, conn));
+            return guarded::transaction_of_ours(conn, |conn| run_in_steps(picks, conn));
         }
         let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
-        run_with(picks, conn, class)
+        run_with(picks, conn, class, |_, _| Ok(()))
     }
 }
 
@@ -194,13 +194,29 @@ where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
-    run_with(picks, conn, LockError::of_locking_statement)
+    run_with(picks, conn, LockError::of_locking_statement, |_, _| Ok(()))
+}
+
+/// A claim of several statements: it changes rows only in the transaction that has locked them, and so does what commits it.
+fn run_in_steps<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    let changes = |answer: &Answer<'_, DB>, conn: &mut Conn| match answer {
+        Answer::Changed(_) => lost::check(conn),
+        Answer::Rows(_) | Answer::Nothing => Ok(()),
+    };
+    let rows = run_with(picks, conn, LockError::of_locking_statement, changes)?;
+    lost::check(conn)?;
+    Ok(rows)
 }
 
 fn run_with<'a, DB, T, Conn>(
     mut picks: Box<dyn Picks<DB, T> + 'a>,
     conn: &mut Conn,
     class: fn(DieselError) -> LockError,
+    before: impl Fn(&Answer<'_, DB>, &mut Conn) -> Result<()>,
 ) -> Result<Vec<T>>
 where
     DB: LockingBackend,
@@ -208,6 +224,7 @@ where
 {
     loop {
         let Some(exchange) = picks.exchange() else { break };
+        before(&exchange.answer, conn)?;
         send(conn, exchange).map_err(class)?;
         picks.end_of_rows()?;
     }

@@ -54,6 +54,19 @@ where
     }
 }
 
+/// The same for a closure that sends statements of ours only and swallows no error; what it changes it has [looked](lost::check)
+/// for the transaction before.
+pub(super) fn transaction_of_ours<Conn, R>(
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> crate::Result<R>,
+) -> crate::Result<R>
+where
+    Conn: LockConnection,
+{
+    Conn::TransactionManager::begin_transaction(conn)?;
+    end_as(conn, Tripwire::NONE, f)
+}
+
 fn end_as<Conn, R, E>(conn: &mut Conn, tripwire: Tripwire, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
     Conn: LockConnection,
