@@ -82,6 +82,10 @@ use crate::{
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
 /// - A query over a join does not find columns of its own table that are `INVISIBLE`.
 ///
+/// # Clusters
+///
+/// A row lock is that of one server. What it means where several take writes is in [`clusters`](crate::_documentation::clusters).
+///
 /// # Keys that are equal to the server only
 ///
 /// A collation may hold "ada" for "Ada", and a time in Rust is finer than one in a column. A row is found by any of these, and can be

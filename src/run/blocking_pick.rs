@@ -22,7 +22,7 @@ use crate::{
 /// | call | PostgreSQL | MySQL, MariaDB |
 /// | --- | --- | --- |
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH _candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
-/// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again |
+/// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again; before the `UPDATE` and at the end `SET @diesel_lockset_open = ..`, which fails on MariaDB if the transaction is gone |
 ///
 /// On PostgreSQL a query with a subquery in its conditions is asked once more when its rows are locked, and for another try if one
 /// does not match any more: the server looks again at a row that changed before it was locked, but not at what a subquery
@@ -62,9 +62,12 @@ use crate::{
 /// try is counted before it begins. If the worker dies, the row stays as it was claimed: write down a lease (`locked_until`,
 /// renewed while the work goes on) and let the query choose rows whose lease ran out. A worker whose lease ran out must not
 /// finish what somebody else has claimed since: guard its last `UPDATE` by what the claim wrote (`attempts`, `locked_by`).
-/// Both ways are in the example `worker_queue`. A claim that ends in [`LockError::ConnectionLost`] may have been committed: its
+/// Both ways are in the example `worker_queue`. A claim that ends in [`LockError::CommitUnknown`] may have been committed: its
 /// rows come back when their lease has run out. To let a job wait before it is tried again, write down when (`run_at`) and
 /// let the query choose rows whose time has come.
+///
+/// Over several nodes of a cluster, two workers can be at the same row until one of them commits; the other one's pick or claim
+/// ends in `Deadlock` or `Serialization` then ([`clusters`](crate::_documentation::clusters)).
 ///
 /// # The index
 ///
@@ -154,8 +157,9 @@ pub trait PickDsl: AsQuery + Sized {
     ///
     /// # Errors
     ///
-    /// As [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`]; [`LockError::Query`] if there is nothing
-    /// to change; on MySQL and MariaDB [`LockError::Unsupported`] if the primary key is changed: nothing is changed then.
+    /// As [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`]; outside of a transaction
+    /// [`LockError::CommitUnknown`] if the connection is lost on the way: on PostgreSQL in the one statement, or before it if nobody has
+    /// noticed yet, on MySQL and MariaDB in the `COMMIT`; [`LockError::Query`] if there is nothing to change; on MySQL and MariaDB [`LockError::Unsupported`] if the primary key is changed: nothing is changed then.
     ///
     /// # Example: two orders, marked as taken
     ///
