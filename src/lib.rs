@@ -28,6 +28,9 @@ pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
 
+    #[doc = include_str!("../docs/clusters.md")]
+    pub mod clusters {}
+
     #[doc = include_str!("../CHANGELOG.md")]
     pub mod changelog {}
 }

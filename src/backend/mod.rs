@@ -129,8 +129,14 @@ pub struct Rescue<DB: Backend> {
     /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself, and that it
     /// was lost will show.
     pub(crate) arm: (fn() -> Statement<'static, DB>, &'static str),
+    /// In place of the first half of `arm` where that names a function that the server does not have: its name, and what to send.
+    pub(crate) arm_without: (&'static str, fn() -> Statement<'static, DB>),
     /// Sent before the commit; fails if the transaction is not the one that it was armed in.
     pub(crate) check: &'static str,
+    /// Has a row if it is not because a cluster has rolled that one back, and nothing was committed since.
+    pub(crate) ask_cluster: fn() -> Statement<'static, DB>,
+    /// Fails if no transaction is open, as far as the server can tell.
+    pub(crate) check_open: fn() -> Statement<'static, DB>,
     /// Undoes the rest of `arm`, when the transaction has ended.
     pub(crate) disarm: fn() -> Statement<'static, DB>,
 }

@@ -149,6 +149,24 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
     }
 }
 
+/// Whether a `COMMIT`, or a statement that is committed by itself, may have been committed although it ended in this error.
+///
+/// It was not if it was never sent. What the server says when it ends a session does not count: libpq has an error of its own
+/// behind that, which is the one that Diesel shows. The words of a canceled statement are believed of any `COMMIT`, also if a
+/// procedure raises them: not to know is the safe side.
+pub(super) fn may_be_committed(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => {
+            [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED]
+                .iter()
+                .any(|messages| is(messages, &**info))
+        }
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => may_be_committed(commit_error),
+        _ => false,
+    }
+}
+
 /// Whether the error has undone its own statement and nothing else, as far as the words tell: those of MySQL and MariaDB do.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };
@@ -271,6 +289,30 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_unknown_unless_the_server_says_otherwise() {
+        let ended = |message: &str| {
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(message.to_owned()))
+        };
+        let unsent = DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new("no".to_owned()));
+        assert!(may_be_committed(&ended("terminating connection due to administrator command")));
+        assert!(!may_be_committed(&unsent) && !may_be_committed(&DieselError::BrokenTransactionManager));
+        let unknown = [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED];
+        for message in unknown.into_iter().flatten() {
+            let error = server_says(&message.replace("%s", "6 \"No such device or address\""));
+            assert!(may_be_committed(&error), "{message}");
+            let rollback_error = Box::new(server_says("Server has gone away"));
+            assert!(may_be_committed(&DieselError::RollbackErrorOnCommit {
+                rollback_error,
+                commit_error: Box::new(error)
+            }));
+        }
+        let refused = [mysql::DEADLOCK, mysql::CHANGED, mysql::LOCK_TIMEOUT, mysql::READ_ONLY];
+        for message in refused.into_iter().flatten() {
+            assert!(!may_be_committed(&server_says(message)), "{message}");
+        }
+    }
+
+    #[test]
     fn no_message_is_in_two_lists() {
         let lists = [
             postgres::DEADLOCK,
@@ -284,6 +326,7 @@ mod tests {
             mysql::READ_ONLY,
             mysql::LOST,
             mysql::LOST_NOW,
+            mysql::DURING_COMMIT,
             mysql::LOCK_TIMEOUT,
             mysql::NO_WAIT,
             mysql::USER_LOCK_DEADLOCK,

@@ -249,14 +249,27 @@ pub enum LockError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// The closure returned `Ok`, but a statement in it had failed and the server had given the transaction up.
+    /// The closure returned `Ok`, but its transaction was over: a statement in it had failed and the server had given the
+    /// transaction up, or the closure has ended it itself.
     ///
     /// [`with_lock`](crate::LockDsl::with_lock) and [`LockTransaction`](crate::LockTransaction) say so; Diesel's own
     /// `transaction` would return `Ok`, since PostgreSQL answers the `COMMIT` of an aborted transaction with a silent
-    /// rollback, and MySQL and MariaDB have rolled back already. Nothing is kept. Return the error that the closure has met, or meet it inside a nested transaction.
+    /// rollback, and MySQL and MariaDB have rolled back already.
+    ///
+    /// After a failed statement nothing is kept: return the error that the closure has met, or meet it inside a nested transaction.
+    /// A closure that sends `COMMIT` by itself, or on MySQL and MariaDB a statement that [commits implicitly][mysql] (`CREATE`,
+    /// `ALTER`, `TRUNCATE`; a procedure with a `COMMIT`), has committed what came before that and let go of the locks. What came
+    /// after it is rolled back on MySQL and MariaDB; PostgreSQL has committed it statement by statement, unless the closure has begun
+    /// another transaction, which is rolled back.
+    ///
+    /// One thing is not seen, on PostgreSQL: a transaction that is ended and begun within one text, `COMMIT; BEGIN` in one
+    /// `batch_execute`, or `COMMIT AND CHAIN`. Diesel is told of the end of a text only, and to ask the server would cost every
+    /// transaction two statements more. Leave the ends of transactions to the verbs.
+    ///
+    /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html
     #[error(
-        "nothing was committed: a statement had failed and the server had given the transaction up, but the closure \
-         returned `Ok`"
+        "not committed: the closure returned `Ok`, but a statement in it had failed and the server had given the transaction up, \
+         or the closure had ended the transaction itself"
     )]
     Aborted,
 
@@ -280,11 +293,54 @@ pub enum LockError {
 
     /// The connection to the server is gone, and with it the transaction and all of its locks, on every server.
     ///
+    /// Nothing of the transaction is kept: its `COMMIT` was never sent. If it was, and the answer is missing, the error is
+    /// [`CommitUnknown`](Self::CommitUnknown).
+    ///
     /// MySQL and MariaDB roll back when they [notice][mysql], which can take until `wait_timeout` if it was the network.
+    ///
+    /// An error that comes from Diesel alone does not say which statement was lost. So `?` on a statement outside of a transaction,
+    /// or on Diesel's own [`transaction`](diesel::Connection::transaction), whose `COMMIT` may be what was lost, ends here as
+    /// well; there the work may be in the database all the same.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/gone-away.html
     #[error("the connection to the server is lost, and with it the transaction and its locks")]
     ConnectionLost(#[source] DieselError),
+
+    /// A `COMMIT` was sent, or a statement that is committed by itself, and it is not known what became of it: its answer was
+    /// lost together with the connection, or the server was told to cancel it.
+    ///
+    /// Either everything is in the database or nothing is; no lock is held any more. Look which, over another connection if this
+    /// one is lost, before doing it again: by a key that the work itself has written, for instance. Nothing retries it, a
+    /// [`LockTransaction`](crate::LockTransaction) with [`retry_when`](crate::LockTransaction::retry_when) does not either.
+    ///
+    /// | call | what may have been committed |
+    /// | --- | --- |
+    /// | [`LockTransaction`](crate::LockTransaction), [`with_lock`](crate::LockDsl::with_lock), [`hold`](crate::RunAdvisoryLock::hold), [`advisory_locked`](macro@crate::advisory_locked) | the work of the closure |
+    /// | [`claim`](crate::PickDsl::claim) outside of a transaction | the claim: its rows come back when their lease has run out |
+    /// | `run_pending_migrations_locked` | the migration that was running; those before it are, those behind it are not. Call it again: it looks which are pending |
+    ///
+    /// Inside an open transaction it does not occur: the end of a savepoint commits nothing.
+    ///
+    /// What a server answers to a `COMMIT` that it refuses, a deferred constraint say, is that error: nothing is kept.
+    /// These are answers that do not tell:
+    ///
+    /// - PostgreSQL ends the session (`pg_terminate_backend`, shutdown, crash) before it has answered the `COMMIT`. That it did so
+    ///   before the `COMMIT` was sent, as with [`idle_in_transaction_session_timeout`][idle], is only seen by the next statement: if
+    ///   that is the `COMMIT`, it is unknown too.
+    /// - PostgreSQL is told to cancel the `COMMIT`, or `statement_timeout` ends it. While it checks deferred constraints, that
+    ///   rolls back; once it has committed, it reports the same error if it also logs the statement's duration. While it waits
+    ///   for a [synchronous standby][sync], it is a warning and `Ok`: committed here, perhaps not there.
+    /// - MySQL and MariaDB: `KILL QUERY`, shutdown, an error "during COMMIT", and a node of a cluster that loses the others. A
+    ///   session that was ended before is seen by the statement in front of the `COMMIT`: that is
+    ///   [`ConnectionLost`](Self::ConnectionLost).
+    ///
+    /// [idle]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
+    /// [sync]: https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
+    #[error(
+        "it is not known whether this was committed: the answer to the commit is missing; look whether the work is there before \
+         doing it again"
+    )]
+    CommitUnknown(#[source] DieselError),
 
     /// Any other error of the database or of Diesel.
     ///

@@ -1,6 +1,6 @@
 //! What an error means to the caller.
 
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::{Attempt, LockError, classify};
 
@@ -40,6 +40,8 @@ impl LockError {
     /// An error does not say which server it is from, and the words of all others are not known. So this is `true` for
     /// every other [`Query`](Self::Query) that a server raised, a duplicate key say, although on MySQL and MariaDB the
     /// transaction goes on after it. To roll back is right in any case; code that knows its server can know better.
+    ///
+    /// It is `false` for [`CommitUnknown`](Self::CommitUnknown): no transaction is open any more, but its work may be kept.
     #[must_use]
     pub fn transaction_is_lost(&self) -> bool {
         match self {
@@ -69,6 +71,7 @@ impl LockError {
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }
             | LockError::Aborted
+            | LockError::CommitUnknown(_)
             | LockError::Moved { .. } => false,
         }
     }
@@ -153,6 +156,13 @@ impl LockError {
         LockError::Unsupported { clause: "`hold` in a transaction that was begun elsewhere", advice }
     }
 
+    /// What a node of a cluster would have said if it had been asked at the right moment.
+    pub(crate) fn rolled_back_by_cluster() -> Self {
+        let message = "the server has rolled the transaction back between two of its statements".to_owned();
+        let source = DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message));
+        LockError::Serialization { attempt: None, source }
+    }
+
     /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.
     pub(crate) fn is_of_the_statement(error: &DieselError) -> bool {
         classify::is_of_the_statement(error)
@@ -167,6 +177,21 @@ impl LockError {
     /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
+    }
+
+    /// The class of an error of `COMMIT`, or of a statement that is committed by itself, if that may have been committed all the
+    /// same; else the error.
+    pub(crate) fn of_commit(error: DieselError) -> Result<Self, DieselError> {
+        if classify::may_be_committed(&error) { Ok(LockError::CommitUnknown(error)) } else { Err(error) }
+    }
+
+    /// The class of an error of a locking statement of ours that is committed by itself.
+    pub(crate) fn of_autocommitted_statement(error: DieselError) -> Self {
+        let sent_and_lost = matches!(error, DieselError::DatabaseError(..)) && classify::may_be_committed(&error);
+        match Self::of_locking_statement(error) {
+            LockError::ConnectionLost(error) if sent_and_lost => LockError::CommitUnknown(error),
+            error => error,
+        }
     }
 
     pub(crate) fn is_retryable_below(error: &DieselError) -> bool {

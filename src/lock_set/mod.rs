@@ -108,6 +108,10 @@ use crate::{
 ///
 /// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html
 ///
+/// # Clusters
+///
+/// A row lock is that of one server. What it means where several take writes is in [`clusters`](crate::_documentation::clusters).
+///
 /// # Keys that are equal to the server only
 ///
 /// A collation may hold "ada" for "Ada", and a time in Rust is finer than one in a column. A row is found by any of these, and can be

@@ -164,8 +164,8 @@ pub trait LockDsl: Lockable {
     /// # Errors
     ///
     /// The closure's own; those of [`lock`](Self::lock) and of Diesel's
-    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type. In each case what the call
-    /// did is rolled back.
+    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type; [`LockError::Aborted`]. In each case
+    /// what the call did is rolled back. Only after [`LockError::CommitUnknown`], the answer to the `COMMIT` being lost, it may be kept.
     ///
     /// # Example: a transaction around one row
     ///

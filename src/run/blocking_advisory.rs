@@ -78,7 +78,8 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// # Errors
     ///
     /// The closure's own; those of taking the lock, before which the closure is not run; those of Diesel's
-    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type.
+    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type; [`LockError::Aborted`], and
+    /// [`LockError::CommitUnknown`] if the answer to the `COMMIT` is lost: then the closure's work may be kept.
     ///
     /// # Panics
     ///

@@ -1,10 +1,13 @@
 //! Taking the next free rows over a blocking connection.
 
-use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
+use diesel::{
+    query_builder::{AsChangeset, AsQuery, QueryFragment},
+    result::Error as DieselError,
+};
 
-use super::{blocking::LockConnection, guarded, send::send};
+use super::{blocking::LockConnection, guarded, lost, send::send};
 use crate::{
-    backend::LockingBackend,
+    backend::{Answer, LockingBackend},
     diesel_internals::transaction_depth,
     error::{LockError, Result},
     lockable::Lockable,
@@ -19,7 +22,7 @@ use crate::{
 /// | call | PostgreSQL | MySQL, MariaDB |
 /// | --- | --- | --- |
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH _candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
-/// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again |
+/// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again; before the `UPDATE` and at the end `SET @diesel_lockset_open = ..`, which fails on MariaDB if the transaction is gone |
 ///
 /// On PostgreSQL a query with a subquery in its conditions is asked once more when its rows are locked, and for another try if one
 /// does not match any more: the server looks again at a row that changed before it was locked, but not at what a subquery
@@ -66,9 +69,12 @@ use crate::{
 /// try is counted before it begins. If the worker dies, the row stays as it was claimed: write down a lease (`locked_until`,
 /// renewed while the work goes on) and let the query choose rows whose lease ran out. A worker whose lease ran out must not
 /// finish what somebody else has claimed since: guard its last `UPDATE` by what the claim wrote (`attempts`, `locked_by`).
-/// Both ways are in the example `worker_queue`. A claim that ends in [`LockError::ConnectionLost`] may have been committed: its
+/// Both ways are in the example `worker_queue`. A claim that ends in [`LockError::CommitUnknown`] may have been committed: its
 /// rows come back when their lease has run out. To let a job wait before it is tried again, write down when (`run_at`) and
 /// let the query choose rows whose time has come.
+///
+/// Over several nodes of a cluster, two workers can be at the same row until one of them commits; the other one's pick or claim
+/// ends in `Deadlock` or `Serialization` then ([`clusters`](crate::_documentation::clusters)).
 ///
 /// # The index
 ///
@@ -164,9 +170,11 @@ pub trait PickDsl: AsQuery + Sized {
     ///
     /// # Errors
     ///
-    /// As [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`]; [`LockError::Query`] if there is nothing
-    /// to change; [`LockError::Unsupported`] also for raw SQL in the changes, and on MySQL and MariaDB if the primary key is changed:
-    /// nothing is changed then.
+    /// As [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`]; outside of a transaction
+    /// [`LockError::CommitUnknown`] if the connection is lost on the way: on PostgreSQL in the one statement, or before it if nobody has
+    /// noticed yet, on MySQL and MariaDB in the `COMMIT`; [`LockError::Query`] if there is nothing to change;
+    /// [`LockError::Unsupported`] also for raw SQL in the changes, and on MySQL and MariaDB if the primary key is changed: nothing is
+    /// changed then.
     ///
     /// # Example: two orders, marked as taken
     ///
@@ -188,25 +196,55 @@ pub trait PickDsl: AsQuery + Sized {
         Self::Query: ClaimFrom<'a, T, Conn::Backend>,
     {
         // Fails if nobody knows any more what state the connection is in.
-        transaction_depth(conn)?;
+        let nested = transaction_depth(conn)?.is_some();
         let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
         if picks.claims_in_steps() {
-            return guarded::transaction_of_ours(conn, |conn| run(picks, conn));
+            return guarded::transaction_of_ours(conn, |conn| run_in_steps(picks, conn));
         }
-        run(picks, conn)
+        let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
+        run_with(picks, conn, class, |_, _| Ok(()))
     }
 }
 
 impl<Q: AsQuery> PickDsl for Q {}
 
-fn run<'a, DB, T, Conn>(mut picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
+fn run<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    run_with(picks, conn, LockError::of_locking_statement, |_, _| Ok(()))
+}
+
+/// A claim of several statements: it changes rows only in the transaction that has locked them, and so does what commits it.
+fn run_in_steps<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    let changes = |answer: &Answer<'_, DB>, conn: &mut Conn| match answer {
+        Answer::Changed(_) => lost::check(conn),
+        Answer::Rows(_) | Answer::Nothing => Ok(()),
+    };
+    let rows = run_with(picks, conn, LockError::of_locking_statement, changes)?;
+    lost::check(conn)?;
+    Ok(rows)
+}
+
+fn run_with<'a, DB, T, Conn>(
+    mut picks: Box<dyn Picks<DB, T> + 'a>,
+    conn: &mut Conn,
+    class: fn(DieselError) -> LockError,
+    before: impl Fn(&Answer<'_, DB>, &mut Conn) -> Result<()>,
+) -> Result<Vec<T>>
 where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
 {
     loop {
         let Some(exchange) = picks.exchange() else { break };
-        match send(conn, exchange).map_err(LockError::of_locking_statement) {
+        before(&exchange.answer, conn)?;
+        match send(conn, exchange).map_err(class) {
             Ok(()) => picks.end_of_rows()?,
             Err(error) if picks.goes_on(&error) => {}
             Err(error) => return Err(error.of_tables(&[picks.table().both()])),

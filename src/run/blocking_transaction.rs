@@ -24,7 +24,10 @@ pub trait RunLockTransaction {
     ///
     /// The closure's error, unchanged, if it is not one to retry. [`LockError::GaveUp`], turned into the closure's error
     /// type, with the number of tries and the last error, if it is and the retries or the time are used up. Diesel's errors
-    /// of `BEGIN` and `COMMIT`. In each case nothing of the closure's work is kept.
+    /// of `BEGIN` and `COMMIT`. [`LockError::Aborted`] if the closure returns `Ok` and its transaction is over. In each case nothing of
+    /// the closure's work is kept, but for what it has committed by itself.
+    ///
+    /// [`LockError::CommitUnknown`] if the answer to the `COMMIT` is lost: the work may be kept. It is never run again.
     ///
     /// # Panics
     ///

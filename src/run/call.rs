@@ -4,7 +4,8 @@
 use diesel::connection::TransactionManager;
 
 use super::{
-    advisory_locks::contended, ask_holders, blocking::LockConnection, rows::each_row, send::send, timer::Timer, watch,
+    advisory_locks::contended, ask_holders, blocking::LockConnection, lost, rows::each_row, send::send, timer::Timer,
+    watch,
 };
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
@@ -108,7 +109,7 @@ where
         match (savepoint, undo) {
             (false, _) => Ok(()),
             (true, true) => Ok(Conn::TransactionManager::rollback_transaction(self.conn)?),
-            (true, false) => Ok(Conn::TransactionManager::commit_transaction(self.conn)?),
+            (true, false) => lost::release(self.conn).inspect_err(|_| lost::heed_outer(self.conn)),
         }
     }
 

@@ -11,12 +11,11 @@ use super::{
     transaction_end,
 };
 use crate::{
-    backend::LockingBackend,
     diesel_internals::{is_aborted, transaction_depth},
     error::LockError,
 };
 
-/// Diesel's `transaction`, with four differences.
+/// Diesel's `transaction`, with five differences.
 ///
 /// - A panic of the closure rolls back before it goes on unwinding. Diesel leaves the transaction open; a connection that
 ///   is used again after `catch_unwind` would go on in it.
@@ -24,6 +23,7 @@ use crate::{
 ///   the error of the rollback.
 /// - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
 ///   server rolls back without a word.
+/// - A commit whose answer is missing is [`CommitUnknown`](LockError::CommitUnknown). Diesel says that the connection is lost.
 /// - Where the server rolls back by itself and goes on in autocommit, what follows is not committed, whether the closure has
 ///   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
 ///   one on; see [`lost`].
@@ -55,7 +55,8 @@ where
     }
 }
 
-/// The same for a closure that sends statements of ours only and swallows no error: nothing to watch, nothing more to send.
+/// The same for a closure that sends statements of ours only and swallows no error; what it changes it has [looked](lost::check)
+/// for the transaction before.
 pub(super) fn transaction_of_ours<Conn, R>(
     conn: &mut Conn,
     f: impl FnOnce(&mut Conn) -> crate::Result<R>,
@@ -96,14 +97,16 @@ where
     Conn: LockConnection,
     E: From<LockError> + From<DieselError>,
 {
-    let depth = transaction_depth(conn)?;
-    let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
-    if Conn::Backend::RESCUE.is_none() || depth.is_none_or(|depth| depth.get() == 1) {
-        return Err(error.into());
+    match transaction_depth(conn)? {
+        // The closure has ended the transaction, and the server told Diesel. It may have begun another one since.
+        None => {
+            if conn.batch_execute("ROLLBACK").is_err() {
+                give_up(conn);
+            }
+            Err(LockError::Aborted.into())
+        }
+        Some(depth) if depth.get() > 1 => lost::release(conn),
+        Some(_) => Conn::TransactionManager::commit_transaction(conn)
+            .map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),
     }
-    // The savepoint is not there to be released. Diesel still counts it.
-    if transaction_depth(conn) == Ok(depth) {
-        let _ = Conn::TransactionManager::rollback_transaction(conn);
-    }
-    Err(lost::lost(error))
 }

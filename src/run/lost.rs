@@ -1,12 +1,15 @@
 //! Transactions that the server has rolled back by itself, where it goes on in autocommit. What to send is the backend's to
 //! say; when to send it is here.
 
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::{
+    connection::TransactionManager,
+    result::{Error as DieselError, QueryResult},
+};
 
 use super::{blocking::LockConnection, give_up::give_up, rows::each_row};
 use crate::{
     backend::{LockingBackend, Rescue},
-    diesel_internals::{RowRef, is_aborted, mark_aborted, transaction_depth},
+    diesel_internals::{RowRef, Statement, is_aborted, mark_aborted, transaction_depth},
     error::LockError,
 };
 
@@ -24,14 +27,8 @@ pub(super) fn heed<Conn: LockConnection, T>(conn: &mut Conn, outcome: QueryResul
 /// Whether the server takes the transaction back after an error that undoes the statement only on most servers. One that cannot
 /// say has been lost since.
 fn does_roll_back<Conn: LockConnection>(conn: &mut Conn, rescue: &Rescue<Conn::Backend>) -> bool {
-    let mut does = false;
     let in_transaction = matches!(transaction_depth(conn), Ok(Some(_)));
-    in_transaction
-        && each_row(conn, (rescue.ask)(), |_: &RowRef<'_, Conn::Backend>| {
-            does = true;
-            Ok(())
-        })
-        .map_or(true, |()| does)
+    in_transaction && has_a_row(conn, rescue.ask).unwrap_or(true)
 }
 
 /// After a nested transaction: if it took the outer ones along, those must not go on either.
@@ -64,7 +61,13 @@ impl Tripwire {
         match Conn::Backend::RESCUE {
             Some(rescue) if outermost => {
                 let (setting, mark) = rescue.arm;
-                conn.execute_returning_count(&setting())?;
+                if let Err(error) = conn.execute_returning_count(&setting()) {
+                    let (function, setting) = rescue.arm_without;
+                    if !error.to_string().contains(function) {
+                        return Err(error);
+                    }
+                    conn.execute_returning_count(&setting())?;
+                }
                 conn.batch_execute(mark)?;
                 Ok(Tripwire { armed: true })
             }
@@ -79,7 +82,7 @@ impl Tripwire {
         E: From<LockError> + From<DieselError>,
     {
         match Conn::Backend::RESCUE {
-            Some(rescue) if self.armed => conn.batch_execute(rescue.check).map_err(lost),
+            Some(rescue) if self.armed => conn.batch_execute(rescue.check).map_err(|error| lost(error, conn)),
             _ => Ok(()),
         }
     }
@@ -97,12 +100,67 @@ impl Tripwire {
     }
 }
 
-/// What it means that a savepoint is not there. A lost connection is Diesel's error, as that of a `COMMIT` is; and a statement
-/// that was cancelled has not looked.
-pub(super) fn lost<E: From<LockError> + From<DieselError>>(error: DieselError) -> E {
+/// Releases the innermost savepoint of Diesel's, which must be there.
+pub(super) fn release<Conn, E>(conn: &mut Conn) -> Result<(), E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    let depth = transaction_depth(conn)?;
+    let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
+    if Conn::Backend::RESCUE.is_none() {
+        return Err(error.into());
+    }
+    // The savepoint is not there to be released. Diesel still counts it.
+    if transaction_depth(conn) == Ok(depth) {
+        let _ = Conn::TransactionManager::rollback_transaction(conn);
+    }
+    Err(lost(error, conn))
+}
+
+/// What it means that a savepoint could not be released.
+///
+/// If it is not there, the transaction was over before. A node of a cluster rolls a transaction back between two of its statements
+/// and says so with the next one, a deadlock, or says nothing: that is a conflict lost, whatever the closure has returned. A lost
+/// connection is Diesel's error; and a statement that was cancelled has not looked.
+fn lost<Conn, E>(error: DieselError, conn: &mut Conn) -> E
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
     match LockError::of_locking_statement(error) {
         LockError::ConnectionLost(error) => error.into(),
-        canceled @ LockError::Canceled { .. } => canceled.into(),
+        told @ (LockError::Canceled { .. } | LockError::Deadlock { .. } | LockError::Serialization { .. }) => {
+            told.into()
+        }
+        _ if by_the_cluster(conn) => LockError::rolled_back_by_cluster().into(),
         _ => LockError::Aborted.into(),
     }
+}
+
+/// Whether a cluster has rolled the transaction back, and nothing of it was committed: then it can be run again.
+fn by_the_cluster<Conn: LockConnection>(conn: &mut Conn) -> bool {
+    Conn::Backend::RESCUE.is_some_and(|rescue| has_a_row(conn, rescue.ask_cluster) == Ok(true))
+}
+
+/// Fails if the transaction that is to be open is not.
+pub(super) fn check<Conn: LockConnection>(conn: &mut Conn) -> Result<(), LockError> {
+    let Some(rescue) = Conn::Backend::RESCUE else { return Ok(()) };
+    let open = conn.execute_returning_count(&(rescue.check_open)());
+    heed(conn, open).map(drop).map_err(|error| match LockError::of_locking_statement(error) {
+        LockError::Query(DieselError::DatabaseError(..)) => LockError::rolled_back_by_cluster(),
+        error => error,
+    })
+}
+
+fn has_a_row<Conn: LockConnection>(
+    conn: &mut Conn,
+    question: fn() -> Statement<'static, Conn::Backend>,
+) -> QueryResult<bool> {
+    let mut has = false;
+    each_row(conn, question(), |_: &RowRef<'_, Conn::Backend>| {
+        has = true;
+        Ok(())
+    })?;
+    Ok(has)
 }

@@ -1,17 +1,25 @@
 //! Running Diesel's migrations under an advisory lock.
 
-use std::{thread, time::Duration};
+use std::{cell::Cell, error::Error, thread, time::Duration};
 
 use diesel::{
     Connection,
-    migration::{MigrationSource, MigrationVersion, Result},
+    backend::Backend,
+    connection::BoxableConnection,
+    migration::{Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion, Result},
+    result::Error as DieselError,
 };
 use diesel_migrations::MigrationHarness;
 
-use super::blocking_advisory::{AdvisoryConnection, RunAdvisoryLock};
+use super::{
+    blocking::LockConnection,
+    blocking_advisory::{AdvisoryConnection, RunAdvisoryLock},
+};
 use crate::{
     advisory::{AdvisoryLock, Exclusive},
+    backend::LockingBackend,
     diesel_internals::transaction_depth,
+    error::LockError,
 };
 
 /// How often a process that has to wait looks again.
@@ -39,6 +47,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// Those of `run_pending_migrations`; the [`LockError`](crate::LockError) of taking the lock. The lock is released, and the
 /// next process tries.
+///
+/// Each migration is committed by itself. If the connection is lost while one is, it may have been committed, and the error is a
+/// [`LockError::CommitUnknown`](crate::LockError::CommitUnknown), boxed; on MySQL and MariaDB, and for a migration without a
+/// transaction, also if it is lost in the middle of one. Those before it are committed. Call it again, over a new connection: it
+/// looks which migrations are pending.
 ///
 /// # Example: at the start of every process
 ///
@@ -83,8 +96,82 @@ fn lock() -> AdvisoryLock {
 
 fn run<Conn, S>(conn: &mut Conn, migrations: S) -> Result<Vec<MigrationVersion<'static>>>
 where
-    Conn: Connection + MigrationHarness<<Conn as Connection>::Backend>,
+    Conn: LockConnection + MigrationHarness<<Conn as Connection>::Backend>,
     S: MigrationSource<<Conn as Connection>::Backend>,
 {
-    Ok(conn.run_pending_migrations(migrations)?.iter().map(MigrationVersion::as_owned).collect())
+    let nested = transaction_depth(conn)?.is_some();
+    let mut done = Vec::new();
+    for migration in conn.pending_migrations(migrations)? {
+        let watched = Watched { migration: &*migration, progress: Cell::new(Progress::Waits) };
+        let version = match conn.run_migration(&watched) {
+            Ok(version) => version.as_owned(),
+            Err(error) if nested => return Err(error),
+            Err(error) => return Err(class(error, &watched, conn)),
+        };
+        done.push(version);
+    }
+    Ok(done)
+}
+
+/// How far a migration has got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nothing of it was sent.
+    Waits,
+    /// Its statements are being sent.
+    Runs,
+    /// They were all answered. What is left is to note that, and to commit.
+    HasRun,
+}
+
+/// A migration that notes how far it has got.
+struct Watched<'m, DB: Backend> {
+    migration: &'m dyn Migration<DB>,
+    progress: Cell<Progress>,
+}
+
+impl<DB: Backend> Migration<DB> for Watched<'_, DB> {
+    fn run(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
+        self.progress.set(Progress::Runs);
+        self.migration.run(conn)?;
+        self.progress.set(Progress::HasRun);
+        Ok(())
+    }
+
+    fn revert(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<()> {
+        self.migration.revert(conn)
+    }
+
+    fn metadata(&self) -> &dyn MigrationMetadata {
+        self.migration.metadata()
+    }
+
+    fn name(&self) -> &dyn MigrationName {
+        self.migration.name()
+    }
+}
+
+/// Says of a migration whose connection was lost on the way whether it may have been committed. The errors of migrations hide those of
+/// Diesel, so the connection is asked whether it is lost.
+fn class<Conn>(
+    error: Box<dyn Error + Send + Sync>,
+    watched: &Watched<'_, Conn::Backend>,
+    conn: &mut Conn,
+) -> Box<dyn Error + Send + Sync>
+where
+    Conn: LockConnection,
+{
+    let undone = Conn::Backend::RESCUE.is_none() && watched.metadata().run_in_transaction();
+    let unsent = match watched.progress.get() {
+        Progress::Waits => true,
+        Progress::Runs => undone,
+        Progress::HasRun => false,
+    };
+    let mut lost =
+        || conn.batch_execute("SELECT 1").is_err_and(|error| matches!(error.into(), LockError::ConnectionLost(_)));
+    if unsent || !lost() {
+        return error;
+    }
+    let error = error.downcast::<DieselError>().map_or_else(DieselError::QueryBuilderError, |error| *error);
+    Box::new(LockError::CommitUnknown(error))
 }

@@ -21,7 +21,12 @@ pub(crate) use self::{
 /// ([`source`](std::error::Error::source)), so a closure may return an error type of its own; one that hides its source
 /// needs [`retry_when`](Self::retry_when).
 ///
-/// The closure must not do anything that a rollback does not undo, or must bear doing it twice.
+/// The closure must not do anything that a rollback does not undo, or must bear doing it twice. It leaves the end of the
+/// transaction to this: after a `COMMIT` of its own, or a statement that commits implicitly, it gets
+/// [`Aborted`](crate::LockError::Aborted).
+///
+/// A `COMMIT` whose answer is lost is not run again, whatever [`retry_when`](Self::retry_when) says: the work may be there. That is
+/// [`CommitUnknown`](crate::LockError::CommitUnknown).
 ///
 /// Only the outermost transaction can be run again: inside an open one the closure is run once, in a savepoint, and an error
 /// that could be retried comes back as [`GaveUp`](crate::LockError::GaveUp), which says so; an outer `LockTransaction`
@@ -118,6 +123,8 @@ impl<'h> LockTransaction<'h> {
 
     /// Also retries what this says `true` of. For an error type that hides the class: a `#[error(transparent)]` variant has no
     /// source of its own, so a `LockError` inside it cannot be seen from outside.
+    ///
+    /// It is not asked about a [`CommitUnknown`](crate::LockError::CommitUnknown).
     pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {
         self.retry_when = Some(Box::new(retry_when));
         self

@@ -55,6 +55,10 @@ impl Retries {
 
     pub(crate) fn judge(&mut self, error: &(dyn Error + 'static), retry_when: Option<&mut When<'_>>) -> Verdict {
         self.tries += 1;
+        // What may have been done is not done again, whoever asks for it.
+        if may_be_committed(error) {
+            return Verdict::Pass;
+        }
         let asked = retry_when.is_some_and(|retry_when| retry_when(error));
         if !self.allowed || !(asked || self.is_mendable(error)) {
             return Verdict::Pass;
@@ -98,6 +102,22 @@ impl Retries {
     }
 }
 
+/// Whether the error, or one beneath it, is that of a commit of unknown outcome, also inside an error of Diesel's.
+fn may_be_committed(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let ours = error.downcast_ref::<LockError>().or_else(|| match error.downcast_ref::<DieselError>() {
+            Some(DieselError::QueryBuilderError(inner)) => inner.downcast_ref::<LockError>(),
+            _ => None,
+        });
+        if matches!(ours, Some(LockError::CommitUnknown(_))) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +143,18 @@ mod tests {
         assert_eq!(retries.judge(&timed_out(), None), Verdict::Pass);
         let mut retries = Retries::new(&LockTransaction::new().retry_timed_out(), false);
         assert!(matches!(retries.judge(&timed_out(), None), Verdict::Retry(_)));
+    }
+
+    #[test]
+    fn a_commit_of_unknown_outcome_passes_whoever_asks() {
+        let unknown = || LockError::CommitUnknown(DieselError::NotFound);
+        let mut always = |_: &(dyn Error + 'static)| true;
+        let mut retries = Retries::new(&LockTransaction::new(), false);
+        assert_eq!(retries.judge(&unknown(), None), Verdict::Pass);
+        assert_eq!(retries.judge(&unknown(), Some(&mut always)), Verdict::Pass);
+        assert_eq!(retries.judge(&DieselError::from(unknown()), Some(&mut always)), Verdict::Pass);
+        assert!(matches!(LockError::from(DieselError::from(unknown())), LockError::CommitUnknown(_)));
+        assert!(!unknown().is_retryable() && !unknown().transaction_is_lost());
     }
 
     #[test]

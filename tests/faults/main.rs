@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, reason = "tables of closures")]
+#![allow(clippy::duplicate_mod, reason = "what every server promises is included once for each")]
 
 mod mysql;
 mod postgres;

@@ -12,6 +12,7 @@ pub(crate) mod mysql;
 pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod probe;
+pub(crate) mod proxy;
 pub(crate) mod schema;
 pub(crate) mod server;
 pub(crate) mod statements;

@@ -12,11 +12,13 @@
 //! [mariadb]: https://mariadb.com/kb/en/mariadb-error-code-reference/
 
 mod changed;
+mod commit;
 mod lost;
 mod waits;
 
 pub(super) use self::{
     changed::CHANGED,
+    commit::DURING_COMMIT,
     lost::{LOST, LOST_NOW},
     waits::{DEADLOCK, LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK},
 };

@@ -3,12 +3,15 @@
 mod advisory_deadlocks;
 mod broken;
 mod chained_clauses;
+mod commits;
 mod full_text;
 #[path = "../helper_names.rs"]
 mod helper_names;
 mod holders;
 mod in_time;
 mod key_and_expression;
+#[path = "../lost_answers.rs"]
+mod lost_answers;
 mod one_table;
 mod raw_sql;
 mod select_limit;

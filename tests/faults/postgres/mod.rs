@@ -3,12 +3,15 @@
 mod advisory_keys;
 mod broken;
 mod chained_clauses;
+mod commits;
 #[path = "../helper_names.rs"]
 mod helper_names;
 mod holders;
 mod in_time;
 mod key_types;
 mod linear;
+#[path = "../lost_answers.rs"]
+mod lost_answers;
 mod many_queries;
 mod one_table;
 mod raw_sql;
