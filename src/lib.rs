@@ -97,7 +97,7 @@ pub use self::{
         HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
         LockingBackend,
     },
-    error::{Attempt, Holder, LockError, Result, RowName},
+    error::{Attempt, Holder, LockError, Refusal, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,

@@ -6,7 +6,7 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::{LockError, mysql, postgres};
+use super::{LockError, Refusal, mysql, postgres};
 
 type Info = dyn DatabaseErrorInformation + Send + Sync;
 
@@ -82,8 +82,11 @@ impl Class {
             Class::Serialization => LockError::Serialization { attempt: None, source },
             Class::ReadOnly => LockError::ReadOnly(source),
             Class::ConnectionLost => LockError::ConnectionLost(source),
-            Class::TimedOut => LockError::TimedOut { attempt: None, source: Some(source) },
-            Class::Contended => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
+            Class::TimedOut => LockError::TimedOut { attempt: None, source: Some(Refusal::timed_out(source)) },
+            Class::Contended => {
+                let source = Some(Refusal::contended(source));
+                LockError::Contended { rows: Vec::new(), holders: Vec::new(), source }
+            }
             Class::Canceled => LockError::Canceled { attempt: None, source },
         }
     }

@@ -2,7 +2,7 @@
 
 use diesel::result::Error as DieselError;
 
-use super::{Attempt, LockError, classify};
+use super::{Attempt, LockError, RetryClass, classify};
 
 impl LockError {
     /// Running the whole transaction again can succeed without anything else being done:
@@ -12,21 +12,13 @@ impl LockError {
     /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        match self {
-            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_retryable(),
-            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => true,
-            _ => false,
-        }
+        RetryClass::of(self) == Some(RetryClass::Retryable)
     }
 
     /// Somebody else holds what was asked for: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
     #[must_use]
     pub fn is_contended(&self) -> bool {
-        match self {
-            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_contended(),
-            LockError::Contended { .. } | LockError::TimedOut { .. } => true,
-            _ => false,
-        }
+        matches!(RetryClass::of(self), Some(RetryClass::Contended | RetryClass::TimedOut))
     }
 
     /// The server has given the transaction up, so that nothing but a rollback makes sense.
@@ -136,10 +128,6 @@ impl LockError {
     /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
-    }
-
-    pub(crate) fn is_retryable_below(error: &DieselError) -> bool {
-        classify::is_retryable(error)
     }
 
     /// Of a [`GaveUp`](Self::GaveUp), the `LockError` that is its last error or lies beneath it; any other error as it is.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     backend::LockingBackend,
-    diesel_internals::{break_connection, is_aborted, transaction_depth},
+    diesel_internals::{break_connection, is_aborted, mark_aborted, tells_of_aborts, transaction_depth},
     error::LockError,
 };
 
@@ -22,7 +22,7 @@ use crate::{
 /// - An error of the closure comes back also if the rollback fails, as it does when the connection is lost. Diesel returns
 ///   the error of the rollback.
 /// - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
-///   server rolls back without a word.
+///   server rolls back without a word. A connection that does not tell is no way around it: the server is asked.
 /// - Where the server rolls back by itself and goes on in autocommit, what follows is not committed, whether the closure has
 ///   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
 ///   one on; see [`lost`].
@@ -73,8 +73,7 @@ where
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
     let outcome = match outcome {
-        Ok(Ok(_)) if is_aborted(conn) => Ok(Err(LockError::Aborted.into())),
-        Ok(Ok(value)) => Ok(tripwire.check(conn).map(|()| value)),
+        Ok(Ok(value)) => Ok(is_alive(conn).and_then(|()| tripwire.check(conn)).map(|()| value)),
         outcome => outcome,
     };
     let outcome = match outcome {
@@ -90,6 +89,19 @@ where
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
+/// Fails if the server has given the transaction up.
+fn is_alive<Conn, E>(conn: &mut Conn) -> Result<(), E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    match Conn::Backend::PROBE {
+        _ if is_aborted(conn) => Err(LockError::Aborted.into()),
+        Some(probe) if !tells_of_aborts::<Conn>() => conn.batch_execute(probe).map_err(lost::lost),
+        _ => Ok(()),
+    }
+}
+
 fn commit<Conn, E>(conn: &mut Conn) -> Result<(), E>
 where
     Conn: LockConnection,
@@ -97,12 +109,15 @@ where
 {
     let depth = transaction_depth(conn)?;
     let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
+    // Diesel's manager counts a savepoint that it could not release; others let go of it and leave what was done in it.
+    let undone =
+        transaction_depth(conn) == Ok(depth) && Conn::TransactionManager::rollback_transaction(conn).is_ok();
     if Conn::Backend::RESCUE.is_none() || depth.is_none_or(|depth| depth.get() == 1) {
         return Err(error.into());
     }
-    // The savepoint is not there to be released. Diesel still counts it.
-    if transaction_depth(conn) == Ok(depth) {
-        let _ = Conn::TransactionManager::rollback_transaction(conn);
+    // The savepoint is not there to be released.
+    if !undone {
+        mark_aborted(conn);
     }
     Err(lost::lost(error))
 }

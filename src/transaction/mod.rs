@@ -1,5 +1,6 @@
 //! A transaction that is run again when it is safe to: what to retry, how often, how long to wait in between.
 
+mod closure_error;
 mod order;
 mod retry;
 
@@ -7,6 +8,7 @@ use std::{fmt, time::Duration};
 
 use crate::mode::Isolation;
 
+pub use self::closure_error::{Boxed, ClosureError, Concrete};
 pub(crate) use self::{
     order::{OrderWatch, StepBack},
     retry::{Retries, Verdict},
@@ -17,15 +19,23 @@ pub(crate) use self::{
 /// [`run`](crate::RunLockTransaction::run) opens the transaction, runs the closure, commits. If that fails with
 /// [`Deadlock`](crate::LockError::Deadlock), [`Serialization`](crate::LockError::Serialization) or
 /// [`Moved`](crate::LockError::Moved), everything is rolled back and run again after a pause that grows and is jittered, so
-/// that two losers do not meet again. The class is found in the closure's error or in any error beneath it
-/// ([`source`](std::error::Error::source)), so a closure may return an error type of its own; one that hides its source
-/// needs [`retry_when`](Self::retry_when).
+/// that two losers do not meet again.
 ///
 /// The closure must not do anything that a rollback does not undo, or must bear doing it twice.
 ///
 /// Only the outermost transaction can be run again: inside an open one the closure is run once, in a savepoint, and an error
 /// that could be retried comes back as [`GaveUp`](crate::LockError::GaveUp), which says so; an outer `LockTransaction`
 /// finds its class and retries.
+///
+/// # The closure's error
+///
+/// Any error type that comes `From<LockError>` and `From<diesel::result::Error>`: one of the application's, `anyhow::Error`, `Box<dyn
+/// Error + Send + Sync>`. The class is found in it or in any error beneath it ([`source`](std::error::Error::source)), and that of
+/// a [`LockError`](crate::LockError) also inside of a variant that is `#[error(transparent)]`.
+///
+/// A deadlock that a statement of your own meets is a [`diesel::result::Error`]. That one has no source to be found by, so a
+/// transparent variant hides it: let the variant have it as its source, `#[error("..")] Database(#[from] diesel::result::Error)`,
+/// turn it into a `LockError`, or say [`retry_when`](Self::retry_when).
 ///
 /// # Order
 ///
@@ -116,8 +126,8 @@ impl<'h> LockTransaction<'h> {
         self
     }
 
-    /// Also retries what this says `true` of. For an error type that hides the class: a `#[error(transparent)]` variant has no
-    /// source of its own, so a `LockError` inside it cannot be seen from outside.
+    /// Also retries what this says `true` of. For an error type that hides the class: one whose variant has no source at all, or is
+    /// `#[error(transparent)]` over Diesel's error.
     pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {
         self.retry_when = Some(Box::new(retry_when));
         self

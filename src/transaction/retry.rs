@@ -6,10 +6,9 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use diesel::result::Error as DieselError;
 
 use super::{LockTransaction, When};
-use crate::error::LockError;
+use crate::error::RetryClass;
 
 /// The tries of one transaction.
 pub(crate) struct Retries {
@@ -72,28 +71,12 @@ impl Retries {
         self.began.elapsed()
     }
 
-    /// The first error in the chain that says what class it is of decides.
     fn is_mendable(&self, error: &(dyn Error + 'static)) -> bool {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            // What an inner transaction gave up is as good as what it gave up on.
-            match error.downcast_ref::<LockError>() {
-                Some(LockError::GaveUp { .. }) | None => {}
-                Some(error) => return self.may_retry(error),
-            }
-            if let Some(error) = error.downcast_ref::<DieselError>() {
-                return LockError::is_retryable_below(error);
-            }
-            next = error.source();
-        }
-        false
-    }
-
-    fn may_retry(&self, error: &LockError) -> bool {
-        match error {
-            LockError::Contended { .. } => self.contended,
-            LockError::TimedOut { .. } => self.timed_out,
-            error => error.is_retryable(),
+        match RetryClass::of(error) {
+            Some(RetryClass::Retryable) => true,
+            Some(RetryClass::Contended) => self.contended,
+            Some(RetryClass::TimedOut) => self.timed_out,
+            None => false,
         }
     }
 }
@@ -101,6 +84,7 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::LockError;
 
     fn moved() -> LockError {
         LockError::Moved { table: "\"t\"".to_owned() }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::type_complexity, reason = "tables of closures")]
 
+mod foreign;
 mod mysql;
 mod postgres;
 

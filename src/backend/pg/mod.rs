@@ -47,6 +47,8 @@ impl LockingBackend for Pg {
 
     const ISOLATION_COMES_FIRST: bool = false;
 
+    const PROBE: Option<&'static str> = Some("SELECT 1");
+
     fn busy_rows<'q>(
         query: &'q dyn Choice<Pg>,
         key: &'q dyn QueryFragment<Pg>,

@@ -1,1 +1,3 @@
 //! MySQL and MariaDB.
+
+mod foreign_connections;

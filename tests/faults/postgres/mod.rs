@@ -1,1 +1,5 @@
 //! PostgreSQL.
+
+mod error_types;
+mod foreign_connections;
+mod moved_partitions;
