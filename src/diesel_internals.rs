@@ -37,9 +37,10 @@ pub(crate) fn transaction_depth<Conn: Connection>(conn: &mut Conn) -> QueryResul
 /// Asking the server would cost a statement. Whether the connection tells at all: [`tells_of_aborts`].
 pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
     match <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn) {
-        TransactionManagerStatus::Valid(status) => {
-            status.in_transaction.as_ref().is_some_and(|transaction| transaction.requires_rollback_maybe_up_to_top_level)
-        }
+        TransactionManagerStatus::Valid(status) => status
+            .in_transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.requires_rollback_maybe_up_to_top_level),
         TransactionManagerStatus::InError => false,
     }
 }

@@ -3,14 +3,10 @@
 //! `#[error(transparent)]`, `Arc` and `std::io::Error` hide the error that they hold: its own source is theirs. So a [`LockError`]
 //! of such a class has a source that names the class, and the class is found beneath whatever holds the error.
 //!
-//! A Diesel error has no such source. Where it lies in a chain its kind and text tell; inside of a transparent variant it is not
-//! seen.
+//! A Diesel error has no such source. Where it lies in a chain its kind and text tell; hidden by what holds it, the text alone,
+//! which is shown as that one's own.
 
-use std::{
-    error::Error,
-    fmt,
-    ops::Deref,
-};
+use std::{error::Error, fmt, ops::Deref};
 
 use diesel::result::Error as DieselError;
 
@@ -46,7 +42,7 @@ impl RetryClass {
                 (Some(error), _) => return error.class(),
                 (_, Some(DieselError::DatabaseError(..))) => {
                     let retryable = error.downcast_ref().is_some_and(classify::is_retryable);
-                    return retryable.then_some(RetryClass::Retryable);
+                    return retryable.then_some(Self::Retryable);
                 }
                 (_, Some(DieselError::RollbackErrorOnCommit { commit_error, .. })) => Some(&**commit_error),
                 // Diesel hides the error that it holds, too.
@@ -58,7 +54,10 @@ impl RetryClass {
                         | DieselError::DeserializationError(inner),
                     ),
                 ) => Some(&**inner),
-                _ => error.source(),
+                _ => match error.source() {
+                    None => return classify::is_text_of_a_lost_conflict(&error.to_string()).then_some(Self::Retryable),
+                    source => source,
+                },
             };
         }
         None
@@ -188,9 +187,9 @@ impl Error for LockError {
             LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => {
                 Some(&RetryClass::Retryable)
             }
-            LockError::ReadOnly(source)
-            | LockError::ConnectionLost(source)
-            | LockError::Canceled { source, .. } => Some(source),
+            LockError::ReadOnly(source) | LockError::ConnectionLost(source) | LockError::Canceled { source, .. } => {
+                Some(source)
+            }
             LockError::GaveUp { source, .. } => Some(&**source),
             // Its text is part of ours.
             LockError::Query(error) => error.source(),

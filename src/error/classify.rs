@@ -132,6 +132,15 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
     }
 }
 
+/// Whether a text is that of a deadlock or a serialization failure: for an error of which nothing else is to be seen.
+///
+/// Anybody may raise such words, and is retried some times, as for those of MySQL and MariaDB. Not to retry a transaction that has
+/// lost would be worse.
+pub(super) fn is_text_of_a_lost_conflict(text: &str) -> bool {
+    let lists = [postgres::DEADLOCK, postgres::SERIALIZATION, mysql::DEADLOCK, mysql::CHANGED];
+    lists.iter().any(|messages| is_one_of(messages, text))
+}
+
 /// Whether the error has undone its own statement and nothing else, as far as the words tell: those of MySQL and MariaDB do.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };
@@ -161,9 +170,12 @@ fn reports_a_circle(detail: &str) -> bool {
     lines.len() > 1 && lines.iter().zip(next).all(|(line, next)| line.iter().any(|number| next.contains(number)))
 }
 
-/// The whole message is one of these. A part of it would do for the words inside of somebody's data.
 fn is(messages: &[&str], info: &Info) -> bool {
-    let text = info.message();
+    is_one_of(messages, info.message())
+}
+
+/// The whole message is one of these. A part of it would do for the words inside of somebody's data.
+fn is_one_of(messages: &[&str], text: &str) -> bool {
     messages.iter().any(|message| match message.split_once("%s") {
         Some((before, after)) => {
             text.len() > before.len() + after.len() && text.starts_with(before) && text.ends_with(after)
@@ -232,6 +244,7 @@ mod tests {
     fn no_message_is_in_two_lists() {
         let lists = [
             postgres::DEADLOCK,
+            postgres::SERIALIZATION,
             postgres::LOCK_TIMEOUT,
             postgres::LOCK_NOT_AVAILABLE,
             postgres::CANCELED,

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
+pub(crate) use self::class::{Classed, RetryClass};
 pub use self::{
     attempt::{Attempt, Holder},
     class::Refusal,
     row_name::RowName,
 };
-pub(crate) use self::class::{Classed, RetryClass};
 use crate::key::RowKey;
 
 /// The result of everything that locks.
@@ -125,8 +125,9 @@ pub enum LockError {
 
     /// Two sessions waited for each other and the server ended this one's statement.
     ///
-    /// Nothing of the transaction will be kept; run all of it again. Two lock sets cannot get into this with each other: look
-    /// for statements that lock in another order, before, beside or after the set.
+    /// Nothing of the transaction will be kept; run all of it again. Transactions that hold nothing but the rows of one lock set do
+    /// not get into this with each other: look for what was written or locked before, beside or after the set. What else can
+    /// do it is [listed](crate::LockSet#order).
     ///
     /// PostgreSQL: the transaction is aborted.
     ///

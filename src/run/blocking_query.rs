@@ -31,8 +31,8 @@ pub trait RunLockQuery: Sized {
     /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`: nothing was sent.
     /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
     /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
-    /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`], [`LockError::Query`]: the
-    ///   transaction is aborted.
+    /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`] (on PostgreSQL under READ COMMITTED too, if a
+    ///   row moves to another partition while it is waited for), [`LockError::Query`]: the transaction is aborted.
     fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
     where
         Conn: LockConnection,

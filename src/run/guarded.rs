@@ -110,8 +110,7 @@ where
     let depth = transaction_depth(conn)?;
     let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
     // Diesel's manager counts a savepoint that it could not release; others let go of it and leave what was done in it.
-    let undone =
-        transaction_depth(conn) == Ok(depth) && Conn::TransactionManager::rollback_transaction(conn).is_ok();
+    let undone = transaction_depth(conn) == Ok(depth) && Conn::TransactionManager::rollback_transaction(conn).is_ok();
     if Conn::Backend::RESCUE.is_none() || depth.is_none_or(|depth| depth.get() == 1) {
         return Err(error.into());
     }

@@ -33,14 +33,15 @@ pub(crate) use self::{
 /// Error + Send + Sync>`. The class is found in it or in any error beneath it ([`source`](std::error::Error::source)), and that of
 /// a [`LockError`](crate::LockError) also inside of a variant that is `#[error(transparent)]`.
 ///
-/// A deadlock that a statement of your own meets is a [`diesel::result::Error`]. That one has no source to be found by, so a
-/// transparent variant hides it: let the variant have it as its source, `#[error("..")] Database(#[from] diesel::result::Error)`,
-/// turn it into a `LockError`, or say [`retry_when`](Self::retry_when).
+/// A statement of your own that meets a deadlock or a serialization failure has a [`diesel::result::Error`]. Beneath other errors it
+/// is found like a `LockError`. Hidden by a transparent variant it shows no more than its text, which is believed if it is, whole,
+/// one of those by which the servers say so, in English or in one of the languages that PostgreSQL 15 and the MySQL family have for
+/// it.
 ///
 /// # Order
 ///
-/// A [`LockSet`](crate::LockSet) is free of deadlocks; two of them in one transaction are only as long as the second one
-/// does not go back behind the first. That is watched: going back to an earlier table, or to an earlier key of the same
+/// A transaction of one [`LockSet`](crate::LockSet) does not deadlock with another such; one of several sets does not as long as none
+/// goes back behind an earlier one. That is watched: going back to an earlier table, or to an earlier key of the same
 /// table, is reported as a warning of `tracing` (with the feature of that name), or refused with
 /// [`refuse_disorder`](Self::refuse_disorder). Keys are compared where every server compares them alike: integers.
 ///
@@ -126,8 +127,8 @@ impl<'h> LockTransaction<'h> {
         self
     }
 
-    /// Also retries what this says `true` of. For an error type that hides the class: one whose variant has no source at all, or is
-    /// `#[error(transparent)]` over Diesel's error.
+    /// Also retries what this says `true` of. For what has no class, and for an error type that hides it: one with neither a source
+    /// nor the text of what it holds.
     pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {
         self.retry_when = Some(Box::new(retry_when));
         self

@@ -83,6 +83,8 @@ impl Retries {
 
 #[cfg(test)]
 mod tests {
+    use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
     use super::*;
     use crate::error::LockError;
 
@@ -125,5 +127,48 @@ mod tests {
         let mut retries = Retries::new(&LockTransaction::new(), false);
         assert!(matches!(retries.judge(&Own(moved()), None), Verdict::Retry(_)));
         assert_eq!(retries.judge(&Own(LockError::NotInTransaction), None), Verdict::Pass);
+    }
+
+    /// `Error + Send + Sync` that hides what it holds.
+    #[derive(Debug, thiserror::Error)]
+    #[error(transparent)]
+    struct Transparent<E: Error + 'static>(E);
+
+    #[test]
+    fn the_class_is_found_in_whatever_hides_its_error() {
+        let contended = || LockError::Contended { rows: vec![], holders: vec![], source: None };
+        let judged = |error: &(dyn Error + 'static)| {
+            let transaction = LockTransaction::new();
+            let mut plain = Retries::new(&transaction, false);
+            let mut contended = Retries::new(&transaction.retry_contended(), false);
+            [&mut plain, &mut contended].map(|retries| matches!(retries.judge(error, None), Verdict::Retry(_)))
+        };
+        for (error, expected) in [
+            (moved as fn() -> LockError, [true, true]),
+            (contended, [false, true]),
+            (|| LockError::TimedOut { attempt: None, source: None }, [false, false]),
+            (|| LockError::NotInTransaction, [false, false]),
+        ] {
+            assert_eq!(judged(&error()), expected);
+            assert_eq!(judged(&Transparent(Transparent(error()))), expected);
+            assert_eq!(judged(&Transparent(std::io::Error::other(error()))), expected);
+            assert_eq!(judged(&Transparent(std::sync::Arc::new(error()))), expected);
+            assert_eq!(judged(&Transparent(DieselError::from(error()))), expected);
+            let within = DieselError::QueryBuilderError(Box::new(Transparent(error())));
+            assert_eq!(judged(&LockError::Query(within)), expected);
+            assert_eq!(judged(&**anyhow::Error::from(Transparent(error())).context("in context")), expected);
+        }
+    }
+
+    #[test]
+    fn hidden_errors_of_diesel_are_told_by_their_text() {
+        let mut retries = Retries::new(&LockTransaction::new(), false);
+        let said = |words: &str| {
+            Transparent(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words.to_owned())))
+        };
+        for words in ["deadlock detected", "Deadlock found when trying to get lock; try restarting transaction"] {
+            assert!(matches!(retries.judge(&said(words), None), Verdict::Retry(_)), "{words}");
+        }
+        assert_eq!(retries.judge(&said("job 7: deadlock detected"), None), Verdict::Pass);
     }
 }

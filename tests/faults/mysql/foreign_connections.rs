@@ -82,9 +82,7 @@ fn ways<C: MysqlLike>() -> [(&'static str, Way<C>); 4] {
     [
         ("run", |loss, arena, conn| LockTransaction::new().run(conn, |conn| swallows(loss, arena, conn))),
         ("with_lock", |loss, arena, conn| two().with_lock(conn, |_, conn| swallows(loss, arena, conn))),
-        ("hold", |loss, arena, conn| {
-            AdvisoryLock::named("foreign").hold(conn, |conn| swallows(loss, arena, conn))
-        }),
+        ("hold", |loss, arena, conn| AdvisoryLock::named("foreign").hold(conn, |conn| swallows(loss, arena, conn))),
         ("run, nested", |loss, arena, conn| {
             LockTransaction::new().run(conn, |conn| two().with_lock(conn, |_, conn| swallows(loss, arena, conn)))
         }),

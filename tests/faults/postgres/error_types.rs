@@ -118,8 +118,6 @@ type Fails = fn() -> LockError;
 
 /// Each class, with the tries without asking for more, with contended ones, with timed out ones.
 fn classes() -> [(Fails, [u32; 3]); 10] {
-
-
     [
         (|| LockError::Moved { table: "accounts".to_owned() }, [3, 3, 3]),
         (|| LockError::Deadlock { attempt: None, source: lost() }, [3, 3, 3]),
@@ -141,7 +139,8 @@ fn classes() -> [(Fails, [u32; 3]); 10] {
 }
 
 fn lost() -> DieselError {
-    DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new("lost".to_owned()))
+    let words = "could not serialize access due to concurrent update";
+    DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(words.to_owned()))
 }
 
 fn raised(words: &str) -> DieselError {
@@ -187,7 +186,8 @@ fn the_class_is_found_beneath_a_context() {
     let arena = Arena::new();
     let conn = &mut arena.pg();
     for (fails, [expected, ..]) in classes() {
-        let context = || anyhow::Error::from(Transparent::from(fails())).context("the transfer failed").context("again");
+        let context =
+            || anyhow::Error::from(Transparent::from(fails())).context("the transfer failed").context("again");
         assert_eq!(tries!(conn, quick(), anyhow::Error, context()), expected, "{:?}", fails());
         assert_eq!(tries!(conn, quick(), BoxError, context()), expected, "{:?}", fails());
         assert_eq!(tries!(conn, quick(), BoxError, Twice::from(fails())), expected, "{:?}", fails());
@@ -213,9 +213,8 @@ fn the_class_is_found_in_what_was_given_up() {
                     tries += 1;
                     quick().run(conn, |_| Err::<(), $E>(error()))
                 });
+                assert!(given_up.is_err());
                 assert_eq!(tries, 3, "{}", stringify!($E));
-                let given_up = given_up.unwrap_err().to_string();
-                assert!(given_up.starts_with("gave up after 3 tries"), "{}: {given_up}", stringify!($E));
             }
         )*};
     }
@@ -256,7 +255,7 @@ macro_rules! is_retried {
         let mut tries = 0;
         let transaction: LockTransaction<'_> = $transaction;
         let transaction = transaction.before_retry(|_, _| holder.run("commits", |s| s.commit()).unwrap());
-        let call: fn(&mut diesel::PgConnection) -> Result<(), $E> = $call;
+        let call: fn(&mut PgConnection) -> Result<(), $E> = $call;
         let done = transaction.run(&mut $arena.pg(), |conn| {
             tries += 1;
             call(conn)
@@ -309,7 +308,7 @@ macro_rules! a_deadlock_is_retried {
             waiting.join();
             other.run("commits", |s| s.commit()).unwrap();
         });
-        let second: fn(&mut diesel::PgConnection) -> Result<(), $E> = $second;
+        let second: fn(&mut PgConnection) -> Result<(), $E> = $second;
         let done = transaction.run(conn, |conn| {
             tries += 1;
             Account::lock_by_id(1, conn)?;
@@ -326,13 +325,17 @@ macro_rules! a_deadlock_is_retried {
 
 #[test]
 fn a_deadlock_is_retried_in_any_error_type() {
-    fn locks<E: From<LockError>>(conn: &mut diesel::PgConnection) -> Result<(), E> {
+    fn locks<E: From<LockError>>(conn: &mut PgConnection) -> Result<(), E> {
         Account::lock_by_id(2, conn)?;
         Ok(())
     }
-    fn updates<E: From<DieselError>>(conn: &mut diesel::PgConnection) -> Result<(), E> {
+    fn updates<E: From<DieselError>>(conn: &mut PgConnection) -> Result<(), E> {
         diesel::update(accounts::table.find(2)).set(accounts::v.eq(1)).execute(conn)?;
         Ok(())
+    }
+    // Diesel's error itself within.
+    fn transparent(conn: &mut PgConnection) -> Result<(), Transparent> {
+        updates::<DieselError>(conn).map_err(Transparent::Database)
     }
     let arena = Arena::new();
     a_deadlock_is_retried! { &arena;
@@ -342,6 +345,7 @@ fn a_deadlock_is_retried_in_any_error_type() {
         AsIo: "a lock", locks;
         BoxError: "a lock", locks;
         anyhow::Error: "a lock", locks;
+        Transparent: "a statement", transparent;
         Twice: "a statement", updates;
         BoxError: "a statement", updates;
         anyhow::Error: "a statement", updates;
@@ -357,15 +361,13 @@ fn a_chain_says_everything_once() {
     let holder = play.session("holder");
     holder.run("locks", |s| s.begin().map(|()| s.lock_by_id::<Account>(1).unwrap())).unwrap();
     let conn = &mut arena.pg();
-    let mut fails = |call: fn(&mut diesel::PgConnection) -> Result<(), LockError>| {
-        conn.transaction(|conn| call(conn)).unwrap_err()
-    };
+    let mut fails =
+        |call: fn(&mut PgConnection) -> Result<(), LockError>| conn.transaction(|conn| call(conn)).unwrap_err();
     let words = "duplicate key value violates unique constraint \"accounts_pkey\"";
     let twice = fails(|conn| Ok(Postgres::execute(conn, "INSERT INTO accounts VALUES (1, 'x', 0, 0)").map(drop)?));
     assert_eq!(twice.to_string(), format!("the statement failed: {words}"));
-    let timed_out = fails(|conn| {
-        LockSet::new().id::<Account>(1).timeout(Duration::from_millis(20)).lock(conn).map(drop)
-    });
+    let timed_out =
+        fails(|conn| LockSet::new().id::<Account>(1).timeout(Duration::from_millis(20)).lock(conn).map(drop));
     let refused = fails(|conn| {
         let accounts = accounts::table.filter(accounts::id.eq(1)).for_update().no_wait();
         RunQueryDsl::execute(accounts, conn).map(drop).map_err(LockError::of_locking_statement)

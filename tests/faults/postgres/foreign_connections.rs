@@ -122,5 +122,8 @@ fn only_connections_that_do_not_tell_are_asked() {
     assert_eq!(sent::<PgConnection>(), ["BEGIN", "COMMIT"]);
     assert_eq!(sent::<PooledConnection<ConnectionManager<PgConnection>>>(), ["BEGIN", "COMMIT"]);
     assert_eq!(sent::<Foreign<PgConnection, Counts>>(), ["BEGIN", "SELECT 1", "COMMIT"]);
-    assert_eq!(sent::<PooledConnection<ConnectionManager<Foreign<PgConnection, Counts>>>>(), ["BEGIN", "SELECT 1", "COMMIT"]);
+    assert_eq!(
+        sent::<PooledConnection<ConnectionManager<Foreign<PgConnection, Counts>>>>(),
+        ["BEGIN", "SELECT 1", "COMMIT"]
+    );
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL.
 
+mod advisory_guards;
 mod error_types;
 mod foreign_connections;
 mod moved_partitions;

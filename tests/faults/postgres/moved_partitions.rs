@@ -1,8 +1,10 @@
 //! Rows that move to another partition while they are waited for: the server does not follow them there, at any isolation level.
 
 use diesel::{PgConnection, dsl::sql, prelude::*, sql_types::Bool};
-use diesel_lockset::{LockDsl, LockError, LockQueryDsl, LockSet, LockTransaction, Lockable, PickDsl, RunLockQuery,
-    RunLockSet, RunLockTransaction};
+use diesel_lockset::{
+    LockDsl, LockError, LockQueryDsl, LockSet, LockTransaction, Lockable, PickDsl, RunLockQuery, RunLockSet,
+    RunLockTransaction,
+};
 
 use crate::{
     isolation::Play,
@@ -33,7 +35,11 @@ const WAITS: [(&str, fn(&mut PgConnection) -> Result<usize, LockError>); 4] = [
     ("key", |conn| Parcel::lock_by_id((1, 1), conn).map(|_| 1)),
     ("set by key", |conn| Ok(LockSet::new().ids::<Parcel>([(1, 1), (2, 1)]).lock(conn)?.rows::<Parcel>().len())),
     ("set by query", |conn| {
-        Ok(LockSet::new().query::<Parcel>(parcels::table.filter(parcels::weight.eq(5_i32))).lock(conn)?.rows::<Parcel>().len())
+        Ok(LockSet::new()
+            .query::<Parcel>(parcels::table.filter(parcels::weight.eq(5_i32)))
+            .lock(conn)?
+            .rows::<Parcel>()
+            .len())
     }),
     ("single query", |conn| {
         let query = parcels::table.filter(parcels::weight.eq(5_i32)).for_update_of(parcels::table);
@@ -102,10 +108,8 @@ fn slowly() -> _ {
 /// A pick and a claim wait for no row; it moves between the choice and the lock.
 #[test]
 fn a_row_that_moves_while_it_is_picked_is_picked_where_it_is_by_another_try() {
-    let takes: [(&str, fn(&mut PgConnection) -> Result<Vec<Parcel>, LockError>); 2] = [
-        ("pick", |conn| slowly().pick(1, conn)),
-        ("claim", |conn| slowly().claim(1, parcels::weight.eq(7), conn)),
-    ];
+    let takes: [(&str, fn(&mut PgConnection) -> Result<Vec<Parcel>, LockError>); 2] =
+        [("pick", |conn| slowly().pick(1, conn)), ("claim", |conn| slowly().claim(1, parcels::weight.eq(7), conn))];
     for (way, take) in takes {
         let arena = depots();
         let play = Play::<Blocking>::new(&arena);
