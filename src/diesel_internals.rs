@@ -32,13 +32,31 @@ pub(crate) fn transaction_depth<Conn: Connection>(conn: &mut Conn) -> QueryResul
     }
 }
 
-/// Whether the server has given the transaction up, so that a commit would be a rollback.
+/// Whether the server has given the transaction up, so that a commit would be a rollback; as far as the connection tells.
 ///
-/// Diesel knows, and shows it in the `Debug` form of its status only; asking the server would cost a statement. A test of
-/// the suite fails should a later Diesel call it otherwise.
+/// Asking the server would cost a statement. Whether the connection tells at all: [`tells_of_aborts`].
 pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
-    let status = <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn);
-    format!("{status:?}").contains("requires_rollback_maybe_up_to_top_level: true")
+    match <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn) {
+        TransactionManagerStatus::Valid(status) => status
+            .in_transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.requires_rollback_maybe_up_to_top_level),
+        TransactionManagerStatus::InError => false,
+    }
+}
+
+/// Whether the connection notes down what libpq says of the transaction, so that [`is_aborted`] knows: Diesel's own do, also out of
+/// a pool. Others may or may not; `AsyncConnectionWrapper` and most that are written by hand do not.
+///
+/// The name of the type has to do. Its identity would need `'static`, which connections are not, and the types themselves are there
+/// only if Diesel is built with a client library, which this crate cannot see. A connection that is not recognized is asked, so
+/// the mistake to make is a statement too many. Tried instead: the flag set on purpose, to see the next statement clear it. It
+/// tells of every driver, but from a closure without a statement on it looks like an aborted transaction.
+pub(crate) fn tells_of_aborts<Conn>() -> bool {
+    let name = std::any::type_name::<Conn>();
+    let pooled = name.strip_prefix("r2d2::PooledConnection<diesel::r2d2::ConnectionManager<");
+    let name = pooled.and_then(|name| name.strip_suffix(">>")).unwrap_or(name);
+    ["diesel::pg::connection::PgConnection", "diesel::mysql::connection::MysqlConnection"].contains(&name)
 }
 
 /// Tells Diesel that nothing but a rollback, of all levels, makes sense any more.

@@ -100,7 +100,7 @@ pub use self::{
         HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
         LockingBackend,
     },
-    error::{Attempt, Holder, LockError, LockObstacle, Result, RowName},
+    error::{Attempt, Holder, LockError, LockObstacle, Refusal, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,

@@ -2,7 +2,11 @@
 //!
 //! Nothing here sends SQL or knows a backend; what a backend needs beyond it is in [`crate::sql`].
 
-use diesel::query_source::Table;
+use diesel::{
+    expression::Expression,
+    query_source::Table,
+    sql_types::{SqlType, is_nullable::NotNull},
+};
 
 use crate::key::LockKey;
 
@@ -59,7 +63,8 @@ impl<T, C> PrimaryKeyOf<T> for One<C>
 where
     T: Table,
     T::PrimaryKey: IsKey<C>,
-    C: Send + 'static,
+    C: KeyColumn + Send + 'static,
+    NullabilityOf<C>: NeverNull<C>,
 {
 }
 
@@ -69,7 +74,7 @@ macro_rules! composite_keys {
         where
             T: Table,
             T::PrimaryKey: IsKey<($($C,)+)>,
-            $($C: Send + 'static),+
+            $($C: KeyColumn + Send + 'static, NullabilityOf<$C>: NeverNull<$C>),+
         {
         }
     )*};
@@ -84,6 +89,32 @@ composite_keys! {
     (A, B, C, D, E, F, G)
     (A, B, C, D, E, F, G, H)
 }
+
+/// A column, and whether `table!` says that it can be NULL.
+#[doc(hidden)]
+pub trait KeyColumn {
+    type Nullability;
+}
+
+impl<C: Expression<SqlType: SqlType>> KeyColumn for C {
+    type Nullability = <C::SqlType as SqlType>::IsNull;
+}
+
+type NullabilityOf<C> = <C as KeyColumn>::Nullability;
+
+/// A key that can be NULL is equal to no key, its own included, so a row that has it would not be found by it.
+///
+/// The columns are asked, not the fields: an alias or a type of the application's can hide an `Option`, but Diesel loads none from a
+/// column that `table!` says is never NULL.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the key column `{C}` can be NULL, so rows could not be found by it",
+    label = "`table!` says `Nullable<..>`, and NULL equals nothing, not even itself",
+    note = "let `table!` name a key whose columns are never NULL; if this one is never NULL, leave `Nullable` out"
+)]
+pub trait NeverNull<C> {}
+
+impl<C> NeverNull<C> for NotNull {}
 
 /// Type equality with a sentence of its own.
 #[doc(hidden)]

@@ -13,4 +13,5 @@ pub use crate::{
         Among, Choice, ChosenBy, Columns, Dialect, Finished, Found, KeyList, KeyedPart, List, Part, PartInSet, Pending,
         QueryText, Rank, Resolved, RowByRow, Seen, Shape, Sight, TableName, Unheld, Wanted,
     },
+    transaction::{Boxed, ClosureError, Concrete},
 };

@@ -32,7 +32,11 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         ],
         true,
     ),
-    ("private", &["advisory", "run", "pick", "backend", "sql", "lockable", "mode", "key", "diesel_internals"], true),
+    (
+        "private",
+        &["advisory", "transaction", "run", "pick", "backend", "sql", "lockable", "mode", "key", "diesel_internals"],
+        true,
+    ),
     ("prelude", &["run", "lock_set", "sql", "lockable", "error"], true),
     ("doctest_setup", &[], false),
 ];

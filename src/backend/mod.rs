@@ -112,6 +112,11 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// server refuses every statement until it is told to roll back.
     #[doc(hidden)]
     const RESCUE: Option<Rescue<Self>> = None;
+
+    /// A statement that fails in a transaction that the server has given up, to be sent before the commit where the connection
+    /// does not tell; nothing where [`RESCUE`](Self::RESCUE) finds out.
+    #[doc(hidden)]
+    const PROBE: Option<&'static str> = None;
 }
 
 /// What to send about transactions that the server may roll back by itself, to go on without one.

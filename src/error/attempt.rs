@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{LockError, RowName};
+use super::{LockError, RowName, listed::Listed};
 
 /// The part of a lock call that failed: the table it was at, what it wanted there, how long it had been waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl fmt::Display for Attempt {
             None => write!(f, "rows of {}", self.table)?,
         }
         if !self.rows.is_empty() {
-            write!(f, " ({})", super::Listed(&self.rows))?;
+            write!(f, " ({})", Listed(&self.rows))?;
         }
         self.holders.iter().try_for_each(|holder| write!(f, "; {holder}"))
     }

@@ -6,7 +6,7 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::{LockError, LockObstacle, mysql, postgres};
+use super::{LockError, LockObstacle, Refusal, mysql, postgres};
 
 type Info = dyn DatabaseErrorInformation + Send + Sync;
 
@@ -89,8 +89,11 @@ impl Class {
             Class::Serialization => LockError::Serialization { attempt: None, source },
             Class::ReadOnly => LockError::ReadOnly(source),
             Class::ConnectionLost => LockError::ConnectionLost(source),
-            Class::TimedOut => LockError::TimedOut { attempt: None, source: Some(source) },
-            Class::Contended => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) },
+            Class::TimedOut => LockError::TimedOut { attempt: None, source: Some(Refusal::timed_out(source)) },
+            Class::Contended => {
+                let source = Some(Refusal::contended(source));
+                LockError::Contended { rows: Vec::new(), holders: Vec::new(), source }
+            }
             Class::Canceled => LockError::Canceled { attempt: None, source },
             Class::NotATable => not_lockable(source, LockObstacle::NotATable, postgres::MATERIALIZED_VIEW),
             Class::NoPrimaryKey => not_lockable(source, LockObstacle::NoPrimaryKey, mysql::NO_PRIMARY_KEY),
@@ -167,6 +170,15 @@ pub(super) fn may_be_committed(error: &DieselError) -> bool {
     }
 }
 
+/// Whether a text is that of a deadlock or a serialization failure: for an error of which nothing else is to be seen.
+///
+/// Anybody may raise such words, and is retried some times, as for those of MySQL and MariaDB. Not to retry a transaction that has
+/// lost would be worse.
+pub(super) fn is_text_of_a_lost_conflict(text: &str) -> bool {
+    let lists = [postgres::DEADLOCK, postgres::SERIALIZATION, mysql::DEADLOCK, mysql::CHANGED];
+    lists.iter().any(|messages| named(messages, text).is_some())
+}
+
 /// Whether the error has undone its own statement and nothing else, as far as the words tell: those of MySQL and MariaDB do.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };
@@ -201,12 +213,12 @@ fn reports_a_circle(detail: &str) -> bool {
     lines.len() > 1 && lines.iter().zip(next).all(|(line, next)| line.iter().any(|number| next.contains(number)))
 }
 
-/// The whole message is one of these. A part of it would do for the words inside of somebody's data.
 fn is(messages: &[&str], info: &Info) -> bool {
     named(messages, info.message()).is_some()
 }
 
-/// The name in a message that is one of these as a whole; empty where the message has no name.
+/// The name in a message that is one of these as a whole; empty where the message has no name. A part of a message would do for the
+/// words inside of somebody's data.
 fn named<'t>(messages: &[&str], text: &'t str) -> Option<&'t str> {
     messages.iter().find_map(|message| match message.split_once("%s") {
         Some((before, after)) => text.strip_prefix(before)?.strip_suffix(after).filter(|name| !name.is_empty()),
@@ -316,6 +328,7 @@ mod tests {
     fn no_message_is_in_two_lists() {
         let lists = [
             postgres::DEADLOCK,
+            postgres::SERIALIZATION,
             postgres::LOCK_TIMEOUT,
             postgres::LOCK_NOT_AVAILABLE,
             postgres::CANCELED,

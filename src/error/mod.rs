@@ -1,7 +1,9 @@
 //! What can go wrong, by what the caller does next.
 
 mod attempt;
+mod class;
 mod classify;
+mod display;
 mod listed;
 mod mysql;
 mod obstacle;
@@ -13,9 +15,10 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
-use self::listed::{Listed, verb};
+pub(crate) use self::class::{Classed, RetryClass};
 pub use self::{
     attempt::{Attempt, Holder},
+    class::Refusal,
     obstacle::LockObstacle,
     row_name::RowName,
 };
@@ -25,6 +28,10 @@ use crate::key::RowKey;
 pub type Result<T, E = LockError> = std::result::Result<T, E>;
 
 /// Why rows were not locked.
+///
+/// Its [`source`](std::error::Error::source) is what the server said, except for [`Query`](Self::Query), whose text has it. What
+/// another try can mend has a source in any case, which only names the class: so the class is found even where an error type of
+/// the application's shows this error as its own (`#[error(transparent)]`).
 ///
 /// Each variant says in what state it leaves the transaction. "Aborted" means that PostgreSQL refuses every statement
 /// until the transaction, or the savepoint that the call was made in, is rolled back; leaving Diesel's
@@ -38,24 +45,19 @@ pub type Result<T, E = LockError> = std::result::Result<T, E>;
 ///
 /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-error-handling.html
 /// [rollback]: https://mariadb.com/kb/en/innodb-system-variables/#innodb_rollback_on_timeout
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum LockError {
     /// The connection has no open transaction, so a row lock would be gone when the call returns.
     ///
     /// No statement was sent. Open a transaction with [`Connection::transaction`](diesel::Connection::transaction), or
     /// use [`with_lock`](crate::LockDsl::with_lock), which opens one.
-    #[error(
-        "no transaction is open, so row locks would be released as soon as they are taken: \
-         lock inside `connection.transaction(|connection| ..)`"
-    )]
     NotInTransaction,
 
     /// Rows asked for by instance or key do not exist (any more).
     ///
     /// The transaction goes on. The rows of the set that do exist are locked until it ends. To get them instead of this
     /// error, build the set with [`allow_missing`](crate::LockSet::allow_missing).
-    #[error("{} {} not exist: deleted since it was loaded, or never there", Listed(.rows), verb(.rows, "does", "do"))]
     Missing {
         /// Every missing row of the set, by table, then in the order of adding.
         rows: Vec<RowName>,
@@ -64,9 +66,6 @@ pub enum LockError {
     /// A row was looked up in a locked set that it was never part of.
     ///
     /// The transaction goes on.
-    #[error(
-        "{type_name} {key} is not part of this lock set: it was neither added to it nor chosen by one of its queries"
-    )]
     NotInSet {
         /// The model that the row was looked up as.
         type_name: &'static str,
@@ -83,17 +82,13 @@ pub enum LockError {
     ///
     /// [MySQL]: https://dev.mysql.com/doc/refman/8.4/en/innodb-locking-reads.html
     /// [MariaDB]: https://mariadb.com/kb/en/wait-and-nowait/
-    #[error(
-        "{} {} held by another transaction, and this call was told not to wait{}: try again later, or give it time",
-        Listed(.rows), verb(.rows, "is", "are"), .holders.iter().map(|holder| format!("; {holder}")).collect::<String>()
-    )]
     Contended {
         /// The busy rows of the first table that had any.
         rows: Vec<RowName>,
         /// Who holds them; empty unless [`name_holders`](crate::LockSet::name_holders) was asked for.
         holders: Vec<Holder>,
         /// The server's error, if it was the server who said so.
-        source: Option<DieselError>,
+        source: Option<Refusal>,
     },
 
     /// The wait for rows took longer than the call, or the server's `lock_timeout` or `innodb_lock_wait_timeout`, allows.
@@ -105,15 +100,11 @@ pub enum LockError {
     /// ([manual][mysql]).
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_lock_wait_timeout
-    #[error(
-        "timed out after {}: run the transaction again, or allow more time",
-        .attempt.as_deref().map_or_else(|| "the server's limit for lock waits".to_owned(), ToString::to_string)
-    )]
     TimedOut {
         /// What was being locked.
         attempt: Option<Box<Attempt>>,
         /// The server's error.
-        source: Option<DieselError>,
+        source: Option<Refusal>,
     },
 
     /// The transaction, or the server, is read-only, and there a row cannot be locked.
@@ -122,15 +113,13 @@ pub enum LockError {
     /// ([manual][mysql]).
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/commit.html
-    #[error("rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes")]
-    ReadOnly(#[source] DieselError),
+    ReadOnly(DieselError),
 
     /// A boxed query has a clause that cannot be had together with the call, or [raw SQL](crate::LockQueryDsl#raw-sql) behind which the
     /// crate's own clauses would not count.
     ///
     /// No statement was sent; the transaction goes on. Rows that are folded together cannot be locked: leave the clause out,
     /// or lock by key what such a query chooses: [`LockSet::query`](crate::LockSet::query). A pick has a limit of its own.
-    #[error("a query with {clause} cannot be locked like this: {advice}")]
     Unsupported {
         /// The clause.
         clause: &'static str,
@@ -146,7 +135,6 @@ pub enum LockError {
     /// If there is no `source`, the transaction goes on, and what the call locked before stays locked until it ends. If there is
     /// one, the server has refused the statement before it touched a row: PostgreSQL has aborted the transaction, MySQL and
     /// MariaDB have undone the statement, and the transaction goes on.
-    #[error("{} cannot be locked: {reason}", obstacle::Subject(.table, .rows))]
     NotLockable {
         /// The table, as SQL names it.
         table: String,
@@ -160,8 +148,9 @@ pub enum LockError {
 
     /// Two sessions waited for each other and the server ended this one's statement.
     ///
-    /// Nothing of the transaction will be kept; run all of it again. Two lock sets cannot get into this with each other: look
-    /// for statements that lock in another order, before, beside or after the set.
+    /// Nothing of the transaction will be kept; run all of it again. Transactions that hold nothing but the rows of one lock set do
+    /// not get into this with each other: look for what was written or locked before, beside or after the set. What else can
+    /// do it is [listed](crate::LockSet#order).
     ///
     /// PostgreSQL: the transaction is aborted.
     ///
@@ -172,10 +161,6 @@ pub enum LockError {
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-deadlocks.html
     /// [mariadb]: https://mariadb.com/kb/en/innodb-lock-modes/
-    #[error(
-        "deadlock{}: this transaction was chosen to give way to another; run all of it again",
-        .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
-    )]
     Deadlock {
         /// What was being locked, if it was a lock call that failed.
         attempt: Option<Box<Attempt>>,
@@ -183,18 +168,19 @@ pub enum LockError {
         source: DieselError,
     },
 
-    /// Under REPEATABLE READ or SERIALIZABLE: a row changed after this transaction's snapshot was taken.
+    /// A row changed after this transaction had read it, or while it waited for it, in a way that its isolation level does not
+    /// allow.
     ///
-    /// Nothing of the transaction will be kept; run all of it again. PostgreSQL: it is aborted.
+    /// Nothing of the transaction will be kept; run all of it again. PostgreSQL: it is aborted. Under REPEATABLE READ and
+    /// SERIALIZABLE, any change after the snapshot is one ([manual][postgres]). Under READ COMMITTED too, one is: an `UPDATE` that
+    /// moves the row to another [partition], since the server does not follow a row there.
     ///
     /// MariaDB, with [`innodb_snapshot_isolation`][mariadb] (the default from 11.6.2 on): rolled back as by a
     /// [`Deadlock`](Self::Deadlock). MySQL has no such error: there a locking read returns the row as it is now.
     ///
+    /// [postgres]: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ
+    /// [partition]: https://www.postgresql.org/docs/current/ddl-partitioning.html#DDL-PARTITIONING-DECLARATIVE-LIMITATIONS
     /// [mariadb]: https://mariadb.com/kb/en/innodb-system-variables/#innodb_snapshot_isolation
-    #[error(
-        "serialization failure{}: another transaction changed what this one has seen; run all of it again",
-        .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
-    )]
     Serialization {
         /// What was being locked, if it was a lock call that failed.
         attempt: Option<Box<Attempt>>,
@@ -207,11 +193,6 @@ pub enum LockError {
     ///
     /// Waiting for it could end in a deadlock. The transaction goes on and holds what it has locked; to get the rows, run
     /// all of it again.
-    #[error(
-        "the rows of {table} that a limited query chooses changed while the set waited, and the row it chooses now is held \
-         by another transaction and comes before one that this transaction holds; waiting for it could end in a deadlock: \
-         run the transaction again"
-    )]
     Moved {
         /// The table, as SQL names it.
         table: String,
@@ -222,10 +203,6 @@ pub enum LockError {
     /// Only inside a [`LockTransaction`](crate::LockTransaction) that was told to refuse it. Nothing was sent or locked by
     /// the set that went back if it is seen in the order of tables; if it is seen in the order of keys, its rows are
     /// locked. The transaction goes on.
-    #[error(
-        "this lock set goes back to {back_to} after an earlier one had locked {after}: another transaction that does the \
-         opposite can deadlock with it; put both into one set"
-    )]
     OutOfOrder {
         /// Where the earlier set had got to.
         after: String,
@@ -236,8 +213,6 @@ pub enum LockError {
     /// A [`LockTransaction`](crate::LockTransaction) gave up.
     ///
     /// Nothing of any try is kept. Inside another transaction, that transaction is as the last error says.
-    #[error("gave up after {tries} {} in {} ms{}", if *.tries == 1 { "try" } else { "tries" }, .elapsed.as_millis(),
-        if *.nested { ", as a transaction inside of another one cannot be run again by itself" } else { "" })]
     GaveUp {
         /// How often the closure was run.
         tries: u32,
@@ -267,10 +242,6 @@ pub enum LockError {
     /// transaction two statements more. Leave the ends of transactions to the verbs.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html
-    #[error(
-        "not committed: the closure returned `Ok`, but a statement in it had failed and the server had given the transaction up, \
-         or the closure had ended the transaction itself"
-    )]
     Aborted,
 
     /// A locking statement was ended by an administrator, or by a limit for statements that is not this crate's:
@@ -280,10 +251,6 @@ pub enum LockError {
     /// MariaDB: it goes on ([`KILL QUERY`][kill]).
     ///
     /// [kill]: https://dev.mysql.com/doc/refman/8.4/en/kill.html
-    #[error(
-        "canceled by an administrator or by the server's limit for statements{}",
-        .attempt.as_deref().map_or_else(String::new, |attempt| format!(" after {attempt}"))
-    )]
     Canceled {
         /// What was being locked.
         attempt: Option<Box<Attempt>>,
@@ -303,8 +270,7 @@ pub enum LockError {
     /// well; there the work may be in the database all the same.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/gone-away.html
-    #[error("the connection to the server is lost, and with it the transaction and its locks")]
-    ConnectionLost(#[source] DieselError),
+    ConnectionLost(DieselError),
 
     /// A `COMMIT` was sent, or a statement that is committed by itself, and it is not known what became of it: its answer was
     /// lost together with the connection, or the server was told to cancel it.
@@ -336,20 +302,15 @@ pub enum LockError {
     ///
     /// [idle]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
     /// [sync]: https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
-    #[error(
-        "it is not known whether this was committed: the answer to the commit is missing; look whether the work is there before \
-         doing it again"
-    )]
-    CommitUnknown(#[source] DieselError),
+    CommitUnknown(Refusal),
 
-    /// Any other error of the database or of Diesel.
+    /// Any other error of the database or of Diesel. Its text is part of this one's, and it is no source.
     ///
     /// If the server raised it: PostgreSQL has aborted the transaction; MySQL and MariaDB have undone the statement, and the
     /// transaction goes on ([manual][mysql]).
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-error-handling.html
-    #[error("the statement failed")]
-    Query(#[source] DieselError),
+    Query(DieselError),
 }
 
 /// Finds the class of the error, so that `?` on any Diesel call inside a closure that returns [`LockError`] keeps it.
@@ -368,13 +329,16 @@ impl From<DieselError> for LockError {
 /// For closures that return Diesel's error: the Diesel error underneath, if there is one.
 ///
 /// The others travel as [`QueryBuilderError`](DieselError::QueryBuilderError) and come out whole when turned into a
-/// [`LockError`] again.
+/// [`LockError`] again, as does a deadlock or serialization failure that Diesel's error alone would not show.
 impl From<LockError> for DieselError {
     fn from(error: LockError) -> Self {
         match error {
+            LockError::Deadlock { source: error, .. } | LockError::Serialization { source: error, .. }
+                if classify::is_retryable(&error) =>
+            {
+                error
+            }
             LockError::ReadOnly(error)
-            | LockError::Deadlock { source: error, .. }
-            | LockError::Serialization { source: error, .. }
             | LockError::Canceled { source: error, .. }
             | LockError::ConnectionLost(error)
             | LockError::Query(error) => error,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Listed, LockError, RowName};
+use super::{LockError, RowName, listed::Listed};
 
 /// Why rows cannot be locked, whoever holds them: the reason of a [`NotLockable`](LockError::NotLockable).
 ///

@@ -164,3 +164,65 @@ pub(super) const NO_PRIVILEGE: &[&str] = &[
 /// In the message of 0A000 about what is sampled and is no table, in every language: the statements that lock rows begin by naming
 /// their table so.
 pub(super) const SAMPLE: &str = "TABLESAMPLE";
+
+/// 40001, in the languages of the server of version 15. Diesel tells the code; this is for errors that show their text alone.
+pub(super) const SERIALIZATION: &[&str] = &[
+    "could not serialize access due to concurrent update", // C
+    "konnte Zugriff nicht serialisieren wegen gleichzeitiger Aktualisierung", // de
+    "no se pudo serializar el acceso debido a un update concurrente", // es
+    "n'a pas pu sérialiser un accès à cause d'une mise à jour en parallèle", // fr
+    "serializzazione dell'accesso fallita a causa di modifiche concorrenti", // it
+    "更新が同時に行われたためアクセスの直列化ができませんでした", // ja
+    "ერთდროული განახლების გამო წვდომის სერიალიზაცია შეუძლებელია", // ka
+    "동시 업데이트 때문에 순차적 액세스가 불가능합니다",   // ko
+    "не удалось сериализовать доступ из-за параллельного изменения", // ru
+    "kunde inte serialisera åtkomst på grund av samtidig uppdatering", // sv
+    "не вдалося серіалізувати доступ через паралельне оновлення", // uk
+    "由于同步更新而无法串行访问",                          // zh_CN
+    "could not serialize access due to concurrent delete", // C
+    "konnte Zugriff nicht serialisieren wegen gleichzeitigem Löschen", // de
+    "no se pudo serializar el acceso debido a un delete concurrente", // es
+    "n'a pas pu sérialiser un accès à cause d'une suppression en parallèle", // fr
+    "impossibile serializzare l'accesso a causa dell'eliminazione simultanea", // it
+    "削除が同時に行われたためアクセスの直列化ができませんでした", // ja
+    "ერთდროული წაშლის გამო წვდომის სერიალიზაცია შეუძლებელია", // ka
+    "동시 삭제 작업 때문에 순차적 액세스가 불가능합니다",  // ko
+    "не удалось сериализовать доступ из-за параллельного удаления", // ru
+    "kunde inte serialisera åtkomst på grund av samtidig borttagning", // sv
+    "не вдалося серіалізувати доступ через паралельне видалення", // uk
+    "由于同步删除，无法序列化访问",                        // zh_CN
+    "could not serialize access due to read/write dependencies among transactions", // C
+    "konnte Zugriff nicht serialisieren wegen Lese-/Schreib-Abhängigkeiten zwischen Transaktionen", // de
+    "no se pudo serializar el acceso debido a dependencias read/write entre transacciones", // es
+    "n'a pas pu sérialiser un accès à cause des dépendances de lecture/écriture\nparmi les transactions", // fr
+    "serializzazione dell'accesso fallita a causa di dipendenze di lettura/scrittura tra le transazioni", // it
+    "トランザクション間で read/write の依存性があったため、アクセスの直列化ができませんでした", // ja
+    "트랜잭션간 읽기/쓰기 의존성 때문에 serialize 접근을 할 수 없음", // ko
+    "не удалось сериализовать доступ из-за зависимостей чтения/записи между транзакциями", // ru
+    "kunde inte serialisera åtkomst på grund av läs/skriv-beroenden bland transaktionerna", // sv
+    "не вдалося серіалізувати доступ через залежність читання/запису серед транзакцій", // uk
+    "由于多个事务间的读/写依赖而无法串行访问",             // zh_CN
+    "tuple to be locked was already moved to another partition due to concurrent update", // C
+    "das zu sperrende Tupel wurde schon durch ein gleichzeitiges Update in eine andere Partition verschoben", // de
+    "el registro a ser bloqueado ya fue movido a otra partición por un update concurrente", // es
+    "la ligne à verrouiller était déjà déplacée dans une autre partition du fait d'une mise à jour concurrente", // fr
+    "la tupla da lockare era stata già mossa in un'altra partizione a causa di una modifica concorrente", // it
+    "ロック対象のタプルは同時に行われた更新によってすでに他の子テーブルに移動されています", // ja
+    "დასაბლოკი კორტეჟი პარალელური განახლების გამო უკვე სხვა დანაყოფშია გადატანილი", // ka
+    "잠글 튜플은 동시 업데이트로 다른 파티션으로 이미 옮겨졌음", // ko
+    "кортеж, подлежащий блокировке, был перемещён в другую секцию в результате параллельного изменения", // ru
+    "tupel som skall låsas har redan flyttats till en annan partition av en samtida uppdatering", // sv
+    "кортеж, який підлягає блокуванню, вже був переміщений до іншої секції в результаті паралельного оновлення", // uk
+    "由于同时更新，要锁定的元组已移动到另一个分区",        // zh_CN
+    "tuple to be deleted was already moved to another partition due to concurrent update", // C
+    "das zu löschende Tupel wurde schon durch ein gleichzeitiges Update in eine andere Partition verschoben", // de
+    "el registro a ser eliminado ya fue movido a otra partición por un update concurrente", // es
+    "la ligne à supprimer était déjà déplacée vers une autre partition du fait d'une mise à jour concurrente", // fr
+    "la tupla da cancellare era stata già mossa in un'altra partizione a causa di una modifica concorrente", // it
+    "削除対象のタプルは同時に行われた更新によってすでに他の子テーブルに移動されています", // ja
+    "წასაშლელი კორტეჟები პარალელური განახლების გამო უკვე სხვა დანაყოფშია გადატანილი", // ka
+    "동시 업데이트로 삭제할 튜플이 이미 다른 파티션으로 옮겨졌음", // ko
+    "кортеж, подлежащий удалению, был перемещён в другую секцию в результате параллельного изменения", // ru
+    "tupel som skall raderas har redan flyttats till en annan partition på grund av samtidig update", // sv
+    "кортеж, який підлягає видаленню, вже переміщено в іншу секцію в результаті паралельного оновлення", // uk
+];

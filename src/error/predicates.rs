@@ -2,7 +2,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use super::{Attempt, LockError, classify};
+use super::{Attempt, LockError, Refusal, RetryClass, classify};
 
 impl LockError {
     /// Running the whole transaction again can succeed without anything else being done:
@@ -12,21 +12,13 @@ impl LockError {
     /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        match self {
-            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_retryable(),
-            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => true,
-            _ => false,
-        }
+        RetryClass::of(self) == Some(RetryClass::Retryable)
     }
 
     /// Somebody else holds what was asked for: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
     #[must_use]
     pub fn is_contended(&self) -> bool {
-        match self {
-            LockError::GaveUp { .. } => !std::ptr::eq(self.last(), self) && self.last().is_contended(),
-            LockError::Contended { .. } | LockError::TimedOut { .. } => true,
-            _ => false,
-        }
+        matches!(RetryClass::of(self), Some(RetryClass::Contended | RetryClass::TimedOut))
     }
 
     /// The server has given the transaction up, so that nothing but a rollback makes sense.
@@ -182,20 +174,22 @@ impl LockError {
     /// The class of an error of `COMMIT`, or of a statement that is committed by itself, if that may have been committed all the
     /// same; else the error.
     pub(crate) fn of_commit(error: DieselError) -> Result<Self, DieselError> {
-        if classify::may_be_committed(&error) { Ok(LockError::CommitUnknown(error)) } else { Err(error) }
+        if classify::may_be_committed(&error) {
+            Ok(LockError::CommitUnknown(Refusal::commit_unknown(error)))
+        } else {
+            Err(error)
+        }
     }
 
     /// The class of an error of a locking statement of ours that is committed by itself.
     pub(crate) fn of_autocommitted_statement(error: DieselError) -> Self {
         let sent_and_lost = matches!(error, DieselError::DatabaseError(..)) && classify::may_be_committed(&error);
         match Self::of_locking_statement(error) {
-            LockError::ConnectionLost(error) if sent_and_lost => LockError::CommitUnknown(error),
+            LockError::ConnectionLost(error) if sent_and_lost => {
+                LockError::CommitUnknown(Refusal::commit_unknown(error))
+            }
             error => error,
         }
-    }
-
-    pub(crate) fn is_retryable_below(error: &DieselError) -> bool {
-        classify::is_retryable(error)
     }
 
     /// Of a [`GaveUp`](Self::GaveUp), the `LockError` that is its last error or lies beneath it; any other error as it is.

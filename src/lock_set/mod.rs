@@ -20,12 +20,12 @@ use crate::{
     sql::{Blocking, Choice, Chosen, KeyOf, LockTarget, PartInSet, QueryText, RowQuery, TableName, check_model},
 };
 
-/// Any number of rows, of any number of tables, to be locked together and without deadlocks.
+/// Any number of rows, of any number of tables, to be locked together and in one order.
 ///
 /// Add instances, keys and queries in any order, then call [`lock`](crate::RunLockSet::lock) inside a transaction. The set
 /// locks table by table in the order of their names, and the rows of each table in the order of its primary key, whatever
-/// order they were added in: two lock sets never wait for each other in a circle. What belongs to one table is merged, also
-/// across several models of it, so a table costs one statement and a row is locked once.
+/// order they were added in: transactions that hold nothing but the rows of one lock set never deadlock with each other. What
+/// belongs to one table is merged, also across several models of it, so a table costs one statement and a row is locked once.
 ///
 /// The locks belong to the transaction and end with it. `lock` returns the rows as they are now, under the lock; the
 /// instances that were added are only keys to it, and stay as stale as they were.
@@ -38,11 +38,19 @@ use crate::{
 /// with [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent, and so is a table that is written with its
 /// schema (on MySQL and MariaDB, its database) in one model and without, or in other letters, in another, if the server says
 /// that it is one; it is asked only about names that are alike. Over two sets it cannot be told: two transactions whose models name
-/// one table in two ways can deadlock. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`. A row
-/// whose key itself is changed by somebody while the set waits for it keeps the place of its old key.
+/// one table in two ways can deadlock. The order of rows is the server's `ORDER BY` on the primary key in the order of `table!`.
 ///
 /// A second set in one transaction is allowed, but the order holds only within a set: if the second one goes back, it can
 /// deadlock with a transaction that does the opposite. Put what belongs together into one set.
+///
+/// Not promised, and [`Deadlock`](crate::LockError::Deadlock) where it happens, which a
+/// [`LockTransaction`](crate::LockTransaction) runs again:
+///
+/// - a transaction that has already written or locked something; a check of a foreign key is a lock, too;
+/// - other sessions that write to the rows without a set;
+/// - on PostgreSQL, while another session updates the *key* of a row that is wanted: the server follows the row to its new key
+///   inside the statement, so that it has the place of its old one;
+/// - on MariaDB, `SKIP LOCKED`, and partitioned tables.
 ///
 /// # Strength
 ///

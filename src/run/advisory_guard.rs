@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use super::{advisory_locks, blocking::LockConnection};
@@ -25,6 +26,9 @@ use crate::{
 /// MySQL and MariaDB release in any transaction. There, a lock that is not found any more may be held under the name of a
 /// database that the session has left: the connection is marked as broken, too. It is also if somebody has released all locks
 /// of the session by hand.
+///
+/// So it is if the driver panics, as `AsyncConnectionWrapper` does where an asynchronous runtime does not let it block. Dropping the
+/// guard does not pass the panic on.
 ///
 /// `std::mem::forget` keeps the lock until the session ends.
 #[must_use = "dropping the guard releases the lock at once"]
@@ -56,7 +60,8 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn
 impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_, Conn> {
     fn drop(&mut self) {
         if !self.released {
-            advisory_locks::release(&self.name, self.shared, self.conn);
+            // A panic here could meet another one and end the process. The connection is broken then, which says enough.
+            let _ = catch_unwind(AssertUnwindSafe(|| advisory_locks::release(&self.name, self.shared, self.conn)));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Advisory locks: taken, released, asked about.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use diesel::{
     connection::{Connection, TransactionManager},
     result::QueryResult,
@@ -9,7 +11,7 @@ use super::{blocking::LockConnection, give_up::give_up, rows::each_row, timer::T
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
-    diesel_internals::{is_aborted, transaction_depth, without_consequence},
+    diesel_internals::{break_connection, is_aborted, transaction_depth, without_consequence},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::Patience,
@@ -107,8 +109,20 @@ fn wait<Conn: LockConnection>(
 /// Releases a lock once; whether it was held.
 ///
 /// There is nobody to tell if that fails. What must not happen is that the session lives on with it, in a pool: then the
-/// connection is marked as broken, and a pool ends it.
+/// connection is marked as broken, and a pool ends it. So it is if the driver panics, as one that blocks on futures does inside of
+/// an asynchronous runtime; the panic goes on.
 pub(super) fn release<Conn>(name: &AdvisoryName, shared: bool, conn: &mut Conn) -> bool
+where
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+{
+    let released = catch_unwind(AssertUnwindSafe(|| release_or_break(name, shared, conn)));
+    released.unwrap_or_else(|panic| {
+        break_connection(conn);
+        resume_unwind(panic)
+    })
+}
+
+fn release_or_break<Conn>(name: &AdvisoryName, shared: bool, conn: &mut Conn) -> bool
 where
     Conn: LockConnection<Backend: HasAdvisoryLocks>,
 {

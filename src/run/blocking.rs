@@ -19,6 +19,14 @@ use crate::{
 /// A connection that rows can be locked over: any of Diesel's, also out of a pool, to a backend that has row locks.
 ///
 /// Implemented for all of them; name it as a bound in code that is generic over connections.
+///
+/// A connection of another make, such as one that wraps one of Diesel's or `AsyncConnectionWrapper` of `diesel-async`, need not note
+/// down that the server has given the transaction up. So the server is asked before the crate commits a transaction of its own
+/// there: on PostgreSQL by one statement more, `SELECT 1`, which an aborted transaction [refuses][refuses]; on MySQL and MariaDB as
+/// over any connection. Its transaction manager must keep what it is told of its state, and a pool must not hand it out again if
+/// that says that it is broken.
+///
+/// [refuses]: https://www.postgresql.org/docs/current/errcodes-appendix.html
 #[diagnostic::on_unimplemented(
     message = "rows cannot be locked over `{Self}`",
     label = "not a connection to a backend with row locks"
@@ -55,6 +63,9 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// | [`LockError::Deadlock`], [`LockError::Serialization`] | nothing any more, once it is rolled back | is aborted |
     /// | [`LockError::ConnectionLost`] | nothing any more | is gone |
     /// | [`LockError::Query`] | nothing any more, once it is rolled back | is aborted if the server refused |
+    ///
+    /// On PostgreSQL, `Serialization` comes under READ COMMITTED too, if a wanted row moves to another partition while it is waited
+    /// for. Another try finds the row there, or if it is asked for by a key that has changed with that, finds it missing.
     ///
     /// # Panics
     ///

@@ -42,8 +42,8 @@ pub trait RunLockQuery: Sized {
     ///   also if row-level security keeps rows of the query from being locked: the transaction goes on.
     /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
     /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
-    /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`], [`LockError::Query`]: the
-    ///   transaction is aborted.
+    /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`] (on PostgreSQL under READ COMMITTED too, if a
+    ///   row moves to another partition while it is waited for), [`LockError::Query`]: the transaction is aborted.
     fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
     where
         Conn: LockConnection,

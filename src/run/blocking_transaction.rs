@@ -1,7 +1,5 @@
 //! Running a transaction, again if need be, over a blocking connection.
 
-use std::error::Error;
-
 use diesel::result::Error as DieselError;
 
 use super::{blocking::LockConnection, guarded, watch};
@@ -11,11 +9,14 @@ use crate::{
     error::LockError,
     mode::Isolation,
     sql::SetIsolation,
-    transaction::{LockTransaction, Retries, Verdict},
+    transaction::{ClosureError, Concrete, LockTransaction, Retries, Verdict},
 };
 
 /// Runs a [`LockTransaction`] over a blocking connection.
-pub trait RunLockTransaction {
+///
+/// `Kind` says how the closure's error is looked into, and is inferred from it: errors that implement
+/// [`Error`](std::error::Error) are `Concrete`, those that point to one (`anyhow::Error`, `Box<dyn Error + Send + Sync>`) are not.
+pub trait RunLockTransaction<Kind = Concrete> {
     /// Opens a transaction, runs the closure in it and commits; runs it again if it lost against another transaction.
     ///
     /// Blocks while the closure does, and during the pauses between tries.
@@ -35,14 +36,14 @@ pub trait RunLockTransaction {
     fn run<Conn, R, E>(self, conn: &mut Conn, f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
         Conn: LockConnection,
-        E: Error + From<LockError> + From<DieselError> + Send + Sync + 'static;
+        E: ClosureError<Kind> + From<LockError> + From<DieselError>;
 }
 
-impl RunLockTransaction for LockTransaction<'_> {
+impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
     fn run<Conn, R, E>(mut self, conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
         Conn: LockConnection,
-        E: Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
+        E: ClosureError<Kind> + From<LockError> + From<DieselError>,
     {
         let nested = transaction_depth(conn)?.is_some();
         if nested && self.isolation.is_some() {
@@ -64,15 +65,15 @@ impl RunLockTransaction for LockTransaction<'_> {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            match retries.judge(&error, self.retry_when.as_deref_mut()) {
+            match retries.judge(error.as_error(), self.retry_when.as_deref_mut()) {
                 Verdict::Pass => return Err(error),
                 Verdict::GiveUp => {
                     let (tries, elapsed) = (retries.tries(), retries.elapsed());
-                    return Err(LockError::GaveUp { tries, elapsed, nested, source: Box::new(error) }.into());
+                    return Err(LockError::GaveUp { tries, elapsed, nested, source: error.into_boxed() }.into());
                 }
                 Verdict::Retry(pause) => {
                     if let Some(hook) = hook {
-                        hook(&error, retries.tries());
+                        hook(error.as_error(), retries.tries());
                     }
                     std::thread::sleep(pause);
                 }

@@ -11,7 +11,8 @@ use super::{
     transaction_end,
 };
 use crate::{
-    diesel_internals::{is_aborted, transaction_depth},
+    backend::LockingBackend,
+    diesel_internals::{is_aborted, tells_of_aborts, transaction_depth},
     error::LockError,
 };
 
@@ -22,7 +23,7 @@ use crate::{
 /// - An error of the closure comes back also if the rollback fails, as it does when the connection is lost. Diesel returns
 ///   the error of the rollback.
 /// - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
-///   server rolls back without a word.
+///   server rolls back without a word. A connection that does not tell is no way around it: the server is asked.
 /// - A commit whose answer is missing is [`CommitUnknown`](LockError::CommitUnknown). Diesel says that the connection is lost.
 /// - Where the server rolls back by itself and goes on in autocommit, what follows is not committed, whether the closure has
 ///   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
@@ -75,8 +76,7 @@ where
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
     let outcome = match outcome {
-        Ok(Ok(_)) if is_aborted(conn) => Ok(Err(LockError::Aborted.into())),
-        Ok(Ok(value)) => Ok(tripwire.check(conn).map(|()| value)),
+        Ok(Ok(value)) => Ok(is_alive(conn).and_then(|()| tripwire.check(conn)).map(|()| value)),
         outcome => outcome,
     };
     let outcome = match outcome {
@@ -90,6 +90,19 @@ where
     lost::heed_outer(conn);
     tripwire.disarm(conn);
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Fails if the server has given the transaction up.
+fn is_alive<Conn, E>(conn: &mut Conn) -> Result<(), E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    match Conn::Backend::PROBE {
+        _ if is_aborted(conn) => Err(LockError::Aborted.into()),
+        Some(probe) if !tells_of_aborts::<Conn>() => conn.batch_execute(probe).map_err(|error| lost::lost(error, conn)),
+        _ => Ok(()),
+    }
 }
 
 fn commit<Conn, E>(conn: &mut Conn) -> Result<(), E>

@@ -108,12 +108,14 @@ where
 {
     let depth = transaction_depth(conn)?;
     let Err(error) = Conn::TransactionManager::commit_transaction(conn) else { return Ok(()) };
+    // Diesel's manager counts a savepoint that it could not release; others let go of it and leave what was done in it.
+    let undone = transaction_depth(conn) == Ok(depth) && Conn::TransactionManager::rollback_transaction(conn).is_ok();
     if Conn::Backend::RESCUE.is_none() {
         return Err(error.into());
     }
-    // The savepoint is not there to be released. Diesel still counts it.
-    if transaction_depth(conn) == Ok(depth) {
-        let _ = Conn::TransactionManager::rollback_transaction(conn);
+    // The savepoint is not there to be released.
+    if !undone {
+        mark_aborted(conn);
     }
     Err(lost(error, conn))
 }
@@ -123,7 +125,7 @@ where
 /// If it is not there, the transaction was over before. A node of a cluster rolls a transaction back between two of its statements
 /// and says so with the next one, a deadlock, or says nothing: that is a conflict lost, whatever the closure has returned. A lost
 /// connection is Diesel's error; and a statement that was cancelled has not looked.
-fn lost<Conn, E>(error: DieselError, conn: &mut Conn) -> E
+pub(super) fn lost<Conn, E>(error: DieselError, conn: &mut Conn) -> E
 where
     Conn: LockConnection,
     E: From<LockError> + From<DieselError>,

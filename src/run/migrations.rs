@@ -19,7 +19,7 @@ use crate::{
     advisory::{AdvisoryLock, Exclusive},
     backend::LockingBackend,
     diesel_internals::transaction_depth,
-    error::LockError,
+    error::{LockError, Refusal},
 };
 
 /// How often a process that has to wait looks again.
@@ -173,5 +173,5 @@ where
         return error;
     }
     let error = error.downcast::<DieselError>().map_or_else(DieselError::QueryBuilderError, |error| *error);
-    Box::new(LockError::CommitUnknown(error))
+    Box::new(LockError::CommitUnknown(Refusal::commit_unknown(error)))
 }

@@ -8,7 +8,7 @@ use super::{blocking::LockConnection, give_up::give_up, send::send};
 use crate::{
     backend::{Clock, Exchange, LockingBackend},
     diesel_internals::transaction_depth,
-    error::{LockError, Result},
+    error::{LockError, Refusal, Result},
     mode::Patience,
 };
 
@@ -88,12 +88,13 @@ impl<DB: LockingBackend> Timer<DB> {
         let late = self.timeout.is_some_and(|timeout| self.elapsed() >= timeout);
         match LockError::of_locking_statement(error) {
             LockError::Canceled { source, .. } | LockError::Query(source @ DieselError::DatabaseError(..)) if late => {
-                LockError::TimedOut { attempt: None, source: Some(source) }
+                LockError::TimedOut { attempt: None, source: Some(Refusal::timed_out(source)) }
             }
             LockError::TimedOut { source: Some(source), .. }
                 if self.at_once && LockError::is_of_the_statement(&source) =>
             {
-                LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: Some(source) }
+                let source = Some(Refusal::contended(source.into_inner()));
+                LockError::Contended { rows: Vec::new(), holders: Vec::new(), source }
             }
             error => error,
         }

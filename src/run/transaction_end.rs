@@ -48,7 +48,11 @@ pub(super) fn release_then<Conn>(name: &AdvisoryName, conn: &Conn) {
 /// A session that lives on with the lock, in a pool, must not be: if it cannot be released, the connection is given up.
 fn release<Conn: LockConnection>(name: &AdvisoryName, conn: &mut Conn) {
     let Some(statement) = <Conn::Backend as LockingBackend>::release(name.in_all_forms()) else { return };
-    if each_row(conn, statement, |_: &RowRef<'_, Conn::Backend>| Ok(())).is_err() {
+    let released = catch_unwind(AssertUnwindSafe(|| each_row(conn, statement, |_: &RowRef<'_, Conn::Backend>| Ok(()))));
+    if !matches!(released, Ok(Ok(()))) {
         give_up(conn);
+    }
+    if let Err(panic) = released {
+        resume_unwind(panic);
     }
 }

@@ -1,5 +1,6 @@
 //! A transaction that is run again when it is safe to: what to retry, how often, how long to wait in between.
 
+mod closure_error;
 mod order;
 mod retry;
 
@@ -7,6 +8,7 @@ use std::{fmt, time::Duration};
 
 use crate::mode::Isolation;
 
+pub use self::closure_error::{Boxed, ClosureError, Concrete};
 pub(crate) use self::{
     order::{OrderWatch, StepBack},
     retry::{Retries, Verdict},
@@ -17,9 +19,7 @@ pub(crate) use self::{
 /// [`run`](crate::RunLockTransaction::run) opens the transaction, runs the closure, commits. If that fails with
 /// [`Deadlock`](crate::LockError::Deadlock), [`Serialization`](crate::LockError::Serialization) or
 /// [`Moved`](crate::LockError::Moved), everything is rolled back and run again after a pause that grows and is jittered, so
-/// that two losers do not meet again. The class is found in the closure's error or in any error beneath it
-/// ([`source`](std::error::Error::source)), so a closure may return an error type of its own; one that hides its source
-/// needs [`retry_when`](Self::retry_when).
+/// that two losers do not meet again.
 ///
 /// The closure must not do anything that a rollback does not undo, or must bear doing it twice. It leaves the end of the
 /// transaction to this: after a `COMMIT` of its own, or a statement that commits implicitly, it gets
@@ -32,10 +32,21 @@ pub(crate) use self::{
 /// that could be retried comes back as [`GaveUp`](crate::LockError::GaveUp), which says so; an outer `LockTransaction`
 /// finds its class and retries.
 ///
+/// # The closure's error
+///
+/// Any error type that comes `From<LockError>` and `From<diesel::result::Error>`: one of the application's, `anyhow::Error`, `Box<dyn
+/// Error + Send + Sync>`. The class is found in it or in any error beneath it ([`source`](std::error::Error::source)), and that of
+/// a [`LockError`](crate::LockError) also inside of a variant that is `#[error(transparent)]`.
+///
+/// A statement of your own that meets a deadlock or a serialization failure has a [`diesel::result::Error`]. Beneath other errors it
+/// is found like a `LockError`. Hidden by a transparent variant it shows no more than its text, which is believed if it is, whole,
+/// one of those by which the servers say so, in English or in one of the languages that PostgreSQL 15 and the MySQL family have for
+/// it.
+///
 /// # Order
 ///
-/// A [`LockSet`](crate::LockSet) is free of deadlocks; two of them in one transaction are only as long as the second one
-/// does not go back behind the first. That is watched: going back to an earlier table, or to an earlier key of the same
+/// A transaction of one [`LockSet`](crate::LockSet) does not deadlock with another such; one of several sets does not as long as none
+/// goes back behind an earlier one. That is watched: going back to an earlier table, or to an earlier key of the same
 /// table, is reported as a warning of `tracing` (with the feature of that name), or refused with
 /// [`refuse_disorder`](Self::refuse_disorder). Keys are compared where every server compares them alike: integers.
 ///
@@ -121,8 +132,8 @@ impl<'h> LockTransaction<'h> {
         self
     }
 
-    /// Also retries what this says `true` of. For an error type that hides the class: a `#[error(transparent)]` variant has no
-    /// source of its own, so a `LockError` inside it cannot be seen from outside.
+    /// Also retries what this says `true` of. For what has no class, and for an error type that hides it: one with neither a source
+    /// nor the text of what it holds.
     ///
     /// It is not asked about a [`CommitUnknown`](crate::LockError::CommitUnknown).
     pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {

@@ -6,10 +6,9 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use diesel::result::Error as DieselError;
 
 use super::{LockTransaction, When};
-use crate::error::LockError;
+use crate::error::RetryClass;
 
 /// The tries of one transaction.
 pub(crate) struct Retries {
@@ -55,12 +54,12 @@ impl Retries {
 
     pub(crate) fn judge(&mut self, error: &(dyn Error + 'static), retry_when: Option<&mut When<'_>>) -> Verdict {
         self.tries += 1;
-        // What may have been done is not done again, whoever asks for it.
-        if may_be_committed(error) {
+        let class = RetryClass::of(error);
+        if class == Some(RetryClass::CommitUnknown) {
             return Verdict::Pass;
         }
         let asked = retry_when.is_some_and(|retry_when| retry_when(error));
-        if !self.allowed || !(asked || self.is_mendable(error)) {
+        if !self.allowed || !(asked || self.is_mendable(class)) {
             return Verdict::Pass;
         }
         let Some(pause) = self.pauses.next() else { return Verdict::GiveUp };
@@ -76,51 +75,22 @@ impl Retries {
         self.began.elapsed()
     }
 
-    /// The first error in the chain that says what class it is of decides.
-    fn is_mendable(&self, error: &(dyn Error + 'static)) -> bool {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            // What an inner transaction gave up is as good as what it gave up on.
-            match error.downcast_ref::<LockError>() {
-                Some(LockError::GaveUp { .. }) | None => {}
-                Some(error) => return self.may_retry(error),
-            }
-            if let Some(error) = error.downcast_ref::<DieselError>() {
-                return LockError::is_retryable_below(error);
-            }
-            next = error.source();
-        }
-        false
-    }
-
-    fn may_retry(&self, error: &LockError) -> bool {
-        match error {
-            LockError::Contended { .. } => self.contended,
-            LockError::TimedOut { .. } => self.timed_out,
-            error => error.is_retryable(),
+    fn is_mendable(&self, class: Option<RetryClass>) -> bool {
+        match class {
+            Some(RetryClass::Retryable) => true,
+            Some(RetryClass::Contended) => self.contended,
+            Some(RetryClass::TimedOut) => self.timed_out,
+            Some(RetryClass::CommitUnknown) | None => false,
         }
     }
-}
-
-/// Whether the error, or one beneath it, is that of a commit of unknown outcome, also inside an error of Diesel's.
-fn may_be_committed(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let ours = error.downcast_ref::<LockError>().or_else(|| match error.downcast_ref::<DieselError>() {
-            Some(DieselError::QueryBuilderError(inner)) => inner.downcast_ref::<LockError>(),
-            _ => None,
-        });
-        if matches!(ours, Some(LockError::CommitUnknown(_))) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 #[cfg(test)]
 mod tests {
+    use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
     use super::*;
+    use crate::error::{LockError, Refusal};
 
     fn moved() -> LockError {
         LockError::Moved { table: "\"t\"".to_owned() }
@@ -147,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_commit_of_unknown_outcome_passes_whoever_asks() {
-        let unknown = || LockError::CommitUnknown(DieselError::NotFound);
+        let unknown = || LockError::CommitUnknown(Refusal::commit_unknown(DieselError::NotFound));
         let mut always = |_: &(dyn Error + 'static)| true;
         let mut retries = Retries::new(&LockTransaction::new(), false);
         assert_eq!(retries.judge(&unknown(), None), Verdict::Pass);
@@ -173,5 +143,48 @@ mod tests {
         let mut retries = Retries::new(&LockTransaction::new(), false);
         assert!(matches!(retries.judge(&Own(moved()), None), Verdict::Retry(_)));
         assert_eq!(retries.judge(&Own(LockError::NotInTransaction), None), Verdict::Pass);
+    }
+
+    /// `Error + Send + Sync` that hides what it holds.
+    #[derive(Debug, thiserror::Error)]
+    #[error(transparent)]
+    struct Transparent<E: Error + 'static>(E);
+
+    #[test]
+    fn the_class_is_found_in_whatever_hides_its_error() {
+        let contended = || LockError::Contended { rows: vec![], holders: vec![], source: None };
+        let judged = |error: &(dyn Error + 'static)| {
+            let transaction = LockTransaction::new();
+            let mut plain = Retries::new(&transaction, false);
+            let mut contended = Retries::new(&transaction.retry_contended(), false);
+            [&mut plain, &mut contended].map(|retries| matches!(retries.judge(error, None), Verdict::Retry(_)))
+        };
+        for (error, expected) in [
+            (moved as fn() -> LockError, [true, true]),
+            (contended, [false, true]),
+            (|| LockError::TimedOut { attempt: None, source: None }, [false, false]),
+            (|| LockError::NotInTransaction, [false, false]),
+        ] {
+            assert_eq!(judged(&error()), expected);
+            assert_eq!(judged(&Transparent(Transparent(error()))), expected);
+            assert_eq!(judged(&Transparent(std::io::Error::other(error()))), expected);
+            assert_eq!(judged(&Transparent(std::sync::Arc::new(error()))), expected);
+            assert_eq!(judged(&Transparent(DieselError::from(error()))), expected);
+            let within = DieselError::QueryBuilderError(Box::new(Transparent(error())));
+            assert_eq!(judged(&LockError::Query(within)), expected);
+            assert_eq!(judged(&**anyhow::Error::from(Transparent(error())).context("in context")), expected);
+        }
+    }
+
+    #[test]
+    fn hidden_errors_of_diesel_are_told_by_their_text() {
+        let mut retries = Retries::new(&LockTransaction::new(), false);
+        let said = |words: &str| {
+            Transparent(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words.to_owned())))
+        };
+        for words in ["deadlock detected", "Deadlock found when trying to get lock; try restarting transaction"] {
+            assert!(matches!(retries.judge(&said(words), None), Verdict::Retry(_)), "{words}");
+        }
+        assert_eq!(retries.judge(&said("job 7: deadlock detected"), None), Verdict::Pass);
     }
 }

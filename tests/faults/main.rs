@@ -6,6 +6,7 @@
 #![allow(clippy::type_complexity, reason = "tables of closures")]
 #![allow(clippy::duplicate_mod, reason = "what every server promises is included once for each")]
 
+mod foreign;
 mod mysql;
 mod postgres;
 

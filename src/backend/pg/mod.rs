@@ -65,6 +65,8 @@ impl LockingBackend for Pg {
         same_table::question(one, other)
     }
 
+    const PROBE: Option<&'static str> = Some("SELECT 1");
+
     fn busy_rows<'q>(
         query: &'q dyn Choice<Pg>,
         key: &'q dyn QueryFragment<Pg>,

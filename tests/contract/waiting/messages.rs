@@ -52,9 +52,11 @@ fn contention_names_the_rows_and_who_holds_them() {
     assert!(!one.to_string().contains("session"), "{one}");
     for error in [&one, &two, &named] {
         never_repeats_itself(error);
-        // The way through a closure that returns Diesel's error.
-        assert!(error.source().is_none(), "{error:?}");
+        // No server's error, only the class.
+        assert!(matches!(error, LockError::Contended { source: None, .. }), "{error:?}");
+        assert_eq!(error.source().unwrap().to_string(), "the lock could not be had at once");
     }
+    // The way through a closure that returns Diesel's error.
     let text = named.to_string();
     let named = LockError::from(DieselError::from(named));
     assert_eq!(named.to_string(), text);

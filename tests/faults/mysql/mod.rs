@@ -4,6 +4,7 @@ mod advisory_deadlocks;
 mod broken;
 mod chained_clauses;
 mod commits;
+mod foreign_connections;
 mod full_text;
 #[path = "../helper_names.rs"]
 mod helper_names;

@@ -1,9 +1,12 @@
 //! PostgreSQL.
 
+mod advisory_guards;
 mod advisory_keys;
 mod broken;
 mod chained_clauses;
 mod commits;
+mod error_types;
+mod foreign_connections;
 #[path = "../helper_names.rs"]
 mod helper_names;
 mod holders;
@@ -13,6 +16,7 @@ mod linear;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
 mod many_queries;
+mod moved_partitions;
 mod one_table;
 mod raw_sql;
 mod row_security;

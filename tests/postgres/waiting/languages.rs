@@ -54,7 +54,7 @@ const LANGUAGES: [Language; 2] = [GERMAN, JAPANESE];
 #[track_caller]
 fn said(error: &LockError, words: &str) {
     let source = match error {
-        LockError::TimedOut { source, .. } | LockError::Contended { source, .. } => source.as_ref(),
+        LockError::TimedOut { source, .. } | LockError::Contended { source, .. } => source.as_deref(),
         LockError::Deadlock { source, .. }
         | LockError::Serialization { source, .. }
         | LockError::Canceled { source, .. } => Some(source),

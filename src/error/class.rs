@@ -1,0 +1,215 @@
+//! The class of an error that another try can mend, found wherever it lies in a chain of sources.
+//!
+//! `#[error(transparent)]`, `Arc` and `std::io::Error` hide the error that they hold: its own source is theirs. So a [`LockError`]
+//! of such a class has a source that names the class, and the class is found beneath whatever holds the error.
+//!
+//! A Diesel error has no such source. Where it lies in a chain its kind and text tell; hidden by what holds it, the text alone,
+//! which is shown as that one's own.
+
+use std::{error::Error, fmt, ops::Deref};
+
+use diesel::result::Error as DieselError;
+
+use super::{LockError, classify};
+
+/// The class of an error that another try can mend; as a source it is what a [`LockError`] without a server's error stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetryClass {
+    Retryable,
+    Contended,
+    TimedOut,
+    /// The opposite: what may have been done already must not be tried again, whoever asks for it.
+    CommitUnknown,
+}
+
+impl RetryClass {
+    /// The class that the first error of the chain to have a verdict gives; `None` if that is one for which another try does
+    /// nothing, or if there is none.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(class) = error.downcast_ref::<RetryClass>() {
+                return Some(*class);
+            }
+            if let Some(Refusal { class, .. }) = error.downcast_ref() {
+                return Some(*class);
+            }
+            if let Some(Classed { class, .. }) = error.downcast_ref() {
+                return Some(*class);
+            }
+            next = match (error.downcast_ref(), error.downcast_ref()) {
+                // What an inner transaction gave up on is as good as the error itself.
+                (Some(LockError::GaveUp { source, .. }), _) => Some(&**source),
+                (Some(LockError::Query(error)), _) if !matches!(error, DieselError::DatabaseError(..)) => Some(error),
+                (Some(error), _) => return error.class(),
+                (_, Some(DieselError::DatabaseError(..))) => {
+                    let retryable = error.downcast_ref().is_some_and(classify::is_retryable);
+                    return retryable.then_some(Self::Retryable);
+                }
+                (_, Some(DieselError::RollbackErrorOnCommit { commit_error, .. })) => Some(&**commit_error),
+                // Diesel hides the error that it holds, too.
+                (
+                    _,
+                    Some(
+                        DieselError::QueryBuilderError(inner)
+                        | DieselError::SerializationError(inner)
+                        | DieselError::DeserializationError(inner),
+                    ),
+                ) => Some(&**inner),
+                _ => match error.source() {
+                    None => return classify::is_text_of_a_lost_conflict(&error.to_string()).then_some(Self::Retryable),
+                    source => source,
+                },
+            };
+        }
+        None
+    }
+}
+
+impl fmt::Display for RetryClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RetryClass::Retryable => "a conflict with another transaction",
+            RetryClass::Contended => "the lock could not be had at once",
+            RetryClass::TimedOut => "the lock could not be had in time",
+            RetryClass::CommitUnknown => "the server's answer was lost",
+        })
+    }
+}
+
+impl Error for RetryClass {}
+
+/// The error of a statement that did not get its lock, or of a commit whose outcome is unknown, together with what that means.
+///
+/// The source of [`LockError::Contended`], [`LockError::TimedOut`] and [`LockError::CommitUnknown`]. Diesel's error is its own source, and what it
+/// dereferences to.
+#[derive(Debug)]
+pub struct Refusal {
+    class: RetryClass,
+    error: DieselError,
+}
+
+impl Refusal {
+    pub(crate) fn contended(error: DieselError) -> Self {
+        Refusal { class: RetryClass::Contended, error }
+    }
+
+    pub(crate) fn timed_out(error: DieselError) -> Self {
+        Refusal { class: RetryClass::TimedOut, error }
+    }
+
+    pub(crate) fn commit_unknown(error: DieselError) -> Self {
+        Refusal { class: RetryClass::CommitUnknown, error }
+    }
+
+    /// Diesel's error.
+    #[must_use]
+    pub fn into_inner(self) -> DieselError {
+        self.error
+    }
+}
+
+impl Deref for Refusal {
+    type Target = DieselError;
+
+    fn deref(&self) -> &DieselError {
+        &self.error
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.class.fmt(f)
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// A boxed error whose class went out of sight when it was boxed.
+#[derive(Debug)]
+pub(crate) struct Classed {
+    class: RetryClass,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl Classed {
+    /// Boxes an error and keeps its class.
+    pub(crate) fn boxed<E>(error: E) -> Box<dyn Error + Send + Sync>
+    where
+        E: Deref<Target = dyn Error + Send + Sync> + Into<Box<dyn Error + Send + Sync>>,
+    {
+        let class = RetryClass::of(&*error);
+        let error = error.into();
+        match class {
+            Some(class) if RetryClass::of(&*error) != Some(class) => Box::new(Classed { class, error }),
+            _ => error,
+        }
+    }
+}
+
+impl fmt::Display for Classed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for Classed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl LockError {
+    /// The class of this very error.
+    fn class(&self) -> Option<RetryClass> {
+        match self {
+            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => {
+                Some(RetryClass::Retryable)
+            }
+            LockError::Contended { .. } => Some(RetryClass::Contended),
+            LockError::TimedOut { .. } => Some(RetryClass::TimedOut),
+            LockError::CommitUnknown(_) => Some(RetryClass::CommitUnknown),
+            _ => None,
+        }
+    }
+}
+
+/// The server's error, or what names the class where there is none or where it does not tell; not what the text says already.
+impl Error for LockError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            LockError::Contended { source: Some(refusal), .. } | LockError::TimedOut { source: Some(refusal), .. } => {
+                Some(refusal)
+            }
+            LockError::CommitUnknown(refusal) => Some(refusal),
+            LockError::Contended { .. } => Some(&RetryClass::Contended),
+            LockError::TimedOut { .. } => Some(&RetryClass::TimedOut),
+            LockError::Deadlock { source, .. } | LockError::Serialization { source, .. }
+                if classify::is_retryable(source) =>
+            {
+                Some(source)
+            }
+            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => {
+                Some(&RetryClass::Retryable)
+            }
+            LockError::ReadOnly(source) | LockError::ConnectionLost(source) | LockError::Canceled { source, .. } => {
+                Some(source)
+            }
+            LockError::NotLockable { source: Some(source), .. } => Some(&**source),
+            LockError::GaveUp { source, .. } => Some(&**source),
+            // Its text is part of ours.
+            LockError::Query(error) => error.source(),
+            LockError::NotInTransaction
+            | LockError::Missing { .. }
+            | LockError::NotInSet { .. }
+            | LockError::NotLockable { .. }
+            | LockError::Unsupported { .. }
+            | LockError::OutOfOrder { .. }
+            | LockError::Aborted => None,
+        }
+    }
+}

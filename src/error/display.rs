@@ -1,0 +1,108 @@
+//! The sentence of each error: the state, then what to do about it. None says what its source says.
+
+use std::fmt;
+
+use super::{
+    Attempt, LockError,
+    listed::{Listed, verb},
+    obstacle::Subject,
+};
+
+impl fmt::Display for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LockError::NotInTransaction => f.write_str(
+                "no transaction is open, so row locks would be released as soon as they are taken: \
+                 lock inside `connection.transaction(|connection| ..)`",
+            ),
+            LockError::Missing { rows } => {
+                let verb = verb(rows, "does", "do");
+                write!(f, "{} {verb} not exist: deleted since it was loaded, or never there", Listed(rows))
+            }
+            LockError::NotInSet { type_name, key } => write!(
+                f,
+                "{type_name} {key} is not part of this lock set: it was neither added to it nor chosen by one of its \
+                 queries"
+            ),
+            LockError::Contended { rows, holders, .. } => {
+                let verb = verb(rows, "is", "are");
+                let rows = Listed(rows);
+                write!(f, "{rows} {verb} held by another transaction, and this call was told not to wait")?;
+                holders.iter().try_for_each(|holder| write!(f, "; {holder}"))?;
+                f.write_str(": try again later, or give it time")
+            }
+            LockError::TimedOut { attempt, .. } => {
+                f.write_str("timed out after ")?;
+                match attempt {
+                    Some(attempt) => attempt.fmt(f)?,
+                    None => f.write_str("the server's limit for lock waits")?,
+                }
+                f.write_str(": run the transaction again, or allow more time")
+            }
+            LockError::ReadOnly(_) => f.write_str(
+                "rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes",
+            ),
+            LockError::Unsupported { clause, advice } => {
+                write!(f, "a query with {clause} cannot be locked like this: {advice}")
+            }
+            LockError::NotLockable { table, rows, reason, .. } => {
+                write!(f, "{} cannot be locked: {reason}", Subject(table, rows))
+            }
+            LockError::Deadlock { attempt, .. } => {
+                let after = After(attempt.as_deref());
+                write!(f, "deadlock{after}: this transaction was chosen to give way to another; run all of it again")
+            }
+            LockError::Serialization { attempt, .. } => write!(
+                f,
+                "serialization failure{}: another transaction changed a row that this one had read or was about to \
+                 lock; run all of it again",
+                After(attempt.as_deref())
+            ),
+            LockError::Moved { table } => write!(
+                f,
+                "the rows of {table} that a limited query chooses changed while the set waited, and the row it chooses \
+                 now is held by another transaction and comes before one that this transaction holds; waiting for it \
+                 could end in a deadlock: run the transaction again"
+            ),
+            LockError::OutOfOrder { after, back_to } => write!(
+                f,
+                "this lock set goes back to {back_to} after an earlier one had locked {after}: another transaction that \
+                 does the opposite can deadlock with it; put both into one set"
+            ),
+            LockError::GaveUp { tries, elapsed, nested, .. } => {
+                let times = if *tries == 1 { "try" } else { "tries" };
+                write!(f, "gave up after {tries} {times} in {} ms", elapsed.as_millis())?;
+                match nested {
+                    true => f.write_str(", as a transaction inside of another one cannot be run again by itself"),
+                    false => Ok(()),
+                }
+            }
+            LockError::Aborted => f.write_str(
+                "not committed: the closure returned `Ok`, but a statement in it had failed and the server had given the \
+                 transaction up, or the closure had ended the transaction itself",
+            ),
+            LockError::Canceled { attempt, .. } => write!(
+                f,
+                "canceled by an administrator or by the server's limit for statements{}",
+                After(attempt.as_deref())
+            ),
+            LockError::CommitUnknown(_) => f.write_str(
+                "it is not known whether this was committed: the answer to the commit is missing; look whether the work is \
+                 there before doing it again",
+            ),
+            LockError::ConnectionLost(_) => {
+                f.write_str("the connection to the server is lost, and with it the transaction and its locks")
+            }
+            LockError::Query(error) => write!(f, "the statement failed: {error}"),
+        }
+    }
+}
+
+/// " after 200 ms waiting for rows of ..", where it is known.
+struct After<'a>(Option<&'a Attempt>);
+
+impl fmt::Display for After<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |attempt| write!(f, " after {attempt}"))
+    }
+}
