@@ -1,0 +1,378 @@
+//! The model: is this answer right? Asked while the locks are held, of the server through another session, and of the journal.
+
+use std::{collections::HashMap, fmt::Debug};
+
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+    sql_types::Integer,
+};
+use diesel_lockset::{LockError, RowName, Strength};
+
+use super::{
+    Conn, circle, clause,
+    player::End,
+    questions::{Asked, Seen},
+    wish::{Answer, Verb, Wait, Wish},
+    world::{Role, World},
+};
+use crate::{
+    book::{Rule, Tally},
+    phases::Level,
+    schema::{OWN, Piece, Slot, marks, own_keys, pieces, slots},
+    support::server::Observer as _,
+};
+
+pub(super) struct Judge<'w> {
+    pub(super) world: &'w World<'w>,
+    pub(super) thread: usize,
+    pub(super) role: Role,
+    pub(super) pid: i32,
+    pub(super) operation: u64,
+    /// What it does, in words.
+    pub(super) what: String,
+    pub(super) tally: Tally,
+    /// When the transaction began, and when the call did.
+    pub(super) since: i64,
+    pub(super) called: i64,
+    /// The session's own rows that the transaction has asked for.
+    own: Vec<i32>,
+    observer: Conn,
+}
+
+impl<'w> Judge<'w> {
+    pub(super) fn new(world: &'w World<'w>, thread: usize, role: Role, pid: i32) -> Self {
+        let observer = world.observer();
+        let (what, tally) = (String::new(), Tally::default());
+        Judge { world, thread, role, pid, operation: 0, what, tally, since: 0, called: 0, own: vec![], observer }
+    }
+
+    pub(super) fn broken(&mut self, rule: Rule, expected: impl Debug, got: impl Debug) {
+        let Judge { world, thread, role, operation, what, .. } = self;
+        let (phase, level) = (world.phase.name, world.level.text());
+        self.tally.broken(rule, || {
+            format!(
+                "phase {phase:?}, {level}, session {thread} ({role:?}), operation {operation}\n  did      {what}\n  \
+                 expected {expected:?}\n  got      {got:?}"
+            )
+        });
+    }
+
+    /// A transaction begins.
+    pub(super) fn begin(&mut self) {
+        self.since = self.world.journal.tick();
+        self.own.clear();
+    }
+
+    /// The session is another one from here on.
+    pub(super) fn replace(&mut self, pid: i32) {
+        self.observer.wait_until_gone(self.pid);
+        self.pid = pid;
+    }
+
+    /// An error that ended a transaction, or a try of one.
+    pub(super) fn met(&mut self, error: &LockError) {
+        match error.last() {
+            LockError::Deadlock { source, .. } => self.deadlock(source),
+            LockError::Serialization { .. } if self.world.level != Level::ReadCommitted => self.tally.retryable += 1,
+            LockError::Moved { .. } => self.tally.retryable += 1,
+            LockError::Contended { .. } | LockError::TimedOut { .. } => self.tally.contended += 1,
+            LockError::Missing { .. } => self.tally.missing += 1,
+            LockError::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
+                if self.role == Role::Writer =>
+            {
+                self.tally.contended += 1;
+            }
+            LockError::Canceled { .. }
+            | LockError::ConnectionLost(_)
+            | LockError::Aborted
+            | LockError::Query(DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager)
+                if self.world.phase.cancels() => {}
+            error => self.broken(Rule::Error, "an error that can be expected", format!("{error}: {error:?}")),
+        }
+    }
+
+    /// Whether a session goes on as it is after this error.
+    pub(super) fn is_expected(&self, error: &LockError) -> bool {
+        error.is_retryable() || error.is_contended() || matches!(error.last(), LockError::Missing { .. })
+    }
+
+    fn deadlock(&mut self, error: &DieselError) {
+        self.tally.deadlocks += 1;
+        let Some(circle) = circle(error, &mut self.observer, self.pid) else {
+            self.tally.unattributed += 1;
+            return;
+        };
+        let roles: Vec<Option<Role>> = circle.iter().map(|pid| self.world.role(*pid)).collect();
+        if roles.iter().all(|role| *role == Some(Role::Locker)) {
+            self.broken(Rule::Deadlock, "no circle of sessions that lock one set each", (circle, error));
+        }
+    }
+
+    /// A call of a set failed: are the rows that it names the right ones?
+    pub(super) fn refused(&mut self, wish: &Wish, error: &LockError) {
+        match error {
+            LockError::Missing { rows } => {
+                if wish.allow_missing {
+                    self.broken(Rule::Error, "missing rows in a list", error);
+                }
+                rows.iter().for_each(|row| self.missing(row));
+            }
+            LockError::Contended { rows, .. } => {
+                if wish.wait != Wait::NoWait {
+                    self.broken(Rule::Error, "to wait", error);
+                }
+                rows.iter().for_each(|row| self.busy(row));
+            }
+            _ => {}
+        }
+    }
+
+    fn missing(&mut self, row: &RowName) {
+        let exists = match row.key().get::<i32>() {
+            Some(key) => self.world.journal.existence_since(*key, self.since) == Some(true),
+            // Nobody deletes a slot.
+            None => true,
+        };
+        if exists {
+            self.broken(Rule::Whole, "a row that existed all the time", format!("{row} is missing"));
+        }
+    }
+
+    fn busy(&mut self, row: &RowName) {
+        let Some(key) = row.key().get::<i32>() else { return };
+        if *key >= OWN {
+            self.broken(Rule::Least, "a row that nobody else asks for", format!("{row} is busy"));
+        } else if self.world.journal.existence_since(*key, self.called) == Some(false) {
+            self.broken(Rule::Whole, "a row that did not exist all the time is missing", format!("{row} is busy"));
+        }
+    }
+
+    /// Checks the answer of a set.
+    ///
+    /// # Errors
+    ///
+    /// Those of the last question, which the session asks itself.
+    pub(super) fn check(&mut self, wish: &Wish, answer: &Answer, conn: &mut Conn) -> Result<(), End> {
+        let Answer { pieces, briefs, counted, slots, turned, missing, skipped } = answer;
+        self.tally.rows += pieces.len() + briefs.len() + counted.len() + slots.len() + turned.len();
+        let ids: Vec<i32> = pieces.iter().map(|row| row.id).collect();
+        let brief_ids: Vec<i32> = briefs.iter().map(|row| row.id).collect();
+        let counted_ids: Vec<i32> = counted.iter().map(|row| row.id).collect();
+        self.ascending(&ids);
+        self.ascending(&brief_ids);
+        self.ascending(&counted_ids);
+        self.ascending(&slots.iter().map(|row| (&row.area, row.number)).collect::<Vec<_>>());
+        self.ascending(&turned.iter().map(|row| (row.number, &row.area)).collect::<Vec<_>>());
+
+        // Of a key alone, others may change the rest of the row.
+        let firm = wish.strength != Strength::KeyShare;
+        let all: Vec<i32> = ids.iter().chain(&brief_ids).chain(&counted_ids).copied().collect();
+        let seen = self.seen(&all);
+        if firm {
+            for piece in pieces {
+                self.fresh(Some(piece), seen.get(&piece.id).map(|seen| &seen.piece));
+            }
+            for brief in briefs {
+                self.fresh(Some(brief.version), seen.get(&brief.id).map(|seen| seen.piece.version));
+            }
+            for row in counted {
+                let fresh = seen.get(&row.id).map(|seen| (seen.piece.version, i64::from(seen.kind.is_some())));
+                self.fresh(Some((row.version, row.marks)), fresh);
+            }
+            for slot in slots {
+                let fresh = self.version_of(&slot.area, slot.number);
+                self.fresh(Some(slot.version), fresh);
+            }
+            for slot in turned {
+                let fresh = self.version_of(&slot.area, slot.number);
+                self.fresh(Some(slot.version), fresh);
+            }
+            self.exact(&ids, &wish.ids, wish.query, &seen);
+            self.exact(&brief_ids, &wish.briefs, wish.brief_query, &seen);
+        }
+        let waits = wish.wait != Wait::Skip;
+        self.complete(&ids, wish.query, waits);
+        self.complete(&brief_ids, wish.brief_query, waits);
+
+        if wish.verb == Verb::Set {
+            self.classes("Piece", &wish.ids, &ids, missing, skipped);
+            self.classes("Brief", &wish.briefs, &brief_ids, missing, skipped);
+            self.classes("Counted", &wish.counted, &counted_ids, missing, skipped);
+            let slots: Vec<(String, i32)> = slots.iter().map(|row| (row.area.clone(), row.number)).collect();
+            self.classes("Slot", &wish.slots, &slots, missing, skipped);
+            let turned: Vec<(i32, String)> = turned.iter().map(|row| (row.number, row.area.clone())).collect();
+            self.classes("TurnedSlot", &wish.turned, &turned, missing, skipped);
+        }
+        missing.iter().for_each(|row| self.missing(row));
+        skipped.iter().for_each(|row| self.busy(row));
+        self.held(&all, slots, wish.strength, conn)?;
+        self.least(wish);
+        Ok(())
+    }
+
+    /// Checks the rows of a pick; what others see of them.
+    pub(super) fn picked(
+        &mut self,
+        asked: Asked,
+        rows: &[Piece],
+        claimed: Option<i64>,
+        conn: &mut Conn,
+    ) -> Result<HashMap<i32, Seen>, End> {
+        self.tally.rows += rows.len();
+        let ids: Vec<i32> = rows.iter().map(|row| row.id).collect();
+        let seen = self.seen(&ids);
+        for row in rows {
+            let fresh = seen
+                .get(&row.id)
+                .map(|seen| Piece { version: claimed.unwrap_or(seen.piece.version), ..seen.piece.clone() });
+            self.fresh(Some(row), fresh.as_ref());
+        }
+        self.exact(&ids, &[], Some(asked), &seen);
+        self.held(&ids, &[], Strength::Update, conn)?;
+        Ok(seen)
+    }
+
+    fn ascending<K: PartialOrd + Debug>(&mut self, keys: &[K]) {
+        if !keys.is_sorted_by(|one, next| one < next) {
+            self.broken(Rule::Order, "keys that ascend", keys);
+        }
+    }
+
+    fn fresh<R: PartialEq + Debug>(&mut self, got: Option<R>, seen: Option<R>) {
+        if got != seen {
+            self.broken(Rule::Fresh, seen, got);
+        }
+    }
+
+    fn exact(&mut self, ids: &[i32], keys: &[i32], asked: Option<Asked>, seen: &HashMap<i32, Seen>) {
+        let by_query: Vec<i32> = ids.iter().filter(|id| !keys.contains(id)).copied().collect();
+        if by_query.is_empty() {
+            return;
+        }
+        let Some(asked) = asked else {
+            return self.broken(Rule::Exact, "rows that were asked for", by_query);
+        };
+        let chosen = asked.chosen(&by_query, &mut self.observer);
+        for id in &by_query {
+            let seen = seen.get(id);
+            let holds = seen.is_some_and(|seen| (asked.question.holds)(seen, asked.argument));
+            if !holds || !chosen.contains(id) {
+                self.broken(Rule::Exact, format!("rows that match {asked:?}"), (id, chosen.contains(id), seen));
+            }
+        }
+        if asked.limit.is_some_and(|limit| by_query.len() > usize::try_from(limit).expect("a limit")) {
+            self.broken(Rule::Exact, format!("no more rows than {asked:?}"), by_query);
+        }
+    }
+
+    /// What matches all the time must be there.
+    fn complete(&mut self, ids: &[i32], asked: Option<Asked>, waits: bool) {
+        let Some((asked, always)) = asked.and_then(|asked| Some((asked, asked.question.always?))) else { return };
+        let expected = always(asked.argument);
+        let is_own = expected.iter().all(|id| *id >= OWN);
+        if !waits && !is_own {
+            return;
+        }
+        let found = expected.iter().filter(|id| ids.contains(id)).count();
+        let wanted =
+            asked.limit.map_or(expected.len(), |limit| expected.len().min(usize::try_from(limit).expect("few")));
+        if found < wanted {
+            self.broken(Rule::Whole, format!("{wanted} of {expected:?} for {asked:?}"), ids);
+        }
+    }
+
+    /// Each key that was asked for ends in exactly one class.
+    fn classes<K>(&mut self, model: &str, asked: &[K], locked: &[K], missing: &[RowName], skipped: &[RowName])
+    where
+        K: PartialEq + Debug + 'static,
+    {
+        let listed = |rows: &[RowName], key: &K| {
+            rows.iter().any(|row| row.type_name() == model && row.key().get::<K>() == Some(key))
+        };
+        for key in asked {
+            let classes = [locked.contains(key), listed(missing, key), listed(skipped, key)];
+            if classes.iter().filter(|is_in| **is_in).count() != 1 {
+                self.broken(Rule::Whole, format!("{model} {key:?} locked, missing or skipped"), classes);
+            }
+        }
+    }
+
+    /// Somebody holds the rows, and it is this session.
+    fn held(&mut self, ids: &[i32], slots: &[Slot], strength: Strength, conn: &mut Conn) -> Result<(), End> {
+        for id in self.sample(ids) {
+            let row = format!("SELECT id FROM pieces WHERE id = {id}");
+            self.held_row(&row, strength, conn)?;
+        }
+        if let Some(slot) = slots.first() {
+            let row = format!("SELECT number FROM slots WHERE area = '{}' AND number = {}", slot.area, slot.number);
+            self.held_row(&row, strength, conn)?;
+        }
+        Ok(())
+    }
+
+    fn held_row(&mut self, row: &str, strength: Strength, conn: &mut Conn) -> Result<(), End> {
+        if self.is_free(row) {
+            self.broken(Rule::Held, "a row that is held", format!("others can lock it: {row}"));
+        }
+        let again: QueryResult<Vec<i32>> = sql::<Integer>(&format!("{row} {}", clause(strength))).load(conn);
+        match again {
+            Ok(rows) if rows.len() == 1 => Ok(()),
+            Ok(rows) => {
+                self.broken(Rule::Held, "the locked row", (row, rows));
+                Ok(())
+            }
+            Err(error) => {
+                let error = LockError::from(error);
+                if !error.is_retryable() && !self.world.phase.cancels() {
+                    self.broken(Rule::Held, "a row that this session holds", (row, &error));
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A row of this session's own that the transaction has not asked for is free.
+    fn least(&mut self, wish: &Wish) {
+        let keys = wish.ids.iter().chain(&wish.briefs).chain(&wish.counted).copied();
+        let queries = wish.query.iter().chain(&wish.brief_query);
+        let matches = queries.filter_map(|asked| Some((asked.question.always?)(asked.argument))).flatten();
+        self.own.extend(keys.chain(matches).filter(|id| *id >= OWN));
+        let Some(id) = own_keys(self.thread).find(|id| !self.own.contains(id)) else { return };
+        let row = format!("SELECT id FROM pieces WHERE id = {id}");
+        if !self.is_free(&row) {
+            self.broken(Rule::Least, "a row that nobody asked for is free", row);
+        }
+    }
+
+    fn is_free(&mut self, row: &str) -> bool {
+        let free: QueryResult<Vec<i32>> =
+            sql::<Integer>(&format!("{row} FOR UPDATE SKIP LOCKED")).load(&mut self.observer);
+        !free.unwrap_or_else(|error| panic!("{row}: {error}")).is_empty()
+    }
+
+    /// Two of them, others each time.
+    fn sample(&self, ids: &[i32]) -> Vec<i32> {
+        let first = usize::try_from(self.operation).unwrap_or(0);
+        (0..ids.len().min(2)).map(|i| ids[(first + i) % ids.len()]).collect()
+    }
+
+    fn seen(&mut self, ids: &[i32]) -> HashMap<i32, Seen> {
+        if ids.is_empty() {
+            return HashMap::new();
+        }
+        let rows: QueryResult<Vec<(Piece, Option<i32>)>> = pieces::table
+            .left_join(marks::table)
+            .filter(pieces::id.eq_any(ids.to_vec()))
+            .select((Piece::as_select(), marks::kind.nullable()))
+            .load(&mut self.observer);
+        let rows = rows.unwrap_or_else(|error| panic!("{ids:?}: {error}"));
+        rows.into_iter().map(|(piece, kind)| (piece.id, Seen { piece, kind })).collect()
+    }
+
+    fn version_of(&mut self, area: &str, number: i32) -> Option<i64> {
+        let slot = slots::table.find((area.to_owned(), number)).select(slots::version);
+        slot.first(&mut self.observer).optional().expect("a version")
+    }
+}
