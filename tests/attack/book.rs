@@ -84,11 +84,38 @@ pub(crate) struct Book {
 
 impl Book {
     pub(crate) fn new(server: String, family: Family, settings: Settings) -> Self {
-        Self { server, family, settings, phases: Vec::new() }
+        let book = Self { server, family, settings, phases: Vec::new() };
+        println!("{}", book.headline());
+        book
     }
 
     pub(crate) fn add(&mut self, phase: &'static Phase, level: Level, tally: Tally) {
-        self.phases.push((phase, level, tally));
+        let turn = (phase, level, tally);
+        println!("{}", self.line(&turn));
+        self.phases.push(turn);
+    }
+
+    fn headline(&self) -> String {
+        let Settings { seconds, seed, .. } = &self.settings;
+        let columns = format!(
+            "{:<26} {:<3} {:>10} {:>7} {:>9} {:>9} {:>7} {:>9}  violations",
+            "phase", "", "operations", "rows", "retryable", "contended", "missing", "deadlocks"
+        );
+        format!("attack on {}, {seconds} s, seed {seed}\n{columns}", self.server)
+    }
+
+    fn line(&self, (phase, level, tally): &(&'static Phase, Level, Tally)) -> String {
+        let Tally { operations, rows, retryable, contended, missing, deadlocks, unattributed, broken } = tally;
+        let unknown = if *unattributed == 0 { String::new() } else { format!(" ({unattributed} unknown)") };
+        let broken: Vec<String> = broken.iter().map(|(rule, broken)| format!("{rule:?} {}", broken.count)).collect();
+        let broken = if broken.is_empty() { "0".to_owned() } else { broken.join(", ") };
+        let open = (phase.open)(self.family, *level).map_or_else(String::new, |open| format!(" [open: {}]", open.kind));
+        format!(
+            "{:<26} {:<3} {operations:>10} {rows:>7} {retryable:>9} {contended:>9} {missing:>7} {deadlocks:>9}{unknown}  \
+             {broken}{open}",
+            phase.name,
+            level.short()
+        )
     }
 
     /// Ends the test.
@@ -97,7 +124,6 @@ impl Book {
     ///
     /// If a rule was broken in a phase that is not open for it.
     pub(crate) fn close(&self) {
-        println!("{self}");
         let mut forbidden = String::new();
         for (phase, level, tally) in &self.phases {
             let open = (phase.open)(self.family, *level);
@@ -113,33 +139,10 @@ impl Book {
     }
 }
 
+/// The table, a line for each phase.
 impl fmt::Display for Book {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { seconds, seed, .. } = &self.settings;
-        writeln!(f, "attack on {}, {seconds} s, seed {seed}", self.server)?;
-        writeln!(
-            f,
-            "{:<34} {:<3} {:>10} {:>8} {:>9} {:>9} {:>7} {:>9}  violations",
-            "phase", "", "operations", "rows", "retryable", "contended", "missing", "deadlocks"
-        )?;
-        for (phase, level, tally) in &self.phases {
-            let Tally { operations, rows, retryable, contended, missing, deadlocks, unattributed, broken } = tally;
-            let deadlocks =
-                if *unattributed == 0 { deadlocks.to_string() } else { format!("{deadlocks} ({unattributed}?)") };
-            write!(
-                f,
-                "{:<34} {:<3} {operations:>10} {rows:>8} {retryable:>9} {contended:>9} {missing:>7} {deadlocks:>9}  ",
-                phase.name,
-                level.short()
-            )?;
-            let open = (phase.open)(self.family, *level);
-            let kinds: Vec<String> = broken.iter().map(|(rule, broken)| format!("{rule:?} {}", broken.count)).collect();
-            write!(f, "{}", if kinds.is_empty() { "0".to_owned() } else { kinds.join(", ") })?;
-            match open {
-                Some(open) => writeln!(f, "  open: {}", open.kind)?,
-                None => writeln!(f)?,
-            }
-        }
-        Ok(())
+        writeln!(f, "{}", self.headline())?;
+        self.phases.iter().try_for_each(|turn| writeln!(f, "{}", self.line(turn)))
     }
 }

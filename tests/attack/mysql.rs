@@ -1,8 +1,11 @@
 //! What MySQL and MariaDB are told in their own words.
 
 use diesel::{
-    MysqlConnection, QueryableByName, RunQueryDsl, mysql::Mysql, result::Error as DieselError, sql_query,
-    sql_types::Text,
+    MysqlConnection, RunQueryDsl,
+    dsl::sql,
+    mysql::Mysql,
+    result::Error as DieselError,
+    sql_types::{Nullable, Text},
 };
 use diesel_lockset::{LockSet, Strength};
 
@@ -58,25 +61,16 @@ pub(crate) fn cancel(pid: i32, ends: bool) -> String {
     format!("KILL {} {pid}", if ends { "CONNECTION" } else { "QUERY" })
 }
 
-#[derive(QueryableByName)]
-struct Status {
-    #[diesel(sql_type = Text, column_name = "Status")]
-    text: String,
-}
-
-/// The sessions of a deadlock, from the server's story of the latest one, if that is the one of this session.
+/// The sessions of a deadlock, from the server's own log: the latest story in it that has this session. Nothing if the server
+/// may not read its log, which MySQL never tells by a statement that Diesel could read.
 ///
-/// A statement of a lock set has no room for a comment, but each transaction of the story comes with the number of its session.
+/// A statement of a lock set has no room for a comment, but each transaction of a story comes with the number of its session.
 pub(crate) fn circle(_: &DieselError, observer: &mut Conn, session: i32) -> Option<Vec<i32>> {
-    let status: Status = sql_query("SHOW ENGINE INNODB STATUS").get_result(observer).ok()?;
-    let (_, story) = status.text.split_once("LATEST DETECTED DEADLOCK")?;
-    let story = story.split("\nTRANSACTIONS\n").next()?;
-    let numbers = story
-        .split("thread id ")
-        .skip(1)
-        .filter_map(|rest| rest[..rest.find(|c: char| !c.is_ascii_digit())?].parse().ok());
-    let mut circle: Vec<i32> = numbers.collect();
-    circle.sort_unstable();
-    circle.dedup();
-    Some(circle).filter(|circle| circle.contains(&session))
+    let log = "SELECT CONVERT(RIGHT(LOAD_FILE(@@log_error), 400000) USING utf8mb4)";
+    let log: Option<String> = sql::<Nullable<Text>>(log).get_result(observer).ok()?;
+    let stories = log.as_deref()?.split("ransactions deadlock detected").skip(1).map(|story| {
+        let numbers = story.split("thread id ").skip(1);
+        numbers.filter_map(|rest| rest[..rest.find(|c: char| !c.is_ascii_digit())?].parse().ok()).collect()
+    });
+    stories.filter(|circle: &Vec<i32>| circle.contains(&session)).last()
 }

@@ -40,6 +40,8 @@ impl Level {
 pub(crate) enum Class {
     /// Columns of the row itself.
     Own,
+    /// Columns of the row itself, named with their table in raw SQL.
+    Raw,
     /// A subquery on another table.
     Subquery,
     /// A subquery on the own table.
@@ -84,6 +86,11 @@ impl Phase {
     pub(crate) fn cancels(&self) -> bool {
         matches!(&self.play, Play::Sets(sets) if sets.cancels)
     }
+
+    /// Whether sets are alone with writers of one row.
+    pub(crate) fn is_alone(&self) -> bool {
+        matches!(&self.play, Play::Sets(sets) if sets.alone)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +121,9 @@ pub(crate) struct Sets {
     pub(crate) old_snapshots: bool,
     /// Statements are canceled and sessions ended.
     pub(crate) cancels: bool,
+    /// Besides sessions that lock one set there are only those that write one row each time: who writes never waits with a row
+    /// in hand, so every deadlock is one of sets alone, whether the server tells it or not.
+    pub(crate) alone: bool,
     pub(crate) changes: &'static [Change],
 }
 
@@ -125,6 +135,7 @@ const KEYS: Sets = Sets {
     counts: false,
     old_snapshots: false,
     cancels: false,
+    alone: false,
     changes: &[Change::Update, Change::Mark, Change::Slot, Change::Pass],
 };
 
@@ -153,6 +164,18 @@ fn upgrades(family: Family, level: Level) -> Option<Open> {
 pub(crate) const PHASES: &[Phase] = &[
     Phase { name: "keys", play: Play::Sets(KEYS), on: everywhere, open: nowhere },
     Phase {
+        name: "keys alone",
+        play: Play::Sets(Sets { alone: true, changes: UPDATES, ..KEYS }),
+        on: everywhere,
+        open: nowhere,
+    },
+    Phase {
+        name: "queries alone",
+        play: Play::Sets(Sets { alone: true, ..queries(Class::Own) }),
+        on: everywhere,
+        open: upgrades,
+    },
+    Phase {
         name: "queries",
         play: Play::Sets(Sets { limits: false, ..queries(Class::Own) }),
         on: everywhere,
@@ -160,6 +183,15 @@ pub(crate) const PHASES: &[Phase] = &[
     },
     Phase { name: "limited queries", play: Play::Sets(queries(Class::Own)), on: everywhere, open: upgrades },
     Phase { name: "jobs", play: Play::Jobs(Class::Own), on: everywhere, open: nowhere },
+    Phase {
+        name: "raw SQL about the own table",
+        play: Play::Sets(queries(Class::Raw)),
+        on: everywhere,
+        open: |family, level| {
+            let open = family == Family::Mysql && level != Level::ReadCommitted;
+            open.then_some(Open { kind: "a snapshot is asked", rules: ELSEWHERE })
+        },
+    },
     Phase {
         name: "cancels",
         play: Play::Sets(Sets { cancels: true, ..queries(Class::Own) }),

@@ -57,36 +57,39 @@ enum Take {
 }
 
 pub(super) fn run(world: &World<'_>, class: Class) -> Tally {
-    let mut sum = Tally::default();
+    let mut players: Vec<Player<'_>> = (0..SESSIONS).map(|thread| Player::new(world, thread, Role::Worker)).collect();
     let mut round = 0;
     while round == 0 || !world.is_over() {
         round += 1;
         world.arena.execute(&tasks_of(class));
         let given = Given::default();
-        let players = (0..SESSIONS).map(|thread| Player::new(world, thread, Role::Worker)).collect();
-        sum.add(together(world, players, |player| player.work_off(class, &given, round)));
+        together(world, &mut players, |player| player.work_off(class, &given, round));
         // What was held and put back when all others had gone.
-        let mut last = Player::new(world, SESSIONS, Role::Worker);
+        let last = &mut players[0];
         last.work_off(class, &given, round);
         let given = given.into_inner().unwrap_or_else(PoisonError::into_inner);
         for task in 1..=TASKS {
             let workers = given.get(&task).map_or(&[][..], Vec::as_slice);
             let expected = usize::from(queue_of(class, task) != REFUSED);
-            if workers.len() != expected {
+            // A round that was cut short leaves tasks over.
+            if workers.len() != expected && !(workers.is_empty() && world.is_overdue()) {
                 let got = format!("task {task} in round {round}: sessions {workers:?}");
                 last.judge.broken(Rule::Once, format!("each task is given {expected} time(s)"), got);
             }
         }
-        sum.add(last.into_tally());
     }
-    sum
+    Player::sum(players)
 }
 
 fn queue_of(class: Class, task: i32) -> i32 {
     match class {
-        Class::Trigger if task % 10 == 1 => REFUSED,
+        Class::Trigger if priority(task) == 0 => REFUSED,
         _ => 1 + task % 2,
     }
+}
+
+fn priority(task: i32) -> i32 {
+    task * 7 % 10 / 3
 }
 
 fn tasks_of(class: Class) -> String {
@@ -99,7 +102,7 @@ impl Player<'_> {
     /// Takes tasks until there are none for a while.
     fn work_off(&mut self, class: Class, given: &Given, round: usize) {
         let mut empty = 0;
-        while empty < 3 {
+        while empty < 3 && !self.judge.world.is_overdue() {
             let mut random = self.next();
             let take = Take::draw(&mut random, class);
             let (variant, undo, retries) = (random.bool(), random.u8(..8) == 0, random.bool());
@@ -208,6 +211,8 @@ fn query(class: Class, variant: bool) -> Boxed {
             tasks::table.filter(exists(same.filter(other.field(tasks::status).eq("new")))).into_boxed()
         }
         (Class::Function, _) => tasks::table.filter(task_is_new(tasks::id)).into_boxed(),
-        (Class::Own | Class::Join | Class::Trigger, _) => tasks::table.filter(tasks::status.eq("new")).into_boxed(),
+        (Class::Own | Class::Raw | Class::Join | Class::Trigger, _) => {
+            tasks::table.filter(tasks::status.eq("new")).into_boxed()
+        }
     }
 }

@@ -100,6 +100,9 @@ impl<'w> Judge<'w> {
 
     fn deadlock(&mut self, error: &DieselError) {
         self.tally.deadlocks += 1;
+        if self.world.phase.is_alone() {
+            return self.broken(Rule::Deadlock, "none: nobody but sets waits with a row in hand", error);
+        }
         let Some(circle) = circle(error, &mut self.observer, self.pid) else {
             self.tally.unattributed += 1;
             return;
@@ -313,24 +316,22 @@ impl<'w> Judge<'w> {
     }
 
     fn held_row(&mut self, row: &str, strength: Strength, conn: &mut Conn) -> Result<(), End> {
-        if self.is_free(row) {
-            self.broken(Rule::Held, "a row that is held", format!("others can lock it: {row}"));
-        }
+        let free = self.is_free(row);
         let again: QueryResult<Vec<i32>> = sql::<Integer>(&format!("{row} {}", clause(strength))).load(conn);
         match again {
-            Ok(rows) if rows.len() == 1 => Ok(()),
-            Ok(rows) => {
-                self.broken(Rule::Held, "the locked row", (row, rows));
-                Ok(())
-            }
+            // Of a session that was ended meanwhile, nothing is held any more.
+            Ok(_) if free => self.broken(Rule::Held, "a row that is held", format!("others can lock it: {row}")),
+            Ok(rows) if rows.len() != 1 => self.broken(Rule::Held, "the locked row", (row, rows)),
+            Ok(_) => {}
             Err(error) => {
                 let error = LockError::from(error);
                 if !error.is_retryable() && !self.world.phase.cancels() {
                     self.broken(Rule::Held, "a row that this session holds", (row, &error));
                 }
-                Err(error.into())
+                return Err(error.into());
             }
         }
+        Ok(())
     }
 
     /// A row of this session's own that the transaction has not asked for is free.

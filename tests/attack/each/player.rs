@@ -66,8 +66,11 @@ impl<'w> Player<'w> {
         world.settings.draws(world.phase.name, world.level, thread, self.operation)
     }
 
-    pub(super) fn into_tally(self) -> Tally {
-        self.judge.tally
+    /// What they have counted together.
+    pub(super) fn sum(players: Vec<Self>) -> Tally {
+        let mut sum = Tally::default();
+        players.into_iter().for_each(|player| sum.add(player.judge.tally));
+        sum
     }
 
     /// Runs a transaction, tells the journal what it did, and counts how it ended. Whether it was committed.

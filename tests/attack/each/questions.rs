@@ -200,8 +200,14 @@ static QUESTIONS: &[Question] = &[
         |x| not(pieces::status.eq("open")).nullable().or(pieces::n.eq(x)),
         |seen| seen.piece.status != "open" || seen.piece.n == Some(x)
     ),
-    question!(Own, "raw n < x", |x| sql::<Bool>("pieces.n < ").bind::<Integer, _>(x), |seen| {
+    question!(Own, "raw n < x", |x| sql::<Bool>("n < ").bind::<Integer, _>(x), |seen| {
         seen.piece.n.is_some_and(|n| n < x)
+    }),
+    question!(Raw, "raw pieces.n < x", |x| sql::<Bool>("pieces.n < ").bind::<Integer, _>(x), |seen| {
+        seen.piece.n.is_some_and(|n| n < x)
+    }),
+    question!(Raw, "raw pieces.status LIKE 'o%'", |_x| sql::<Bool>("pieces.status LIKE 'o%'"), |seen| {
+        seen.piece.status == "open"
     }),
     question!(Own, "doubled(n) >= x", |x| doubled(pieces::n).ge(x), |seen| {
         seen.piece.n.is_some_and(|n| n * 2 >= x)

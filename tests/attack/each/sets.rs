@@ -1,6 +1,7 @@
 //! Phases of sets: sessions that lock one set each time, some that work on what they lock, some that write by hand.
 
 use std::{
+    panic::resume_unwind,
     thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
@@ -36,17 +37,19 @@ const CAST: [Role; SESSIONS] =
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(world: &World<'_>, rules: &Sets) -> Tally {
-    let players: Vec<Player<'_>> =
-        CAST.into_iter().enumerate().map(|(thread, role)| Player::new(world, thread, role)).collect();
-    let mut tally = together(world, players, |player| {
+    let role = |role| if rules.alone && role == Role::Worker { Role::Locker } else { role };
+    let cast = CAST.into_iter().enumerate();
+    let mut players: Vec<Player<'_>> = cast.map(|(thread, cast)| Player::new(world, thread, role(cast))).collect();
+    together(world, &mut players, |player| {
         while !world.is_over() {
             match player.judge.role {
                 Role::Locker => player.lock_one_set(rules),
                 Role::Worker => player.work(rules),
-                Role::Writer => player.write(rules.changes),
+                Role::Writer => player.write(rules),
             }
         }
     });
+    let mut tally = Player::sum(players);
     for (one, other) in world.journal.lost_writes() {
         let phase = (world.phase.name, world.level);
         tally.broken(Rule::Kept, || format!("phase {phase:?}: {one:?} and {other:?} found the same version"));
@@ -61,26 +64,19 @@ pub(super) fn run(world: &World<'_>, rules: &Sets) -> Tally {
     tally
 }
 
-/// Runs the sessions side by side; what they counted.
+/// Runs the sessions side by side.
 ///
 /// # Panics
 ///
 /// If they do not come to an end: then they are ended on the server.
-pub(super) fn together<'w>(world: &World<'_>, players: Vec<Player<'w>>, act: impl Fn(&mut Player<'w>) + Sync) -> Tally {
+pub(super) fn together<'w>(world: &World<'_>, players: &mut [Player<'w>], act: impl Fn(&mut Player<'w>) + Sync) {
     let mut observer = world.observer();
     let ends = world.ends() + PATIENCE;
     thread::scope(|scope| {
         let act = &act;
-        let threads: Vec<ScopedJoinHandle<'_, Tally>> = players
-            .into_iter()
-            .map(|mut player| {
-                scope.spawn(move || {
-                    act(&mut player);
-                    player.into_tally()
-                })
-            })
-            .collect();
-        let (mut random, mut hung) = (Rng::with_seed(world.settings.seed), None);
+        let threads: Vec<ScopedJoinHandle<'_, ()>> =
+            players.iter_mut().map(|player| scope.spawn(move || act(player))).collect();
+        let mut random = Rng::with_seed(world.settings.seed);
         while !threads.iter().all(ScopedJoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(3));
             if world.phase.cancels() && !world.is_over() {
@@ -88,22 +84,16 @@ pub(super) fn together<'w>(world: &World<'_>, players: Vec<Player<'w>>, act: imp
                 // Fails if the session has ended already.
                 let _ = observer.batch_execute(&cancel(pid, random.u8(..30) == 0));
             }
-            if Instant::now() > ends && hung.is_none() {
-                hung = Some(observer.activity());
+            if Instant::now() > ends {
+                let activity = observer.activity();
                 world.pids().into_iter().for_each(|pid| observer.terminate(pid));
+                panic!("{} does not end\n{activity}", world.phase.name);
             }
         }
-        let mut sum = Tally::default();
         for thread in threads {
-            match thread.join() {
-                Ok(tally) => sum.add(tally),
-                Err(panic) if hung.is_none() => std::panic::resume_unwind(panic),
-                Err(_) => {}
-            }
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
-        assert!(hung.is_none(), "{} does not end\n{}", world.phase.name, hung.unwrap_or_default());
-        sum
-    })
+    });
 }
 
 impl Player<'_> {

@@ -34,6 +34,9 @@ pub(super) const TABLES: &str = "\
 pub(super) const LABELS: [&str; 4] = ["apple", "beet", "berry", "cherry"];
 pub(super) const STATUSES: [&str; 3] = ["open", "held", "done"];
 
+/// How long a round that was begun in time may take.
+const OVERTIME: Duration = Duration::from_secs(5);
+
 /// What a session does in every one of its transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -111,6 +114,11 @@ impl<'w> World<'w> {
 
     pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.ends()
+    }
+
+    /// Whether what was begun in time should have come to an end too.
+    pub(super) fn is_overdue(&self) -> bool {
+        Instant::now() >= self.ends() + OVERTIME
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     journal::{Journal, Write},
-    phases::Change,
+    phases::{Change, Sets},
     schema::{AREAS, LASTING, PASSING, SLOTS},
     support::server::Server as _,
 };
@@ -29,9 +29,10 @@ enum Step {
 
 impl Player<'_> {
     /// A transaction of some steps, in any order, which may be rolled back.
-    pub(super) fn write(&mut self, changes: &[Change]) {
+    pub(super) fn write(&mut self, rules: &Sets) {
         let mut random = self.next();
-        let steps: Vec<Step> = (0..random.usize(1..=3)).map(|_| Step::draw(&mut random, changes)).collect();
+        let most = if rules.alone { 1 } else { 3 };
+        let steps: Vec<Step> = (0..random.usize(1..=most)).map(|_| Step::draw(&mut random, rules.changes)).collect();
         let (undo, retries, pause) = (random.u8(..5) == 0, random.bool(), random.u64(0..3));
         self.judge.what = format!("{steps:?}{}", if undo { ", rolled back" } else { "" });
         let passing: Vec<i32> = steps.iter().flat_map(Step::passing).collect();
