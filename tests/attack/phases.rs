@@ -154,7 +154,7 @@ fn nowhere(_: Family, _: Level) -> Option<Open> {
 }
 
 const UPGRADES: Open =
-    Open { kind: "plain reads of SERIALIZABLE lock, and their locks are upgraded", rules: &[Deadlock, Least] };
+    Open { kind: "plain reads of SERIALIZABLE lock, and their locks are upgraded", rules: &[Deadlock, Least, Whole] };
 
 /// A query on MySQL and MariaDB under SERIALIZABLE.
 fn upgrades(family: Family, level: Level) -> Option<Open> {
@@ -237,7 +237,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "columns from elsewhere",
         play: Play::Sets(Sets { counts: true, changes: UPDATES, ..KEYS }),
         on: everywhere,
-        open: |_, _| Some(Open { kind: "a select expression with a subquery", rules: &[Fresh] }),
+        open: |_, _| Some(Open { kind: "a select expression with a subquery", rules: &[Fresh, Error] }),
     },
     Phase {
         name: "subqueries",
