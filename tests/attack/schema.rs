@@ -15,8 +15,8 @@ use std::ops::RangeInclusive;
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::BigInt};
 use diesel_lockset::Lockable;
 
-pub(crate) const LASTING: RangeInclusive<i32> = 1..=30;
-pub(crate) const PASSING: RangeInclusive<i32> = 31..=40;
+pub(crate) const LASTING: RangeInclusive<i32> = 1..=20;
+pub(crate) const PASSING: RangeInclusive<i32> = 31..=36;
 pub(crate) const NEVER: RangeInclusive<i32> = 91..=99;
 
 /// `grp` of a lasting piece is less.
