@@ -182,7 +182,7 @@ pub(crate) const PHASES: &[Phase] = &[
         on: everywhere,
         open: nowhere,
     },
-    Phase { name: "limited queries", play: Play::Sets(queries(Class::Own)), on: everywhere, open: upgrades },
+    Phase { name: "limited queries", play: Play::Sets(queries(Class::Own)), on: everywhere, open: nowhere },
     Phase { name: "jobs", play: Play::Jobs(Class::Own), on: everywhere, open: nowhere },
     Phase {
         name: "raw SQL about the own table",
