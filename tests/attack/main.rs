@@ -28,6 +28,7 @@ mod book;
 mod journal;
 mod mysql;
 mod phases;
+mod plan;
 mod postgres;
 mod schema;
 mod settings;

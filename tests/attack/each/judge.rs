@@ -6,17 +6,19 @@ use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Inte
 use diesel_lockset::{LockError, RowName, Strength};
 
 use super::{
-    Conn, circle, clause,
+    Conn,
+    asked::Asked,
+    clause,
     player::End,
-    questions::{Asked, Seen},
+    questions::Seen,
     wish::{Answer, Verb, Wait, Wish},
+    witness::Witness,
     world::{Role, World},
 };
 use crate::{
     book::{Rule, Tally},
     phases::Level,
-    schema::{OWN, Piece, Slot, marks, own_keys, pieces, slots},
-    support::server::Observer as _,
+    schema::{OWN, Piece, Slot, own_keys},
 };
 
 pub(super) struct Judge<'w> {
@@ -33,14 +35,14 @@ pub(super) struct Judge<'w> {
     pub(super) called: i64,
     /// The session's own rows that the transaction has asked for.
     own: Vec<i32>,
-    observer: Conn,
+    witness: Witness,
 }
 
 impl<'w> Judge<'w> {
     pub(super) fn new(world: &'w World<'w>, thread: usize, role: Role, pid: i32) -> Self {
-        let observer = world.observer();
+        let witness = Witness::new(world);
         let (what, tally) = (String::new(), Tally::default());
-        Judge { world, thread, role, pid, operation: 0, what, tally, since: 0, called: 0, own: vec![], observer }
+        Judge { world, thread, role, pid, operation: 0, what, tally, since: 0, called: 0, own: vec![], witness }
     }
 
     pub(super) fn broken(&mut self, rule: Rule, expected: impl Debug, got: impl Debug) {
@@ -62,7 +64,7 @@ impl<'w> Judge<'w> {
 
     /// The session is another one from here on.
     pub(super) fn replace(&mut self, pid: i32) {
-        self.observer.wait_until_gone(self.pid);
+        self.witness.wait_until_gone(self.pid);
         self.pid = pid;
     }
 
@@ -95,7 +97,7 @@ impl<'w> Judge<'w> {
         if self.world.phase.is_alone() {
             return self.broken(Rule::Deadlock, "none: nobody but sets waits with a row in hand", error);
         }
-        let Some(circle) = circle(error, &mut self.observer, self.pid) else {
+        let Some(circle) = self.witness.circle(error, self.pid) else {
             self.tally.unattributed += 1;
             return;
         };
@@ -164,7 +166,7 @@ impl<'w> Judge<'w> {
         // Of a key alone, others may change the rest of the row.
         let firm = wish.strength != Strength::KeyShare;
         let all: Vec<i32> = ids.iter().chain(&brief_ids).chain(&counted_ids).copied().collect();
-        let seen = self.seen(&all);
+        let seen = self.witness.seen(&all);
         if firm {
             for piece in pieces {
                 self.fresh(Some(piece), seen.get(&piece.id).map(|seen| &seen.piece));
@@ -177,11 +179,11 @@ impl<'w> Judge<'w> {
                 self.fresh(Some((row.version, row.marks)), fresh);
             }
             for slot in slots {
-                let fresh = self.version_of(&slot.area, slot.number);
+                let fresh = self.witness.version_of(&slot.area, slot.number);
                 self.fresh(Some(slot.version), fresh);
             }
             for slot in turned {
-                let fresh = self.version_of(&slot.area, slot.number);
+                let fresh = self.witness.version_of(&slot.area, slot.number);
                 self.fresh(Some(slot.version), fresh);
             }
             self.exact(&ids, &wish.ids, wish.query, &seen);
@@ -217,7 +219,7 @@ impl<'w> Judge<'w> {
     ) -> Result<HashMap<i32, Seen>, End> {
         self.tally.rows += rows.len();
         let ids: Vec<i32> = rows.iter().map(|row| row.id).collect();
-        let seen = self.seen(&ids);
+        let seen = self.witness.seen(&ids);
         for row in rows {
             let fresh = seen
                 .get(&row.id)
@@ -249,7 +251,7 @@ impl<'w> Judge<'w> {
         let Some(asked) = asked else {
             return self.broken(Rule::Exact, "rows that were asked for", by_query);
         };
-        let chosen = asked.chosen(&by_query, &mut self.observer);
+        let chosen = self.witness.chosen(asked, &by_query);
         for id in &by_query {
             let seen = seen.get(id);
             let holds = seen.is_some_and(|seen| (asked.question.holds)(seen, asked.argument));
@@ -308,7 +310,7 @@ impl<'w> Judge<'w> {
     }
 
     fn held_row(&mut self, row: &str, strength: Strength, conn: &mut Conn) -> Result<(), End> {
-        let free = self.is_free(row);
+        let free = self.witness.is_free(row);
         let again: QueryResult<Vec<i32>> = sql::<Integer>(&format!("{row} {}", clause(strength))).load(conn);
         match again {
             // Of a session that was ended meanwhile, nothing is held any more.
@@ -334,38 +336,14 @@ impl<'w> Judge<'w> {
         self.own.extend(keys.chain(matches).filter(|id| *id >= OWN));
         let Some(id) = own_keys(self.thread).find(|id| !self.own.contains(id)) else { return };
         let row = format!("SELECT id FROM pieces WHERE id = {id}");
-        if !self.is_free(&row) {
+        if !self.witness.is_free(&row) {
             self.broken(Rule::Least, "a row that nobody asked for is free", row);
         }
-    }
-
-    fn is_free(&mut self, row: &str) -> bool {
-        let free: QueryResult<Vec<i32>> =
-            sql::<Integer>(&format!("{row} FOR UPDATE SKIP LOCKED")).load(&mut self.observer);
-        !free.unwrap_or_else(|error| panic!("{row}: {error}")).is_empty()
     }
 
     /// Two of them, others each time.
     fn sample(&self, ids: &[i32]) -> Vec<i32> {
         let first = usize::try_from(self.operation).unwrap_or(0);
         (0..ids.len().min(2)).map(|i| ids[(first + i) % ids.len()]).collect()
-    }
-
-    fn seen(&mut self, ids: &[i32]) -> HashMap<i32, Seen> {
-        if ids.is_empty() {
-            return HashMap::new();
-        }
-        let rows: QueryResult<Vec<(Piece, Option<i32>)>> = pieces::table
-            .left_join(marks::table)
-            .filter(pieces::id.eq_any(ids.to_vec()))
-            .select((Piece::as_select(), marks::kind.nullable()))
-            .load(&mut self.observer);
-        let rows = rows.unwrap_or_else(|error| panic!("{ids:?}: {error}"));
-        rows.into_iter().map(|(piece, kind)| (piece.id, Seen { piece, kind })).collect()
-    }
-
-    fn version_of(&mut self, area: &str, number: i32) -> Option<i64> {
-        let slot = slots::table.find((area.to_owned(), number)).select(slots::version);
-        slot.first(&mut self.observer).optional().expect("a version")
     }
 }

@@ -4,17 +4,19 @@
 //! | --- | --- |
 //! | `world` | a phase: its database, its knowledge, its time |
 //! | `player` | a session, its transactions and how they end |
-//! | `questions` | the queries, each with what it means in Rust |
+//! | `questions`, `asked` | the queries, each with what it means in Rust, and the ways to ask them |
 //! | `wish` | what a set is made of, and how it is asked for |
-//! | `judge` | the model: is this answer right? |
+//! | `judge`, `witness` | the model: is this answer right? what does another session see? |
 //! | `sets`, `writer`, `jobs` | what sessions do |
 
+mod asked;
 mod jobs;
 mod judge;
 mod player;
 mod questions;
 mod sets;
 mod wish;
+mod witness;
 mod world;
 mod writer;
 
@@ -25,7 +27,8 @@ use super::{
 };
 use crate::{
     book::Book,
-    phases::{Level, PHASES, Phase, Play},
+    phases::{Level, Phase, Play},
+    plan::PHASES,
     settings::Settings,
     support::{arena::ServerArena, server::Server as _},
 };

@@ -5,11 +5,7 @@ use std::time::Duration;
 use diesel_lockset::{LockDsl as _, LockError, LockSet, RowName, RunLockSet as _, RunPatientRow as _, Strength};
 use fastrand::Rng;
 
-use super::{
-    Conn, Db, STRENGTHS,
-    questions::{Asked, of_class},
-    strengthen,
-};
+use super::{Conn, Db, STRENGTHS, asked::Asked, questions::of_class, strengthen};
 use crate::{
     phases::{Class, Sets},
     schema::{AREAS, Brief, Counted, LASTING, NEVER, PASSING, Piece, SLOTS, Slot, TurnedSlot, own_keys},
