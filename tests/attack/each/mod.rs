@@ -6,10 +6,11 @@
 //! | `player` | a session, its transactions and how they end |
 //! | `questions`, `asked` | the queries, each with what it means in Rust, and the ways to ask them |
 //! | `wish` | what a set is made of, and how it is asked for |
-//! | `judge`, `witness` | the model: is this answer right? what does another session see? |
+//! | `judge`, `ends`, `witness` | the model: is this answer right, or this error? what does another session see? |
 //! | `sets`, `writer`, `jobs` | what sessions do |
 
 mod asked;
+mod ends;
 mod jobs;
 mod judge;
 mod player;

@@ -90,6 +90,12 @@ impl Wish {
                 _ => None,
             };
         }
+        if (rules.two_models || rules.old_snapshots) && random.bool() {
+            wish.wait = if random.bool() { Wait::Skip } else { Wait::NoWait };
+        }
+        if rules.old_snapshots {
+            wish.ids.push(random.i32(PASSING));
+        }
         if rules.two_names {
             wish.turned = (0..some(random, 3)).map(|_| slot(random)).map(|(area, number)| (number, area)).collect();
         }
