@@ -78,6 +78,11 @@ impl Asked {
         })
     }
 
+    /// How many rows it asks for at most.
+    pub(super) fn most(self) -> Option<usize> {
+        self.limit.map(|limit| usize::try_from(limit).expect("a limit"))
+    }
+
     /// Which of these keys match, says the server.
     pub(super) fn chosen(self, ids: &[i32], observer: &mut Conn) -> Vec<i32> {
         let chosen: QueryResult<Vec<i32>> = with_query!(self, |query| {

@@ -60,7 +60,7 @@ impl Judge<'_> {
                 rows.iter().for_each(|row| self.missing(row));
             }
             LockError::Contended { rows, .. } => {
-                if wish.wait != Wait::NoWait {
+                if wish.wait != Wait::Never {
                     self.broken(Rule::Error, "to wait", error);
                 }
                 rows.iter().for_each(|row| self.busy(row));

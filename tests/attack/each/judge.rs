@@ -1,6 +1,9 @@
 //! The model: is this answer right? Asked while the locks are held, of the server through another session, and of the journal.
 
-use std::{collections::HashMap, fmt::Debug};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Debug,
+};
 
 use diesel::{dsl::sql, prelude::*, sql_types::Integer};
 use diesel_lockset::{LockError, RowName, Strength};
@@ -16,7 +19,7 @@ use super::{
     world::{Role, World},
 };
 use crate::{
-    book::{Rule, Tally},
+    book::{Broken, Rule, Tally},
     schema::{OWN, Piece, Slot, own_keys},
 };
 
@@ -95,6 +98,7 @@ impl<'w> Judge<'w> {
     ///
     /// Those of the last question, which the session asks itself.
     pub(super) fn check(&mut self, wish: &Wish, answer: &Answer, conn: &mut Conn) -> Result<(), End> {
+        let before = self.tally.broken.clone();
         let Answer { pieces, briefs, counted, slots, turned, missing, skipped } = answer;
         self.tally.rows += pieces.len() + briefs.len() + counted.len() + slots.len() + turned.len();
         let ids: Vec<i32> = pieces.iter().map(|row| row.id).collect();
@@ -121,13 +125,10 @@ impl<'w> Judge<'w> {
                 let fresh = seen.get(&row.id).map(|seen| (seen.piece.version, i64::from(seen.kind.is_some())));
                 self.fresh(Some((row.version, row.marks)), fresh);
             }
-            for slot in slots {
-                let fresh = self.witness.version_of(&slot.area, slot.number);
-                self.fresh(Some(slot.version), fresh);
-            }
-            for slot in turned {
-                let fresh = self.witness.version_of(&slot.area, slot.number);
-                self.fresh(Some(slot.version), fresh);
+            let turned = turned.iter().map(|row| (&row.area, row.number, row.version));
+            for (area, number, version) in slots.iter().map(|row| (&row.area, row.number, row.version)).chain(turned) {
+                let fresh = self.witness.version_of(area, number);
+                self.fresh(Some(version), fresh);
             }
             self.exact(&ids, &wish.ids, wish.query, &seen);
             self.exact(&brief_ids, &wish.briefs, wish.brief_query, &seen);
@@ -147,7 +148,7 @@ impl<'w> Judge<'w> {
         }
         missing.iter().for_each(|row| self.missing(row));
         skipped.iter().for_each(|row| self.busy(row));
-        self.held(&all, slots, wish.strength, conn)?;
+        self.held(&all, slots, wish.strength, conn).inspect_err(|_| self.forget(before))?;
         self.least(wish);
         Ok(())
     }
@@ -160,6 +161,7 @@ impl<'w> Judge<'w> {
         claimed: Option<i64>,
         conn: &mut Conn,
     ) -> Result<HashMap<i32, Seen>, End> {
+        let before = self.tally.broken.clone();
         self.tally.rows += rows.len();
         let ids: Vec<i32> = rows.iter().map(|row| row.id).collect();
         let seen = self.witness.seen(&ids);
@@ -170,8 +172,15 @@ impl<'w> Judge<'w> {
             self.fresh(Some(row), fresh.as_ref());
         }
         self.exact(&ids, &[], Some(asked), &seen);
-        self.held(&ids, &[], Strength::Update, conn)?;
+        self.held(&ids, &[], Strength::Update, conn).inspect_err(|_| self.forget(before))?;
         Ok(seen)
+    }
+
+    /// The session was ended while its answer was checked: others have changed the rows since, and rightly.
+    fn forget(&mut self, before: BTreeMap<Rule, Broken>) {
+        if self.world.phase.cancels() {
+            self.tally.broken = before;
+        }
     }
 
     fn ascending<K: PartialOrd + Debug>(&mut self, keys: &[K]) {
@@ -202,7 +211,7 @@ impl<'w> Judge<'w> {
                 self.broken(Rule::Exact, format!("rows that match {asked:?}"), (id, chosen.contains(id), seen));
             }
         }
-        if asked.limit.is_some_and(|limit| by_query.len() > usize::try_from(limit).expect("a limit")) {
+        if asked.most().is_some_and(|most| by_query.len() > most) {
             self.broken(Rule::Exact, format!("no more rows than {asked:?}"), by_query);
         }
     }
@@ -256,7 +265,6 @@ impl<'w> Judge<'w> {
         let free = self.witness.is_free(row);
         let again: QueryResult<Vec<i32>> = sql::<Integer>(&format!("{row} {}", clause(strength))).load(conn);
         match again {
-            // Of a session that was ended meanwhile, nothing is held any more.
             Ok(_) if free => self.broken(Rule::Held, "a row that is held", format!("others can lock it: {row}")),
             Ok(rows) if rows.len() != 1 => self.broken(Rule::Held, "the locked row", (row, rows)),
             Ok(_) => {}

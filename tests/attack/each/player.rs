@@ -106,7 +106,6 @@ impl<'w> Player<'w> {
         } else {
             self.conn.transaction(&mut body)
         };
-        drop(judge);
         let Effects { writes, passing, complete } = effects.into_inner();
         let committed = end.is_ok();
         // Only of a commit that failed it is not known whether it was one.

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
     Block,
-    NoWait,
+    Never,
     Skip,
     Timeout(u64),
 }
@@ -74,7 +74,7 @@ impl Wish {
             brief_query: None,
             strength: *random.choice(STRENGTHS).expect("strengths"),
             wait: match random.u8(..8) {
-                0 => Wait::NoWait,
+                0 => Wait::Never,
                 1 => Wait::Skip,
                 2 => Wait::Timeout(random.u64(20..400)),
                 _ => Wait::Block,
@@ -91,7 +91,7 @@ impl Wish {
             };
         }
         if (rules.two_models || rules.old_snapshots) && random.bool() {
-            wish.wait = if random.bool() { Wait::Skip } else { Wait::NoWait };
+            wish.wait = if random.bool() { Wait::Skip } else { Wait::Never };
         }
         if rules.old_snapshots {
             wish.ids.push(random.i32(PASSING));
@@ -141,7 +141,7 @@ impl Wish {
         let set = self.set();
         let mut locked = match self.wait {
             Wait::Block => set.lock(conn),
-            Wait::NoWait => set.no_wait().lock(conn),
+            Wait::Never => set.no_wait().lock(conn),
             Wait::Skip => set.skip_locked().lock(conn),
             Wait::Timeout(time) => set.timeout(Duration::from_millis(time)).lock(conn),
         }?;
@@ -189,7 +189,7 @@ impl Wish {
             (Verb::WithLock, _) => Some(row.with_lock(conn, |row, _| Ok::<_, LockError>(row))?),
             (_, Wait::Block) if self.instances => Some(row.lock(conn)?),
             (_, Wait::Block) => Some(Piece::lock_by_id(id, conn)?),
-            (_, Wait::NoWait) => Some(row.no_wait().lock(conn)?),
+            (_, Wait::Never) => Some(row.no_wait().lock(conn)?),
             (_, Wait::Skip) => row.skip_locked().lock(conn)?,
             (_, Wait::Timeout(time)) => Some(row.timeout(Duration::from_millis(time)).lock(conn)?),
         };
