@@ -2,7 +2,11 @@
 
 use std::{cell::RefCell, error::Error};
 
-use diesel::{Connection, result::Error as DieselError};
+use diesel::{
+    Connection,
+    connection::{AnsiTransactionManager, TransactionManager},
+    result::Error as DieselError,
+};
 use diesel_lockset::{LockError, LockTransaction, RunLockTransaction as _};
 use fastrand::Rng;
 
@@ -12,7 +16,7 @@ use super::{
     world::{Role, World},
 };
 use crate::{
-    book::Tally,
+    book::{Rule, Tally},
     journal::{Change, Write},
 };
 
@@ -117,12 +121,22 @@ impl<'w> Player<'w> {
         committed
     }
 
-    /// Counts how a transaction or a call by itself ended.
+    /// Counts how a transaction or a call by itself ended. A session that is not what it should be is replaced.
     pub(super) fn ended(&mut self, end: &Result<(), End>) {
         self.judge.tally.operations += 1;
-        let Err(End::Lock(error)) = end else { return };
-        self.judge.met(error);
-        if self.judge.world.phase.cancels() && !self.judge.is_expected(error) {
+        let mut usable = true;
+        if let Err(End::Lock(error)) = end {
+            self.judge.met(error);
+            usable = self.judge.is_expected(error);
+        }
+        let depth = AnsiTransactionManager::transaction_manager_status_mut(&mut self.conn).transaction_depth();
+        if !matches!(depth, Ok(None)) {
+            usable = false;
+            if !self.judge.world.phase.cancels() {
+                self.judge.broken(Rule::Error, "a session whose transaction has ended, for Diesel too", (depth, end));
+            }
+        }
+        if !usable {
             self.reconnect();
         }
     }

@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
-use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Integer};
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+    sql_types::Integer,
+};
 
 use super::{Conn, asked::Asked, circle, questions::Seen, world::World};
 use crate::{
@@ -43,7 +48,12 @@ impl Witness {
     /// Whether a row can be locked, found out without waiting.
     pub(super) fn is_free(&mut self, row: &str) -> bool {
         let free: QueryResult<Vec<i32>> = sql::<Integer>(&format!("{row} FOR UPDATE SKIP LOCKED")).load(&mut self.0);
-        !free.unwrap_or_else(|error| panic!("{row}: {error}")).is_empty()
+        match free {
+            Ok(rows) => !rows.is_empty(),
+            // On MariaDB, who skips a row stands in the queue for it for a moment: a circle may be found just then.
+            Err(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => false,
+            Err(error) => panic!("{row}: {error}"),
+        }
     }
 
     /// The sessions of a deadlock that `session` was in, if the server tells.
