@@ -1,0 +1,71 @@
+//! How a transaction or a call may end, and what the model says about it.
+
+use diesel::result::Error as DieselError;
+use diesel_lockset::LockError;
+
+use super::{
+    judge::Judge,
+    wish::{Wait, Wish},
+    world::Role,
+};
+use crate::{book::Rule, phases::Level};
+
+impl Judge<'_> {
+    /// An error that ended a transaction, or a try of one.
+    pub(super) fn met(&mut self, error: &LockError) {
+        match error.last() {
+            LockError::Deadlock { source, .. } => self.deadlock(source),
+            LockError::Serialization { .. } if self.world.level != Level::ReadCommitted => self.tally.retryable += 1,
+            LockError::Moved { .. } => self.tally.retryable += 1,
+            LockError::Contended { .. } | LockError::TimedOut { .. } => self.tally.contended += 1,
+            LockError::Missing { .. } => self.tally.missing += 1,
+            // Statements by hand are not under attack: two insert the same row, a deadlock takes a savepoint with it.
+            LockError::Query(DieselError::DatabaseError(..)) if self.role == Role::Writer => self.tally.retryable += 1,
+            LockError::Canceled { .. }
+            | LockError::ConnectionLost(_)
+            | LockError::Aborted
+            | LockError::Query(DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager)
+                if self.world.phase.cancels() => {}
+            error => self.broken(Rule::Error, "an error that can be expected", format!("{error}: {error:?}")),
+        }
+    }
+
+    /// Whether a session goes on as it is after this error.
+    pub(super) fn is_expected(&self, error: &LockError) -> bool {
+        error.is_retryable() || error.is_contended() || matches!(error.last(), LockError::Missing { .. })
+    }
+
+    fn deadlock(&mut self, error: &DieselError) {
+        self.tally.deadlocks += 1;
+        if self.world.phase.is_alone() {
+            return self.broken(Rule::Deadlock, "none: nobody but sets waits with a row in hand", error);
+        }
+        let Some(circle) = self.witness.circle(error, self.pid) else {
+            self.tally.unattributed += 1;
+            return;
+        };
+        let roles: Vec<Option<Role>> = circle.iter().map(|pid| self.world.role(*pid)).collect();
+        if roles.iter().all(|role| *role == Some(Role::Locker)) {
+            self.broken(Rule::Deadlock, "no circle of sessions that lock one set each", (circle, error));
+        }
+    }
+
+    /// A call of a set failed: are the rows that it names the right ones?
+    pub(super) fn refused(&mut self, wish: &Wish, error: &LockError) {
+        match error {
+            LockError::Missing { rows } => {
+                if wish.allow_missing {
+                    self.broken(Rule::Error, "missing rows in a list", error);
+                }
+                rows.iter().for_each(|row| self.missing(row));
+            }
+            LockError::Contended { rows, .. } => {
+                if wish.wait != Wait::Never {
+                    self.broken(Rule::Error, "to wait", error);
+                }
+                rows.iter().for_each(|row| self.busy(row));
+            }
+            _ => {}
+        }
+    }
+}

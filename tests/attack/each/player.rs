@@ -1,0 +1,164 @@
+//! A session of the attack: its transactions, and how they end.
+
+use std::{cell::RefCell, error::Error};
+
+use diesel::{
+    Connection,
+    connection::{AnsiTransactionManager, TransactionManager},
+    result::Error as DieselError,
+};
+use diesel_lockset::{LockError, LockTransaction, RunLockTransaction as _};
+use fastrand::Rng;
+
+use super::{
+    Conn,
+    judge::Judge,
+    world::{Role, World},
+};
+use crate::{
+    book::{Rule, Tally},
+    journal::{Change, Write},
+};
+
+pub(super) struct Player<'w> {
+    pub(super) conn: Conn,
+    pub(super) judge: Judge<'w>,
+    operation: u64,
+}
+
+/// Why a transaction did not commit.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("the lock")]
+    Lock(#[source] LockError),
+    #[error("undone on purpose")]
+    Undo,
+}
+
+impl From<LockError> for End {
+    fn from(error: LockError) -> Self {
+        End::Lock(error)
+    }
+}
+
+impl From<DieselError> for End {
+    fn from(error: DieselError) -> Self {
+        End::Lock(error.into())
+    }
+}
+
+/// What a transaction will have done once it is committed.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) writes: Vec<Write>,
+    pub(super) passing: Vec<Change>,
+    /// Whether nothing but the commit is left.
+    complete: bool,
+}
+
+impl<'w> Player<'w> {
+    pub(super) fn new(world: &'w World<'w>, thread: usize, role: Role) -> Self {
+        let (conn, pid) = world.connect(role);
+        Player { conn, judge: Judge::new(world, thread, role, pid), operation: 0 }
+    }
+
+    /// The generator of the next operation.
+    pub(super) fn next(&mut self) -> Rng {
+        self.operation += 1;
+        let Judge { world, thread, .. } = self.judge;
+        self.judge.operation = self.operation;
+        world.settings.draws(world.phase.name, world.level, thread, self.operation)
+    }
+
+    /// What they have counted together.
+    pub(super) fn sum(players: Vec<Self>) -> Tally {
+        let mut sum = Tally::default();
+        players.into_iter().for_each(|player| sum.add(player.judge.tally));
+        sum
+    }
+
+    /// Runs a transaction, tells the journal what it did, and counts how it ended. Whether it was committed.
+    ///
+    /// `passing` are the keys that it may delete or insert.
+    pub(super) fn transaction(
+        &mut self,
+        retries: bool,
+        passing: &[i32],
+        mut body: impl FnMut(&mut Conn, &mut Judge<'w>, &mut Effects) -> Result<(), End>,
+    ) -> bool {
+        let journal = &self.judge.world.journal;
+        let begun: Vec<Change> = passing.iter().map(|key| journal.begin(*key)).collect();
+        let effects = RefCell::new(Effects { passing: begun, ..Effects::default() });
+        let judge = RefCell::new(&mut self.judge);
+        let mut body = |conn: &mut Conn| {
+            let (judge, effects) = (&mut **judge.borrow_mut(), &mut *effects.borrow_mut());
+            effects.complete = false;
+            effects.writes.clear();
+            effects.passing.iter_mut().for_each(|change| change.decided = None);
+            judge.begin();
+            body(conn, judge, effects)?;
+            effects.complete = true;
+            Ok(())
+        };
+        let end: Result<(), End> = if retries {
+            let hook = |error: &(dyn Error + 'static), _| {
+                if let Some(End::Lock(error)) = error.downcast_ref() {
+                    judge.borrow_mut().met(error);
+                }
+            };
+            LockTransaction::new().retries(3).before_retry(hook).run(&mut self.conn, &mut body)
+        } else {
+            self.conn.transaction(&mut body)
+        };
+        let Effects { writes, passing, complete } = effects.into_inner();
+        let committed = end.is_ok();
+        // Only of a commit that failed it is not known whether it was one.
+        if committed || !complete {
+            journal.committed(writes.into_iter().filter(|_| committed));
+            passing.iter().for_each(|change| journal.settle(change, committed));
+        }
+        self.ended(&end);
+        committed
+    }
+
+    /// Counts how a transaction or a call by itself ended. A session that is not what it should be is replaced.
+    pub(super) fn ended(&mut self, end: &Result<(), End>) {
+        self.judge.tally.operations += 1;
+        let mut usable = true;
+        if let Err(End::Lock(error)) = end {
+            self.judge.met(error);
+            usable = self.judge.is_expected(error);
+        }
+        let depth = AnsiTransactionManager::transaction_manager_status_mut(&mut self.conn).transaction_depth();
+        if !matches!(depth, Ok(None)) {
+            usable = false;
+            if !self.judge.world.phase.cancels() {
+                self.judge.broken(Rule::Error, "a session whose transaction has ended, for Diesel too", (depth, end));
+            }
+        }
+        if !usable {
+            self.reconnect();
+        }
+    }
+
+    /// Goes on in a session of its own, when the server has freed what the one before held.
+    fn reconnect(&mut self) {
+        let (conn, pid) = self.judge.world.connect(self.judge.role);
+        self.conn = conn;
+        self.judge.replace(pid);
+    }
+
+    /// A call by itself, outside of a transaction.
+    pub(super) fn call<T>(&mut self, call: impl FnOnce(&mut Conn) -> Result<T, LockError>) -> Option<T> {
+        match call(&mut self.conn) {
+            Ok(value) => {
+                self.ended(&Ok(()));
+                Some(value)
+            }
+            Err(error) => {
+                self.ended(&Err(End::Lock(error)));
+                None
+            }
+        }
+    }
+}
