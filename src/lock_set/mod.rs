@@ -83,10 +83,15 @@ use crate::{
 /// # What cannot be locked
 ///
 /// Rows of views, materialized views, foreign tables and sequences are refused with
-/// [`LockError::NotLockable`](crate::LockError::NotLockable) before a row is touched, and on MySQL and MariaDB rows of tables
-/// without a primary key; simple views that can be updated too. On PostgreSQL each locking statement begins with `WITH "lockset: a
-/// table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which is refused of anything but a table and is never run; on MySQL and MariaDB
-/// each names the index `PRIMARY`. Only a query that chooses no row of such a view locks nothing there without an error.
+/// [`LockError::NotLockable`](crate::LockError::NotLockable) before a row is touched; simple views that can be updated too. On
+/// PostgreSQL each locking statement begins with `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which is refused
+/// of anything but a table and is never run; on MySQL and MariaDB each names the index `PRIMARY`, and a query that chooses no row of a
+/// view locks nothing without an error.
+///
+/// On MySQL and MariaDB the key of `table!` must be the whole `PRIMARY KEY` of the table, in the same order, and its engine must have
+/// transactions, as InnoDB has; a table that has no primary key, another one, or another engine is refused in the same way. The server
+/// is asked once for each table in each session, at the cost of three statements, and the session remembers
+/// (`@diesel_lockset_..`): a table that gets another primary key or another engine while the session lives is not asked about again.
 ///
 /// Under [row-level security][policies] PostgreSQL locks only what the policies for `UPDATE` show, of what those for `SELECT` do,
 /// at every strength. A row that was asked for by key, or chosen by a query with a limit or in a set that does not wait, and that the
@@ -97,10 +102,6 @@ use crate::{
 ///
 /// # Limits on MySQL and MariaDB
 ///
-/// - The primary key of `table!` must be the `PRIMARY KEY` of the table, all of it. If it is another unique key or a part of the
-///   primary key, the server reads, and under REPEATABLE READ locks, the whole table or all rows of the part; nothing tells the
-///   crate.
-/// - Only InnoDB has row locks. Rows of tables of other engines come back, and nothing is locked.
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.

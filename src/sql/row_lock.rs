@@ -78,6 +78,9 @@ use crate::{
 /// | --- | --- |
 /// | in front: `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which nothing refers to | behind the tables: `LEFT JOIN (SELECT 1 FROM t FORCE INDEX (PRIMARY) LIMIT 0) AS .. ON FALSE` |
 ///
+/// The engine of a table is not asked for here, nor in a pick with a clause of its own: rows of MyISAM come back, and nothing is
+/// locked.
+///
 /// Under row-level security PostgreSQL shows to the clause only the rows that the policies for `UPDATE` show: the others are not among
 /// the query's rows. After `no_wait` they are named instead, as not lockable.
 ///

@@ -1,7 +1,7 @@
 //! Models that read the key and expressions of it: the primary key covers all that they read, and is not locked as a whole.
 
 use diesel::prelude::*;
-use diesel_lockset::{prelude::*, *};
+use diesel_lockset::*;
 
 use super::{Arena, Driver};
 use crate::support::driver::Session;

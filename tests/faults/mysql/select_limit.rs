@@ -1,7 +1,7 @@
 //! `sql_select_limit`: a session's limit for statements that have none is no reason to take rows for missing.
 
 use diesel::prelude::*;
-use diesel_lockset::{prelude::*, *};
+use diesel_lockset::*;
 
 use super::{Arena, Driver};
 use crate::support::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{prelude::*, *};
+use diesel_lockset::*;
 
 use super::{Arena, Driver};
 use crate::support::driver::Session;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{prelude::*, sql_query};
-use diesel_lockset::{prelude::*, *};
+use diesel_lockset::*;
 
 use crate::{
     isolation::Play,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{prelude::*, *};
+use diesel_lockset::*;
 
 use crate::support::{
     arena::Arena,
