@@ -18,6 +18,10 @@ use crate::{
     sql::{Chosen, List, TableName, Wanted, helper},
 };
 
+/// So many are looked up as `= ANY($1)`. Such an array is searched from its beginning for each row that changed while it was waited
+/// for, if the plan is kept for any array; more keys are joined with the table.
+const FEW_KEYS: usize = 5_000;
+
 /// One table, all models of it, their keys and queries. If rows are locked, behind [`walk_guard`].
 ///
 /// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`.
@@ -30,8 +34,8 @@ use crate::{
 /// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($1)))), CASE
 ///   WHEN (t.tableoid, t.ctid) IN (SELECT unnest(ARRAY(SELECT o FROM wanted)), unnest(ARRAY(SELECT c FROM wanted))) THEN 1
 ///   WHEN t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted))) THEN 2 ELSE 0 END
-/// FROM t WHERE t.id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))
-/// ORDER BY t.id FOR UPDATE OF t
+/// FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0)
+///   ON t.id = among.k0 ORDER BY t.id FOR UPDATE OF t
 /// ```
 ///
 /// No row may come back because none was chosen, or because what was chosen was deleted while it was waited for. Where that
@@ -152,7 +156,7 @@ impl<'q> LockRows<'q> {
         let mut lists: Vec<_> = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)).collect();
         let queries = self.queries();
         match (lists.pop(), queries) {
-            (Some(only), false) if lists.is_empty() && table.key_width() == 1 => {
+            (Some(only), false) if lists.is_empty() && table.key_width() == 1 && only.count(self.list) <= FEW_KEYS => {
                 pass.push_sql(" FROM ");
                 table.walk_table(pass.reborrow())?;
                 pass.push_sql(" WHERE ");

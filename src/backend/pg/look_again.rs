@@ -20,7 +20,8 @@ use crate::sql::{Chosen, List, Wanted, helper};
 /// WITH wanted (k0) AS MATERIALIZED (SELECT unnest($firm) UNION ALL (..limited query..)
 ///   UNION ALL (SELECT * FROM (..query..) AS again (k0) WHERE k0 = ANY($doubtful)))
 /// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($held)))), t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted)))
-/// FROM t WHERE t.id = ANY(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held))) ORDER BY t.id
+/// FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held)))) AS among (k0)
+///   ON t.id = among.k0 ORDER BY t.id
 /// ```
 pub(super) struct LookAgain<'q> {
     pub(super) wanted: &'q dyn Wanted<Pg>,

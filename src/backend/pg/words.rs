@@ -48,41 +48,36 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Want
 
 /// Writes ` FROM` the table, restricted to the keys that `list` writes, a table expression.
 ///
-/// For one column the restriction is an array from an uncorrelated subquery: the planner runs it once and looks its
-/// elements up in the index. For several columns it is a join with the list, made distinct: `(a, b) IN (..)` would be a
-/// semi-join, and of some plans for one (seen on PostgreSQL 15: a union on its inner side) a row that changed while it was
-/// waited for does not come back although it still qualifies.
+/// A join with the list, made distinct. `(a, b) IN (..)` would be a semi-join, and of some plans for one (seen on PostgreSQL 15: a
+/// union on its inner side) a row that changed while it was waited for does not come back although it still qualifies.
+/// `= ANY(ARRAY(..))` is searched from its beginning for each row that changed, and for all of them where a bitmap does not fit into
+/// `work_mem`: 8,000 changed rows with a `varchar` key took more than a minute. Of one column the list is an array from a subquery,
+/// ten rows to the planner, so that it looks keys up in the index however many rows the queries seem to choose.
 pub(super) fn from_table_among<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     wanted: &'b dyn Wanted<Pg>,
     list: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
+    let several = wanted.key_width() > 1;
     pass.push_sql(" FROM ");
     wanted.walk_table(pass.reborrow())?;
-    if wanted.key_width() == 1 {
-        pass.push_sql(" WHERE ");
-        wanted.walk_key(pass.reborrow())?;
-        pass.push_sql(" = ANY(ARRAY(");
-        list(pass)?;
-        pass.push_sql("))");
-    } else {
-        pass.push_sql(" INNER JOIN (SELECT DISTINCT * FROM (");
-        list(pass)?;
-        pass.push_sql(") AS \"listed\") AS ");
+    pass.push_sql(" INNER JOIN (SELECT DISTINCT ");
+    pass.push_sql(if several { "* FROM (" } else { "unnest(ARRAY(" });
+    list(pass)?;
+    pass.push_sql(if several { ") AS \"listed\") AS " } else { "))) AS " });
+    helper(pass, "among");
+    pass.push_sql(" (");
+    key_names(pass, wanted.key_width());
+    pass.push_sql(") ON ");
+    key_value(pass, wanted)?;
+    pass.push_sql(if several { " = (" } else { " = " });
+    for i in 0..wanted.key_width() {
+        pass.push_sql(if i == 0 { "" } else { ", " });
         helper(pass, "among");
-        pass.push_sql(" (");
-        key_names(pass, wanted.key_width());
-        pass.push_sql(") ON (");
-        wanted.walk_key(pass.reborrow())?;
-        pass.push_sql(") = (");
-        for i in 0..wanted.key_width() {
-            pass.push_sql(if i == 0 { "" } else { ", " });
-            helper(pass, "among");
-            pass.push_sql(".");
-            helper(pass, &format!("k{i}"));
-        }
-        pass.push_sql(")");
+        pass.push_sql(".");
+        key_name(pass, i);
     }
+    pass.push_sql(if several { ")" } else { "" });
     Ok(())
 }
 

@@ -7,9 +7,11 @@ use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
     pg::{Pg, PgValue},
+    prelude::*,
     serialize::{self, IsNull, Output, ToSql},
-    sql_types::{Binary, Cidr, Inet, Interval, Jsonb, Numeric, Timestamp, Timestamptz},
+    sql_types::{Array, Binary, Cidr, Inet, Interval, Jsonb, Numeric, Text, Timestamp, Timestamptz},
 };
+use diesel_lockset::{LockError, LockSet, Lockable, RunLockSet};
 
 use crate::support::arena::Arena;
 
@@ -102,6 +104,40 @@ macro_rules! keys {
             keys! { @verbs on_single: single, Single, single::k }
             keys! { @verbs on_front: front, Front, (front::k, front::n) }
             keys! { @verbs on_back: back, Back, (back::n, back::k) }
+
+            #[allow(dead_code, reason = "not of every type")]
+            /// The plans of sets by key, alone and beside a query, of 500,000 rows whose keys are `key`, an expression of `i`.
+            pub(super) fn index_is_used(arena: &Arena, column: &str, key: &str) {
+                arena.execute(&format!(
+                    "DROP TABLE IF EXISTS single, front, back; CREATE TABLE single (k {column} PRIMARY KEY, v text NOT NULL); \
+                     CREATE TABLE front (k {column}, n int, v text NOT NULL, PRIMARY KEY (k, n)); \
+                     INSERT INTO single SELECT {key}, 'open' FROM generate_series(1, 500000) AS i; \
+                     INSERT INTO front SELECT k, 7, v FROM single; ANALYZE single, front",
+                ));
+                for planned in ["force_custom_plan", "force_generic_plan"] {
+                    let conn = &mut arena.pg();
+                    conn.batch_execute(&format!("SET plan_cache_mode = {planned}")).unwrap();
+                    let keys: Vec<$K> = single::table.select(single::k).limit(3).load(conn).unwrap();
+                    conn.transaction(|conn| {
+                        let set = LockSet::new().ids::<Single>(keys.clone());
+                        assert_eq!(set.lock(conn)?.rows::<Single>().len(), 3);
+                        let set = LockSet::new().ids::<Single>(keys.clone());
+                        set.query::<Single>(single::table.order(single::k).limit(1)).lock(conn)?;
+                        let set = LockSet::new().ids::<Front>(keys.iter().map(|key| (key.clone(), 7)));
+                        assert_eq!(set.lock(conn)?.rows::<Front>().len(), 3);
+                        Ok::<_, LockError>(())
+                    })
+                    .unwrap();
+                    for table in ["single", "front"] {
+                        for plan in super::plans(conn, table) {
+                            assert!(
+                                plan.contains(&format!("{table}_pkey")) && !plan.contains(&format!("Seq Scan on {table}")),
+                                "{column}, {planned}: {plan}",
+                            );
+                        }
+                    }
+                }
+            }
 
             /// `values`: three literals, in the order of the server.
             pub(super) fn every_verb(arena: &Arena, column: &str, values: [&str; 3]) {
@@ -355,4 +391,110 @@ fn intervals_bytes_addresses_and_documents() {
     inets::every_verb(&arena, "cidr", ["'10.0.0.0/8'", "'10.0.0.1'", "'::1'"]);
     cidrs::every_verb(&arena, "inet", ["'10.0.0.0/8'", "'10.0.0.1'", "'::1'"]);
     jsonbs::every_verb(&arena, "jsonb", ["'[1]'", "'[2]'", "'{\"a\": 1}'"]);
+}
+
+#[derive(QueryableByName)]
+struct Prepared {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Array<Text>)]
+    types: Vec<String>,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+#[derive(QueryableByName)]
+struct Keys {
+    #[diesel(sql_type = Text)]
+    keys: String,
+}
+
+/// The plans of the locking statements over `table` that Diesel has prepared in this session.
+fn plans(conn: &mut PgConnection, table: &str) -> Vec<String> {
+    let keys = format!("SELECT array_agg(k)::text AS keys FROM (SELECT k FROM {table} LIMIT 3) AS three");
+    let keys = diesel::sql_query(keys).get_result::<Keys>(conn).unwrap().keys;
+    let prepared = format!(
+        "SELECT name, parameter_types::text[] AS types FROM pg_prepared_statements \
+         WHERE statement LIKE '%FROM \"{table}\"%FOR UPDATE%' AND statement NOT LIKE '%parameter_types%'"
+    );
+    let prepared: Vec<Prepared> = diesel::sql_query(prepared).load(conn).unwrap();
+    assert!(!prepared.is_empty());
+    let explain = |prepared: Prepared| {
+        let values = prepared.types.iter().map(|kind| match &kind[..] {
+            "integer[]" => "'{7,7,7}'".to_owned(),
+            "bigint" => "1".to_owned(),
+            _ => format!("'{}'", keys.replace('\'', "''")),
+        });
+        let explain = format!("EXPLAIN EXECUTE {} ({})", prepared.name, values.collect::<Vec<_>>().join(", "));
+        let lines: Vec<Line> = diesel::sql_query(explain).load(conn).unwrap();
+        lines.into_iter().map(|line| line.line + "\n").collect()
+    };
+    prepared.into_iter().map(explain).collect()
+}
+
+#[test]
+fn the_index_is_used_for_keys_of_every_type() {
+    let arena = Arena::new();
+    arena.execute("CREATE EXTENSION citext; CREATE DOMAIN code AS char(10)");
+    for column in ["char(10)", "code", "varchar(20)", "text", "name", "citext", "text COLLATE \"C\""] {
+        texts::index_is_used(&arena, column, "'k' || i");
+    }
+    numerics::index_is_used(&arena, "numeric(12, 3)", "i + 0.5");
+    timestamps::index_is_used(&arena, "timestamptz(3)", "now() + i * interval '1 s'");
+    timestamptzs::index_is_used(&arena, "timestamp(0)", "now() + i * interval '1 s'");
+    intervals::index_is_used(&arena, "interval", "i * interval '1 s'");
+    binaries::index_is_used(&arena, "bytea", "('k' || i)::bytea");
+    inets::index_is_used(&arena, "cidr", "('::' || to_hex(i / 65536) || ':' || to_hex(i % 65536))::inet");
+}
+
+diesel::table! {
+    people (name, n) {
+        name -> Text,
+        n -> Integer,
+        v -> Text,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Lockable)]
+#[diesel(table_name = people, primary_key(name, n))]
+struct Person {
+    name: String,
+    n: i32,
+    v: String,
+}
+
+#[test]
+fn a_row_of_a_composite_key_comes_once_under_all_its_spellings() {
+    let arena = Arena::new();
+    arena.execute(
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
+         CREATE TABLE people (name text COLLATE ci, n int, v text NOT NULL, PRIMARY KEY (name, n)); \
+         INSERT INTO people VALUES ('ada', 1, 'x'), ('bob', 1, 'y')",
+    );
+    let conn = &mut arena.pg();
+    let set = || LockSet::new().ids::<Person>(["ada", "ADA", "Ada"].map(|name| (name.to_owned(), 1)));
+    let first = || people::table.order(people::n).filter(people::name.eq("aDA")).limit(1);
+    conn.transaction(|conn| {
+        for (form, locked) in [
+            ("waits", set().lock(conn)?),
+            ("no_wait", set().no_wait().lock(conn)?),
+            ("skip_locked", set().skip_locked().lock(conn)?),
+            ("allow_missing", set().allow_missing().lock(conn)?),
+            ("a query", set().query::<Person>(people::table.filter(people::v.eq("x"))).lock(conn)?),
+            ("a limited query", set().query::<Person>(first()).lock(conn)?),
+            ("a limited query, no_wait", set().query::<Person>(first()).no_wait().lock(conn)?),
+        ] {
+            assert_eq!(locked.rows::<Person>().len(), 1, "{form}: {locked:?}");
+            assert!(locked.missing().is_empty() && locked.skipped().is_empty(), "{form}: {locked:?}");
+            for name in ["ada", "ADA", "Ada"] {
+                assert_eq!(locked.id::<Person>((name.to_owned(), 1))?.name, "ada", "{form}");
+            }
+        }
+        Ok::<_, LockError>(())
+    })
+    .unwrap();
 }
