@@ -112,7 +112,8 @@ impl PickDialogue<Mysql> for MysqlPick {
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen })
             }
             Step::Recheck => {
-                let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered };
+                let statement =
+                    Named(Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered });
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
             }
             Step::Count => {
