@@ -20,8 +20,9 @@ use crate::{
 ///
 /// If the connection is lost, the server has released the lock; dropping the guard does nothing then and does not panic. If
 /// the guard was taken inside of a transaction that is aborted when it is dropped, PostgreSQL takes no statement, and a
-/// rollback would not release the lock: the connection is marked as broken, so that a pool ends it, and with it the lock.
-/// That cannot happen to a transaction that is begun through the guard, nor to [`hold`](crate::RunAdvisoryLock::hold).
+/// rollback would not release the lock: the session is ended, and with it the transaction and the lock. Whatever is sent over the
+/// connection after that fails, and a pool throws it away. That cannot happen to a transaction that is begun through the guard, nor
+/// to [`hold`](crate::RunAdvisoryLock::hold).
 ///
 /// MySQL and MariaDB release in any transaction. There, a lock that is not found any more may be held under the name of a
 /// database that the session has left: the connection is marked as broken, too. It is also if somebody has released all locks

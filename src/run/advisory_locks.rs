@@ -109,8 +109,8 @@ fn wait<Conn: LockConnection>(
 /// Releases a lock once; whether it was held.
 ///
 /// There is nobody to tell if that fails. What must not happen is that the session lives on with it, in a pool: then the
-/// connection is marked as broken, and a pool ends it. So it is if the driver panics, as one that blocks on futures does inside of
-/// an asynchronous runtime; the panic goes on.
+/// session is ended, or the connection marked as broken so that a pool ends it. It is marked too if the driver panics, as one that
+/// blocks on futures does inside of an asynchronous runtime; the panic goes on.
 pub(super) fn release<Conn>(name: &AdvisoryName, shared: bool, conn: &mut Conn) -> bool
 where
     Conn: LockConnection<Backend: HasAdvisoryLocks>,

@@ -41,7 +41,10 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 /// | `acquire_for_transaction` | `SELECT pg_advisory_xact_lock($1)` |
 /// | `try_..`, and all with a timeout | `pg_try_advisory_..` in place of the lock; if it is held and there is time, the wait under `statement_timeout` in a transaction or savepoint of its own |
 ///
-/// and on MySQL and MariaDB, with `name` for what [`AdvisoryName::key_in`](crate::AdvisoryName::key_in) says, which the server
+/// Behind each that takes a lock, and behind the question of `is_held`, stands `WHERE NOT pg_is_in_recovery()`: on a hot standby all
+/// are [refused](AdvisoryLock#on-a-replica).
+///
+/// And on MySQL and MariaDB, with `name` for what [`AdvisoryName::key_in`](crate::AdvisoryName::key_in) says, which the server
 /// computes:
 ///
 /// | verb | statements |
@@ -62,7 +65,8 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 ///
 /// All of them: [`LockError::TimedOut`] if a timeout was given and it is up, [`LockError::Contended`] if that was zero, both
 /// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, on PostgreSQL also
-/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database;
+/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database, on PostgreSQL on a hot
+/// standby, and the transaction goes on;
 /// [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, releases the lock: nobody else gets the lock before

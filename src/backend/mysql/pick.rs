@@ -136,7 +136,8 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Ask => fitness.ask(),
             Step::Remember => fitness.remember(),
             Step::Recheck => {
-                let statement = Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered };
+                let statement =
+                    Named(Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered });
                 Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
             }
             Step::Count => {

@@ -35,7 +35,7 @@ fn nothing_that_is_sent_over_it_makes_it_whole_again() {
         let session = MysqlFamily::session_number(&mut conn);
         let mut guard = AdvisoryLock::named("q").acquire(&mut *conn).unwrap();
         // The name of the lock is that of another database now.
-        sql_query(format!("USE {}", other.name())).execute(&mut *guard).unwrap();
+        guard.batch_execute(&format!("USE {}", other.name())).unwrap();
         drop(guard);
         way(&mut conn);
         assert!(conn.transaction(|_| Ok::<_, DieselError>(())).is_err(), "{name}: it takes transactions again");

@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(found.given, given(CRASH, "postgres://crash"));
         assert_eq!(
             (found.postgres, found.mariadb),
-            (vec![Purpose::Tests, Purpose::German, Purpose::Japanese], STARTED.to_vec())
+            (vec![Purpose::Tests, Purpose::German, Purpose::Japanese, Purpose::Standby], STARTED.to_vec())
         );
     }
 

@@ -11,6 +11,7 @@ use std::process::Command;
 use super::account::Account;
 use super::servers::Servers;
 use crate::console::{Step, say};
+use crate::process::AT_ONCE;
 use crate::supervisor::Supervisor;
 pub(crate) use server::Postgres;
 pub(crate) use settings::Purpose;
@@ -38,6 +39,12 @@ pub(crate) fn start<'s>(
     let file = |purpose: &Purpose, ending| scratch.join(purpose.name()).with_extension(ending);
     let data: Vec<_> = purposes.iter().map(|purpose| file(purpose, "data")).collect();
     cluster::make(supervisor, account, &tools.server_program("initdb")?, &data)?;
+    for (purpose, data) in purposes.iter().zip(&data) {
+        if let Some(signal) = purpose.signal() {
+            // By a program, because only the server's user can make files that belong to it.
+            supervisor.run_quietly(account.command(Path::new("touch"), scratch).arg(data.join(signal)), AT_ONCE)?;
+        }
+    }
     let kinds = purposes.iter().zip(data).map(|(purpose, data)| Postgres {
         account,
         program: program.clone(),

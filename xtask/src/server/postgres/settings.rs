@@ -19,13 +19,15 @@ pub(crate) enum Purpose {
     Japanese,
     /// May be crashed by the tests that want that, and by no other test used: every session on it is lost then.
     Crash,
+    /// A hot standby: in recovery for ever, for want of a primary to send it more.
+    Standby,
     /// As durable as a real server, because transfers per second are printed.
     Demo,
 }
 
 impl Purpose {
     /// The servers that the test suite works on.
-    pub(crate) const SUITE: [Self; 4] = [Self::Tests, Self::German, Self::Japanese, Self::Crash];
+    pub(crate) const SUITE: [Self; 5] = [Self::Tests, Self::German, Self::Japanese, Self::Crash, Self::Standby];
 
     /// Returns the variable that names such a server; the first is called as in Diesel's own tests.
     pub(crate) const fn variable(self) -> &'static str {
@@ -34,6 +36,18 @@ impl Purpose {
             Self::German => "PG_GERMAN_DATABASE_URL",
             Self::Japanese => "PG_JAPANESE_DATABASE_URL",
             Self::Crash => "PG_CRASH_DATABASE_URL",
+            Self::Standby => "PG_STANDBY_DATABASE_URL",
+        }
+    }
+
+    /// Returns the file that its data folder must have besides, if it needs one. On a copy of a cluster that was shut down cleanly,
+    /// a [standby] is consistent at once and takes readers.
+    ///
+    /// [standby]: https://www.postgresql.org/docs/current/warm-standby.html#STANDBY-SERVER-OPERATION
+    pub(super) const fn signal(self) -> Option<&'static str> {
+        match self {
+            Self::Standby => Some("standby.signal"),
+            Self::Tests | Self::German | Self::Japanese | Self::Crash | Self::Demo => None,
         }
     }
 
@@ -44,6 +58,7 @@ impl Purpose {
             Self::German => "postgres-german",
             Self::Japanese => "postgres-japanese",
             Self::Crash => "postgres-crash",
+            Self::Standby => "postgres-standby",
         }
     }
 
@@ -52,7 +67,7 @@ impl Purpose {
         match self {
             Self::German => Some("de"),
             Self::Japanese => Some("ja"),
-            Self::Tests | Self::Crash | Self::Demo => None,
+            Self::Tests | Self::Crash | Self::Standby | Self::Demo => None,
         }
     }
 
@@ -62,6 +77,7 @@ impl Purpose {
             Self::German | Self::Japanese => vec![ALWAYS, SMALL, TRANSLATED, NOT_DURABLE, LAZY],
             // Not lazy: what a test has committed is still there after a crash, which only the machine's would undo.
             Self::Crash => vec![ALWAYS, SMALL, ENGLISH, NOT_DURABLE, RESTARTED],
+            Self::Standby => vec![ALWAYS, SMALL, ENGLISH, NOT_DURABLE],
             Self::Demo => vec![ALWAYS, LARGE, ENGLISH],
         }
     }
@@ -152,7 +168,7 @@ mod tests {
     fn the_servers_of_the_suite_do_not_share_a_variable_or_a_folder() {
         let variables: BTreeSet<_> = Purpose::SUITE.iter().map(|purpose| purpose.variable()).collect();
         let names: BTreeSet<_> = Purpose::SUITE.iter().map(|purpose| purpose.name()).collect();
-        assert_eq!((variables.len(), names.len()), (4, 4));
+        assert_eq!((variables.len(), names.len()), (5, 5));
     }
 
     #[test]
