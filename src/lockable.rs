@@ -16,6 +16,9 @@ use crate::key::LockKey;
 /// [`Identifiable`](diesel::Identifiable): `#[diesel(table_name = ..)]`, `#[diesel(primary_key(..))]` and
 /// `#[diesel(column_name = ..)]`.
 ///
+/// The key columns must not be `Nullable` in `table!`: a key that is NULL equals none, so its row could not be found by it. The
+/// compiler refuses such a model, also if an alias hides the `Option` of its field.
+///
 /// Nothing is locked by this trait. The verbs are [`lock`](crate::LockDsl::lock),
 /// [`lock_by_id`](crate::LockDsl::lock_by_id), [`with_lock`](crate::LockDsl::with_lock) for one row and
 /// [`LockSet`](crate::LockSet) for any number of them.

@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(judged(&Transparent(DieselError::from(error()))), expected);
             let within = DieselError::QueryBuilderError(Box::new(Transparent(error())));
             assert_eq!(judged(&LockError::Query(within)), expected);
-            assert_eq!(judged(&**anyhow::Error::from(Transparent(error())).context("in context")), expected);
+            assert_eq!(judged(&*anyhow::Error::from(Transparent(error())).context("in context")), expected);
         }
     }
 
