@@ -111,7 +111,7 @@ impl HiddenRows<'_> {
     fn walk_from<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql(" FROM ");
         pass.push_sql(self.table.quoted());
-        pass.push_sql(" WHERE row_security_active(");
+        pass.push_sql(" WHERE pg_catalog.row_security_active(");
         pass.push_bind_param::<Text, str>(self.table.quoted())?;
         pass.push_sql(") AND ");
         self.walk_key(pass)?;
@@ -143,9 +143,9 @@ pub(super) struct Policies<'q>(pub(super) &'q TableName);
 impl QueryFragment<Pg> for Policies<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql(
-            "SELECT string_agg(quote_ident(\"polname\"), ', ' ORDER BY \"polname\") FROM \"pg_catalog\".\"pg_policy\" \
+            "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(\"polname\"), ', ' ORDER BY \"polname\") FROM \"pg_catalog\".\"pg_policy\" \
              WHERE \"polcmd\" IN ('w', '*') AND (\"polroles\" = '{0}' OR EXISTS (SELECT FROM unnest(\"polroles\") AS \"role\" \
-             WHERE pg_has_role(\"role\", 'USAGE'))) AND \"polrelid\" = to_regclass(",
+             WHERE pg_catalog.pg_has_role(\"role\", 'USAGE'))) AND \"polrelid\" = pg_catalog.to_regclass(",
         );
         pass.push_bind_param::<Text, str>(self.0.quoted())?;
         pass.push_sql(")");
@@ -176,7 +176,7 @@ pub(super) const HIDES_ROWS: HidesRows<Pg> = HidesRows {
 };
 
 /// The catalog may be closed to the role, and a statement that reads it all the same would abort the transaction.
-const MAY_NAME: &str = ", has_table_privilege('pg_catalog.pg_policy', 'SELECT')";
+const MAY_NAME: &str = ", pg_catalog.has_table_privilege('pg_catalog.pg_policy', 'SELECT')";
 
 /// Writes the helper that notes which rows of `from`, which ends in a condition, pass the policies.
 fn walk_passed<'b>(
@@ -189,9 +189,9 @@ fn walk_passed<'b>(
     pass.push_sql(" AS MATERIALIZED (SELECT");
     from(pass)?;
     // What another statement of the transaction has noted is forgotten first.
-    pass.push_sql(" AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND row_security_active(");
+    pass.push_sql(" AND (SELECT pg_catalog.set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND pg_catalog.row_security_active(");
     pass.push_bind_param::<Text, str>(table.quoted())?;
-    pass.push_sql(") AND set_config('diesel_lockset.passed', concat(current_setting('diesel_lockset.passed', true), ");
+    pass.push_sql(") AND pg_catalog.set_config('diesel_lockset.passed', pg_catalog.concat(pg_catalog.current_setting('diesel_lockset.passed', true), ");
     walk_place(pass, table)?;
     pass.push_sql("), true) IS NULL");
     locking_clause(pass, Strength::KeyShare, Some(table), Wait::SkipLocked)?;
@@ -200,11 +200,11 @@ fn walk_passed<'b>(
 }
 
 fn walk_passes<'b>(pass: &mut AstPass<'_, 'b, Pg>, table: &'b TableName) -> QueryResult<()> {
-    pass.push_sql("NOT row_security_active(");
+    pass.push_sql("NOT pg_catalog.row_security_active(");
     pass.push_bind_param::<Text, str>(table.quoted())?;
-    pass.push_sql(") OR coalesce(position(concat(");
+    pass.push_sql(") OR coalesce(position(pg_catalog.concat(");
     walk_place(pass, table)?;
-    pass.push_sql(") IN current_setting('diesel_lockset.passed', true)) > 0, false)");
+    pass.push_sql(") IN pg_catalog.current_setting('diesel_lockset.passed', true)) > 0, false)");
     Ok(())
 }
 
@@ -220,7 +220,7 @@ fn walk_when_passed(pass: &mut AstPass<'_, '_, Pg>) {
 /// With the time, which is another for every statement: where the policies hide all rows, the condition that forgets is not
 /// evaluated.
 fn walk_place(pass: &mut AstPass<'_, '_, Pg>, table: &TableName) -> QueryResult<()> {
-    for (before, column) in [("';', statement_timestamp(), ", "tableoid"), (", ", "ctid")] {
+    for (before, column) in [("';', pg_catalog.statement_timestamp(), ", "tableoid"), (", ", "ctid")] {
         pass.push_sql(before);
         pass.push_identifier(table.bare())?;
         pass.push_sql(".");

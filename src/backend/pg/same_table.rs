@@ -22,9 +22,9 @@ struct SameTable<'q> {
 
 impl QueryFragment<Pg> for SameTable<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        pass.push_sql("SELECT 1 WHERE to_regclass(");
+        pass.push_sql("SELECT 1 WHERE pg_catalog.to_regclass(");
         pass.push_bind_param::<Text, str>(self.one.quoted())?;
-        pass.push_sql(") = to_regclass(");
+        pass.push_sql(") OPERATOR(pg_catalog.=) pg_catalog.to_regclass(");
         pass.push_bind_param::<Text, str>(self.other.quoted())?;
         pass.push_sql(")");
         Ok(())
