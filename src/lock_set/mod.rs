@@ -383,10 +383,12 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
         let key = |part: &dyn crate::sql::Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
-            check_model(part.wanted(), DB::DIALECT)?;
+            if queries.is_empty() {
+                check_model(part.wanted(), DB::DIALECT)?;
+            }
             let choice = |query: Box<dyn Choice<DB> + 'a>| {
-                let text = QueryText::of(&*query, DB::DIALECT, false)?;
-                Ok(Chosen { shape: query.shape()?, query, text })
+                let shape = query.shape()?;
+                Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(part.wanted()))?, shape, query })
             };
             let choices = queries.into_iter().map(choice).collect::<Result<_>>()?;
             let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));

@@ -32,9 +32,11 @@ where
     Selected<Q, U, DB>: 'a,
 {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, U> + 'a>> {
-        let text = check::<DB>(&self.query, true)?;
+        let text = check::<DB>(&self.query, None)?;
         let table = TableName::of::<DB>(&self.table.from_clause())?;
-        DB::check_table(&text.from, &table)?;
+        if text.joins {
+            DB::check_table(&text.from, &table)?;
+        }
         let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
         Ok(Box::new(PickSelected { query, table, limit, strength, rows: None }))
     }

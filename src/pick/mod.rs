@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::{
     backend::{Exchange, LockingBackend},
     error::{LockError, Result},
-    sql::{Choice, QueryText, TableName},
+    sql::{Choice, QueryText, TableName, Wanted},
 };
 
 use diesel::query_builder::QueryFragment;
@@ -80,8 +80,8 @@ pub trait Picks<DB: LockingBackend, T> {
 }
 
 /// Sees to it that the rows of the query are rows of a table, that their number is ours to say, and that what is written behind the
-/// query counts. `selects`: its own select list is sent.
-fn check<DB: LockingBackend>(query: &dyn Choice<DB>, selects: bool) -> Result<Arc<QueryText>> {
+/// query counts. It selects the columns of `model`, or by itself.
+fn check<DB: LockingBackend>(query: &dyn Choice<DB>, model: Option<&dyn Wanted<DB>>) -> Result<Arc<QueryText>> {
     let shape = query.shape()?;
     if shape.folded {
         return Err(LockError::folded("DISTINCT, GROUP BY or HAVING"));
@@ -90,5 +90,5 @@ fn check<DB: LockingBackend>(query: &dyn Choice<DB>, selects: bool) -> Result<Ar
         let advice = "leave the clause out and say how many rows to take: `query.pick(n, conn)`";
         return Err(LockError::Unsupported { clause: "LIMIT or OFFSET", advice });
     }
-    QueryText::of(query, DB::DIALECT, selects)
+    QueryText::of(query, shape, DB::DIALECT, model)
 }

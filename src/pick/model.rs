@@ -13,7 +13,7 @@ use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     error::{LockError, Result},
     mode::Strength,
-    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Part, TableName, check_changes, check_model},
+    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Part, TableName, check_changes},
 };
 
 #[diagnostic::do_not_recommend]
@@ -90,7 +90,8 @@ where
         strength: Strength,
         changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     ) -> Result<Self> {
-        let text = check::<DB>(&query, false)?;
+        let mut part = T::part();
+        let text = check::<DB>(&query, Some(part.wanted()))?;
         let mut changed = None;
         if let Some(changes) = &changes {
             if is_empty::<DB>(&**changes)? {
@@ -98,8 +99,6 @@ where
             }
             changed = Some(check_changes(&**changes, DB::DIALECT)?);
         }
-        let mut part = T::part();
-        check_model(part.wanted(), DB::DIALECT)?;
         let table = part.wanted().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
         let dialogue = DB::Pick::new(&query, &text, &mut *part, pick, changed)?;

@@ -148,7 +148,7 @@ macro_rules! with_a_look_first {
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 check::<DB>(&self)?;
-                QueryText::of(&self.query, DB::DIALECT, true)?;
+                QueryText::of(&self.query, self.query.shape()?, DB::DIALECT, None)?;
                 let table = TableName::of::<DB>(&self.table)?;
                 if self.patience == Patience::NoWait {
                     at_once::<DB, _, _, _, _>(&self.query, &self.table, &table, L::STRENGTH, conn)?;
@@ -179,6 +179,10 @@ fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<Vec<LockClau
         return Err(LockError::folded(clause));
     }
     let text = locked_text(query, DB::DIALECT)?;
+    // One table alone is the one that is meant.
+    if !text.contains(" JOIN ") {
+        return Ok(());
+    }
     let mut clauses = Vec::new();
     query.add_clauses(&mut clauses)?;
     clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))?;

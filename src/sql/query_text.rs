@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use diesel::{backend::Backend, query_builder::QueryFragment};
+use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult};
 
 use super::{
-    choice::Choice,
+    choice::{Choice, Shape},
     clause::{Behind, ColumnsOf, Filter, From, Head, Selected},
     lock_clause::{LockedQuery, WithoutClauses},
     raw_text::{Allowed, Clause, read},
@@ -26,8 +26,8 @@ static QUERIES: RwLock<BTreeMap<Key, Arc<QueryText>>> = RwLock::new(BTreeMap::ne
 static MODELS: RwLock<BTreeMap<Key, ()>> = RwLock::new(BTreeMap::new());
 static STATEMENTS: RwLock<BTreeMap<Key, Arc<str>>> = RwLock::new(BTreeMap::new());
 
-/// The backend, the query or model, and whether the select list of the query is sent.
-type Key = (TypeId, TypeId, bool);
+/// The query or model, the backend, and the model whose columns a query selects.
+type Key = (TypeId, TypeId, Option<TypeId>);
 
 fn known<V: Clone>(map: &RwLock<BTreeMap<Key, V>>, key: &Key) -> Option<V> {
     map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
@@ -43,6 +43,8 @@ fn remember<V>(map: &RwLock<BTreeMap<Key, V>>, key: Key, value: V) {
 pub struct QueryText {
     /// Its tables, with ` FROM ` in front.
     pub(crate) from: String,
+    /// There are several.
+    pub(crate) joins: bool,
     /// Some conditions are in a subquery. Raw SQL may hide one behind the name of a function.
     pub(crate) subquery: bool,
     /// `MATCH .. AGAINST` stands in the conditions or in the order.
@@ -52,35 +54,59 @@ pub struct QueryText {
 }
 
 impl QueryText {
-    /// Refuses a query behind which nothing can be written. `selects`: its own select list is sent too.
-    pub(crate) fn of<DB>(query: &dyn Choice<DB>, dialect: &'static Dialect, selects: bool) -> Result<Arc<Self>>
+    /// Refuses a query behind which nothing can be written. It selects the columns of `model`, or by itself.
+    pub(crate) fn of<DB>(
+        query: &dyn Choice<DB>,
+        shape: Shape,
+        dialect: &'static Dialect,
+        model: Option<&dyn Wanted<DB>>,
+    ) -> Result<Arc<Self>>
     where
         DB: Backend<QueryBuilder: Default> + Default + 'static,
     {
-        let by_type = query.static_id().map(|id| (TypeId::of::<DB>(), id, selects));
+        let columns = model.map(|model| model.static_id());
+        let by_type = match (query.static_id(), columns) {
+            (None, _) | (_, Some(None)) => None,
+            (Some(query), columns) => Some((query, TypeId::of::<DB>(), columns.flatten())),
+        };
         if let Some(text) = by_type.and_then(|key| known(&QUERIES, &key)) {
             return Ok(text);
         }
-        let shape = query.shape()?;
-        let mut keeps = true;
-        let mut look = |piece: &dyn QueryFragment<DB>, allowed| -> Result<(String, Clause, bool)> {
+        let mut pieces: Vec<&dyn QueryFragment<DB>> = Vec::with_capacity(5);
+        let (head, selected, from) = (Head(query), Selected(query), From(query));
+        let (filter, behind) = (Filter(query), Behind(query));
+        let look = |piece: &dyn QueryFragment<DB>, allowed| -> Result<(String, Clause)> {
             let sql = sql_of::<DB>(piece)?;
             let clause = read(&sql, dialect, allowed)?;
-            let raw = has_raw_sql(piece)?;
-            keeps &= !raw;
-            Ok((sql, clause, raw))
+            Ok((sql, clause))
         };
-        look(&Head(query), Allowed::default())?;
-        if selects || shape.distinct {
-            look(&Selected(query), Allowed::default())?;
+        if shape.distinct {
+            look(&head, Allowed::default())?;
+            pieces.push(&head);
         }
-        let (from, tables, _) = look(&From(query), Allowed::default())?;
-        let (_, filter, raw) = look(&Filter(query), Allowed::default())?;
-        let (_, behind, _) = look(&Behind(query), Allowed { limit: shape.limited, grouping: shape.folded })?;
-        let (subquery, full_text) = (tables.subquery || filter.subquery, filter.full_text || behind.full_text);
-        let text = Arc::new(QueryText { from, subquery, full_text, raw });
-        if let Some(key) = by_type.filter(|_| keeps) {
-            remember(&QUERIES, key, Arc::clone(&text));
+        if model.is_none() || shape.distinct {
+            look(&selected, Allowed::default())?;
+            pieces.push(&selected);
+        }
+        if let Some(model) = model {
+            check_model(model, dialect)?;
+        }
+        let (tables, in_tables) = look(&from, Allowed::default())?;
+        let (_, in_filter) = look(&filter, Allowed::default())?;
+        let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
+        let text = Arc::new(QueryText {
+            joins: tables.contains(" JOIN "),
+            from: tables,
+            subquery: in_tables.subquery || in_filter.subquery,
+            full_text: in_filter.full_text || in_behind.full_text,
+            raw: has_raw_sql(&filter)?,
+        });
+        if let Some(key) = by_type.filter(|_| !text.raw) {
+            pieces.extend([&from as &dyn QueryFragment<DB>, &behind]);
+            let raw = pieces.into_iter().map(has_raw_sql).collect::<QueryResult<Vec<_>>>()?;
+            if !raw.contains(&true) {
+                remember(&QUERIES, key, Arc::clone(&text));
+            }
         }
         Ok(text)
     }
@@ -91,7 +117,7 @@ pub(crate) fn check_model<DB>(model: &dyn Wanted<DB>, dialect: &'static Dialect)
 where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
 {
-    let by_type = model.static_id().map(|id| (TypeId::of::<DB>(), id, true));
+    let by_type = model.static_id().map(|id| (id, TypeId::of::<DB>(), None));
     if by_type.and_then(|key| known(&MODELS, &key)).is_some() {
         return Ok(());
     }
@@ -109,8 +135,21 @@ where
     DB: Backend<QueryBuilder: Default> + Default,
 {
     let sql = sql_of::<DB>(changes)?;
-    read(&sql, dialect, Allowed::default())?;
+    if !assigns_values(&sql, dialect) {
+        read(&sql, dialect, Allowed::default())?;
+    }
     Ok(sql)
+}
+
+/// Whether there is nothing but names in quotes, parameters and signs that mean the same wherever they stand: most changes need no more
+/// than this look, at each claim.
+fn assigns_values(sql: &str, dialect: &Dialect) -> bool {
+    let mut in_name = false;
+    let plain = sql.bytes().all(|byte| {
+        in_name ^= byte == dialect.name_quote;
+        in_name || byte == dialect.name_quote || matches!(byte, b' ' | b'=' | b',' | b'.' | b'?' | b'$' | b'0'..=b'9')
+    });
+    plain && !in_name && !sql.contains("$$")
 }
 
 /// Refuses a statement behind which no locking clause can be written, and returns its text.
@@ -118,7 +157,7 @@ pub(crate) fn locked_text<DB>(query: &dyn LockedQuery<DB>, dialect: &'static Dia
 where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
 {
-    let by_type = query.static_id().map(|id| (TypeId::of::<DB>(), id, true));
+    let by_type = query.static_id().map(|id| (id, TypeId::of::<DB>(), None));
     if let Some(text) = by_type.and_then(|key| known(&STATEMENTS, &key)) {
         return Ok(text);
     }

@@ -51,7 +51,9 @@ enum Group {
 impl Group {
     fn of(before: Token<'_>, rest: &Tokens<'_>) -> Self {
         const OPERATORS: [&str; 8] = ["WHERE", "ON", "AND", "OR", "XOR", "NOT", "FROM", "JOIN"];
-        let first = rest.clone().find(|token| *token != Ok(Token::Sign(b'(')));
+        let text = rest.rest().as_bytes();
+        let sure = matches!(text.first(), Some(b'"' | b'`' | b'$' | b'?' | b'0'..=b'9' | b')'));
+        let first = if sure { None } else { rest.clone().find(|token| *token != Ok(Token::Sign(b'('))) };
         if first.is_some_and(|first| first.is_ok_and(|first| first.is_one_of(&["SELECT", "TABLE", "VALUES", "WITH"]))) {
             return Group::Query;
         }
@@ -73,7 +75,7 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
             Token::Sign(b'(') => groups.push(Group::of(before, &tokens)),
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
-            Token::Word(word) if (3..=9).contains(&word.len()) => {
+            Token::Word(word) if may_matter(word) => {
                 clause.subquery |= begins_subquery(&token, &tokens);
                 clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
                 if is_locking_clause(&token, &mut tokens.clone(), dialect) {
@@ -98,6 +100,17 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
         before = token;
     }
     if groups.is_empty() { Ok(clause) } else { Err(Refused::Parenthesis) }
+}
+
+/// Whether a word may be one of those that are looked for, by its length and its first letter: most are not.
+fn may_matter(word: &str) -> bool {
+    match word.len() {
+        3 | 4 => matches!(word.as_bytes()[0] | 0x20, b'f' | b'i' | b'l'),
+        5 => matches!(word.as_bytes()[0] | 0x20, b'f' | b'g' | b'l' | b'm' | b't' | b'u'),
+        6 => matches!(word.as_bytes()[0] | 0x20, b'e' | b'h' | b'o' | b's' | b'v'),
+        9 => matches!(word.as_bytes()[0] | 0x20, b'i' | b'p'),
+        _ => false,
+    }
 }
 
 /// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.

@@ -37,6 +37,7 @@ pub(crate) enum Token<'s> {
 }
 
 impl Token<'_> {
+    #[inline]
     pub(crate) fn is_word(&self, word: &str) -> bool {
         matches!(self, Token::Word(this) if this.eq_ignore_ascii_case(word))
     }
@@ -78,24 +79,35 @@ impl<'s> Tokens<'s> {
         &self.sql[self.at..]
     }
 
+    #[inline]
     fn byte(&self, ahead: usize) -> u8 {
         self.sql.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
     }
 
+    #[inline]
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) {
-        self.at += self.sql.as_bytes()[self.at..].iter().take_while(|byte| belongs(**byte)).count();
+        let bytes = self.sql.as_bytes();
+        while bytes.get(self.at).is_some_and(|byte| belongs(*byte)) {
+            self.at += 1;
+        }
     }
 
     /// Skips spaces and comments.
+    #[inline]
     fn skip_gaps(&mut self) -> Result<(), Unreadable> {
+        let hash_comments = self.dialect.hash_comments;
         loop {
-            self.skip_while(|byte| byte.is_ascii_whitespace() || byte == 0x0b);
-            match (self.byte(0), self.byte(1)) {
-                (b'/', b'*') => self.skip_comment()?,
-                (b'-', b'-') if !self.dialect.hash_comments => self.skip_line()?,
-                // Raw SQL may end there, and in front of a parenthesis the two can be nothing else.
-                (b'-', b'-') if self.byte(2) <= b' ' || matches!(self.byte(2), b')' | 0x7f) => self.skip_line()?,
-                (b'#', _) if self.dialect.hash_comments => self.skip_line()?,
+            match self.byte(0) {
+                b' ' | 0x09..=0x0d => self.at += 1,
+                b'/' if self.byte(1) == b'*' => self.skip_comment()?,
+                // MySQL and MariaDB want a space behind the two. Raw SQL may end there, or in front of a parenthesis, where they can
+                // be nothing else.
+                b'-' if self.byte(1) == b'-'
+                    && (!hash_comments || self.byte(2) <= b' ' || matches!(self.byte(2), b')' | 0x7f)) =>
+                {
+                    self.skip_line()?;
+                }
+                b'#' if hash_comments => self.skip_line()?,
                 _ => return Ok(()),
             }
         }
@@ -139,24 +151,26 @@ impl<'s> Tokens<'s> {
     /// Reads to the end of a quote, behind which the text stands.
     fn skip_quoted(&mut self, quote: u8, backslashes: Backslashes) -> Result<(), Unreadable> {
         self.at += 1;
-        while self.at < self.sql.len() {
+        loop {
+            self.skip_while(|byte| byte != quote && byte != b'\\');
+            if self.at >= self.sql.len() {
+                return Err(Unreadable::OpenQuote);
+            }
             match (self.byte(0), self.byte(1)) {
                 (byte, next) if byte == quote && next == quote => self.at += 2,
                 (byte, _) if byte == quote => {
                     self.at += 1;
                     return Ok(());
                 }
-                (b'\\', next) => match backslashes {
+                (_, next) => match backslashes {
                     Backslashes::Plain => self.at += 1,
                     Backslashes::Perhaps if next == quote => return Err(Unreadable::Ambiguous),
                     // The second of two escapes nothing in either reading.
                     Backslashes::Perhaps if next != b'\\' => self.at += 1,
-                    Backslashes::Perhaps | Backslashes::Escape => self.at += 2,
+                    Backslashes::Perhaps | Backslashes::Escape => self.at = (self.at + 2).min(self.sql.len()),
                 },
-                _ => self.at += 1,
             }
         }
-        Err(Unreadable::OpenQuote)
     }
 
     /// `$1`, or `$tag$..$tag$`; on its own the sign is none of the two.
@@ -244,20 +258,15 @@ impl<'s> Iterator for Tokens<'s> {
             Ok(()) => self.token(),
             Err(unreadable) => Err(unreadable),
         };
-        let token = match token {
-            Ok(Token::Word(word)) if self.name_next => Ok(Token::Name(word)),
-            Err(unreadable) => {
-                self.at = self.sql.len();
-                return Some(Err(unreadable));
-            }
-            token => token,
-        };
-        self.name_next = match token {
-            Ok(Token::Sign(b'.')) => true,
-            Ok(Token::Sign(b'@')) => self.dialect.hash_comments,
-            Ok(token) => token.is_word("AS"),
-            Err(_) => false,
-        };
+        let name = std::mem::take(&mut self.name_next);
+        match token {
+            Ok(Token::Word(word)) if name => return Some(Ok(Token::Name(word))),
+            Ok(Token::Word(word)) => self.name_next = word.len() == 2 && word.eq_ignore_ascii_case("AS"),
+            Ok(Token::Sign(b'.')) => self.name_next = true,
+            Ok(Token::Sign(b'@')) => self.name_next = self.dialect.hash_comments,
+            Ok(_) => {}
+            Err(_) => self.at = self.sql.len(),
+        }
         Some(token)
     }
 }

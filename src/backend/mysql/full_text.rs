@@ -24,8 +24,9 @@ fn names_of_searched(sql: &str) -> Vec<Option<&str>> {
         let mut path = Vec::new();
         for token in tokens.by_ref().skip_while(|token| *token == Token::Sign(b'(')) {
             match token {
-                Token::Name(name) | Token::Word(name) => path.push(name),
                 Token::Sign(b'.') => {}
+                token if token.is_word("AGAINST") => break,
+                Token::Name(name) | Token::Word(name) => path.push(name),
                 _ => break,
             }
         }

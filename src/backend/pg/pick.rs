@@ -69,7 +69,9 @@ impl PickDialogue<Pg> for PgPick {
         changes: Option<String>,
     ) -> QueryResult<Self> {
         let Picking { table, strength, limit } = pick;
-        check_first(&text.from, table)?;
+        if text.joins {
+            check_first(&text.from, table)?;
+        }
         let (looks_again, claims) = (text.subquery, changes.is_some());
         if looks_again {
             part.prepare();

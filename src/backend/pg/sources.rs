@@ -15,10 +15,6 @@ use crate::{
 
 /// Refuses a query in which another table stands before this one under the same name.
 pub(super) fn check_first(sql: &str, table: &TableName) -> Result<()> {
-    // One table alone is the first.
-    if !sql.contains(" JOIN ") {
-        return Ok(());
-    }
     match first_called(sql, table.bare()) {
         Some(source) if source != table.quoted() => Err(LockError::same_name_before()),
         _ => Ok(()),
