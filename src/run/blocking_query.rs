@@ -178,11 +178,8 @@ fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<Vec<LockClau
     if let Some(clause) = query.unlockable()? {
         return Err(LockError::folded(clause));
     }
-    let text = locked_text(query, DB::DIALECT)?;
     // One table alone is the one that is meant.
-    if !text.contains(" JOIN ") {
-        return Ok(());
-    }
+    let Some(text) = locked_text(query, DB::DIALECT)? else { return Ok(()) };
     let mut clauses = Vec::new();
     query.add_clauses(&mut clauses)?;
     clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))?;

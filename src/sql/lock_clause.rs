@@ -31,6 +31,9 @@ impl LockClause {
     ///
     /// By the name that a clause has for it, which knows no schemas.
     pub(crate) fn merged(clauses: Vec<Self>) -> Vec<Self> {
+        if clauses.len() == 1 {
+            return clauses;
+        }
         let mut merged: Vec<Self> = Vec::new();
         for clause in clauses {
             match merged.iter_mut().find(|same| same.table.bare() == clause.table.bare()) {

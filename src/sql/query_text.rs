@@ -24,7 +24,7 @@ use crate::{
 /// Never shrink: there are as many entries as queries and models in the program.
 static QUERIES: RwLock<BTreeMap<Key, Arc<QueryText>>> = RwLock::new(BTreeMap::new());
 static MODELS: RwLock<BTreeMap<Key, ()>> = RwLock::new(BTreeMap::new());
-static STATEMENTS: RwLock<BTreeMap<Key, Arc<str>>> = RwLock::new(BTreeMap::new());
+static STATEMENTS: RwLock<BTreeMap<Key, Option<Arc<str>>>> = RwLock::new(BTreeMap::new());
 
 /// The query or model, the backend, and the model whose columns a query selects.
 type Key = (TypeId, TypeId, Option<TypeId>);
@@ -152,8 +152,8 @@ fn assigns_values(sql: &str, dialect: &Dialect) -> bool {
     plain && !in_name && !sql.contains("$$")
 }
 
-/// Refuses a statement behind which no locking clause can be written, and returns its text.
-pub(crate) fn locked_text<DB>(query: &dyn LockedQuery<DB>, dialect: &'static Dialect) -> Result<Arc<str>>
+/// Refuses a statement behind which no locking clause can be written, and returns its text, if it has several tables.
+pub(crate) fn locked_text<DB>(query: &dyn LockedQuery<DB>, dialect: &'static Dialect) -> Result<Option<Arc<str>>>
 where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
 {
@@ -162,10 +162,11 @@ where
         return Ok(text);
     }
     let statement = WithoutClauses(query);
-    let text: Arc<str> = sql_of::<DB>(&statement)?.into();
-    read(&text, dialect, Allowed { limit: true, grouping: false })?;
+    let sql = sql_of::<DB>(&statement)?;
+    read(&sql, dialect, Allowed { limit: true, grouping: false })?;
+    let text: Option<Arc<str>> = sql.contains(" JOIN ").then(|| sql.into());
     if let Some(key) = by_type.filter(|_| has_raw_sql::<DB>(&statement).is_ok_and(|raw| !raw)) {
-        remember(&STATEMENTS, key, Arc::clone(&text));
+        remember(&STATEMENTS, key, text.clone());
     }
     Ok(text)
 }
