@@ -171,8 +171,9 @@ fn the_text_is_the_same_for_one_key_and_for_many() {
             .ids::<Account>(1..=many)
             .id::<Seat>(("A".to_owned(), 1))
             .ids::<Seat>((1..many).map(|number| ("Z".to_owned(), number)));
-        let sent = sends(&mut session, set.allow_missing());
-        sent.iter().map(|statement| statement.split(" -- binds").next().unwrap().to_owned()).collect::<Vec<_>>()
+        // Behind it the server is asked whether a key that did not come back is another spelling of one that did.
+        let sent = sends(&mut session, set.allow_missing()).into_iter().take(2);
+        sent.map(|statement| statement.split(" -- binds").next().unwrap().to_owned()).collect::<Vec<_>>()
     });
     assert_eq!(texts[0], texts[1]);
     assert_eq!(texts[0], texts[2]);
