@@ -67,9 +67,22 @@ use crate::{
 /// | --- | --- |
 /// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
 /// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
-/// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t WHERE id = ANY(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted)) ORDER BY id FOR UPDATE OF t` |
+/// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 ///
-/// The keys are one array parameter per key column, so there is no limit to their number.
+/// The keys are one array parameter per key column, so there is no limit to their number, nor to that of the queries, as long as
+/// the conditions of those over one table have no more than 65,535 values ([`LockError::Unsupported`](crate::LockError::Unsupported),
+/// before anything is sent). Both take a time that grows with the rows and no faster.
+///
+/// Keys other than integers and UUIDs are sent without a type, and PostgreSQL reads them as it reads the column: a `char(5)`, a
+/// `citext` or an enum that `table!` calls a `Text` is found by what its row says, and by its index. A key that the column cannot
+/// hold (a word that is no label of the enum) is the server's error then, which aborts the transaction, and not a missing row.
+///
+/// # Subqueries in a model
+///
+/// What a model computes by a subquery or a function that reads tables (`select_expression`) is as old as the statement that locks
+/// the row: PostgreSQL evaluates columns anew for a row that changed while it was waited for, but not what other tables say, and
+/// nothing tells that a row was waited for which did not change. The row's own columns are fresh. To count what belongs to a row,
+/// ask when the set is locked.
 ///
 /// | the set wants of a table | MySQL, MariaDB |
 /// | --- | --- |

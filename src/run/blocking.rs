@@ -103,6 +103,9 @@ pub trait LockDsl: Lockable {
     /// Blocks while others hold the row. The lock ends with the transaction. Locking a row again that this transaction
     /// holds returns at once.
     ///
+    /// The row's own columns are fresh. What the model computes by a subquery may be as old as the statement on PostgreSQL:
+    /// [`LockSet`](crate::LockSet#subqueries-in-a-model).
+    ///
     /// # Errors
     ///
     /// As [`RunLockSet::lock`]: [`LockError::NotInTransaction`] outside a transaction, [`LockError::Missing`] if the row

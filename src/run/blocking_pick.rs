@@ -30,6 +30,9 @@ use crate::{
 /// are as old as the statement there, and so is a subquery in a pick with a locking clause of its own: let whoever is done
 /// with a row write that into the row itself. A row that is given up stays locked until the transaction ends.
 ///
+/// What a model computes by a subquery (`select_expression`) may be as old as the statement, too:
+/// [`LockSet`](crate::LockSet#subqueries-in-a-model).
+///
 /// On PostgreSQL, up to 100 the number is part of the text, so that the server can keep a plan for it; beyond, it is a parameter.
 ///
 /// On MySQL and MariaDB a pick with a locking clause of its own puts the clause onto the query as it is: InnoDB then locks every row

@@ -60,7 +60,8 @@ fn composite_keys_are_one_array_per_column_joined_as_a_distinct_list() {
         LockSet::new().ids::<Seat>([seat("B", 1), seat("A", 2)]),
         &[r#"WITH "lockset: a table" AS (SELECT FROM "seats" TABLESAMPLE SYSTEM (0))
              SELECT "seats"."section", "seats"."number", "seats"."holder"
-             FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest($1), unnest($2)) AS "listed")
+             FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest(COALESCE($1, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
+             WHERE false))), unnest($2)) AS "listed")
                  AS "among" ("k0", "k1") ON ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1")
              ORDER BY "seats"."section", "seats"."number" FOR UPDATE OF "seats""#],
     );
@@ -111,8 +112,8 @@ fn two_models_of_a_table_have_their_columns_side_by_side_and_their_keys_in_one_l
         LockSet::new().id::<Account>(1).id::<AccountSummary>(2),
         &[r#"WITH "lockset: a table" AS (SELECT FROM "accounts" TABLESAMPLE SYSTEM (0))
              SELECT "accounts"."id", "accounts"."owner", "accounts"."balance", "accounts"."v", "accounts"."id",
-             "accounts"."balance", "accounts"."id" = ANY($1), "accounts"."id" = ANY($2) FROM "accounts" WHERE
-             "accounts"."id" = ANY(ARRAY(SELECT unnest($3) UNION ALL SELECT unnest($4))) ORDER BY "accounts"."id"
+             "accounts"."balance", "accounts"."id" IN (SELECT unnest(ARRAY(SELECT unnest($1)))), "accounts"."id" IN (SELECT unnest(ARRAY(SELECT unnest($2)))) FROM "accounts" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($3) UNION ALL SELECT unnest($4))))
+             AS "among" ("k0") ON "accounts"."id" = "among"."k0" ORDER BY "accounts"."id"
              FOR UPDATE OF "accounts""#],
     );
 }
@@ -141,10 +142,12 @@ fn a_limited_query_chooses_first_in_its_own_order() {
              "wanted" ("o", "c", "k0") AS MATERIALIZED ((SELECT "accounts"."tableoid", "accounts"."ctid",
              "accounts"."id" FROM "accounts" ORDER BY "accounts"."owner" DESC LIMIT $1)) SELECT "locked".*, EXISTS (SELECT
              FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT "accounts"."id",
-             "accounts"."balance", CASE WHEN ("accounts"."tableoid", "accounts"."ctid") IN (SELECT "o", "c" FROM
-             "wanted") THEN 1 WHEN "accounts"."id" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END, (SELECT
-             count(DISTINCT ("k0")) FROM "wanted"), true FROM "accounts" WHERE "accounts"."id" = ANY(ARRAY(SELECT "k0"
-             FROM "wanted")) ORDER BY "accounts"."id" FOR UPDATE OF "accounts") AS "locked" ON true"#],
+             "accounts"."balance", CASE WHEN ("accounts"."tableoid", "accounts"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1 WHEN "accounts"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted"))) THEN 2 ELSE 0 END, (SELECT
+             count(DISTINCT ("k0")) FROM "wanted"), true FROM "accounts" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0"
+             FROM "wanted")))
+             AS "among" ("k0") ON "accounts"."id" = "among"."k0" ORDER BY "accounts"."id" FOR UPDATE OF "accounts") AS "locked" ON true"#],
     );
 }
 
@@ -158,8 +161,11 @@ fn a_distinct_query_chooses_first() {
              "order"."skip", "order"."nowait", "order"."locked" FROM "order" WHERE "order"."locked") AS
              "distinct" ("lockset_o", "lockset_c", "lockset_k0"))) SELECT "order"."key", "order"."of",
              "order"."skip", "order"."nowait", "order"."locked", CASE WHEN ("order"."tableoid", "order"."ctid")
-             IN (SELECT "o", "c" FROM "wanted") THEN 1 WHEN "order"."key" IN (SELECT "k0" FROM "wanted") THEN 2
-             ELSE 0 END FROM "order" WHERE "order"."key" = ANY(ARRAY(SELECT "k0" FROM "wanted")) ORDER BY
+             IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1 WHEN "order"."key" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted"))) THEN 2
+             ELSE 0 END FROM "order" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted")))
+             AS "among" ("k0") ON "order"."key" = "among"."k0" ORDER BY
              "order"."key" FOR UPDATE OF "order""#],
     );
 }
@@ -174,9 +180,12 @@ fn a_join_chooses_first_and_locks_none_of_the_joined_tables() {
                   FROM ("parents" INNER JOIN "children" ON ("children"."parent_id" = "parents"."id"))
                   WHERE ("children"."note" != $1)))
              SELECT "parents"."id", "parents"."data",
-                 CASE WHEN ("parents"."tableoid", "parents"."ctid") IN (SELECT "o", "c" FROM "wanted") THEN 1
-                 WHEN "parents"."id" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END
-             FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT "k0" FROM "wanted"))
+                 CASE WHEN ("parents"."tableoid", "parents"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1
+                 WHEN "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted"))) THEN 2 ELSE 0 END
+             FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted")))
+             AS "among" ("k0") ON "parents"."id" = "among"."k0"
              ORDER BY "parents"."id" FOR UPDATE OF "parents""#],
     );
 }
@@ -191,9 +200,12 @@ fn a_subquery_chooses_first() {
                  (SELECT "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents"
                   WHERE ("parents"."id" = ANY(SELECT "children"."parent_id" FROM "children"))))
              SELECT "parents"."id", "parents"."data",
-                 CASE WHEN ("parents"."tableoid", "parents"."ctid") IN (SELECT "o", "c" FROM "wanted") THEN 1
-                 WHEN "parents"."id" IN (SELECT "k0" FROM "wanted") THEN 2 ELSE 0 END
-             FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT "k0" FROM "wanted"))
+                 CASE WHEN ("parents"."tableoid", "parents"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1
+                 WHEN "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted"))) THEN 2 ELSE 0 END
+             FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted")))
+             AS "among" ("k0") ON "parents"."id" = "among"."k0"
              ORDER BY "parents"."id" FOR UPDATE OF "parents""#],
     );
 }
@@ -208,13 +220,16 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
              "parents"."ctid", "parents"."id" FROM "parents" WHERE ("parents"."data" = $1)) UNION ALL (SELECT 1,
              "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2)) SELECT
              "locked".*, EXISTS (SELECT FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT
-             "parents"."id", "parents"."data", "parents"."id" = ANY($3), CASE WHEN ("parents"."tableoid",
-             "parents"."ctid") IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 0) THEN 1 WHEN "parents"."id" IN
-             (SELECT "k0" FROM "wanted" WHERE "q" = 0) THEN 2 ELSE 0 END, CASE WHEN ("parents"."tableoid",
-             "parents"."ctid") IN (SELECT "o", "c" FROM "wanted" WHERE "q" = 1) THEN 1 WHEN "parents"."id" IN
-             (SELECT "k0" FROM "wanted" WHERE "q" = 1) THEN 2 ELSE 0 END, (SELECT count(DISTINCT ("k0")) FROM
-             "wanted" WHERE "q" = 1), true FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT unnest($4) UNION ALL
-             SELECT "k0" FROM "wanted")) ORDER BY "parents"."id" FOR UPDATE OF "parents") AS "locked" ON true"#],
+             "parents"."id", "parents"."data", "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($3)))), CASE WHEN ("parents"."tableoid",
+             "parents"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted" WHERE "q" = 0)),
+             unnest(ARRAY(SELECT "c" FROM "wanted" WHERE "q" = 0))) THEN 1 WHEN "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted" WHERE "q" = 0))) THEN 2 ELSE 0 END, CASE WHEN ("parents"."tableoid",
+             "parents"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted" WHERE "q" = 1)),
+             unnest(ARRAY(SELECT "c" FROM "wanted" WHERE "q" = 1))) THEN 1 WHEN "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted" WHERE "q" = 1))) THEN 2 ELSE 0 END, (SELECT count(DISTINCT ("k0")) FROM
+             "wanted" WHERE "q" = 1), true FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($4) UNION ALL
+             SELECT "k0" FROM "wanted")))
+             AS "among" ("k0") ON "parents"."id" = "among"."k0" ORDER BY "parents"."id" FOR UPDATE OF "parents") AS "locked" ON true"#],
     );
 }
 
@@ -226,10 +241,11 @@ fn composite_keys_and_a_query_are_one_distinct_list() {
              "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED ((SELECT "seats"."tableoid", "seats"."ctid",
              "seats"."section", "seats"."number" FROM "seats" WHERE ("seats"."holder" IS NULL))) SELECT
              "seats"."section", "seats"."number", "seats"."holder", ("seats"."section", "seats"."number") IN
-             (SELECT unnest($1), unnest($2)), CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT "o", "c"
-             FROM "wanted") THEN 1 WHEN ("seats"."section", "seats"."number") IN (SELECT "k0", "k1" FROM
-             "wanted") THEN 2 ELSE 0 END FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest($3),
-             unnest($4) UNION ALL SELECT "k0", "k1" FROM "wanted") AS "listed") AS "among" ("k0", "k1") ON
+             (SELECT unnest(ARRAY(SELECT unnest(COALESCE($1, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
+             WHERE false))))), unnest(ARRAY(SELECT unnest($2)))), CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1 WHEN ("seats"."section", "seats"."number") IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted")), unnest(ARRAY(SELECT "k1" FROM "wanted"))) THEN 2 ELSE 0 END FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest(COALESCE($3, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
+             WHERE false))), unnest($4) UNION ALL SELECT "k0", "k1" FROM "wanted") AS "listed") AS "among" ("k0", "k1") ON
              ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1") ORDER BY "seats"."section",
              "seats"."number" FOR UPDATE OF "seats""#],
     );
@@ -277,9 +293,11 @@ fn a_query_without_a_limit_is_asked_again_about_the_changed_rows_only() {
         &[r#"WITH "wanted" ("k0") AS MATERIALIZED (SELECT unnest($1) UNION ALL (
                  SELECT * FROM (SELECT "parents"."id" FROM "parents" WHERE ("parents"."data" != $2)) AS "again" ("k0")
                  WHERE ("k0") = ANY($3)))
-             SELECT "parents"."id", "parents"."data", "parents"."id" = ANY($4),
-                 "parents"."id" IN (SELECT "k0" FROM "wanted")
-             FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT "k0" FROM "wanted" UNION ALL SELECT unnest($5)))
+             SELECT "parents"."id", "parents"."data", "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($4)))),
+                 "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted")))
+             FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted" UNION ALL SELECT unnest($5))))
+             AS "among" ("k0") ON "parents"."id" = "among"."k0"
              ORDER BY "parents"."id""#],
     );
 }
@@ -287,8 +305,10 @@ fn a_query_without_a_limit_is_asked_again_about_the_changed_rows_only() {
 /// A look: which of the limited query's rows are not held yet?
 const LOOK: &str = r#"WITH "wanted" ("k0") AS MATERIALIZED (SELECT unnest($1) UNION ALL (
         SELECT "parents"."id" FROM "parents" WHERE ("parents"."data" != $2) ORDER BY "parents"."id" LIMIT $3))
-    SELECT "parents"."id", "parents"."data", "parents"."id" = ANY($4), "parents"."id" IN (SELECT "k0" FROM "wanted")
-    FROM "parents" WHERE "parents"."id" = ANY(ARRAY(SELECT "k0" FROM "wanted" UNION ALL SELECT unnest($5)))
+    SELECT "parents"."id", "parents"."data", "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($4)))), "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted")))
+    FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted" UNION ALL SELECT unnest($5))))
+             AS "among" ("k0") ON "parents"."id" = "among"."k0"
     ORDER BY "parents"."id""#;
 
 /// What a look finds is locked by key.

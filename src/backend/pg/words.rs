@@ -90,8 +90,7 @@ pub(super) fn groups(choices: &[Chosen<'_, Pg>]) -> impl Iterator<Item = bool> {
     first.into_iter().chain(other)
 }
 
-/// The longest row of `UNION ALL`. The server's parser goes down one step for each, and gives up when its stack is full: seen with
-/// 7,000 on PostgreSQL 15, whose stack is 2 MB.
+/// The longest row of `UNION ALL`: the server's parser goes down one step for each, and gives up when its stack is full.
 const MOST_IN_A_ROW: usize = 64;
 
 /// Writes the items of `range` between ` UNION ALL `; many of them as a tree.

@@ -5,6 +5,7 @@ mod advisory_keys;
 mod broken;
 mod chained_clauses;
 mod commits;
+mod computed_columns;
 mod error_types;
 mod foreign_connections;
 #[path = "../helper_names.rs"]
