@@ -35,7 +35,7 @@ pub use self::{
 };
 pub(crate) use self::{
     found::FoundRows,
-    helper::{Named, helper},
+    helper::{Named, helper_name, key_helper},
     isolation::SetIsolation,
     part::Chosen,
     row_lock::{ForChanging, LockWords, Unlockable},

@@ -13,7 +13,7 @@ use super::words::{
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Choice, List, TableName, Wanted, helper},
+    sql::{Choice, List, TableName, Wanted, helper_name},
 };
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
@@ -154,7 +154,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         uncovered.walk_column(&mut pass);
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        helper(&mut pass, HELD);
+        pass.push_sql(HELD);
         pass.push_sql(" ON ");
         key_value(&mut pass, wanted)?;
         pass.push_sql(" = (");
@@ -169,7 +169,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
     }
 }
 
-const HELD: &str = "lockset_held";
+const HELD: &str = helper_name!("lockset_held");
 
 /// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.
 ///
@@ -203,9 +203,9 @@ impl QueryFragment<Mysql> for Sort<'_> {
         pass.push_sql(", DENSE_RANK() OVER (ORDER BY ");
         names(&mut pass, LISTED, 0..width);
         pass.push_sql(") FROM ");
-        helper(&mut pass, LISTED);
+        pass.push_sql(LISTED);
         Ok(())
     }
 }
 
-const LISTED: &str = "listed";
+const LISTED: &str = helper_name!("listed");

@@ -9,7 +9,7 @@ use diesel::{
 use super::words::{choice, from_table_among, key_names, key_value, locking_clause, walk_position};
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, List, TableName, Wanted, helper},
+    sql::{Chosen, List, TableName, Wanted, helper_name},
 };
 
 /// One table, all models of it, their keys and queries.
@@ -45,7 +45,7 @@ pub(super) struct LockRows<'q> {
 }
 
 /// What the queries choose.
-const WANTED: &str = "wanted";
+const WANTED: &str = helper_name!("wanted");
 
 impl<'q> LockRows<'q> {
     fn choices(&self) -> impl Iterator<Item = (&'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
@@ -56,6 +56,11 @@ impl<'q> LockRows<'q> {
     /// compares: it may hold keys for equal that Rust does not, such as a time that is finer than its column.
     fn mixed(&self) -> bool {
         self.parts.len() > 1 || self.choices().next().is_some()
+    }
+
+    /// Whether there is a helper table in it.
+    pub(super) fn has_helpers(&self) -> bool {
+        self.parts.len() > 1 || self.parts[0].0.key_width() > 1 || self.choices().next().is_some()
     }
 
     fn counts(&self, chosen: &Chosen<'_, Pg>) -> bool {
@@ -75,7 +80,7 @@ impl<'q> LockRows<'q> {
     /// The rows that the queries choose, numbered by query if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql("WITH ");
-        helper(&mut pass, WANTED);
+        pass.push_sql(WANTED);
         pass.push_sql(if self.several() { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
         key_names(&mut pass, self.parts[0].0.key_width());
         pass.push_sql(") AS MATERIALIZED (");
@@ -117,7 +122,7 @@ impl<'q> LockRows<'q> {
 
     fn walk_from_wanted(&self, i: usize, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql(" FROM ");
-        helper(pass, WANTED);
+        pass.push_sql(WANTED);
         if self.several() {
             pass.push_sql(" WHERE \"q\" = ");
             pass.push_sql(&i.to_string());
@@ -148,7 +153,7 @@ impl<'q> LockRows<'q> {
                     pass.push_sql("SELECT ");
                     key_names(pass, table.key_width());
                     pass.push_sql(" FROM ");
-                    helper(pass, WANTED);
+                    pass.push_sql(WANTED);
                 }
                 Ok(())
             }),
@@ -198,7 +203,7 @@ impl QueryFragment<Pg> for LockRows<'_> {
             return self.walk_locked(pass);
         }
         pass.push_sql("SELECT \"locked\".*, EXISTS (SELECT FROM ");
-        helper(&mut pass, WANTED);
+        pass.push_sql(WANTED);
         pass.push_sql(") FROM (VALUES (1)) AS \"once\" LEFT JOIN (");
         self.walk_locked(pass.reborrow())?;
         pass.push_sql(") AS \"locked\" ON true");

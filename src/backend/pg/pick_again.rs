@@ -10,7 +10,7 @@ use super::{
     placed::{self, PLACE, PLACED},
     words::{key_names, key_value},
 };
-use crate::sql::{Choice, List, Wanted, helper};
+use crate::sql::{Choice, List, Wanted};
 
 /// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
 ///
@@ -46,13 +46,13 @@ impl QueryFragment<Pg> for Look<'_> {
         pass.push_sql(") FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        helper(&mut pass, PLACED);
+        pass.push_sql(PLACED);
         pass.push_sql(" ON ");
         placed::is_key(&mut pass, PLACED, *wanted)?;
         pass.push_sql(" ORDER BY ");
-        helper(&mut pass, PLACED);
+        pass.push_sql(PLACED);
         pass.push_sql(".");
-        helper(&mut pass, PLACE);
+        pass.push_sql(PLACE);
         Ok(())
     }
 }

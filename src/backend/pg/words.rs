@@ -4,7 +4,7 @@ use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
 
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, TableName, Wanted, helper},
+    sql::{Chosen, TableName, Wanted, helper_name, key_helper},
 };
 
 /// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
@@ -67,7 +67,7 @@ pub(super) fn from_table_among<'b>(
         pass.push_sql(" INNER JOIN (SELECT DISTINCT * FROM (");
         list(pass)?;
         pass.push_sql(") AS \"listed\") AS ");
-        helper(pass, "among");
+        pass.push_sql(helper_name!("among"));
         pass.push_sql(" (");
         key_names(pass, wanted.key_width());
         pass.push_sql(") ON (");
@@ -75,9 +75,9 @@ pub(super) fn from_table_among<'b>(
         pass.push_sql(") = (");
         for i in 0..wanted.key_width() {
             pass.push_sql(if i == 0 { "" } else { ", " });
-            helper(pass, "among");
+            pass.push_sql(helper_name!("among"));
             pass.push_sql(".");
-            helper(pass, &format!("k{i}"));
+            key_helper(pass, i);
         }
         pass.push_sql(")");
     }
@@ -90,7 +90,7 @@ pub(super) fn key_names(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
         if i > 0 {
             pass.push_sql(", ");
         }
-        helper(pass, &format!("k{i}"));
+        key_helper(pass, i);
     }
 }
 
