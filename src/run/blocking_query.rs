@@ -121,9 +121,12 @@ macro_rules! without_a_look_first {
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                let clauses = check::<DB>(&self)?;
-                rows(self, conn).map_err(|error| {
-                    let tables: Vec<_> = clauses.iter().map(|clause| clause.table.both()).collect();
+                check::<DB>(&self)?;
+                rows(&self, conn).map_err(|error| {
+                    let mut clauses = Vec::new();
+                    // What cannot be put together now has failed before.
+                    let _ = self.add_clauses(&mut clauses);
+                    let tables: Vec<_> = clauses.iter().map(|clause: &LockClause| clause.table.both()).collect();
                     LockError::of_locking_statement(error).of_tables(&tables)
                 })
             }
@@ -173,8 +176,8 @@ macro_rules! with_a_look_first {
 with_a_look_first!(NoWait, Timeout);
 
 /// Refuses a query whose rows are not rows of a table, or whose locking clause would not count or mean another table, before
-/// anything is sent or even told to Diesel's instrumentation; else returns the clauses.
-fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<Vec<LockClause>> {
+/// anything is sent or even told to Diesel's instrumentation.
+fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<()> {
     if let Some(clause) = query.unlockable()? {
         return Err(LockError::folded(clause));
     }
@@ -182,8 +185,7 @@ fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<Vec<LockClau
     let Some(text) = locked_text(query, DB::DIALECT)? else { return Ok(()) };
     let mut clauses = Vec::new();
     query.add_clauses(&mut clauses)?;
-    clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))?;
-    Ok(clauses)
+    clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))
 }
 
 /// Locks what the query wants if all of it can be had at once.

@@ -3,6 +3,8 @@
 //! A common table expression hides a table of its name from every subquery of the statement, and a helper column makes a column
 //! that is written without its table ambiguous. Fixed lists of unlikely names failed: somebody's table is called `session`.
 
+use std::borrow::Cow;
+
 use diesel::{
     backend::Backend,
     query_builder::{AstPass, QueryBuilder, QueryFragment},
@@ -11,12 +13,29 @@ use diesel::{
 
 use crate::diesel_internals::sql_of;
 
-/// Stands on both sides of a helper's name until the whole text is known. No server takes it in a statement.
-const MARK: char = '\0';
+/// The usual name of a helper, to be pushed like any other text, in a statement that is [`Named`]. On both sides of it stands a
+/// character that no server takes in a statement.
+macro_rules! helper_name {
+    ($name:literal) => {
+        concat!("\0", $name, "\0")
+    };
+}
+pub(crate) use helper_name;
 
-/// Writes a helper's name. The statement must be [`Named`].
-pub(crate) fn helper<DB: Backend>(pass: &mut AstPass<'_, '_, DB>, name: &str) {
-    pass.push_sql(&format!("{MARK}{name}{MARK}"));
+/// Writes the name of a helper's column for a column of the key, or for what stands behind it.
+pub(crate) fn key_helper<DB: Backend>(pass: &mut AstPass<'_, '_, DB>, column: usize) {
+    const NAMES: [&str; 9] = [
+        helper_name!("k0"),
+        helper_name!("k1"),
+        helper_name!("k2"),
+        helper_name!("k3"),
+        helper_name!("k4"),
+        helper_name!("k5"),
+        helper_name!("k6"),
+        helper_name!("k7"),
+        helper_name!("k8"),
+    ];
+    pass.push_sql(NAMES[column]);
 }
 
 /// A statement whose helpers have their usual names, or others if those occur anywhere else in its text.
@@ -33,34 +52,49 @@ where
 
     fn to_sql(&self, out: &mut DB::QueryBuilder, _: &DB) -> QueryResult<()> {
         let text = sql_of::<DB>(&self.0)?;
+        let mut pieces = text.split('\0');
+        out.push_sql(pieces.next().unwrap_or_default());
         // Letters may be large or small where names are not quoted.
         let lower = text.to_ascii_lowercase();
         let mut known: Vec<(&str, String)> = Vec::new();
-        for (i, piece) in text.split(MARK).enumerate() {
-            if i % 2 == 0 {
-                out.push_sql(piece);
-                continue;
-            }
-            let place = known.iter().position(|(usual, _)| *usual == piece).unwrap_or_else(|| {
-                known.push((piece, free_name(piece, &lower)));
-                known.len() - 1
-            });
-            out.push_identifier(&known[place].1)?;
+        while let (Some(usual), Some(rest)) = (pieces.next(), pieces.next()) {
+            let place = match known.iter().position(|(name, _)| *name == usual) {
+                Some(place) => place,
+                None => {
+                    let mut quoted = DB::QueryBuilder::default();
+                    quoted.push_identifier(&free_name(usual, &lower))?;
+                    known.push((usual, quoted.finish()));
+                    known.len() - 1
+                }
+            };
+            out.push_sql(&known[place].1);
+            out.push_sql(rest);
         }
         Ok(())
     }
 }
 
-fn free_name(usual: &str, text: &str) -> String {
-    let others = (1_u32..).map(|number| format!("lockset_{}_{number}", usual.trim_start_matches('_')));
-    std::iter::once(usual.to_owned()).chain(others).find(|name| !occurs(name, text)).unwrap_or_default()
+fn free_name<'n>(usual: &'n str, text: &str) -> Cow<'n, str> {
+    let mut name = Cow::Borrowed(usual);
+    let mut number = 0_u32;
+    while occurs(&name, text) {
+        number += 1;
+        name = Cow::Owned(format!("lockset_{}_{number}", usual.trim_start_matches('_')));
+    }
+    name
 }
 
 /// Whether a name occurs as a word, quoted or not.
 fn occurs(name: &str, text: &str) -> bool {
-    let of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | MARK);
-    text.match_indices(name)
-        .any(|(at, _)| !text[..at].ends_with(of_word) && !text[at + name.len()..].starts_with(of_word))
+    let of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '\0');
+    // A single character is found many times faster than a text of several, and the last one of most names is rare.
+    let Some(last) = name.chars().next_back() else { return false };
+    text.match_indices(last).any(|(at, _)| {
+        let end = at + last.len_utf8();
+        text[..end]
+            .strip_suffix(name)
+            .is_some_and(|before| !before.ends_with(of_word) && !text[end..].starts_with(of_word))
+    })
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub use self::{
 };
 pub(crate) use self::{
     found::FoundRows,
-    helper::{Named, helper},
+    helper::{Named, helper_name, key_helper},
     isolation::SetIsolation,
     lock_clause::{LockClause, LockedQuery},
     part::Chosen,

@@ -15,7 +15,7 @@ use super::words::{
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, List, TableName, Wanted, helper},
+    sql::{Choice, List, TableName, Wanted, helper_name},
 };
 
 /// The first free rows, in the order of the query.
@@ -52,7 +52,7 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
         pass.push_sql(") SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(" FROM ");
-        helper(&mut pass, CANDIDATES);
+        pass.push_sql(CANDIDATES);
         pass.push_sql(" STRAIGHT_JOIN ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) ON ");
@@ -143,4 +143,4 @@ fn walk_candidates<'b>(
     pass.push_bind_param::<BigInt, i64>(limit)
 }
 
-const CANDIDATES: &str = "_candidates";
+const CANDIDATES: &str = helper_name!("_candidates");

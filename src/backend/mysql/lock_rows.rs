@@ -15,7 +15,7 @@ use super::words::{
 use crate::{
     diesel_internals::is_empty,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, List, TableName, Wanted, helper},
+    sql::{Choice, Filter, List, TableName, Wanted, helper_name},
 };
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
@@ -170,7 +170,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         uncovered.walk_column(&mut pass);
         if asked == Asked::Beside {
             pass.push_sql(" FROM ");
-            helper(&mut pass, HELD);
+            pass.push_sql(HELD);
             pass.push_sql(" STRAIGHT_JOIN ");
             wanted.walk_table(pass.reborrow())?;
             on_held(&mut pass, wanted)?;
@@ -184,7 +184,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         }
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        helper(&mut pass, HELD);
+        pass.push_sql(HELD);
         on_held(&mut pass, wanted)?;
         query.walk_filter(pass.reborrow())?;
         without_limit(&mut pass);
@@ -206,7 +206,7 @@ fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>)
     Ok(())
 }
 
-const HELD: &str = "lockset_held";
+const HELD: &str = helper_name!("lockset_held");
 
 /// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.
 ///
@@ -240,10 +240,10 @@ impl QueryFragment<Mysql> for Sort<'_> {
         pass.push_sql(", DENSE_RANK() OVER (ORDER BY ");
         names(&mut pass, LISTED, 0..width);
         pass.push_sql(") FROM ");
-        helper(&mut pass, LISTED);
+        pass.push_sql(LISTED);
         without_limit(&mut pass);
         Ok(())
     }
 }
 
-const LISTED: &str = "listed";
+const LISTED: &str = helper_name!("listed");

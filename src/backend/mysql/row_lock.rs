@@ -14,7 +14,7 @@ use super::words::{join_by_key, keep_out_of_cache, locking_clause, locking_claus
 use crate::{
     diesel_internals::RowRef,
     mode::{Strength, Wait},
-    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper_name},
 };
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
@@ -49,7 +49,7 @@ pub(super) struct BusyRows<'q> {
 }
 
 /// `ORDER BY k` in the query would mean this one, whatever its tables have.
-const KEY: &str = "k";
+const KEY: &str = helper_name!("k");
 
 impl BusyRows<'_> {
     fn walk_keys<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
@@ -57,7 +57,7 @@ impl BusyRows<'_> {
         pass.push_sql(&format!("CONCAT_WS(0x{SEPARATOR:02x}, "));
         self.key.walk_ast(pass.reborrow())?;
         pass.push_sql(") AS ");
-        helper(&mut pass, KEY);
+        pass.push_sql(KEY);
         self.query.walk_from(pass.reborrow())?;
         join_by_key(&mut pass, self.table)?;
         self.query.walk_filter(pass.reborrow())?;
@@ -70,18 +70,18 @@ impl QueryFragment<Mysql> for BusyRows<'_> {
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
         pass.push_sql("SELECT DISTINCT ");
-        helper(&mut pass, KEY);
+        pass.push_sql(KEY);
         pass.push_sql(" FROM (");
         self.walk_keys(pass.reborrow())?;
         pass.push_sql(") AS `wanted` WHERE ");
-        helper(&mut pass, KEY);
+        pass.push_sql(KEY);
         pass.push_sql(" NOT IN (SELECT ");
-        helper(&mut pass, KEY);
+        pass.push_sql(KEY);
         pass.push_sql(" FROM (");
         self.walk_keys(pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;
         pass.push_sql(") AS `locked`) ORDER BY ");
-        helper(&mut pass, KEY);
+        pass.push_sql(KEY);
         without_limit(&mut pass);
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, From, List, LockClause, QueryText, Shape, TableName, Wanted, helper},
+    sql::{Choice, Filter, From, List, LockClause, QueryText, Shape, TableName, Wanted, key_helper},
 };
 
 /// Keeps a statement that returns rows out of Diesel's cache.
@@ -200,10 +200,10 @@ pub(super) fn in_place_of_table<'b>(
 /// Writes ``WITH `name` (`k0`, `k1`) AS (SELECT ``.
 pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) {
     pass.push_sql("WITH ");
-    helper(pass, name);
+    pass.push_sql(name);
     for i in 0..width {
         pass.push_sql(if i == 0 { " (" } else { ", " });
-        helper(pass, &format!("k{i}"));
+        key_helper(pass, i);
     }
     pass.push_sql(") AS (SELECT ");
 }
@@ -212,9 +212,9 @@ pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: u
 pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Range<usize>) {
     for i in columns.clone() {
         pass.push_sql(if i == columns.start { "" } else { ", " });
-        helper(pass, name);
+        pass.push_sql(name);
         pass.push_sql(".");
-        helper(pass, &format!("k{i}"));
+        key_helper(pass, i);
     }
 }
 

@@ -284,7 +284,10 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let lock = Some((strength, wait));
                 let statement = LockRows { name, parts: views, list: List::Asked, lock, count };
                 let reader = RowReader::new(readers, reading).told_if_empty(statement.says_if_empty());
-                (Statement::new(Named(statement)), reader)
+                // Keys of one column, of one list, are the plain case: nothing to name.
+                let statement =
+                    if statement.has_helpers() { Statement::new(Named(statement)) } else { Statement::new(statement) };
+                (statement, reader)
             }
             Step::Look(i) => {
                 let PartInSet { part, choices, .. } = parts.get_mut(i)?;

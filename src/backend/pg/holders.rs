@@ -15,7 +15,7 @@ use super::words::{choice, from_table_among, key_names, union_all};
 use crate::{
     diesel_internals::RowRef,
     error::Holder,
-    sql::{Chosen, List, TableName, Wanted, helper},
+    sql::{Chosen, List, TableName, Wanted, helper_name},
 };
 
 /// The sessions whose transactions marked the rows: a row lock is kept in the row itself (`xmax`), and a transaction holds
@@ -34,7 +34,7 @@ impl QueryFragment<Pg> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
         pass.push_sql("WITH ");
-        helper(&mut pass, SESSION);
+        pass.push_sql(SESSION);
         pass.push_sql(" AS MATERIALIZED (");
         pass.push_sql(SELECT_HOLDER);
         // What sessions do is read once a transaction unless that is forgotten first; a condition without columns is
@@ -45,9 +45,9 @@ impl QueryFragment<Pg> for Holders<'_> {
              WHERE \"activity\".\"pid\" OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND \"backend_xid\" IS NOT NULL \
              AND (SELECT pg_catalog.pg_stat_clear_snapshot()) IS NOT NULL), ",
         );
-        helper(&mut pass, MARKED);
+        pass.push_sql(MARKED);
         pass.push_sql(" AS (SELECT * FROM ");
-        helper(&mut pass, SESSION);
+        pass.push_sql(SESSION);
         pass.push_sql(" WHERE \"transactionid\" OPERATOR(pg_catalog.=) ANY (SELECT ");
         table.walk_table(pass.reborrow())?;
         pass.push_sql(".\"xmax\"");
@@ -72,15 +72,15 @@ impl QueryFragment<Pg> for Holders<'_> {
         pass.push_sql(
             ")) SELECT DISTINCT \"pid\", \"application_name\", \"state\", \"age\", \"query\" FROM (SELECT * FROM ",
         );
-        helper(&mut pass, MARKED);
+        pass.push_sql(MARKED);
         pass.push_sql(" UNION ALL SELECT * FROM ");
-        helper(&mut pass, SESSION);
+        pass.push_sql(SESSION);
         pass.push_sql(" WHERE \"relation\" OPERATOR(pg_catalog.=) pg_catalog.to_regclass(");
         pass.push_bind_param::<Text, str>(self.name.quoted())?;
         pass.push_sql(") AND \"database\" OPERATOR(pg_catalog.=) ");
         pass.push_sql(THIS_DATABASE);
         pass.push_sql(" AND \"mode\" OPERATOR(pg_catalog.<>) 'AccessShareLock' AND NOT EXISTS (SELECT FROM ");
-        helper(&mut pass, MARKED);
+        pass.push_sql(MARKED);
         pass.push_sql(")) AS \"holder\" ORDER BY \"pid\"");
         Ok(())
     }
@@ -94,8 +94,8 @@ pub(super) const SELECT_HOLDER: &str = "SELECT \"activity\".\"pid\", \"applicati
 pub(super) const THIS_DATABASE: &str = "(SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" \
      WHERE \"datname\" OPERATOR(pg_catalog.=) pg_catalog.current_database())";
 
-const SESSION: &str = "session";
-const MARKED: &str = "marked";
+const SESSION: &str = helper_name!("session");
+const MARKED: &str = helper_name!("marked");
 
 pub(super) fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
     let age = row.get_value::<Nullable<Double>, Option<f64>, _>(3)?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, List, TableName, Wanted, helper},
+    sql::{Chosen, List, TableName, Wanted, helper_name},
 };
 
 /// So many are looked up as `= ANY($1)`. Such an array is searched from its beginning for each row that changed while it was waited
@@ -56,7 +56,7 @@ pub(super) struct LockRows<'q> {
 }
 
 /// What the queries choose.
-const WANTED: &str = "wanted";
+const WANTED: &str = helper_name!("wanted");
 
 impl<'q> LockRows<'q> {
     /// The queries, each with the number of its group.
@@ -81,6 +81,18 @@ impl<'q> LockRows<'q> {
         self.parts.len() > 1 || self.queries()
     }
 
+    /// The one list of keys that is looked up as an array.
+    fn array(&self) -> Option<&'q dyn Wanted<Pg>> {
+        let mut lists = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list));
+        let only = lists.next().filter(|only| only.key_width() == 1 && only.count(self.list) <= FEW_KEYS);
+        only.filter(|_| lists.next().is_none() && !self.queries())
+    }
+
+    /// Whether there is a helper table in it.
+    pub(super) fn has_helpers(&self) -> bool {
+        self.array().is_none()
+    }
+
     fn counts(&self, limited: bool) -> bool {
         self.count || limited
     }
@@ -99,7 +111,7 @@ impl<'q> LockRows<'q> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let several = self.several();
         pass.push_sql(if self.lock.is_some() { ", " } else { "WITH " });
-        helper(&mut pass, WANTED);
+        pass.push_sql(WANTED);
         pass.push_sql(if several { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
         key_names(&mut pass, self.parts[0].0.key_width());
         pass.push_sql(") AS MATERIALIZED (");
@@ -144,7 +156,7 @@ impl<'q> LockRows<'q> {
 
     fn walk_from_wanted(&self, group: usize, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql(" FROM ");
-        helper(pass, WANTED);
+        pass.push_sql(WANTED);
         if self.several() {
             pass.push_sql(" WHERE \"q\" = ");
             pass.push_sql(&group.to_string());
@@ -153,33 +165,29 @@ impl<'q> LockRows<'q> {
 
     fn walk_from<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.parts[0].0;
-        let mut lists: Vec<_> = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)).collect();
-        let queries = self.queries();
-        match (lists.pop(), queries) {
-            (Some(only), false) if lists.is_empty() && table.key_width() == 1 && only.count(self.list) <= FEW_KEYS => {
-                pass.push_sql(" FROM ");
-                table.walk_table(pass.reborrow())?;
-                pass.push_sql(" WHERE ");
-                table.walk_key(pass.reborrow())?;
-                only.walk_in_list(self.list, pass)
-            }
-            (last, _) => from_table_among(&mut pass, table, |pass| {
-                let mut separator = "";
-                for part in lists.into_iter().chain(last) {
-                    pass.push_sql(separator);
-                    part.walk_list(self.list, pass.reborrow())?;
-                    separator = " UNION ALL ";
-                }
-                if queries {
-                    pass.push_sql(separator);
-                    pass.push_sql("SELECT ");
-                    key_names(pass, table.key_width());
-                    pass.push_sql(" FROM ");
-                    helper(pass, WANTED);
-                }
-                Ok(())
-            }),
+        if let Some(only) = self.array() {
+            pass.push_sql(" FROM ");
+            table.walk_table(pass.reborrow())?;
+            pass.push_sql(" WHERE ");
+            table.walk_key(pass.reborrow())?;
+            return only.walk_in_list(self.list, pass);
         }
+        from_table_among(&mut pass, table, |pass| {
+            let mut separator = "";
+            for part in self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)) {
+                pass.push_sql(separator);
+                part.walk_list(self.list, pass.reborrow())?;
+                separator = " UNION ALL ";
+            }
+            if self.queries() {
+                pass.push_sql(separator);
+                pass.push_sql("SELECT ");
+                key_names(pass, table.key_width());
+                pass.push_sql(" FROM ");
+                pass.push_sql(WANTED);
+            }
+            Ok(())
+        })
     }
 
     /// `SELECT .. FOR UPDATE`
@@ -232,7 +240,7 @@ impl QueryFragment<Pg> for LockRows<'_> {
             return self.walk_locked(pass);
         }
         pass.push_sql("SELECT \"locked\".*, EXISTS (SELECT FROM ");
-        helper(&mut pass, WANTED);
+        pass.push_sql(WANTED);
         pass.push_sql(") FROM (VALUES (1)) AS \"once\" LEFT JOIN (");
         self.walk_locked(pass.reborrow())?;
         pass.push_sql(") AS \"locked\" ON true");

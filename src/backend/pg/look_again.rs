@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::words::{choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, union_all};
-use crate::sql::{Chosen, List, Wanted, helper};
+use crate::sql::{Chosen, List, Wanted, helper_name};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
 ///
@@ -34,7 +34,7 @@ impl LookAgain<'_> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let width = self.wanted.key_width();
         pass.push_sql("WITH ");
-        helper(&mut pass, "wanted");
+        pass.push_sql(helper_name!("wanted"));
         pass.push_sql(" (");
         key_names(&mut pass, width);
         pass.push_sql(") AS MATERIALIZED (");
@@ -76,7 +76,7 @@ impl LookAgain<'_> {
 
     fn walk_from_wanted(&self, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql(" FROM ");
-        helper(pass, "wanted");
+        pass.push_sql(helper_name!("wanted"));
     }
 }
 

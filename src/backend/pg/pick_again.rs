@@ -10,10 +10,10 @@ use super::{
     placed::{self, PLACE, PLACED},
     words::{in_hashed, key_name, key_names, key_value},
 };
-use crate::sql::{Choice, List, Wanted, helper};
+use crate::sql::{Choice, List, Wanted, helper_name};
 
 /// What the query chooses of the rows that are held.
-const AGAIN: &str = "_again";
+const AGAIN: &str = helper_name!("_again");
 
 /// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
 ///
@@ -33,7 +33,7 @@ impl QueryFragment<Pg> for Look<'_> {
         let Look { query, wanted } = self;
         with_held(&mut pass, *wanted)?;
         pass.push_sql(", ");
-        helper(&mut pass, AGAIN);
+        pass.push_sql(AGAIN);
         pass.push_sql(" (");
         key_names(&mut pass, wanted.key_width());
         pass.push_sql(") AS MATERIALIZED (SELECT * FROM (");
@@ -53,18 +53,18 @@ impl QueryFragment<Pg> for Look<'_> {
         key_value(&mut pass, *wanted)?;
         in_hashed(&mut pass, wanted.key_width(), &key_name, &|pass| {
             pass.push_sql(" FROM ");
-            helper(pass, AGAIN);
+            pass.push_sql(AGAIN);
         });
         pass.push_sql(" FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
-        helper(&mut pass, PLACED);
+        pass.push_sql(PLACED);
         pass.push_sql(" ON ");
         placed::is_key(&mut pass, PLACED, *wanted)?;
         pass.push_sql(" ORDER BY ");
-        helper(&mut pass, PLACED);
+        pass.push_sql(PLACED);
         pass.push_sql(".");
-        helper(&mut pass, PLACE);
+        pass.push_sql(PLACE);
         Ok(())
     }
 }

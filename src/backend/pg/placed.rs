@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::words::{key_names, key_value};
-use crate::sql::{Wanted, helper};
+use crate::sql::{Wanted, helper_name, key_helper};
 
 /// Writes `_picked (k0) AS MATERIALIZED (..)`.
 pub(super) fn walk_picked<'b>(
@@ -15,7 +15,7 @@ pub(super) fn walk_picked<'b>(
     width: usize,
     keys: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
-    helper(pass, PICKED);
+    pass.push_sql(PICKED);
     pass.push_sql(" (");
     key_names(pass, width);
     pass.push_sql(") AS MATERIALIZED (");
@@ -28,17 +28,17 @@ pub(super) fn walk_picked<'b>(
 /// GROUP BY k0)`.
 pub(super) fn with_placed(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
     pass.push_sql(", ");
-    helper(pass, PLACED);
+    pass.push_sql(PLACED);
     pass.push_sql(" AS (SELECT ");
     key_names(pass, width);
     pass.push_sql(", min(");
-    helper(pass, PLACE);
+    pass.push_sql(PLACE);
     pass.push_sql(") AS ");
-    helper(pass, PLACE);
+    pass.push_sql(PLACE);
     pass.push_sql(" FROM (SELECT *, row_number() OVER () AS ");
-    helper(pass, PLACE);
+    pass.push_sql(PLACE);
     pass.push_sql(" FROM ");
-    helper(pass, PICKED);
+    pass.push_sql(PICKED);
     pass.push_sql(") AS \"_numbered\" GROUP BY ");
     key_names(pass, width);
     pass.push_sql(")");
@@ -50,9 +50,9 @@ pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, wanted: &
     pass.push_sql(" = (");
     for i in 0..wanted.key_width() {
         pass.push_sql(if i == 0 { "" } else { ", " });
-        helper(pass, source);
+        pass.push_sql(source);
         pass.push_sql(".");
-        helper(pass, &format!("k{i}"));
+        key_helper(pass, i);
     }
     pass.push_sql(")");
     Ok(())
@@ -70,7 +70,7 @@ pub(super) fn walk_change<'b>(
     pass.push_sql(" SET ");
     changes.walk_ast(pass.reborrow())?;
     pass.push_sql(" FROM ");
-    helper(&mut pass, source);
+    pass.push_sql(source);
     pass.push_sql(" WHERE ");
     is_key(&mut pass, source, wanted)?;
     pass.push_sql(" RETURNING ");
@@ -80,13 +80,13 @@ pub(super) fn walk_change<'b>(
 /// Writes `, _placed._place`.
 pub(super) fn place(pass: &mut AstPass<'_, '_, Pg>) {
     pass.push_sql(", ");
-    helper(pass, PLACED);
+    pass.push_sql(PLACED);
     pass.push_sql(".");
-    helper(pass, PLACE);
+    pass.push_sql(PLACE);
 }
 
 /// The keys, as they were picked.
-pub(super) const PICKED: &str = "_picked";
+pub(super) const PICKED: &str = helper_name!("_picked");
 /// The keys, each once, with its place.
-pub(super) const PLACED: &str = "_placed";
-pub(super) const PLACE: &str = "_place";
+pub(super) const PLACED: &str = helper_name!("_placed");
+pub(super) const PLACE: &str = helper_name!("_place");

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     diesel_internals::RowRef,
     mode::{Patience, Strength, Wait},
-    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper},
+    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper_name},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
@@ -62,7 +62,7 @@ pub(super) struct BusyRows<'q> {
 }
 
 /// What a limited query chooses.
-const CHOSEN: &str = "lockset_chosen";
+const CHOSEN: &str = helper_name!("lockset_chosen");
 
 impl BusyRows<'_> {
     fn walk_keys<'b>(&'b self, held: bool, limited: bool, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -80,7 +80,7 @@ impl BusyRows<'_> {
             pass.push_sql(" WHERE (");
             self.key.walk_ast(pass.reborrow())?;
             pass.push_sql(") IN (SELECT * FROM ");
-            helper(&mut pass, CHOSEN);
+            pass.push_sql(CHOSEN);
             pass.push_sql(")");
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl QueryFragment<Pg> for BusyRows<'_> {
         let limited = self.query.shape()?.limited;
         if limited {
             pass.push_sql(", ");
-            helper(&mut pass, CHOSEN);
+            pass.push_sql(CHOSEN);
             pass.push_sql(" AS MATERIALIZED (");
             self.query.walk_head(pass.reborrow())?;
             self.key.walk_ast(pass.reborrow())?;

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{placed::is_key, words::key_names};
-use crate::sql::{List, Wanted, helper};
+use crate::sql::{List, Wanted, helper_name};
 
 /// ```sql
 /// SELECT cols, i FROM t INNER JOIN
@@ -25,17 +25,17 @@ impl QueryFragment<Pg> for SameRows<'_> {
         pass.push_sql("SELECT ");
         wanted.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
-        helper(&mut pass, NUMBER);
+        pass.push_sql(NUMBER);
         pass.push_sql(" FROM ");
         wanted.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN (SELECT *, row_number() OVER () AS ");
-        helper(&mut pass, NUMBER);
+        pass.push_sql(NUMBER);
         pass.push_sql(" FROM (");
         wanted.walk_list(List::More, pass.reborrow())?;
         pass.push_sql(") AS \"lockset_unknown\" (");
         key_names(&mut pass, wanted.key_width());
         pass.push_sql(")) AS ");
-        helper(&mut pass, LISTED);
+        pass.push_sql(LISTED);
         pass.push_sql(" ON ");
         is_key(&mut pass, LISTED, wanted)?;
         pass.push_sql(" ORDER BY ");
@@ -43,5 +43,5 @@ impl QueryFragment<Pg> for SameRows<'_> {
     }
 }
 
-const LISTED: &str = "lockset_listed";
-const NUMBER: &str = "lockset_i";
+const LISTED: &str = helper_name!("lockset_listed");
+const NUMBER: &str = helper_name!("lockset_i");

@@ -6,7 +6,7 @@ use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
 
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, TableName, Wanted, helper},
+    sql::{Chosen, TableName, Wanted, helper_name, key_helper},
 };
 
 /// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
@@ -65,7 +65,7 @@ pub(super) fn from_table_among<'b>(
     pass.push_sql(if several { "* FROM (" } else { "unnest(ARRAY(" });
     list(pass)?;
     pass.push_sql(if several { ") AS \"listed\") AS " } else { "))) AS " });
-    helper(pass, "among");
+    pass.push_sql(helper_name!("among"));
     pass.push_sql(" (");
     key_names(pass, wanted.key_width());
     pass.push_sql(") ON ");
@@ -73,7 +73,7 @@ pub(super) fn from_table_among<'b>(
     pass.push_sql(if several { " = (" } else { " = " });
     for i in 0..wanted.key_width() {
         pass.push_sql(if i == 0 { "" } else { ", " });
-        helper(pass, "among");
+        pass.push_sql(helper_name!("among"));
         pass.push_sql(".");
         key_name(pass, i);
     }
@@ -137,7 +137,7 @@ pub(super) fn in_hashed(
 
 /// Writes one helper column of the key: `"k0"`.
 pub(super) fn key_name(pass: &mut AstPass<'_, '_, Pg>, i: usize) {
-    helper(pass, &format!("k{i}"));
+    key_helper(pass, i);
 }
 
 /// Writes the helper columns of the key: `"k0", "k1"`.
