@@ -408,7 +408,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
             if let Some(other) = table.1.first() {
                 if key(&*other.part)? != key(&*part)? {
-                    return Err(LockError::two_keys().into());
+                    return Err(LockError::two_keys());
                 }
             }
             table.0 = table.0.max(strength);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel::{connection::SimpleConnection, prelude::*};
+use diesel::prelude::*;
 use diesel_lockset::*;
 
 use super::{Arena, Driver};
