@@ -4,20 +4,19 @@ mod advisory_part;
 mod locked;
 mod patience;
 mod patient_row;
+mod tables;
 
-use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData};
+use std::{any::TypeId, fmt, marker::PhantomData};
 
 pub(crate) use self::advisory_part::AdvisoryPart;
 pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
-    diesel_internals::sql_of,
-    error::{LockError, Result},
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, Chosen, KeyOf, LockTarget, PartInSet, QueryText, RowQuery, TableName, check_model},
+    sql::{Blocking, Choice, LockTarget, RowQuery},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and in one order.
@@ -388,34 +387,6 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// The advisory locks in the order in which they must be taken.
     pub(crate) fn take_advisory(&mut self) -> Vec<AdvisoryPart<DB>> {
         AdvisoryPart::in_order(std::mem::take(&mut self.advisory))
-    }
-
-    /// The conversations, table by table in the order in which they must be held.
-    pub(crate) fn into_tables(self) -> Result<Vec<DB::Table<'a>>> {
-        let patience = self.patience;
-        let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
-        let key = |part: &dyn crate::sql::Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
-        for (_, Gathered { part, queries, strength, .. }) in self.parts {
-            if queries.is_empty() {
-                check_model(part.wanted(), DB::DIALECT)?;
-            }
-            let choice = |query: Box<dyn Choice<DB> + 'a>| {
-                let shape = query.shape()?;
-                Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(part.wanted()))?, shape, query })
-            };
-            let choices = queries.into_iter().map(choice).collect::<Result<_>>()?;
-            let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
-            // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
-            if let Some(other) = table.1.first() {
-                if key(&*other.part)? != key(&*part)? {
-                    return Err(LockError::two_keys());
-                }
-            }
-            table.0 = table.0.max(strength);
-            table.1.push(PartInSet { part, choices });
-        }
-        let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
-        tables.into_iter().map(table).collect()
     }
 }
 

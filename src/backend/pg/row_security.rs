@@ -43,7 +43,7 @@ const PASSED: &str = "\"lockset: passed\"";
 ///   FOR KEY SHARE OF t SKIP LOCKED)
 /// SELECT cols, NOT row_security_active($t) OR position(';' || .. || tableoid || ctid IN current_setting(..)) > 0,
 ///   has_table_privilege(..)
-/// FROM t WHERE id = ANY($more) AND (SELECT count(*) FROM passed) = 0
+/// FROM t WHERE id = ANY($more) AND (SELECT count(*) FROM passed) = 0 ORDER BY id
 /// ```
 pub(super) struct AbsentRows<'q> {
     pub(super) name: &'q TableName,
@@ -67,7 +67,8 @@ impl QueryFragment<Pg> for AbsentRows<'_> {
         pass.push_sql(MAY_NAME);
         self.walk_from(&mut pass)?;
         walk_when_passed(&mut pass);
-        Ok(())
+        pass.push_sql(" ORDER BY ");
+        wanted.walk_key(pass)
     }
 }
 

@@ -94,25 +94,6 @@ fn a_commit_that_is_canceled_while_it_checks_constraints_is_unknown() {
     assert!(!changed(&arena));
 }
 
-/// The request comes while the server cannot be interrupted, and is answered when it writes the log: too late.
-#[test]
-fn a_commit_that_is_canceled_too_late_is_unknown_and_done() {
-    let arena = Arena::new();
-    let error = thread::scope(|scope| {
-        scope.spawn(|| cancels_the_commit(&arena));
-        transaction(&arena, |conn| {
-            conn.batch_execute(
-                "SET commit_delay = 100000; SET commit_siblings = 0; SET log_min_duration_statement = 0; \
-                 SET synchronous_commit = on",
-            )?;
-            Ok(())
-        })
-        .unwrap_err()
-    });
-    assert!(matches!(error, LockError::CommitUnknown(_)), "{error:?}");
-    assert!(changed(&arena));
-}
-
 /// Statements by which a closure ends its transaction itself, and whether what it did before is kept.
 const ENDS: [(&[&str], bool); 3] = [(&["COMMIT"], true), (&["ROLLBACK"], false), (&["COMMIT", "BEGIN"], true)];
 

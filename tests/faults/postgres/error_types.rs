@@ -361,8 +361,7 @@ fn a_chain_says_everything_once() {
     let holder = play.session("holder");
     holder.run("locks", |s| s.begin().map(|()| s.lock_by_id::<Account>(1).unwrap())).unwrap();
     let conn = &mut arena.pg();
-    let mut fails =
-        |call: fn(&mut PgConnection) -> Result<(), LockError>| conn.transaction(call).unwrap_err();
+    let mut fails = |call: fn(&mut PgConnection) -> Result<(), LockError>| conn.transaction(call).unwrap_err();
     let words = "duplicate key value violates unique constraint \"accounts_pkey\"";
     let twice = fails(|conn| Ok(Postgres::execute(conn, "INSERT INTO accounts VALUES (1, 'x', 0, 0)").map(drop)?));
     assert_eq!(twice.to_string(), format!("the statement failed: {words}"));

@@ -1,0 +1,42 @@
+//! A set by tables: what belongs to one table is put together, and what one table cannot be is refused.
+
+use std::collections::BTreeMap;
+
+use super::{Gathered, LockSet};
+use crate::{
+    backend::LockingBackend,
+    diesel_internals::sql_of,
+    error::{LockError, Result},
+    mode::Strength,
+    sql::{Choice, Chosen, KeyOf, Part, PartInSet, QueryText, TableName, check_model},
+};
+
+impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
+    /// The conversations, table by table in the order in which they must be held.
+    pub(crate) fn into_tables(self) -> Result<Vec<DB::Table<'a>>> {
+        let patience = self.patience;
+        let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
+        let key = |part: &dyn Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
+        for (_, Gathered { part, queries, strength, .. }) in self.parts {
+            if queries.is_empty() {
+                check_model(part.wanted(), DB::DIALECT)?;
+            }
+            let choice = |query: Box<dyn Choice<DB> + 'a>| {
+                let shape = query.shape()?;
+                Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(part.wanted()))?, shape, query })
+            };
+            let choices = queries.into_iter().map(choice).collect::<Result<_>>()?;
+            let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
+            // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
+            if let Some(other) = table.1.first() {
+                if key(&*other.part)? != key(&*part)? {
+                    return Err(LockError::two_keys());
+                }
+            }
+            table.0 = table.0.max(strength);
+            table.1.push(PartInSet { part, choices });
+        }
+        let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
+        tables.into_iter().map(table).collect()
+    }
+}
