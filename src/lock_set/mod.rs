@@ -365,29 +365,6 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         gathered.strength = gathered.strength.max(strength);
         gathered
     }
-
-    pub(crate) fn of_row<T: LockTarget<DB>>(row: PatientRow<T, W>) -> Self {
-        let mut set = LockSet::new().id::<T>(row.id).patient(row.patience);
-        set.name_holders = row.name_holders;
-        set
-    }
-
-    pub(crate) fn allows_missing(&self) -> bool {
-        self.allow_missing
-    }
-
-    pub(crate) fn names_holders(&self) -> bool {
-        self.name_holders
-    }
-
-    pub(crate) fn patience(&self) -> Patience {
-        self.patience
-    }
-
-    /// The advisory locks in the order in which they must be taken.
-    pub(crate) fn take_advisory(&mut self) -> Vec<AdvisoryPart<DB>> {
-        AdvisoryPart::in_order(std::mem::take(&mut self.advisory))
-    }
 }
 
 impl<DB: LockingBackend> Default for LockSet<'_, DB> {

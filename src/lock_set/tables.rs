@@ -1,17 +1,40 @@
-//! A set by tables: what belongs to one table is put together, and what one table cannot be is refused.
+//! A set as it is locked: its options, its advisory locks in order, and its rows table by table.
 
 use std::collections::BTreeMap;
 
-use super::{Gathered, LockSet};
+use super::{AdvisoryPart, Gathered, LockSet, PatientRow};
 use crate::{
     backend::LockingBackend,
     diesel_internals::sql_of,
     error::{LockError, Result},
-    mode::Strength,
-    sql::{Choice, Chosen, KeyOf, Part, PartInSet, QueryText, TableName, check_model},
+    mode::{Patience, Strength},
+    sql::{Choice, Chosen, KeyOf, LockTarget, Part, PartInSet, QueryText, TableName, check_model},
 };
 
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
+    pub(crate) fn of_row<T: LockTarget<DB>>(row: PatientRow<T, W>) -> Self {
+        let mut set = LockSet::new().id::<T>(row.id).patient(row.patience);
+        set.name_holders = row.name_holders;
+        set
+    }
+
+    pub(crate) fn allows_missing(&self) -> bool {
+        self.allow_missing
+    }
+
+    pub(crate) fn names_holders(&self) -> bool {
+        self.name_holders
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// The advisory locks in the order in which they must be taken.
+    pub(crate) fn take_advisory(&mut self) -> Vec<AdvisoryPart<DB>> {
+        AdvisoryPart::in_order(std::mem::take(&mut self.advisory))
+    }
+
     /// The conversations, table by table in the order in which they must be held.
     pub(crate) fn into_tables(self) -> Result<Vec<DB::Table<'a>>> {
         let patience = self.patience;
