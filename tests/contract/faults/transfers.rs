@@ -60,7 +60,7 @@ fn transfer(conn: &mut <Driver as Session>::Conn, number: usize) -> Result<(), L
 /// What a fault may come out as. Whoever cancels a plain statement of Diesel's is not understood by its words.
 fn is_expected(error: &LockError) -> bool {
     match error {
-        LockError::ConnectionLost(_) | LockError::Canceled { .. } => true,
+        LockError::ConnectionLost(_) | LockError::CommitUnknown(_) | LockError::Canceled { .. } => true,
         LockError::Query(DieselError::DatabaseError(_, info)) => {
             // PostgreSQL, MySQL and MariaDB
             ["canceling statement due to user request", "Query execution was interrupted"].contains(&info.message())
@@ -112,7 +112,7 @@ impl Story {
             }
             match result {
                 Ok(()) => self.done.fetch_add(1, Ordering::Relaxed),
-                Err(LockError::ConnectionLost(_)) => {
+                Err(LockError::ConnectionLost(_) | LockError::CommitUnknown(_)) => {
                     *session = Driver::connect(arena.url());
                     self.connected.lock().unwrap().push(session.pid());
                     self.lost.fetch_add(1, Ordering::Relaxed)
