@@ -114,19 +114,32 @@ fn lock(conn: &mut PgConnection, set: Set, rows: usize) -> Duration {
     began.elapsed()
 }
 
-/// Other tests run beside this one: it is enough if one of three times is short. What is not linear is ten times as long and more.
-#[track_caller]
-fn assert_linear(what: &str, few: i32, time: impl Fn(&Arena, i32) -> Duration) {
-    let (small, large) = (arena(few), arena(4 * few));
-    let mut times = Vec::new();
-    while times.len() < 5 {
-        let (short, long) = (time(&small, few), time(&large, 4 * few));
-        if long < 8 * short.max(Duration::from_millis(50)) {
-            return;
-        }
-        times.push((short, long));
+/// The same tables with few rows and with four times as many.
+struct Sizes {
+    few: i32,
+    small: Arena,
+    large: Arena,
+}
+
+impl Sizes {
+    fn new(few: i32) -> Self {
+        Sizes { few, small: arena(few), large: arena(4 * few) }
     }
-    panic!("{what}: {times:?} for {few} rows and for four times as many");
+
+    /// Other tests run beside this one: it is enough if one of five times is short. What is not linear is ten times as long and
+    /// more.
+    #[track_caller]
+    fn assert_linear(&self, what: &str, time: impl Fn(&Arena, i32) -> Duration) {
+        let mut times = Vec::new();
+        while times.len() < 5 {
+            let (short, long) = (time(&self.small, self.few), time(&self.large, 4 * self.few));
+            if long < 8 * short.max(Duration::from_millis(50)) {
+                return;
+            }
+            times.push((short, long));
+        }
+        panic!("{what}: {times:?} for {} rows and for four times as many", self.few);
+    }
 }
 
 fn connect(arena: &Arena, settings: &str) -> PgConnection {
@@ -138,9 +151,10 @@ fn connect(arena: &Arena, settings: &str) -> PgConnection {
 
 #[test]
 fn large_sets() {
+    let sizes = Sizes::new(50_000);
     for settings in [SETTINGS[0], SETTINGS[2]] {
         for (set_of, set) in SETS {
-            assert_linear(&format!("{set_of}, {settings}"), 50_000, |arena, rows| {
+            sizes.assert_linear(&format!("{set_of}, {settings}"), |arena, rows| {
                 lock(&mut connect(arena, settings), set(rows), rows.try_into().unwrap())
             });
         }
@@ -150,6 +164,7 @@ fn large_sets() {
 /// All rows change while the set waits for the first of them.
 #[test]
 fn sets_whose_rows_have_all_changed() {
+    let sizes = Sizes::new(1_000);
     let sets: [(&str, fn(i32) -> Set); 4] = [
         ("a key and a query", |_| LockSet::new().id::<Wide>(1).query::<Wide>(wide::table.filter(wide::g.ne(0)))),
         ("a limited query", |n| {
@@ -167,7 +182,7 @@ fn sets_whose_rows_have_all_changed() {
                 // a millisecond each, which fewer rows do not need.
                 continue;
             }
-            assert_linear(&format!("{set_of}, {settings}"), 1_000, |arena, rows| {
+            sizes.assert_linear(&format!("{set_of}, {settings}"), |arena, rows| {
                 let play = Play::<Blocking>::new(arena);
                 let (holder, locker) = (play.session("holder"), play.session("locker"));
                 holder.run("changes", |s| {
@@ -196,8 +211,9 @@ fn sets_whose_rows_have_all_changed() {
 
 #[test]
 fn keys_in_other_letters() {
+    let sizes = Sizes::new(5_000);
     for settings in [SETTINGS[1], SETTINGS[2]] {
-        assert_linear(settings, 5_000, |arena, rows| {
+        sizes.assert_linear(settings, |arena, rows| {
             arena.execute(
                 "DROP COLLATION IF EXISTS ci; \
                  CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
@@ -214,9 +230,10 @@ fn keys_in_other_letters() {
 
 #[test]
 fn picks_that_look_again() {
+    let sizes = Sizes::new(5_000);
     for settings in [SETTINGS[1], SETTINGS[2]] {
         for claims in [false, true] {
-            assert_linear(&format!("{claims}, {settings}"), 5_000, |arena, rows| {
+            sizes.assert_linear(&format!("{claims}, {settings}"), |arena, rows| {
                 let conn = &mut connect(arena, settings);
                 let (wide_too, pairs_too) = diesel::alias!(wide as wide_too, pairs as pairs_too);
                 let free = wide_too.filter(wide_too.field(wide::g).ne(0)).select(wide_too.field(wide::g));
