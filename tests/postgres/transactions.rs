@@ -1,7 +1,5 @@
 //! Savepoints, Diesel's nested transactions and snapshots, as PostgreSQL treats them.
 
-use std::error::Error as _;
-
 use diesel::{
     Connection,
     pg::Pg,

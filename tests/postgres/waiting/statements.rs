@@ -127,7 +127,7 @@ fn when_a_row_is_held_one_look_more_is_sent_and_one_question_if_asked() {
     let (_, named) = sent(s, |s| s.lock_set(set().no_wait().name_holders()).unwrap_err());
     // The question cannot abort the transaction, nor outlast the call.
     let question = ["SAVEPOINT", "limit", "holders", "ROLLBACK TO SAVEPOINT"];
-    assert_eq!(named, [&contended[..], &question[..]].concat());
+    assert_eq!(named, contended.into_iter().chain(question.map(str::to_owned)).collect::<Vec<_>>());
     let short = Duration::from_millis(20);
     let (_, timed_out) = sent(s, |s| s.lock_set(set().timeout(short)).unwrap_err());
     assert_eq!(timed_out, ["limit", "lock accounts"]);
