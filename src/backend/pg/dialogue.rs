@@ -215,7 +215,12 @@ impl<'a> PgTable<'a> {
             _ if !self.unlockable.is_empty() => Err(self.not_lockable()),
             After::Next => Ok(self.next(i + 1)),
             After::Busy => {
-                self.busy.extend(part.busy_names(&self.name));
+                let busy = part.busy_names(&self.name);
+                if busy.is_empty() {
+                    // What was held was deleted meanwhile, and what the last lock has got is still to be read.
+                    return self.look_once_more(i);
+                }
+                self.busy.extend(busy);
                 Ok(self.next(i + 1))
             }
             After::Look => self.look_once_more(i),
