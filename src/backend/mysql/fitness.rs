@@ -137,7 +137,8 @@ impl QueryFragment<Mysql> for Question<'_> {
              SEPARATOR '\\n') FROM `information_schema`.`STATISTICS` AS `s` WHERE `s`.`INDEX_NAME` = 'PRIMARY' AND ",
         );
         self.walk_place("`s`", &mut pass)?;
-        pass.push_sql(") FROM `information_schema`.`TABLES` AS `t` WHERE ");
+        // MariaDB lists temporary tables from 11.2 on, but not their indexes.
+        pass.push_sql(") FROM `information_schema`.`TABLES` AS `t` WHERE `t`.`TABLE_TYPE` <> 'TEMPORARY' AND ");
         self.walk_place("`t`", &mut pass)?;
         pass.push_sql(" LIMIT 1");
         Ok(())
