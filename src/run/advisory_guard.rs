@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{advisory_locks, blocking::LockConnection};
+use super::{advisory_locks, connection::LockConnection};
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
     backend::HasAdvisoryLocks,

@@ -7,7 +7,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{blocking::LockConnection, give_up::give_up, rows::each_row, timer::Timer};
+use super::{connection::LockConnection, give_up::give_up, rows::each_row, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::{connection::TransactionManager, deserialize, result::QueryResult};
 
-use super::{blocking::LockConnection, rows::each_row, timer::Timer};
+use super::{connection::LockConnection, rows::each_row, timer::Timer};
 use crate::{
     backend::{Clock, LockingBackend},
     diesel_internals::{RowRef, Statement},

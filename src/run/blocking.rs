@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use diesel::{connection::Connection, result::Error as DieselError};
+use diesel::result::Error as DieselError;
 
-use super::{call::Call, guarded};
+use super::{call::Call, connection::LockConnection, guarded};
 use crate::{
     backend::LockingBackend,
-    diesel_internals::{DefaultLoadingMode, LoadConnection, transaction_depth},
+    diesel_internals::transaction_depth,
     error::{LockError, Result},
     key::IntoKey,
     lock_set::{LockSet, Locked, PatientRow},
@@ -15,26 +15,6 @@ use crate::{
     mode::Patience,
     sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
-
-/// A connection that rows can be locked over: any of Diesel's, also out of a pool, to a backend that has row locks.
-///
-/// Implemented for all of them; name it as a bound in code that is generic over connections.
-///
-/// A connection of another make, such as one that wraps one of Diesel's or `AsyncConnectionWrapper` of `diesel-async`, need not note
-/// down that the server has given the transaction up. So the server is asked before the crate commits a transaction of its own
-/// there: on PostgreSQL by one statement more, `SELECT 1`, which an aborted transaction [refuses][refuses]; on MySQL and MariaDB as
-/// over any connection. Its transaction manager must keep what it is told of its state, and a pool must not hand it out again if
-/// that says that it is broken.
-///
-/// [refuses]: https://www.postgresql.org/docs/current/errcodes-appendix.html
-#[diagnostic::on_unimplemented(
-    message = "rows cannot be locked over `{Self}`",
-    label = "not a connection to a backend with row locks"
-)]
-pub trait LockConnection: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
-
-#[diagnostic::do_not_recommend]
-impl<Conn> LockConnection for Conn where Conn: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 
 /// Locks a set over a blocking connection.
 pub trait RunLockSet<DB: LockingBackend>: Sized {

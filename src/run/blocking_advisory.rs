@@ -8,7 +8,7 @@ use super::{
     advisory_guard::AdvisoryGuard,
     advisory_locks::{self, Span, Taken, contended, take},
     ask_holders::{each_holder, undone},
-    blocking::LockConnection,
+    connection::LockConnection,
     guarded, transaction_end,
 };
 use crate::{

@@ -5,7 +5,7 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use super::{blocking::LockConnection, guarded, lost, send::send};
+use super::{connection::LockConnection, guarded, lost, send::send};
 use crate::{
     backend::{Answer, LockingBackend},
     diesel_internals::transaction_depth,

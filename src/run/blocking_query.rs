@@ -9,7 +9,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{blocking::LockConnection, lost::heed, rows::each_row, timer::Timer};
+use super::{connection::LockConnection, lost::heed, rows::each_row, timer::Timer};
 use crate::{
     backend::{Clock, HidesRows, LockingBackend},
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, transaction_depth},

@@ -1,6 +1,6 @@
 //! Locking one row with limited patience over a blocking connection.
 
-use super::blocking::{LockConnection, RunLockSet};
+use super::{blocking::RunLockSet, connection::LockConnection};
 use crate::{
     backend::LockingBackend,
     error::Result,

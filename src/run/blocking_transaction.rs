@@ -2,7 +2,7 @@
 
 use diesel::result::Error as DieselError;
 
-use super::{blocking::LockConnection, guarded, watch};
+use super::{connection::LockConnection, guarded, watch};
 use crate::{
     backend::LockingBackend,
     diesel_internals::transaction_depth,

@@ -4,7 +4,7 @@
 use diesel::connection::TransactionManager;
 
 use super::{
-    advisory_locks::contended, ask_holders, blocking::LockConnection, lost, rows::each_row, send::send, timer::Timer,
+    advisory_locks::contended, ask_holders, connection::LockConnection, lost, rows::each_row, send::send, timer::Timer,
     watch,
 };
 use crate::{

@@ -1,7 +1,7 @@
 //! Gives up a connection whose session must not live on: with a lock that could not be released, or a setting that could not be put
 //! back.
 
-use super::blocking::LockConnection;
+use super::connection::LockConnection;
 use crate::{backend::LockingBackend, diesel_internals::break_connection};
 
 /// Diesel refuses the connection from here on, and a pool throws it away.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use diesel::{connection::TransactionManager, result::Error as DieselError};
 
 use super::{
-    blocking::LockConnection,
+    connection::LockConnection,
     give_up::give_up,
     lost::{self, Tripwire},
     transaction_end,

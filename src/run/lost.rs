@@ -6,7 +6,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{blocking::LockConnection, give_up::give_up, rows::each_row};
+use super::{connection::LockConnection, give_up::give_up, rows::each_row};
 use crate::{
     backend::{LockingBackend, Rescue},
     diesel_internals::{RowRef, Statement, is_aborted, mark_aborted, transaction_depth},

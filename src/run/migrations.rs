@@ -12,8 +12,8 @@ use diesel::{
 use diesel_migrations::MigrationHarness;
 
 use super::{
-    blocking::LockConnection,
     blocking_advisory::{AdvisoryConnection, RunAdvisoryLock},
+    connection::LockConnection,
 };
 use crate::{
     advisory::{AdvisoryLock, Exclusive},

@@ -10,6 +10,7 @@ mod blocking_query;
 mod blocking_row;
 mod blocking_transaction;
 mod call;
+mod connection;
 mod give_up;
 mod guarded;
 mod lost;
@@ -25,10 +26,11 @@ mod watch;
 pub use self::migrations::run_pending_migrations_locked;
 pub use self::{
     advisory_guard::AdvisoryGuard,
-    blocking::{LockConnection, LockDsl, RunLockSet},
+    blocking::{LockDsl, RunLockSet},
     blocking_advisory::{AdvisoryConnection, RunAdvisoryLock},
     blocking_pick::PickDsl,
     blocking_query::{LoadLocked, RunLockQuery},
     blocking_row::RunPatientRow,
     blocking_transaction::RunLockTransaction,
+    connection::LockConnection,
 };

@@ -7,7 +7,7 @@ use diesel::{
     sql_types::Untyped,
 };
 
-use super::blocking::LockConnection;
+use super::connection::LockConnection;
 use crate::{
     backend::LockingBackend,
     diesel_internals::{DefaultLoadingMode, LoadConnection, RowRef},

@@ -2,7 +2,7 @@
 
 use diesel::result::QueryResult;
 
-use super::{blocking::LockConnection, lost::heed, rows::each_row};
+use super::{connection::LockConnection, lost::heed, rows::each_row};
 use crate::backend::{Answer, Exchange, LockingBackend};
 
 /// For statements that lock rows, and what belongs to them: their errors can be the end of the transaction.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use super::{blocking::LockConnection, give_up::give_up, send::send};
+use super::{connection::LockConnection, give_up::give_up, send::send};
 use crate::{
     backend::{Clock, Exchange, LockingBackend},
     diesel_internals::transaction_depth,

@@ -8,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use super::{blocking::LockConnection, give_up::give_up, rows::each_row, watch::address};
+use super::{connection::LockConnection, give_up::give_up, rows::each_row, watch::address};
 use crate::{advisory::AdvisoryName, backend::LockingBackend, diesel_internals::RowRef};
 
 struct Open {
