@@ -7,6 +7,7 @@ mod finished;
 mod found;
 mod helper;
 mod isolation;
+mod kept;
 mod key_list;
 mod keyed_part;
 mod lock_clause;
@@ -43,6 +44,7 @@ pub(crate) use self::{
     found::FoundRows,
     helper::{Named, helper_name, key_helper},
     isolation::SetIsolation,
+    kept::Kept,
     lock_clause::{LockClause, LockedQuery},
     part::Chosen,
     query_text::{check_changes, check_model, locked_text},

@@ -1,16 +1,13 @@
 //! The text of a query, looked at before anything is sent: once for each type, where the type determines the text.
 
-use std::{
-    any::TypeId,
-    collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{any::TypeId, sync::Arc};
 
 use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult};
 
 use super::{
     choice::{Choice, Shape},
     clause::{Behind, ColumnsOf, Filter, From, Head, Selected},
+    kept::Kept,
     lock_clause::{LockedQuery, WithoutClauses},
     raw_text::{Allowed, Clause, read},
     tokens::Dialect,
@@ -21,21 +18,12 @@ use crate::{
     error::Result,
 };
 
-/// Never shrink: there are as many entries as queries and models in the program.
-static QUERIES: RwLock<BTreeMap<Key, Arc<QueryText>>> = RwLock::new(BTreeMap::new());
-static MODELS: RwLock<BTreeMap<Key, ()>> = RwLock::new(BTreeMap::new());
-static STATEMENTS: RwLock<BTreeMap<Key, Option<Arc<str>>>> = RwLock::new(BTreeMap::new());
+static QUERIES: Kept<Key, Arc<QueryText>> = Kept::new();
+static MODELS: Kept<Key, ()> = Kept::new();
+static STATEMENTS: Kept<Key, Option<Arc<str>>> = Kept::new();
 
 /// The query or model, the backend, and the model whose columns a query selects.
 type Key = (TypeId, TypeId, Option<TypeId>);
-
-fn known<V: Clone>(map: &RwLock<BTreeMap<Key, V>>, key: &Key) -> Option<V> {
-    map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-}
-
-fn remember<V>(map: &RwLock<BTreeMap<Key, V>>, key: Key, value: V) {
-    map.write().unwrap_or_else(PoisonError::into_inner).insert(key, value);
-}
 
 /// What the text of a query says.
 #[doc(hidden)]
@@ -69,7 +57,7 @@ impl QueryText {
             (None, _) | (_, Some(None)) => None,
             (Some(query), columns) => Some((query, TypeId::of::<DB>(), columns.flatten())),
         };
-        if let Some(text) = by_type.and_then(|key| known(&QUERIES, &key)) {
+        if let Some(text) = by_type.and_then(|key| QUERIES.get(&key)) {
             return Ok(text);
         }
         let mut pieces: Vec<&dyn QueryFragment<DB>> = Vec::with_capacity(5);
@@ -105,7 +93,7 @@ impl QueryText {
             pieces.extend([&from as &dyn QueryFragment<DB>, &behind]);
             let raw = pieces.into_iter().map(has_raw_sql).collect::<QueryResult<Vec<_>>>()?;
             if !raw.contains(&true) {
-                remember(&QUERIES, key, Arc::clone(&text));
+                QUERIES.insert(key, Arc::clone(&text));
             }
         }
         Ok(text)
@@ -118,13 +106,13 @@ where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
 {
     let by_type = model.static_id().map(|id| (id, TypeId::of::<DB>(), None));
-    if by_type.and_then(|key| known(&MODELS, &key)).is_some() {
+    if by_type.and_then(|key| MODELS.get(&key)).is_some() {
         return Ok(());
     }
     let columns = ColumnsOf(model);
     read(&sql_of::<DB>(&columns)?, dialect, Allowed::default())?;
     if let Some(key) = by_type.filter(|_| has_raw_sql::<DB>(&columns).is_ok_and(|raw| !raw)) {
-        remember(&MODELS, key, ());
+        MODELS.insert(key, ());
     }
     Ok(())
 }
@@ -158,7 +146,7 @@ where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
 {
     let by_type = query.static_id().map(|id| (id, TypeId::of::<DB>(), None));
-    if let Some(text) = by_type.and_then(|key| known(&STATEMENTS, &key)) {
+    if let Some(text) = by_type.and_then(|key| STATEMENTS.get(&key)) {
         return Ok(text);
     }
     let statement = WithoutClauses(query);
@@ -166,7 +154,7 @@ where
     read(&sql, dialect, Allowed { limit: true, grouping: false })?;
     let text: Option<Arc<str>> = sql.contains(" JOIN ").then(|| sql.into());
     if let Some(key) = by_type.filter(|_| has_raw_sql::<DB>(&statement).is_ok_and(|raw| !raw)) {
-        remember(&STATEMENTS, key, text.clone());
+        STATEMENTS.insert(key, text.clone());
     }
     Ok(text)
 }

@@ -10,7 +10,11 @@
 //! Tried instead: a limit for the rows that a statement may examine (`max_join_size`). It goes by estimates, and MariaDB refused look-ups
 //! by primary key.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    any::TypeId,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use diesel::{
     deserialize,
@@ -26,19 +30,25 @@ use crate::{
     backend::{self, Exchange, Reader},
     diesel_internals::{RowRef, Statement, sql_of},
     error::{LockError, LockObstacle, Result},
-    sql::{KeyOf, TableName, Wanted},
+    sql::{Kept, KeyOf, TableName, Wanted},
 };
 
-/// A table and the key that a model names.
+static NAMES: Kept<TypeId, Arc<Names>> = Kept::new();
+
+/// A table and the key that a model names, and what the server says of them.
 #[derive(Debug)]
 pub(super) struct Fitness {
-    schema: Option<String>,
-    table: String,
-    quoted: String,
-    key: Vec<String>,
-    variable: String,
+    names: Arc<Names>,
     answer: Answer,
     asked: bool,
+}
+
+/// What the model says, and the variable that remembers it: the same at each call, and written at each call.
+#[derive(Debug)]
+struct Names {
+    table: TableName,
+    key: Vec<String>,
+    variable: String,
 }
 
 /// What the server says of the table.
@@ -50,25 +60,25 @@ struct Answer {
 }
 
 impl Fitness {
-    pub(super) fn of(name: &TableName, wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
-        let key = sql_of::<Mysql>(&KeyOf(wanted))?;
-        let mut hasher = DefaultHasher::new();
-        (name.quoted(), &key).hash(&mut hasher);
-        Ok(Fitness {
-            schema: name.schema().map(str::to_owned),
-            table: name.bare().to_owned(),
-            quoted: name.quoted().to_owned(),
-            key: columns(&key),
-            variable: format!("diesel_lockset_{:016x}", hasher.finish()),
-            answer: Answer::default(),
-            asked: false,
-        })
+    pub(super) fn of(table: &TableName, wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
+        let model = wanted.static_id();
+        let names = match model.and_then(|model| NAMES.get(&model)) {
+            Some(names) => names,
+            None => {
+                let names = Arc::new(Names::of(table, &sql_of::<Mysql>(&KeyOf(wanted))?));
+                if let Some(model) = model {
+                    NAMES.insert(model, Arc::clone(&names));
+                }
+                names
+            }
+        };
+        Ok(Fitness { names, answer: Answer::default(), asked: false })
     }
 
     /// Writes the condition that fails unless the table was asked about: `~0` is the largest number there is.
     pub(super) fn walk_condition(&self, pass: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
         pass.push_sql("~0 + ((@");
-        pass.push_identifier(&self.variable)?;
+        pass.push_identifier(&self.names.variable)?;
         pass.push_sql(" <=> COALESCE(DATABASE(), '')) = 0)");
         Ok(())
     }
@@ -76,25 +86,32 @@ impl Fitness {
     /// Whether an error is that of the condition, and the table is to be asked about.
     pub(super) fn must_ask(&self, error: &LockError) -> bool {
         let LockError::Query(DieselError::DatabaseError(_, info)) = error else { return false };
-        !self.asked && info.message().contains(&self.variable)
+        !self.asked && info.message().contains(&self.names.variable)
     }
 
     pub(super) fn ask(&mut self) -> Exchange<'_, Mysql> {
         self.asked = true;
-        let question = Question { schema: self.schema.as_deref(), table: &self.table };
+        let question = Question(&self.names.table);
         Exchange::new(Statement::new(question), AnswerReader(&mut self.answer))
     }
 
     pub(super) fn remember(&self) -> Exchange<'_, Mysql> {
-        let statement = Statement::new(Remember { variable: &self.variable });
+        let statement = Statement::new(Remember { variable: &self.names.variable });
         Exchange { statement, answer: backend::Answer::Nothing }
     }
 
     /// Refuses the table by what the server said of it. Of a temporary table it says nothing; nobody else sees its rows.
     pub(super) fn judge(&mut self) -> Result<()> {
         let Answer { engine, transactions, primary_key } = std::mem::take(&mut self.answer);
-        let not_lockable =
-            |reason| Err(LockError::NotLockable { table: self.quoted.clone(), rows: vec![], reason, source: None });
+        let key = &self.names.key;
+        let not_lockable = |reason| {
+            Err(LockError::NotLockable {
+                table: self.names.table.quoted().to_owned(),
+                rows: vec![],
+                reason,
+                source: None,
+            })
+        };
         let Some(engine) = engine else { return Ok(()) };
         if !transactions {
             return not_lockable(LockObstacle::Engine(engine));
@@ -102,10 +119,19 @@ impl Fitness {
         let Some(primary_key) = primary_key else { return not_lockable(LockObstacle::NoPrimaryKey) };
         let same = |(one, other): (&String, &str)| one.to_lowercase() == other.to_lowercase();
         let columns: Vec<&str> = primary_key.split(SEPARATOR).collect();
-        if columns.len() == self.key.len() && self.key.iter().zip(columns.iter().copied()).all(same) {
+        if columns.len() == key.len() && key.iter().zip(columns.iter().copied()).all(same) {
             return Ok(());
         }
         not_lockable(LockObstacle::OtherPrimaryKey(columns.join(", ")))
+    }
+}
+
+impl Names {
+    fn of(table: &TableName, key: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (table.quoted(), key).hash(&mut hasher);
+        let variable = format!("diesel_lockset_{:016x}", hasher.finish());
+        Names { table: table.clone(), key: columns(key), variable }
     }
 }
 
@@ -123,10 +149,7 @@ const SEPARATOR: char = '\n';
 /// SELECT ENGINE, (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..), (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM
 ///   information_schema.STATISTICS .. AND INDEX_NAME = 'PRIMARY') FROM information_schema.TABLES WHERE ..
 /// ```
-struct Question<'q> {
-    schema: Option<&'q str>,
-    table: &'q str,
-}
+struct Question<'q>(&'q TableName);
 
 impl QueryFragment<Mysql> for Question<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
@@ -149,14 +172,14 @@ impl Question<'_> {
     fn walk_place<'b>(&'b self, of: &str, pass: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         pass.push_sql(of);
         pass.push_sql(".`TABLE_SCHEMA` = ");
-        match self.schema {
+        match self.0.schema() {
             Some(schema) => pass.push_bind_param::<Text, str>(schema)?,
             None => pass.push_sql("DATABASE()"),
         }
         pass.push_sql(" AND ");
         pass.push_sql(of);
         pass.push_sql(".`TABLE_NAME` = ");
-        pass.push_bind_param::<Text, str>(self.table)
+        pass.push_bind_param::<Text, str>(self.0.bare())
     }
 }
 

@@ -4,11 +4,7 @@
 //! alone determines the text it need not. Ours depends on values too: how many rows, which strength. Put together node by
 //! node, with a quoted copy of every identifier, the text was a third of what a pick cost the client.
 
-use std::{
-    any::TypeId,
-    collections::BTreeMap,
-    sync::{PoisonError, RwLock},
-};
+use std::{any::TypeId, sync::Arc};
 
 use diesel::{
     pg::{Pg, PgQueryBuilder},
@@ -21,11 +17,11 @@ use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
     mode::Strength,
-    sql::{Choice, TableName, Wanted},
+    sql::{Choice, Kept, TableName, Wanted},
 };
 
-/// Never shrinks: there are as many texts as calls in the program, times the numbers of rows that are written out.
-static TEXTS: RwLock<BTreeMap<TextKey, String>> = RwLock::new(BTreeMap::new());
+/// There are as many texts as calls in the program, times the numbers of rows that are written out.
+static TEXTS: Kept<TextKey, Arc<str>> = Kept::new();
 
 /// All that the text of a pick or a claim depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,8 +69,8 @@ impl<F: QueryFragment<Pg>> QueryFragment<Pg> for Remembered<F> {
 
     fn to_sql(&self, out: &mut PgQueryBuilder, backend: &Pg) -> QueryResult<()> {
         let Some(key) = &self.key else { return self.statement.to_sql(out, backend) };
-        if let Some(text) = TEXTS.read().unwrap_or_else(PoisonError::into_inner).get(key) {
-            out.push_sql(text);
+        if let Some(text) = TEXTS.get(key) {
+            out.push_sql(&text);
             return Ok(());
         }
         let text = sql_of(&self.statement)?;
@@ -83,7 +79,7 @@ impl<F: QueryFragment<Pg>> QueryFragment<Pg> for Remembered<F> {
         if has_raw_sql(&self.statement)? {
             return Ok(());
         }
-        TEXTS.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), text);
+        TEXTS.insert(key.clone(), text.into());
         Ok(())
     }
 }

@@ -1,0 +1,25 @@
+//! What types alone determine, worked out once for the whole process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, RwLock},
+};
+
+/// Values by the types they follow from.
+///
+/// It never shrinks: there are as many entries as queries, models and calls in the program.
+pub(crate) struct Kept<K, V>(RwLock<BTreeMap<K, V>>);
+
+impl<K: Ord, V: Clone> Kept<K, V> {
+    pub(crate) const fn new() -> Self {
+        Kept(RwLock::new(BTreeMap::new()))
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    pub(crate) fn insert(&self, key: K, value: V) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+    }
+}
