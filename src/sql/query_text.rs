@@ -39,6 +39,9 @@ pub struct QueryText {
     pub(crate) full_text: bool,
     /// There is raw SQL in the conditions.
     pub(crate) raw: bool,
+    /// The conditions and the order are about columns of the one table alone, by operators and functions of the server's own. A server
+    /// that evaluates them on the version of a row that it locks has evaluated all that they depend on.
+    pub(crate) own: bool,
 }
 
 impl QueryText {
@@ -82,12 +85,16 @@ impl QueryText {
         let (tables, in_tables) = look(&from, Allowed::default())?;
         let (_, in_filter) = look(&filter, Allowed::default())?;
         let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
+        let joins = tables.contains(" JOIN ");
+        let subquery = in_tables.subquery || in_filter.subquery || in_behind.subquery;
+        let raw = has_raw_sql(&filter)? || has_raw_sql(&behind)?;
         let text = Arc::new(QueryText {
-            joins: tables.contains(" JOIN "),
+            joins,
             from: tables,
             subquery: in_tables.subquery || in_filter.subquery,
             full_text: in_filter.full_text || in_behind.full_text,
             raw: has_raw_sql(&filter)?,
+            own: !(joins || subquery || raw),
         });
         if let Some(key) = by_type.filter(|_| !text.raw) {
             pieces.extend([&from as &dyn QueryFragment<DB>, &behind]);
