@@ -11,7 +11,7 @@ pub use crate::{
     run::AdvisoryConnection,
     sql::{
         Among, Choice, ChosenBy, Columns, Dialect, Finished, Found, KeyList, KeyedPart, List, Part, PartInSet, Pending,
-        QueryText, Rank, Resolved, RowByRow, Seen, Shape, Sight, TableName, Unheld, Wanted,
+        QueryText, Rank, Resolved, RowByRow, Seen, Shape, Sight, TableName, Wanted,
     },
     transaction::{Boxed, ClosureError, Concrete},
 };

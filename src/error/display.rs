@@ -61,8 +61,8 @@ impl fmt::Display for LockError {
             LockError::Moved { table } => write!(
                 f,
                 "the rows of {table} that a limited query chooses changed while the set waited, and the row it chooses \
-                 now is held by another transaction and comes before one that this transaction holds; waiting for it \
-                 could end in a deadlock: run the transaction again"
+                 now is held by another transaction; waiting for it behind what this transaction has locked could end in \
+                 a deadlock: run the transaction again"
             ),
             LockError::OutOfOrder { after, back_to } => write!(
                 f,

@@ -189,9 +189,10 @@ pub enum LockError {
     },
 
     /// A limited query had to choose another row, because one that it had chosen changed while the set waited for it, and
-    /// the row that it chose instead is held by someone else and comes earlier in the order.
+    /// the row that it chose instead is held by someone else.
     ///
-    /// Waiting for it could end in a deadlock. The transaction goes on and holds what it has locked; to get the rows, run
+    /// Waiting for it could end in a deadlock, wherever it stands in the order: what was waited for and has left may be locked all
+    /// the same. The transaction goes on and holds what it has locked; to get the rows, run
     /// all of it again.
     Moved {
         /// The table, as SQL names it.

@@ -68,6 +68,8 @@ use crate::{
 /// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
 /// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 ///
+/// Conditions with a subquery, raw SQL or a function of your own are another statement more, see [`query`](Self::query).
+///
 /// The keys are one array parameter per key column, so there is no limit to their number, nor to that of the queries, as long as
 /// the conditions of those over one table have no more than 65,535 values ([`LockError::Unsupported`](crate::LockError::Unsupported),
 /// before anything is sent). Both take a time that grows with the rows and no faster.
@@ -260,7 +262,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// A row comes back for the query only if it still matches the query's conditions on the row's own table when it is
     /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are not, as
     /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
-    /// next one takes its place; see [`LockError::Moved`](crate::LockError::Moved) for the one case in which it cannot.
+    /// next one takes its place if it is free; if it is held, the call is [`LockError::Moved`](crate::LockError::Moved), which
+    /// [`LockTransaction`](crate::LockTransaction) retries: behind the one pass in order nothing is waited for.
+    ///
+    /// Conditions that may read other rows, by a subquery, by a function that is not one of the server's common ones, by an operator
+    /// of your own or by raw SQL, are true when the rows are held, under READ COMMITTED on PostgreSQL: there the query is asked once more
+    /// then, by a statement of its own. Under REPEATABLE READ and SERIALIZABLE that statement sees the transaction's snapshot, and on MySQL
+    /// and MariaDB such conditions are as old as the statement that locks.
     ///
     /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with
     /// [`LockError::Unsupported`](crate::LockError::Unsupported), before anything is sent.

@@ -24,9 +24,9 @@ use crate::{
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH _candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
 /// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again; before the `UPDATE` and at the end `SET @diesel_lockset_open = ..`, which fails on MariaDB if the transaction is gone |
 ///
-/// On PostgreSQL a query with a subquery in its conditions is asked once more when its rows are locked, and for another try if one
-/// does not match any more: the server looks again at a row that changed before it was locked, but not at what a subquery
-/// says of it ([manual][recheck]). A claim by such a query is a transaction of three statements. Conditions on a *joined* table
+/// On PostgreSQL a query with a subquery, raw SQL, or a function or an operator of your own in its conditions is asked once more when its
+/// rows are locked, and for another try if one does not match any more: the server looks again at a row that changed before it was
+/// locked, but not at what another row says of it ([manual][recheck]). A claim by such a query is a transaction of three statements. Conditions on a *joined* table
 /// are as old as the statement there, and so is a subquery in a pick with a locking clause of its own: let whoever is done
 /// with a row write that into the row itself. A row that is given up stays locked until the transaction ends.
 ///

@@ -22,11 +22,8 @@ pub trait Found<DB: Backend>: Send {
     /// A query must be asked again before the rows are an answer.
     fn is_unsettled(&self) -> bool;
 
-    /// What the last look found of rows that this set does not hold yet.
-    fn unheld(&self) -> Unheld;
-
-    /// Every row that a look found unheld came back from the lock that followed.
-    fn locked_all(&self) -> bool;
+    /// Whether the last look found rows that this set does not hold yet.
+    fn has_unheld(&self) -> bool;
 
     /// Query `query` chose so many rows in all; this row is one of them, or not.
     fn count(&mut self, query: usize, chosen: i64, this: bool);
@@ -69,17 +66,6 @@ pub enum Sight {
     Same { unknown: usize, skipped: bool },
 }
 
-/// Rows that a limited query chooses now and that are not locked yet.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unheld {
-    None,
-    /// All of them come after every row that is held: waiting for them keeps the order.
-    After,
-    /// Some come before a row that is held: waiting for them could deadlock.
-    Before,
-}
-
 pub(crate) struct FoundOf<T: Lockable, ST> {
     rows: Vec<T>,
     /// Beside `rows`, in mixed sets: wanted whatever a limited query says later.
@@ -89,7 +75,6 @@ pub(crate) struct FoundOf<T: Lockable, ST> {
     doubtful: Vec<T::Key>,
     moved: bool,
     unheld: Vec<T::Key>,
-    out_of_order: bool,
     more: HashSet<T::Key>,
     skipped: Vec<T::Key>,
     unlockable: Vec<T::Key>,
@@ -125,7 +110,6 @@ impl<T: Lockable, ST> Default for FoundOf<T, ST> {
             doubtful: Vec::new(),
             moved: false,
             unheld: Vec::new(),
-            out_of_order: false,
             more: HashSet::new(),
             skipped: Vec::new(),
             unlockable: Vec::new(),
@@ -179,7 +163,6 @@ impl<T: Lockable, ST> FoundOf<T, ST> {
         self.asked = None;
         self.moved = false;
         self.unheld.clear();
-        self.out_of_order = false;
         Again { held, sorted }
     }
 
@@ -271,8 +254,6 @@ where
             Sight::Again { held, wanted } => {
                 if !held {
                     self.unheld.push(row.lock_key());
-                } else if !self.unheld.is_empty() {
-                    self.out_of_order = true;
                 }
                 if held && wanted {
                     self.rows.push(row);
@@ -304,16 +285,8 @@ where
         self.moved || (!self.looked && !self.doubtful.is_empty())
     }
 
-    fn unheld(&self) -> Unheld {
-        match (self.unheld.is_empty(), self.out_of_order) {
-            (true, _) => Unheld::None,
-            (false, false) => Unheld::After,
-            (false, true) => Unheld::Before,
-        }
-    }
-
-    fn locked_all(&self) -> bool {
-        self.more.len() >= self.unheld.len()
+    fn has_unheld(&self) -> bool {
+        !self.unheld.is_empty()
     }
 
     fn count(&mut self, query: usize, chosen: i64, this: bool) {

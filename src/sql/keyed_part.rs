@@ -67,9 +67,6 @@ pub trait KeyedPart<DB: Backend>: Send {
     /// Whether each of them was read again under the key that it had.
     fn all_changed(&self) -> bool;
 
-    /// The ranks of what is held, if Rust knows them.
-    fn held_ranks(&self) -> Option<Vec<Rank>>;
-
     /// Lists the candidates at these places.
     fn list_candidates(&mut self, places: &[usize]);
 
@@ -144,10 +141,6 @@ where
 
     fn all_changed(&self) -> bool {
         self.resolved.as_ref().is_none_or(ResolvedOf::all_changed)
-    }
-
-    fn held_ranks(&self) -> Option<Vec<Rank>> {
-        T::KeyColumns::ranks(&self.resolved.as_ref()?.held_keys())
     }
 
     fn list_candidates(&mut self, places: &[usize]) {

@@ -26,7 +26,7 @@ pub use self::{
     choice::{Choice, ChosenBy, RowQuery, Shape},
     columns::Columns,
     finished::Finished,
-    found::{Found, Sight, Unheld},
+    found::{Found, Sight},
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
     part::{LockTarget, Part, PartInSet},

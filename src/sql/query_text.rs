@@ -33,14 +33,12 @@ pub struct QueryText {
     pub(crate) from: String,
     /// There are several.
     pub(crate) joins: bool,
-    /// Some conditions are in a subquery. Raw SQL may hide one behind the name of a function.
-    pub(crate) subquery: bool,
     /// `MATCH .. AGAINST` stands in the conditions or in the order.
     pub(crate) full_text: bool,
     /// There is raw SQL in the conditions.
     pub(crate) raw: bool,
-    /// The conditions and the order are about columns of the one table alone, by operators and functions of the server's own. A server
-    /// that evaluates them on the version of a row that it locks has evaluated all that they depend on.
+    /// The conditions have no subquery and call nothing that may read tables: a server that evaluates them on the
+    /// version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything.
     pub(crate) own: bool,
 }
 
@@ -85,16 +83,14 @@ impl QueryText {
         let (tables, in_tables) = look(&from, Allowed::default())?;
         let (_, in_filter) = look(&filter, Allowed::default())?;
         let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
-        let joins = tables.contains(" JOIN ");
-        let subquery = in_tables.subquery || in_filter.subquery || in_behind.subquery;
-        let raw = has_raw_sql(&filter)? || has_raw_sql(&behind)?;
+        let subquery = in_tables.subquery || in_filter.subquery;
+        let raw = has_raw_sql(&filter)?;
         let text = Arc::new(QueryText {
-            joins,
+            joins: tables.contains(" JOIN "),
             from: tables,
-            subquery: in_tables.subquery || in_filter.subquery,
             full_text: in_filter.full_text || in_behind.full_text,
-            raw: has_raw_sql(&filter)?,
-            own: !(joins || subquery || raw),
+            raw,
+            own: !(raw || subquery || in_tables.foreign || in_filter.foreign),
         });
         if let Some(key) = by_type.filter(|_| !text.raw) {
             pieces.extend([&from as &dyn QueryFragment<DB>, &behind]);

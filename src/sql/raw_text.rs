@@ -21,6 +21,8 @@ pub(crate) struct Clause {
     pub(crate) subquery: bool,
     /// `MATCH .. AGAINST`
     pub(crate) full_text: bool,
+    /// A function or an operator that is not one of the few that are known to read nothing: it may read tables.
+    pub(crate) foreign: bool,
 }
 
 /// Why nothing can be written behind a clause. What would change the meaning of a statement is told at its top and among conditions,
@@ -72,9 +74,13 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
     while let Some(token) = tokens.next() {
         let token = token.map_err(Refused::Unreadable)?;
         match token {
-            Token::Sign(b'(') => groups.push(Group::of(before, &tokens)),
+            Token::Sign(b'(') => {
+                clause.foreign |= is_foreign_call(before);
+                groups.push(Group::of(before, &tokens));
+            }
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
+            Token::Sign(sign) => clause.foreign |= is_foreign_sign(sign),
             Token::Word(word) if may_matter(word) => {
                 clause.subquery |= begins_subquery(&token, &tokens);
                 clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
@@ -111,6 +117,113 @@ fn may_matter(word: &str) -> bool {
         9 => matches!(word.as_bytes()[0] | 0x20, b'i' | b'p'),
         _ => false,
     }
+}
+
+/// What may stand before a parenthesis: keywords, types, and functions of the servers' own that depend on their arguments, on the time or on
+/// nothing.
+const KNOWN: [&str; 83] = [
+    "ABS",
+    "ALL",
+    "AND",
+    "ANY",
+    "ARRAY",
+    "AS",
+    "ASCII",
+    "AVG",
+    "BETWEEN",
+    "BY",
+    "CASE",
+    "CAST",
+    "CEIL",
+    "CEILING",
+    "CHAR",
+    "CHAR_LENGTH",
+    "COALESCE",
+    "CONCAT",
+    "CURDATE",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "DATE",
+    "DATETIME",
+    "DATE_PART",
+    "DATE_TRUNC",
+    "DECIMAL",
+    "DIV",
+    "ELSE",
+    "ESCAPE",
+    "EXTRACT",
+    "FLOOR",
+    "FROM",
+    "GREATEST",
+    "IF",
+    "IFNULL",
+    "ILIKE",
+    "IN",
+    "INTERVAL",
+    "IS",
+    "JOIN",
+    "LEAST",
+    "LEFT",
+    "LENGTH",
+    "LIKE",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "LOWER",
+    "LTRIM",
+    "MAX",
+    "MIN",
+    "MOD",
+    "NOT",
+    "NOW",
+    "NULLIF",
+    "NUMERIC",
+    "ON",
+    "OR",
+    "POSITION",
+    "POWER",
+    "REPLACE",
+    "RIGHT",
+    "ROUND",
+    "ROW",
+    "RTRIM",
+    "SIGN",
+    "SIMILAR",
+    "SOME",
+    "SUBSTR",
+    "SUBSTRING",
+    "SUM",
+    "THEN",
+    "TO",
+    "TRIM",
+    "TRUNC",
+    "UPPER",
+    "USING",
+    "UTC_TIMESTAMP",
+    "VARCHAR",
+    "WHEN",
+    "WHERE",
+    "XOR",
+    "YEAR",
+];
+
+/// Whether a function is called whose name, before its parenthesis, is not a known one.
+fn is_foreign_call(before: Token<'_>) -> bool {
+    match before {
+        Token::Word(word) => KNOWN
+            .binary_search_by(|known| {
+                let word = word.bytes().map(|byte| byte.to_ascii_uppercase());
+                known.bytes().cmp(word)
+            })
+            .is_err(),
+        Token::Name(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether an operator with this sign in it is more than a comparison, a calculation or a text put together.
+fn is_foreign_sign(sign: u8) -> bool {
+    matches!(sign, b'@' | b'#' | b'&' | b'~' | b'^' | b'?' | b'`')
 }
 
 /// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.

@@ -19,7 +19,7 @@ use crate::{
     diesel_internals::{RowRef, Statement, sql_of},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, List, Named, Part, PartInSet, TableName, Unheld},
+    sql::{Finished, List, Named, Part, PartInSet, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -40,8 +40,6 @@ pub struct PgTable<'a> {
     patience: Patience,
     step: Step,
     looks: usize,
-    /// The part whose limited queries last went on to other rows.
-    went_on: Option<usize>,
     /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
     busy: Vec<RowName>,
     /// The rows that no lock of this session's reaches; the call fails when the reason is known.
@@ -59,7 +57,7 @@ enum Step {
     /// anything wanted that is not held?
     Look(usize),
     /// A look at part `.0` found rows that are wanted and not held.
-    LockMore(usize, Wait),
+    LockMore(usize),
     /// Part `.0` has rows that did not come back: are they missing, held, or can they not be locked at all?
     Absent(usize, After),
     /// Which policies keep rows from being locked?
@@ -76,8 +74,6 @@ enum After {
     Next,
     /// The rows that can be locked are held, and the call does not wait.
     Busy,
-    /// Another look.
-    Look,
     /// The end: a limited query goes on to rows that may not be waited for.
     Moved,
 }
@@ -116,7 +112,6 @@ impl<'a> PgTable<'a> {
             patience,
             step,
             looks: 0,
-            went_on: None,
             busy: Vec::new(),
             unlockable: Vec::new(),
             may_name_policies: false,
@@ -150,35 +145,22 @@ impl<'a> PgTable<'a> {
 
     /// What follows a look at part `i`.
     fn looked(&mut self, i: usize) -> Step {
-        let part = &mut self.parts[i].part;
-        let unheld = part.found().unheld();
-        let again = match (self.patience, unheld) {
-            (_, Unheld::None) => None,
-            (Patience::NoWait, _) => Some(Wait::SkipLocked),
-            // One more try, then what is held by others is left out.
-            (Patience::SkipLocked, _) => (self.looks == 0).then_some(Wait::SkipLocked),
-            // What another model's queries went on to is held too, but this look did not see where.
-            (_, Unheld::After) if self.went_on.is_none_or(|other| other == i) => Some(Wait::Block),
-            (_, Unheld::After | Unheld::Before) => Some(Wait::SkipLocked),
-        };
-        match again {
-            Some(wait) => {
-                part.lock_more();
-                self.went_on = Some(i);
-                Step::LockMore(i, wait)
-            }
-            None => ask_about_unknown(&mut **part, self.patience, i).unwrap_or_else(|| self.next(i + 1)),
+        let PartInSet { part, .. } = &mut self.parts[i];
+        // For those who skip there is one more try, then what is held by others is left out.
+        if part.found().has_unheld() && (self.patience != Patience::SkipLocked || self.looks == 0) {
+            part.lock_more();
+            return Step::LockMore(i);
         }
+        ask_about_unknown(&mut **part, self.patience, i).unwrap_or_else(|| self.next(i + 1))
     }
 
     /// What follows a lock of rows that a look at part `i` found.
-    fn locked_more(&mut self, i: usize, wait: Wait) -> Result<Step> {
+    fn locked_more(&mut self, i: usize) -> Result<Step> {
         self.looks += 1;
-        let after = match (self.patience, wait) {
-            (Patience::NoWait, _) => After::Busy,
-            (Patience::Block | Patience::Timeout(_), Wait::Block) => After::Look,
-            (Patience::Block | Patience::Timeout(_), _) => After::Moved,
-            (Patience::SkipLocked, _) => return Ok(Step::Look(i)),
+        let after = match self.patience {
+            Patience::NoWait => After::Busy,
+            Patience::Block | Patience::Timeout(_) => After::Moved,
+            Patience::SkipLocked => return Ok(Step::Look(i)),
         };
         if self.parts[i].part.find_left_out() {
             return Ok(Step::Absent(i, after));
@@ -223,7 +205,6 @@ impl<'a> PgTable<'a> {
                 self.busy.extend(busy);
                 Ok(self.next(i + 1))
             }
-            After::Look => self.look_once_more(i),
             After::Moved => Err(self.moved()),
         }
     }
@@ -300,9 +281,10 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let statement = Statement::new(Named(LookAgain { wanted, choices, whole: count }));
                 (statement, RowReader::new(vec![PartReader::new(wanted, found, &[])], Reading::Again))
             }
-            Step::LockMore(i, wait) => {
+            Step::LockMore(i) => {
                 let (wanted, found) = parts.get_mut(i)?.part.sides();
-                let lock = Some((strength, wait));
+                // In no order any more: a row that did not come back may be held too, wherever it is now.
+                let lock = Some((strength, Wait::SkipLocked));
                 let statement = LockRows { name, parts: vec![(wanted, &[])], list: List::More, lock, count: false };
                 let readers = vec![PartReader::new(wanted, found, &[])];
                 (Statement::new(Named(statement)), RowReader::new(readers, Reading::More))
@@ -332,7 +314,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
             Step::Done => Step::Done,
             Step::LockQuery | Step::LockRows => self.next(0),
             Step::Look(i) => self.looked(i),
-            Step::LockMore(i, wait) => self.locked_more(i, wait)?,
+            Step::LockMore(i) => self.locked_more(i)?,
             Step::Absent(i, after) => self.absent(i, after)?,
             Step::Same(i) => self.told_same(i),
             Step::Policies => return Err(self.not_lockable()),

@@ -27,7 +27,7 @@ impl LockQuery<'_> {
     /// Whether a query is over the table alone, without a limit, which would be applied in the query's order and not in
     /// ours, and without folding, which leaves nothing to lock.
     ///
-    /// Joins and subqueries go the other way, and raw SQL, which may hide one: when PostgreSQL looks again at a row that it had to wait for, a nested loop
+    /// Joins go the other way, and conditions that may read other rows than the one that is locked, see [`QueryText::own`](crate::sql::QueryText): when PostgreSQL looks again at a row that it had to wait for, a nested loop
     /// over a union (a view may hide one) finds no partner for it, and the row does not come back although it still
     /// matches. Seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
     pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> bool {
@@ -35,7 +35,7 @@ impl LockQuery<'_> {
             return false;
         }
         let alone = choice.text.from.strip_prefix(" FROM ") == Some(name.quoted());
-        alone && !choice.text.raw && !choice.text.subquery
+        alone && choice.text.own
     }
 }
 

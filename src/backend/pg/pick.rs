@@ -72,7 +72,7 @@ impl PickDialogue<Pg> for PgPick {
         if text.joins {
             check_first(&text.from, table)?;
         }
-        let (looks_again, claims) = (text.subquery, changes.is_some());
+        let (looks_again, claims) = (!text.own, changes.is_some());
         if looks_again {
             part.prepare();
         }

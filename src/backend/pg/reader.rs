@@ -27,8 +27,8 @@ pub(super) struct PartReader<'e> {
     width: usize,
     /// Before the groups' numbers stands whether the row was asked for by key.
     asked: bool,
-    /// For each group of the part's queries: have they limits?
-    limited: Vec<bool>,
+    /// For each group of the part's queries: have they limits, and does each evaluate under the lock all that it depends on?
+    groups: Vec<(bool, bool)>,
     /// Behind each group's number stands how many rows it chose.
     counts: bool,
 }
@@ -55,8 +55,10 @@ pub(super) enum Reading {
 
 impl<'e> PartReader<'e> {
     pub(super) fn new(wanted: &dyn Wanted<Pg>, found: &'e mut dyn Found<Pg>, choices: &[Chosen<'_, Pg>]) -> Self {
-        let limited = groups(choices).collect();
-        PartReader { found, width: wanted.width(), asked: wanted.has(List::Asked), limited, counts: false }
+        let own =
+            |limited| choices.iter().filter(|chosen| chosen.shape.limited == limited).all(|chosen| chosen.text.own);
+        let groups = groups(choices).map(|limited| (limited, own(limited))).collect();
+        PartReader { found, width: wanted.width(), asked: wanted.has(List::Asked), groups, counts: false }
     }
 
     pub(super) fn counting(self, counts: bool) -> Self {
@@ -69,14 +71,15 @@ impl<'e> PartReader<'e> {
             asked = row.get_value::<Bool, bool, _>(*column)?;
             *column += 1;
         }
-        for (group, has_limit) in self.limited.iter().enumerate() {
+        for (group, (has_limit, own)) in self.groups.iter().enumerate() {
             let number = row.get_value::<Integer, i32, _>(*column)?;
+            // That the row is as it was says nothing about the other rows that its query depends on.
             match (number, has_limit) {
-                (1, false) => firm = true,
-                (1, true) => limited = true,
-                (2, false) => doubtful = true,
-                (2, true) => moved = true,
-                _ => {}
+                (0, _) => {}
+                (1, false) if *own => firm = true,
+                (1, true) if *own => limited = true,
+                (_, false) => doubtful = true,
+                (_, true) => moved = true,
             }
             *column += 1;
             if self.counts || *has_limit {

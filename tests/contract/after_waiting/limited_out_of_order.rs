@@ -115,13 +115,6 @@ fn what_another_model_of_the_table_holds_counts_for_the_order_too() {
     });
     waiting.blocked_by(&scene.holder);
     scene.holder.run("commits", |s| s.commit().unwrap());
-    if super::super::RESOLVES_FIRST {
-        // Both are known before the first of them is locked, so 6 is waited for before 7 is taken.
-        waiting.blocked_by(&third);
-        third.run("commits", |s| s.commit().unwrap());
-        assert_eq!(waiting.join().unwrap(), [7]);
-        return;
-    }
     assert!(!waiting.still_blocked(), "waits for 6 while it holds 7");
     let error = waiting.join().unwrap_err();
     assert!(matches!(error, LockError::Moved { .. }), "{error:?}");

@@ -46,14 +46,10 @@ pub(crate) fn every_step(arena: &Arena, who: &str, crash: Crash) {
 fn at(arena: &Arena, step: &'static Step, crash: Crash) -> LockError {
     arena.execute(FIXTURES);
     let connect = || Driver::connect(arena.url());
-    let (mut holder, mut changer, mut waiter, mut observer) = (connect(), connect(), connect(), arena.connect());
-    let (holder_pid, changer_pid, waiter_pid) = (holder.pid(), changer.pid(), waiter.pid());
+    let (mut holder, mut waiter, mut observer) = (connect(), connect(), arena.connect());
+    let (holder_pid, waiter_pid) = (holder.pid(), waiter.pid());
     holder.begin().unwrap();
     holder.execute(step.held).unwrap();
-    if let Some(change) = step.changed {
-        changer.begin().unwrap();
-        changer.execute(change).unwrap();
-    }
     waiter.begin().unwrap();
     let (report, outcome) = channel();
     let thread = thread::spawn(move || {
@@ -62,12 +58,8 @@ fn at(arena: &Arena, step: &'static Step, crash: Crash) -> LockError {
         drop(waiter);
         let _ = report.send(outcome);
     });
-    let mut waits_for = |session| until(|| observer.blocked_by(waiter_pid).contains(&session).then_some(()));
-    if step.changed.is_some() {
-        waits_for(changer_pid).expect("the call waits for the changer");
-        changer.commit().unwrap();
-    }
-    waits_for(holder_pid).expect("the call waits for the holder");
+    until(|| observer.blocked_by(waiter_pid).contains(&holder_pid).then_some(()))
+        .expect("the call waits for the holder");
     crash(&mut observer, holder_pid, waiter_pid);
     until(|| Kind::number(&mut observer, "SELECT 1").err()).expect("a crash");
     let outcome = outcome.recv_timeout(DEADLINE + Duration::from_secs(5)).expect("the call returns");

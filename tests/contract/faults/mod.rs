@@ -12,10 +12,8 @@ use crate::support::{
     driver::Session,
     models::{Account, Order},
     probe::Held,
-    schema::accounts,
     server::Server,
 };
-use diesel::prelude::*;
 
 mod claims;
 pub(crate) mod crashes;
@@ -34,8 +32,6 @@ struct Step {
     name: &'static str,
     /// What the holder holds when the call comes there.
     held: &'static str,
-    /// What somebody changes just before, while the call waits for him: that makes it look a second time.
-    changed: Option<&'static str>,
     call: fn(&mut Driver) -> Result<Locked, LockError>,
     /// The rows that are locked if the call succeeds.
     rows: &'static [(&'static str, &'static str)],
@@ -56,11 +52,10 @@ fn two_tables() -> Set {
     LockSet::new().id::<Order>(1).ids::<Account>([2, 1])
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "the first row",
         held: "SELECT 1 FROM accounts WHERE id = 1 FOR UPDATE",
-        changed: None,
         call: |s| s.lock_set(three()),
         rows: THREE,
         rolls_back: false,
@@ -68,7 +63,6 @@ const STEPS: [Step; 8] = [
     Step {
         name: "a row in the middle",
         held: "SELECT 1 FROM accounts WHERE id = 3 FOR UPDATE",
-        changed: None,
         call: |s| s.lock_set(three()),
         rows: THREE,
         rolls_back: false,
@@ -76,7 +70,6 @@ const STEPS: [Step; 8] = [
     Step {
         name: "the last row",
         held: "UPDATE accounts SET v = 7 WHERE id = 5",
-        changed: None,
         call: |s| s.lock_set(three()),
         rows: THREE,
         rolls_back: false,
@@ -84,27 +77,13 @@ const STEPS: [Step; 8] = [
     Step {
         name: "the second table",
         held: "SELECT 1 FROM orders WHERE id = 1 FOR UPDATE",
-        changed: None,
         call: |s| s.lock_set(two_tables()),
         rows: TWO_TABLES,
         rolls_back: false,
     },
     Step {
-        name: "the second look",
-        held: "SELECT 1 FROM accounts WHERE id = 4 FOR UPDATE",
-        // 1 and 2 were chosen; now it is 2 and 4.
-        changed: Some("UPDATE accounts SET balance = 0 WHERE id = 1"),
-        call: |s| {
-            let richest = accounts::table.filter(accounts::balance.gt(9)).order(accounts::id).limit(2);
-            s.lock_set(LockSet::new().query::<Account>(richest))
-        },
-        rows: &[("accounts", "id = 2"), ("accounts", "id = 4")],
-        rolls_back: false,
-    },
-    Step {
         name: "with a timeout",
         held: "SELECT 1 FROM orders WHERE id = 1 FOR UPDATE",
-        changed: None,
         call: |s| s.lock_set(two_tables().timeout(LONG)),
         rows: TWO_TABLES,
         rolls_back: false,
@@ -112,7 +91,6 @@ const STEPS: [Step; 8] = [
     Step {
         name: "with holders named",
         held: "SELECT 1 FROM accounts WHERE id = 3 FOR UPDATE",
-        changed: None,
         call: |s| s.lock_set(three().name_holders()),
         rows: THREE,
         rolls_back: true,
@@ -120,7 +98,6 @@ const STEPS: [Step; 8] = [
     Step {
         name: "with a timeout and holders named",
         held: "SELECT 1 FROM orders WHERE id = 1 FOR UPDATE",
-        changed: None,
         call: |s| s.lock_set(two_tables().timeout(LONG).name_holders()),
         rows: TWO_TABLES,
         rolls_back: true,

@@ -18,17 +18,10 @@ struct Scene {
 fn scene(play: &Play<Driver>, arena: &Arena, step: &'static Step) -> Scene {
     arena.execute(FIXTURES);
     let actor = |role: &str| play.session(&format!("{role} of {}", step.name));
-    let (holder, changer, waiter) = (actor("holder"), actor("changer"), actor("waiter"));
+    let (holder, waiter) = (actor("holder"), actor("waiter"));
     holder.run("holds", |s| s.begin().and_then(|()| s.execute(step.held))).unwrap();
-    if let Some(change) = step.changed {
-        changer.run("changes", move |s| s.begin().and_then(|()| s.execute(change))).unwrap();
-    }
     waiter.run("begins", |s| s.begin()).unwrap();
     let waiting = waiter.start("locks", step.call);
-    if step.changed.is_some() {
-        waiting.blocked_by(&changer);
-        changer.run("commits", |s| s.commit()).unwrap();
-    }
     waiting.blocked_by(&holder);
     Scene { holder, waiter, waiting }
 }

@@ -14,6 +14,7 @@ mod key_and_expression;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
 mod one_table;
+mod order;
 mod raw_sql;
 mod select_limit;
 mod unfit_tables;

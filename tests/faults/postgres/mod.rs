@@ -7,6 +7,7 @@ mod chained_clauses;
 mod commits;
 mod computed_columns;
 mod error_types;
+mod exact;
 mod foreign_connections;
 #[path = "../helper_names.rs"]
 mod helper_names;
@@ -19,6 +20,7 @@ mod lost_answers;
 mod many_queries;
 mod moved_partitions;
 mod one_table;
+mod order;
 mod raw_sql;
 mod row_security;
 mod standby;

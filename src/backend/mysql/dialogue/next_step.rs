@@ -139,27 +139,14 @@ impl MysqlTable<'_> {
         if self.looks > MOST_LOOKS {
             return Err(LockError::Moved { table: self.name.quoted().to_owned() });
         }
-        // Waiting for a row that comes before one that is held could end in a deadlock. So can skipping, on MariaDB: it joins
-        // the queue for the row and leaves it at once, and whoever looks for a circle in that moment finds one.
+        // The order is at its end: a row that was waited for and has left, deleted or under another key, may still be locked by this
+        // session, and nobody says where. So nothing is waited for any more. To skip would not do on MariaDB: it joins the queue for the
+        // row and leaves it at once, and whoever looks for a circle in that moment finds one.
         self.wait = match self.patience.wait() {
-            Wait::Block if self.come_last() => Wait::Block,
             Wait::Block => Wait::Fail,
             wait => wait,
         };
         self.plan()
-    }
-
-    /// Whether all candidates come after all that is held.
-    pub(super) fn come_last(&self) -> bool {
-        if self.parts.iter().all(|part| part.part.held() == 0) {
-            return true;
-        }
-        let held = self.parts.iter().map(|part| part.part.held_ranks()).collect::<Option<Vec<_>>>();
-        let candidates = self.parts.iter().map(|part| part.part.ranks()).collect::<Option<Vec<_>>>();
-        held.zip(candidates).is_some_and(|(held, candidates)| {
-            let last: Option<Rank> = held.into_iter().flatten().max();
-            candidates.into_iter().flatten().all(|rank| Some(rank) > last)
-        })
     }
 
     /// Everything has been locked that will be.

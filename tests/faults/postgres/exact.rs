@@ -1,0 +1,121 @@
+//! What the conditions of a query read beside the row itself is as it is when the row is locked, not as it was when the statement began.
+
+use diesel::{
+    PgConnection,
+    dsl::{exists, not, sql},
+    prelude::*,
+    sql_types::{Bool, Integer},
+};
+use diesel_lockset::{LockError, LockSet, Lockable, PickDsl, RunLockSet};
+
+use crate::{
+    isolation::Play,
+    support::{
+        arena::Arena,
+        driver::{Blocking, Session},
+    },
+};
+
+diesel::table! {
+    works (id) {
+        id -> Integer,
+        status -> Text,
+    }
+}
+
+diesel::table! {
+    taken (work_id) {
+        work_id -> Integer,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(works, taken);
+
+diesel::define_sql_function! {
+    /// Whether nobody has taken it.
+    fn work_is_new(id: Integer) -> Bool;
+}
+
+diesel::define_sql_function! {
+    /// Waits as long as somebody holds advisory lock 1.
+    fn passes_the_gate() -> Bool;
+}
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Lockable)]
+#[diesel(table_name = works)]
+struct Work {
+    id: i32,
+    status: String,
+}
+
+#[diesel::dsl::auto_type]
+fn by_function() -> _ {
+    works::table.filter(work_is_new(works::id)).order(works::id)
+}
+
+#[diesel::dsl::auto_type]
+fn by_raw_sql() -> _ {
+    let is_new: diesel::expression::SqlLiteral<Bool> = sql::<Bool>("work_is_new(works.id)");
+    works::table.filter(is_new).order(works::id)
+}
+
+#[diesel::dsl::auto_type]
+fn by_subquery() -> _ {
+    works::table
+        .filter(passes_the_gate())
+        .filter(not(exists(taken::table.filter(taken::work_id.eq(works::id)))))
+        .order(works::id)
+}
+
+type Ask = fn(&mut PgConnection) -> Result<Vec<Work>, LockError>;
+
+macro_rules! by_every_verb {
+    ($($query:ident),*) => {
+        [$(
+            (concat!("set, ", stringify!($query)), |conn| {
+                Ok(LockSet::new().query::<Work>($query()).lock(conn)?.take_rows())
+            }),
+            (concat!("limited set, ", stringify!($query)), |conn| {
+                Ok(LockSet::new().query::<Work>($query().limit(3)).lock(conn)?.take_rows())
+            }),
+            (concat!("set that skips, ", stringify!($query)), |conn| {
+                Ok(LockSet::new().query::<Work>($query()).skip_locked().lock(conn)?.take_rows())
+            }),
+            (concat!("set that does not wait, ", stringify!($query)), |conn| {
+                Ok(LockSet::new().query::<Work>($query()).no_wait().lock(conn)?.take_rows())
+            }),
+            (concat!("pick, ", stringify!($query)), |conn| $query().pick(3, conn)),
+            (concat!("claim, ", stringify!($query)), |conn| $query().claim(3, works::status.eq("new"), conn)),
+        )*]
+    };
+}
+
+#[test]
+fn what_a_function_or_a_subquery_reads_is_read_again_under_the_lock() {
+    let ways: [(&str, Ask); 18] = by_every_verb!(by_function, by_raw_sql, by_subquery);
+    for (way, ask) in ways {
+        let arena = Arena::new();
+        arena.execute(
+            "CREATE TABLE works (id int PRIMARY KEY, status text NOT NULL); CREATE TABLE taken (work_id int PRIMARY KEY);
+             INSERT INTO works SELECT i, 'new' FROM generate_series(1, 3) AS i;
+             CREATE FUNCTION passes_the_gate() RETURNS bool STABLE LANGUAGE plpgsql AS
+               $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END$$;
+             CREATE FUNCTION work_is_new(work int) RETURNS bool STABLE LANGUAGE plpgsql AS
+               $$BEGIN PERFORM pg_advisory_xact_lock_shared(1);
+                 RETURN NOT EXISTS (SELECT FROM taken WHERE work_id = work); END$$;",
+        );
+        let play = Play::<Blocking>::new(&arena);
+        let (gate, worker) = (play.session("gate"), play.session(way));
+        gate.run("closes the gate", |s| s.execute("SELECT pg_advisory_lock(1)")).unwrap();
+        let asking = worker.start(way, move |s| {
+            s.begin().unwrap();
+            let rows = ask(s.conn()).map(|rows| rows.into_iter().map(|work| work.id).collect::<Vec<_>>());
+            s.rollback().unwrap();
+            rows.map_err(|error| error.to_string())
+        });
+        asking.blocked_by(&gate);
+        arena.execute("INSERT INTO taken VALUES (2)");
+        gate.run("opens the gate", |s| s.execute("SELECT pg_advisory_unlock(1)")).unwrap();
+        assert_eq!(asking.join(), Ok(vec![1, 3]), "{way}");
+    }
+}
