@@ -220,10 +220,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             },
             Step::Sort => self.plan()?,
             Step::Lock { chunk } => self.lock(chunk + 1),
-            Step::Ask { chunk } => {
-                self.fitness.judge()?;
-                Step::Remember { chunk }
-            }
+            Step::Ask { chunk } if self.fitness.judge()? => Step::Remember { chunk },
+            Step::Ask { chunk } => Step::Ask { chunk },
             Step::Remember { chunk } => Step::Lock { chunk },
             Step::Recheck { part, query } if self.parts[part].part.next(self.models[part].most) => {
                 Step::Recheck { part, query }

@@ -41,6 +41,7 @@ pub(super) struct Fitness {
     names: Arc<Names>,
     answer: Answer,
     asked: bool,
+    asked_twice: bool,
 }
 
 /// What the model says, and the variable that remembers it: the same at each call, and written at each call.
@@ -72,7 +73,7 @@ impl Fitness {
                 names
             }
         };
-        Ok(Fitness { names, answer: Answer::default(), asked: false })
+        Ok(Fitness { names, answer: Answer::default(), asked: false, asked_twice: false })
     }
 
     /// Writes the condition that fails unless the table was asked about: `~0` is the largest number there is.
@@ -100,8 +101,17 @@ impl Fitness {
         Exchange { statement, answer: backend::Answer::Nothing }
     }
 
-    /// Refuses the table by what the server said of it. Of a temporary table it says nothing; nobody else sees its rows.
-    pub(super) fn judge(&mut self) -> Result<()> {
+    /// Refuses the table by what the server said of it; `false` if it is to be asked once more: MariaDB answers a question that is cancelled
+    /// on its way as if some of it had found no row. Of a temporary table it says nothing; nobody else sees its rows.
+    pub(super) fn judge(&mut self) -> Result<bool> {
+        match self.judge_answer() {
+            Ok(()) => Ok(true),
+            Err(_) if !std::mem::replace(&mut self.asked_twice, true) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn judge_answer(&mut self) -> Result<()> {
         let Answer { engine, transactions, primary_key } = std::mem::take(&mut self.answer);
         let key = &self.names.key;
         let not_lockable = |reason| {

@@ -165,10 +165,8 @@ impl PickDialogue<Mysql> for MysqlPick {
     fn end_of_rows(&mut self, part: &mut dyn Part<Mysql>) -> Result<()> {
         self.step = match self.step {
             Step::Done => Step::Done,
-            Step::Ask => {
-                self.fitness.judge()?;
-                Step::Remember
-            }
+            Step::Ask if self.fitness.judge()? => Step::Remember,
+            Step::Ask => Step::Ask,
             Step::Remember => Step::Free,
             Step::Free if self.asked != Asked::AtOnce && begin(part, Pending::Held, self.uncovered.most) => {
                 Step::Recheck

@@ -157,4 +157,26 @@ mod tests {
             assert!(!subquery(sql), "{sql}");
         }
     }
+
+    #[test]
+    fn what_is_not_known_to_read_nothing_is_foreign() {
+        let foreign = |sql| read(sql, &DIALECT, Allowed::default()).unwrap().foreign;
+        for sql in [
+            r#" WHERE (job_is_new("jobs"."id"))"#,
+            r#""public"."job_is_new"($1)"#,
+            "pg_catalog.now() < x",
+            r#""jobs"."payload" @> $1"#,
+            r#""jobs"."id" ~== $1"#,
+            "random() < 0.5",
+        ] {
+            assert!(foreign(sql), "{sql}");
+        }
+        for sql in [
+            r#" WHERE (("jobs"."status" = $1) AND ("jobs"."run_at" <= now()) OR NOT ("jobs"."id" = ANY($2)))"#,
+            r#""jobs"."id" IN ($1, $2) AND "jobs"."n" BETWEEN ($1 + 1) AND $2 AND "jobs"."name" != lower($3)"#,
+            r#"("a" || "b") LIKE $1 AND "jobs"."job_is_new" IS NOT NULL AND COALESCE("a", $2) % 2 = 1 AND 'f(x) @> y' = "c""#,
+        ] {
+            assert!(!foreign(sql), "{sql}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ impl Judge<'_> {
             LockError::Query(DieselError::DatabaseError(..)) if self.role == Role::Writer => self.tally.retryable += 1,
             LockError::Canceled { .. }
             | LockError::ConnectionLost(_)
+            | LockError::CommitUnknown(_)
             | LockError::Aborted
             | LockError::Query(DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager)
                 if self.world.phase.cancels() => {}
