@@ -37,7 +37,7 @@ pub struct QueryText {
     pub(crate) full_text: bool,
     /// There is raw SQL in the conditions.
     pub(crate) raw: bool,
-    /// The conditions have no subquery and call nothing that may read tables: a server that evaluates them on the
+    /// The conditions, and the order of a limit, have no subquery and call nothing that may read tables: a server that evaluates them on the
     /// version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything.
     pub(crate) own: bool,
 }
@@ -85,12 +85,14 @@ impl QueryText {
         let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
         let subquery = in_tables.subquery || in_filter.subquery;
         let raw = has_raw_sql(&filter)?;
+        // Under a limit the order decides as well which rows are chosen.
+        let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || has_raw_sql(&behind)?);
         let text = Arc::new(QueryText {
             joins: tables.contains(" JOIN "),
             from: tables,
             full_text: in_filter.full_text || in_behind.full_text,
             raw,
-            own: !(raw || subquery || in_tables.foreign || in_filter.foreign),
+            own: !(raw || subquery || in_tables.foreign || in_filter.foreign || order_is_foreign),
         });
         if let Some(key) = by_type.filter(|_| !text.raw) {
             pieces.extend([&from as &dyn QueryFragment<DB>, &behind]);

@@ -40,8 +40,8 @@ static NAMES: Kept<TypeId, Arc<Names>> = Kept::new();
 pub(super) struct Fitness {
     names: Arc<Names>,
     answer: Answer,
-    asked: bool,
-    asked_twice: bool,
+    /// How often the server was asked.
+    asks: u8,
 }
 
 /// What the model says, and the variable that remembers it: the same at each call, and written at each call.
@@ -73,7 +73,7 @@ impl Fitness {
                 names
             }
         };
-        Ok(Fitness { names, answer: Answer::default(), asked: false, asked_twice: false })
+        Ok(Fitness { names, answer: Answer::default(), asks: 0 })
     }
 
     /// Writes the condition that fails unless the table was asked about: `~0` is the largest number there is.
@@ -87,11 +87,11 @@ impl Fitness {
     /// Whether an error is that of the condition, and the table is to be asked about.
     pub(super) fn must_ask(&self, error: &LockError) -> bool {
         let LockError::Query(DieselError::DatabaseError(_, info)) = error else { return false };
-        !self.asked && info.message().contains(&self.names.variable)
+        self.asks == 0 && info.message().contains(&self.names.variable)
     }
 
     pub(super) fn ask(&mut self) -> Exchange<'_, Mysql> {
-        self.asked = true;
+        self.asks += 1;
         let question = Question(&self.names.table);
         Exchange::new(Statement::new(question), AnswerReader(&mut self.answer))
     }
@@ -106,7 +106,7 @@ impl Fitness {
     pub(super) fn judge(&mut self) -> Result<bool> {
         match self.judge_answer() {
             Ok(()) => Ok(true),
-            Err(_) if !std::mem::replace(&mut self.asked_twice, true) => Ok(false),
+            Err(_) if self.asks < 2 => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -145,7 +145,7 @@ impl<'a> PgTable<'a> {
 
     /// What follows a look at part `i`.
     fn looked(&mut self, i: usize) -> Step {
-        let PartInSet { part, .. } = &mut self.parts[i];
+        let part = &mut self.parts[i].part;
         // For those who skip there is one more try, then what is held by others is left out.
         if part.found().has_unheld() && (self.patience != Patience::SkipLocked || self.looks == 0) {
             part.lock_more();

@@ -27,9 +27,10 @@ impl LockQuery<'_> {
     /// Whether a query is over the table alone, without a limit, which would be applied in the query's order and not in
     /// ours, and without folding, which leaves nothing to lock.
     ///
-    /// Joins go the other way, and conditions that may read other rows than the one that is locked, see [`QueryText::own`](crate::sql::QueryText): when PostgreSQL looks again at a row that it had to wait for, a nested loop
-    /// over a union (a view may hide one) finds no partner for it, and the row does not come back although it still
-    /// matches. Seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
+    /// Joins go the other way, and conditions that may read other rows than the one that is locked
+    /// ([`QueryText::own`](crate::sql::QueryText)), which are asked about once more. When PostgreSQL looks again at a row that it had to
+    /// wait for, a nested loop over a union (a view may hide one) finds no partner for it, and the row does not come back although it
+    /// still matches: seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
     pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> bool {
         if choice.shape.limited || choice.shape.folded {
             return false;

@@ -1,4 +1,4 @@
-//! The second look: sent only when a row that a query chose changed before it was locked.
+//! The second look: sent when a row that a query chose changed before it was locked, or if the query depends on other rows.
 
 use diesel::{
     pg::Pg,
@@ -13,8 +13,7 @@ use crate::sql::{Chosen, List, Wanted, helper_name};
 ///
 /// A query without a limit is asked about the doubtful rows only: rows that match it just now were not part of its
 /// answer, and must not become locked out of order. A limited query is asked as a whole, since it may choose another row
-/// in place of one that left. All rows that are held come along, so that the order of the answer tells whether a row that
-/// is not held yet comes after all that are.
+/// in place of one that left. All rows that are held come along: the next look must know them too.
 ///
 /// ```sql
 /// WITH wanted (k0) AS MATERIALIZED (SELECT unnest($firm) UNION ALL (..limited query..)

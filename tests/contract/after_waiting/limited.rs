@@ -90,7 +90,9 @@ fn nothing_left_is_no_error() {
     assert_eq!(scene.after("DELETE FROM jobs", first(3)), [0; 0]);
 }
 
-/// F03, H02. The order is at its end by then: what is not free ends in an error that is retried, and the next try waits for it.
+/// The order is at its end by then: what is not free ends in an error that is retried, and the next try waits for it.
+///
+/// F03, H02.
 #[test]
 fn the_next_match_is_not_waited_for_behind_the_order() {
     let and_the_third = "UPDATE jobs SET status = 'DONE' WHERE id = 2; DELETE FROM jobs WHERE id = 3";

@@ -14,6 +14,7 @@ mod key_and_expression;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
 mod one_table;
+#[path = "../order.rs"]
 mod order;
 mod raw_sql;
 mod select_limit;
@@ -23,3 +24,6 @@ mod views;
 use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
 
 type Arena = ServerArena<MysqlFamily>;
+
+/// The levels at which a set goes on when a row that it waited for has changed.
+const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];

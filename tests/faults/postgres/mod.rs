@@ -20,6 +20,7 @@ mod lost_answers;
 mod many_queries;
 mod moved_partitions;
 mod one_table;
+#[path = "../order.rs"]
 mod order;
 mod raw_sql;
 mod row_security;
@@ -27,3 +28,6 @@ mod standby;
 mod views;
 
 use crate::support::{arena::Arena, driver::Blocking as Driver};
+
+/// The levels at which a set goes on when a row that it waited for has changed.
+const LEVELS: [&str; 1] = ["ISOLATION LEVEL READ COMMITTED"];
