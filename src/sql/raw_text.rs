@@ -80,7 +80,7 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
             }
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
-            Token::Sign(sign) => clause.foreign |= is_foreign_sign(sign),
+            Token::Sign(_) => clause.foreign |= is_foreign_operator(sql, tokens.rest()),
             Token::Word(word) if may_matter(word) => {
                 clause.subquery |= begins_subquery(&token, &tokens);
                 clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
@@ -221,9 +221,16 @@ fn is_foreign_call(before: Token<'_>) -> bool {
     }
 }
 
-/// Whether an operator with this sign in it is more than a comparison, a calculation or a text put together.
-fn is_foreign_sign(sign: u8) -> bool {
-    matches!(sign, b'@' | b'#' | b'&' | b'~' | b'^' | b'?' | b'`')
+/// The operators that compare, calculate or put texts together.
+const KNOWN_OPERATORS: [&str; 14] = ["=", "<>", "!=", "<", ">", "<=", ">=", "<=>", "+", "-", "*", "/", "%", "||"];
+
+/// Whether an operator begins with the last sign before `rest` and is not a known one.
+fn is_foreign_operator(sql: &str, rest: &str) -> bool {
+    let is_part = |byte: &u8| b"+-*/<>=~!@#%^&|`?".contains(byte);
+    let (before, from) = sql.as_bytes().split_at(sql.len() - rest.len() - 1);
+    let length = from.iter().take_while(|byte| is_part(byte)).count();
+    let begins = length > 0 && !before.last().is_some_and(is_part);
+    begins && !KNOWN_OPERATORS.iter().any(|known| known.as_bytes() == &from[..length])
 }
 
 /// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.

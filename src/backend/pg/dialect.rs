@@ -167,6 +167,8 @@ mod tests {
             "pg_catalog.now() < x",
             r#""jobs"."payload" @> $1"#,
             r#""jobs"."id" ~== $1"#,
+            r#""jobs"."id" ==> $1"#,
+            r#"("jobs"."id")<->("a")"#,
             "random() < 0.5",
         ] {
             assert!(foreign(sql), "{sql}");

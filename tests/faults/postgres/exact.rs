@@ -3,6 +3,7 @@
 use diesel::{
     PgConnection,
     dsl::{exists, not, sql},
+    pg::Pg,
     prelude::*,
     sql_types::{Bool, Integer},
 };
@@ -37,6 +38,12 @@ diesel::define_sql_function! {
 }
 
 diesel::define_sql_function! {
+    /// The same, by its whole name.
+    #[sql_name = "public.work_is_new"]
+    fn work_is_new_in_public(id: Integer) -> Bool;
+}
+
+diesel::define_sql_function! {
     /// Waits as long as somebody holds advisory lock 1.
     fn passes_the_gate() -> Bool;
 }
@@ -48,20 +55,47 @@ struct Work {
     status: String,
 }
 
+diesel::infix_operator!(IsNewBeside, " ==> ", Bool, backend: Pg);
+
+fn new() -> works::BoxedQuery<'static, Pg> {
+    works::table.filter(works::status.eq("new")).order(works::id).into_boxed()
+}
+
 #[diesel::dsl::auto_type]
 fn by_function() -> _ {
-    works::table.filter(work_is_new(works::id)).order(works::id)
+    let status: &'static str = "new";
+    works::table.filter(works::status.eq(status)).filter(work_is_new(works::id)).order(works::id)
+}
+
+fn by_function_in_its_schema() -> works::BoxedQuery<'static, Pg> {
+    new().filter(work_is_new_in_public(works::id))
+}
+
+fn by_function_in_a_calculation() -> works::BoxedQuery<'static, Pg> {
+    new().filter(works::id.gt(0).and(works::status.eq("old").or(work_is_new(works::id + 0).eq(true))))
+}
+
+fn by_operator() -> works::BoxedQuery<'static, Pg> {
+    new().filter(IsNewBeside::new(works::id, works::id))
+}
+
+fn by_another_row() -> works::BoxedQuery<'static, Pg> {
+    let mates = diesel::alias!(works as mates);
+    let mate = mates.filter(mates.field(works::id).eq(works::id + 10));
+    new().filter(passes_the_gate()).filter(exists(mate))
 }
 
 #[diesel::dsl::auto_type]
 fn by_raw_sql() -> _ {
-    let is_new: diesel::expression::SqlLiteral<Bool> = sql::<Bool>("work_is_new(works.id)");
+    let is_new: diesel::expression::SqlLiteral<Bool> = sql::<Bool>("status = 'new' AND work_is_new(works.id)");
     works::table.filter(is_new).order(works::id)
 }
 
 #[diesel::dsl::auto_type]
 fn by_subquery() -> _ {
+    let status: &'static str = "new";
     works::table
+        .filter(works::status.eq(status))
         .filter(passes_the_gate())
         .filter(not(exists(taken::table.filter(taken::work_id.eq(works::id)))))
         .order(works::id)
@@ -92,17 +126,29 @@ macro_rules! by_every_verb {
 
 #[test]
 fn what_a_function_or_a_subquery_reads_is_read_again_under_the_lock() {
-    let ways: [(&str, Ask); 18] = by_every_verb!(by_function, by_raw_sql, by_subquery);
+    let ways: [(&str, Ask); 42] = by_every_verb!(
+        by_function,
+        by_function_in_its_schema,
+        by_function_in_a_calculation,
+        by_operator,
+        by_raw_sql,
+        by_subquery,
+        by_another_row
+    );
     for (way, ask) in ways {
         let arena = Arena::new();
         arena.execute(
             "CREATE TABLE works (id int PRIMARY KEY, status text NOT NULL); CREATE TABLE taken (work_id int PRIMARY KEY);
              INSERT INTO works SELECT i, 'new' FROM generate_series(1, 3) AS i;
+             INSERT INTO works SELECT i, 'mate' FROM generate_series(11, 13) AS i;
              CREATE FUNCTION passes_the_gate() RETURNS bool STABLE LANGUAGE plpgsql AS
                $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END$$;
              CREATE FUNCTION work_is_new(work int) RETURNS bool STABLE LANGUAGE plpgsql AS
                $$BEGIN PERFORM pg_advisory_xact_lock_shared(1);
-                 RETURN NOT EXISTS (SELECT FROM taken WHERE work_id = work); END$$;",
+                 RETURN NOT EXISTS (SELECT FROM taken WHERE work_id = work); END$$;
+             CREATE FUNCTION work_is_new(work int, beside int) RETURNS bool STABLE LANGUAGE sql AS
+               $$SELECT work_is_new(work)$$;
+             CREATE OPERATOR ==> (LEFTARG = int, RIGHTARG = int, FUNCTION = work_is_new);",
         );
         let play = Play::<Blocking>::new(&arena);
         let (gate, worker) = (play.session("gate"), play.session(way));
@@ -114,7 +160,7 @@ fn what_a_function_or_a_subquery_reads_is_read_again_under_the_lock() {
             rows.map_err(|error| error.to_string())
         });
         asking.blocked_by(&gate);
-        arena.execute("INSERT INTO taken VALUES (2)");
+        arena.execute("INSERT INTO taken VALUES (2); DELETE FROM works WHERE id = 12");
         gate.run("opens the gate", |s| s.execute("SELECT pg_advisory_unlock(1)")).unwrap();
         assert_eq!(asking.join(), Ok(vec![1, 3]), "{way}");
     }
