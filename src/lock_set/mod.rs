@@ -267,8 +267,9 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     ///
     /// Conditions that may read other rows, by a subquery, by a function that is not one of the server's common ones, by an operator
     /// of your own or by raw SQL, are true when the rows are held, under READ COMMITTED on PostgreSQL: there the query is asked once more
-    /// then, by a statement of its own. Functions are told by their names and operators by their signs: one of your own that is called
-    /// like a common one of the server's (`lower`, `=` for a type of your own) counts as the server's. Under REPEATABLE READ and SERIALIZABLE that statement sees the transaction's snapshot, and on MySQL
+    /// then, by a statement of its own. Functions are told by their names and operators by their signs or words, and only by the text:
+    /// one of your own that is called like a common one of the server's (`lower`; `=` or `LIKE` for a type of your own), an implicit
+    /// cast, and a function of the row that `table!` lists as a column count as the server's own. Under REPEATABLE READ and SERIALIZABLE that statement sees the transaction's snapshot, and on MySQL
     /// and MariaDB such conditions are as old as the statement that locks.
     ///
     /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with

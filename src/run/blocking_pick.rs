@@ -27,7 +27,7 @@ use crate::{
 /// On PostgreSQL a query with a subquery, raw SQL, or a function or an operator of your own in its conditions is asked once more when its
 /// rows are locked, and for another try if one does not match any more: the server looks again at a row that changed before it was
 /// locked, but not at what another row says of it ([manual][recheck]). A claim by such a query is a transaction of three statements. Conditions on a *joined* table
-/// are as old as the statement there, and so is a subquery in a pick with a locking clause of its own: let whoever is done
+/// are as old as the statement there, and so is a subquery, a function or raw SQL in a pick with a locking clause of its own: let whoever is done
 /// with a row write that into the row itself. A row that is given up stays locked until the transaction ends.
 ///
 /// What a model computes by a subquery (`select_expression`) may be as old as the statement, too:

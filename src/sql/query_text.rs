@@ -92,7 +92,12 @@ impl QueryText {
             from: tables,
             full_text: in_filter.full_text || in_behind.full_text,
             raw,
-            own: !(raw || subquery || in_tables.foreign || in_filter.foreign || order_is_foreign),
+            own: !(raw
+                || has_raw_sql(&from)?
+                || subquery
+                || in_tables.foreign
+                || in_filter.foreign
+                || order_is_foreign),
         });
         if let Some(key) = by_type.filter(|_| !text.raw) {
             pieces.extend([&from as &dyn QueryFragment<DB>, &behind]);

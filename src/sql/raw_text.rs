@@ -119,9 +119,9 @@ fn may_matter(word: &str) -> bool {
     }
 }
 
-/// What may stand before a parenthesis: keywords, types, and functions of the servers' own that depend on their arguments, on the time or on
-/// nothing.
-const KNOWN: [&str; 83] = [
+/// What may stand before a parenthesis: keywords, types, and functions of PostgreSQL's own that depend on their arguments, on the time or on
+/// nothing. Where a server has no function of a name, the user may; and a cast may be a function of the user's.
+const KNOWN: [&str; 73] = [
     "ABS",
     "ALL",
     "AND",
@@ -133,31 +133,24 @@ const KNOWN: [&str; 83] = [
     "BETWEEN",
     "BY",
     "CASE",
-    "CAST",
     "CEIL",
     "CEILING",
     "CHAR",
     "CHAR_LENGTH",
     "COALESCE",
     "CONCAT",
-    "CURDATE",
     "CURRENT_DATE",
     "CURRENT_TIME",
     "CURRENT_TIMESTAMP",
     "DATE",
-    "DATETIME",
     "DATE_PART",
     "DATE_TRUNC",
     "DECIMAL",
-    "DIV",
     "ELSE",
-    "ESCAPE",
     "EXTRACT",
     "FLOOR",
     "FROM",
     "GREATEST",
-    "IF",
-    "IFNULL",
     "ILIKE",
     "IN",
     "INTERVAL",
@@ -199,12 +192,9 @@ const KNOWN: [&str; 83] = [
     "TRUNC",
     "UPPER",
     "USING",
-    "UTC_TIMESTAMP",
     "VARCHAR",
     "WHEN",
     "WHERE",
-    "XOR",
-    "YEAR",
 ];
 
 /// Whether a function is called whose name, before its parenthesis, is not a known one.
@@ -222,14 +212,15 @@ fn is_foreign_call(before: Token<'_>) -> bool {
 }
 
 /// The operators that compare, calculate or put texts together.
-const KNOWN_OPERATORS: [&str; 14] = ["=", "<>", "!=", "<", ">", "<=", ">=", "<=>", "+", "-", "*", "/", "%", "||"];
+const KNOWN_OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];
 
-/// Whether an operator begins with the last sign before `rest` and is not a known one.
+/// Whether an operator, or a cast by `::`, begins with the last sign before `rest` and is not a known one.
 fn is_foreign_operator(sql: &str, rest: &str) -> bool {
-    let is_part = |byte: &u8| b"+-*/<>=~!@#%^&|`?".contains(byte);
+    let is_part = |byte: &u8| b"+-*/<>=~!@#%^&|`?:".contains(byte);
     let (before, from) = sql.as_bytes().split_at(sql.len() - rest.len() - 1);
     let length = from.iter().take_while(|byte| is_part(byte)).count();
-    let begins = length > 0 && !before.last().is_some_and(is_part);
+    // Behind a comment one begins as well.
+    let begins = length > 0 && (before.ends_with(b"*/") || !before.last().is_some_and(is_part));
     begins && !KNOWN_OPERATORS.iter().any(|known| known.as_bytes() == &from[..length])
 }
 

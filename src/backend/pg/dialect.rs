@@ -169,6 +169,11 @@ mod tests {
             r#""jobs"."id" ~== $1"#,
             r#""jobs"."id" ==> $1"#,
             r#"("jobs"."id")<->("a")"#,
+            r#""jobs"."id" /**/==> $1"#,
+            r#""jobs"."id" <=> $1"#,
+            r#""jobs"."id"::verdict = 'yes'"#,
+            r#"CAST("jobs"."id" AS verdict) = 'yes'"#,
+            r#"year("jobs"."id") OR ifnull("jobs"."id")"#,
             "random() < 0.5",
         ] {
             assert!(foreign(sql), "{sql}");

@@ -30,7 +30,13 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(works, taken);
+diesel::table! {
+    beside (work_id) {
+        work_id -> Integer,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(works, taken, beside);
 
 diesel::define_sql_function! {
     /// Whether nobody has taken it.
@@ -55,6 +61,7 @@ struct Work {
     status: String,
 }
 
+diesel::postfix_operator!(IsNewAsCast, "::verdict = 'new'", Bool, backend: Pg);
 diesel::infix_operator!(IsNewBeside, " ==> ", Bool, backend: Pg);
 
 fn new() -> works::BoxedQuery<'static, Pg> {
@@ -77,6 +84,16 @@ fn by_function_in_a_calculation() -> works::BoxedQuery<'static, Pg> {
 
 fn by_operator() -> works::BoxedQuery<'static, Pg> {
     new().filter(IsNewBeside::new(works::id, works::id))
+}
+
+fn by_cast() -> works::BoxedQuery<'static, Pg> {
+    new().filter(IsNewAsCast::new(works::id))
+}
+
+#[diesel::dsl::auto_type]
+fn by_raw_sql_in_a_join() -> _ {
+    let is_new: diesel::expression::SqlLiteral<Bool> = sql::<Bool>("beside.work_id = works.id AND lower(works.id)");
+    works::table.inner_join(beside::table.on(is_new)).order(works::id)
 }
 
 fn by_another_row() -> works::BoxedQuery<'static, Pg> {
@@ -126,12 +143,14 @@ macro_rules! by_every_verb {
 
 #[test]
 fn what_a_function_or_a_subquery_reads_is_read_again_under_the_lock() {
-    let ways: [(&str, Ask); 42] = by_every_verb!(
+    let ways: [(&str, Ask); 54] = by_every_verb!(
         by_function,
         by_function_in_its_schema,
         by_function_in_a_calculation,
         by_operator,
+        by_cast,
         by_raw_sql,
+        by_raw_sql_in_a_join,
         by_subquery,
         by_another_row
     );
@@ -148,6 +167,12 @@ fn what_a_function_or_a_subquery_reads_is_read_again_under_the_lock() {
                  RETURN NOT EXISTS (SELECT FROM taken WHERE work_id = work); END$$;
              CREATE FUNCTION work_is_new(work int, beside int) RETURNS bool STABLE LANGUAGE sql AS
                $$SELECT work_is_new(work)$$;
+             CREATE FUNCTION lower(work int) RETURNS bool STABLE LANGUAGE sql AS $$SELECT work_is_new(work)$$;
+             CREATE TABLE beside (work_id int PRIMARY KEY); INSERT INTO beside VALUES (1), (2), (3);
+             CREATE TYPE verdict AS ENUM ('new', 'taken');
+             CREATE FUNCTION to_verdict(work int) RETURNS verdict STABLE LANGUAGE sql AS
+               $$SELECT CASE WHEN work > 10 THEN 'taken' WHEN work_is_new(work) THEN 'new' ELSE 'taken' END::verdict$$;
+             CREATE CAST (int AS verdict) WITH FUNCTION to_verdict(int);
              CREATE OPERATOR ==> (LEFTARG = int, RIGHTARG = int, FUNCTION = work_is_new);",
         );
         let play = Play::<Blocking>::new(&arena);
