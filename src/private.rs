@@ -10,8 +10,9 @@ pub use crate::{
     pick::Picks,
     run::AdvisoryConnection,
     sql::{
-        Among, Choice, ChosenBy, Columns, Dialect, Finished, Found, KeyList, KeyedPart, List, Part, PartInSet, Pending,
-        QueryText, Rank, Resolved, RowByRow, Seen, Shape, Sight, TableName, Wanted,
+        Among, Answer, Choice, ChosenBy, Columns, Dialect, Finished, Found, KeyList, KeyedPart, Keys, List, Model,
+        ModelRows, ModelText, Part, PartInSet, Pending, QueryText, Rank, Resolved, RowByRow, RowId, Seen, Shape, Sight,
+        TableName, Wanted,
     },
     transaction::{Boxed, ClosureError, Concrete},
 };

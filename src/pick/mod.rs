@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::{
     backend::{Exchange, LockingBackend},
     error::{LockError, Result},
-    sql::{Choice, QueryText, TableName, Wanted},
+    sql::{Choice, ModelText, QueryText, TableName},
 };
 
 use diesel::query_builder::QueryFragment;
@@ -81,7 +81,7 @@ pub trait Picks<DB: LockingBackend, T> {
 
 /// Sees to it that the rows of the query are rows of a table, that their number is ours to say, and that what is written behind the
 /// query counts. It selects the columns of `model`, or by itself.
-fn check<DB: LockingBackend>(query: &dyn Choice<DB>, model: Option<&dyn Wanted<DB>>) -> Result<Arc<QueryText>> {
+fn check<DB: LockingBackend>(query: &dyn Choice<DB>, model: Option<&dyn ModelText<DB>>) -> Result<Arc<QueryText>> {
     let shape = query.shape()?;
     if shape.folded {
         return Err(LockError::folded("DISTINCT, GROUP BY or HAVING"));

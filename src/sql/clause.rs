@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{choice::Choice, wanted::Wanted};
+use super::{choice::Choice, model::ModelText};
 
 macro_rules! pieces {
     ($($(#[$doc:meta])* $piece:ident of $whole:ident by $walk:ident;)*) => {$(
@@ -34,7 +34,7 @@ pieces! {
     /// Everything behind the conditions.
     Behind of Choice by walk_rest;
     /// The key columns of a model.
-    KeyOf of Wanted by walk_key;
+    KeyOf of ModelText by walk_key;
     /// The columns that a model selects.
-    ColumnsOf of Wanted by walk_columns;
+    ColumnsOf of ModelText by walk_columns;
 }

@@ -2,14 +2,14 @@
 
 use diesel::backend::Backend;
 
-use super::wanted::Wanted;
+use super::model::ModelText;
 
 /// What a pick selects.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub enum Columns<'q, DB: Backend> {
     /// The columns of a model.
-    Of(&'q dyn Wanted<DB>),
+    Of(&'q dyn ModelText<DB>),
     /// What the query selects by itself.
     Own,
 }

@@ -11,6 +11,7 @@ mod kept;
 mod key_list;
 mod keyed_part;
 mod lock_clause;
+mod model;
 mod part;
 mod query_text;
 mod raw_text;
@@ -29,6 +30,7 @@ pub use self::{
     found::{Found, Sight},
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
+    model::{Answer, Keys, Model, ModelRows, ModelText, RowId},
     part::{LockTarget, Part, PartInSet},
     query_text::QueryText,
     resolved::{Among, Resolved, Seen},

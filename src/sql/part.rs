@@ -1,9 +1,6 @@
 //! What one model wants of its table, in one set: the typed side of it, and the trait object that plans work with.
 
-use std::{
-    any::{Any, TypeId},
-    sync::Arc,
-};
+use std::{any::Any, sync::Arc};
 
 use diesel::{
     Selectable,
@@ -20,6 +17,7 @@ use super::{
     found::{Found, FoundOf},
     key_list::KeyList,
     keyed_part::KeyedPart,
+    model::{Answer, Model, ModelOf, ModelRows, ModelText, TextOf},
     query_text::QueryText,
     resolved::ResolvedOf,
     table_name::TableName,
@@ -60,31 +58,26 @@ where
     ST: 'static,
 {
     fn part() -> Box<dyn Part<DB>> {
-        let table = T::table();
-        let key = table.primary_key();
-        let columns = T::construct_selection();
-        let wanted = WantedOf { table, key, columns, asked: Vec::new(), lists: None };
-        Box::new(PartOf::<T, DB, ST> { wanted, found: FoundOf::default(), resolved: None })
+        let wanted = WantedOf { text: TextOf::new(), asked: Vec::new(), lists: None };
+        Box::new(PartOf::<T, DB, ST> { wanted, found: FoundOf::default(), resolved: None, model: ModelOf::new() })
     }
 
     fn ask(part: &mut dyn Part<DB>, key: T::Key) {
         if let Some(part) = part.as_any_mut().downcast_mut::<PartOf<T, DB, ST>>() {
-            part.wanted.asked.push(key);
+            part.wanted.asked.push(key.clone());
+            part.model.ask(key);
         }
     }
 }
 
 /// One model's part of one table, its type forgotten.
 #[doc(hidden)]
-pub trait Part<DB: Backend>: KeyedPart<DB> {
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-    fn model(&self) -> TypeId;
-
+pub trait Part<DB: Backend>: KeyedPart<DB> + Model<DB> {
     /// Makes the lists that statements write from the keys asked for.
     fn prepare(&mut self);
 
     /// The side that statements are written from, and the side that rows are read into.
-    fn sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>);
+    fn old_sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>);
     fn wanted(&self) -> &dyn Wanted<DB>;
     fn found(&self) -> &dyn Found<DB>;
 
@@ -145,6 +138,8 @@ where
     found: FoundOf<T, ST>,
     /// In place of `found`, on a backend that locks by key only.
     pub(super) resolved: Option<ResolvedOf<T, ST>>,
+    /// In place of all of the above.
+    model: ModelOf<T, DB, ST>,
 }
 
 impl<T, DB, ST> PartOf<T, DB, ST>
@@ -166,7 +161,7 @@ where
     }
 }
 
-impl<T, DB, ST> Part<DB> for PartOf<T, DB, ST>
+impl<T, DB, ST> Model<DB> for PartOf<T, DB, ST>
 where
     DB: Backend + Default + 'static,
     DB::QueryBuilder: Default,
@@ -182,10 +177,35 @@ where
         self
     }
 
-    fn model(&self) -> TypeId {
-        TypeId::of::<T>()
+    fn text(&self) -> &dyn ModelText<DB> {
+        self.model.text()
     }
 
+    fn rows(&self) -> &dyn ModelRows<DB> {
+        self.model.rows()
+    }
+
+    fn sides(&mut self) -> (&dyn ModelText<DB>, &mut dyn ModelRows<DB>) {
+        self.model.sides()
+    }
+
+    fn answer(self: Box<Self>, answer: Answer, table: &TableName) -> Finished {
+        Box::new(self.model).answer(answer, table)
+    }
+}
+
+impl<T, DB, ST> Part<DB> for PartOf<T, DB, ST>
+where
+    DB: Backend + Default + 'static,
+    DB::QueryBuilder: Default,
+    T: Lockable + Selectable<DB> + FromSqlRow<ST, DB> + StaticallySizedRow<ST, DB>,
+    T::SelectExpression: Expression<SqlType = ST> + QueryFragment<DB> + QueryId + Send + 'static,
+    T::Table: QueryFragment<DB>,
+    <T::Table as Table>::PrimaryKey: QueryFragment<DB> + Send + 'static,
+    <T::Table as Table>::AllColumns: QueryFragment<DB>,
+    T::KeyColumns: KeyList<DB, T::Key, Columns: 'static>,
+    ST: 'static,
+{
     fn prepare(&mut self) {
         let asked = std::mem::take(&mut self.wanted.asked);
         self.found.make_room(&asked);
@@ -195,7 +215,7 @@ where
         self.wanted.lists = Some(Lists { asked, more, held, firm, doubtful, now, now_asked });
     }
 
-    fn sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>) {
+    fn old_sides(&mut self) -> (&dyn Wanted<DB>, &mut dyn Found<DB>) {
         (&self.wanted, &mut self.found)
     }
 
@@ -266,7 +286,7 @@ where
     }
 
     fn finish(self: Box<Self>, table: &TableName) -> Finished {
-        let PartOf { wanted, found, resolved } = *self;
+        let PartOf { wanted, found, resolved, .. } = *self;
         let asked = wanted.lists.as_ref().map_or(&wanted.asked[..], |lists| lists.asked.as_slice());
         let rows = match resolved {
             Some(resolved) => resolved.finish(asked),

@@ -9,9 +9,9 @@ use super::{
     clause::{Behind, ColumnsOf, Filter, From, Head, Selected},
     kept::Kept,
     lock_clause::{LockedQuery, WithoutClauses},
+    model::ModelText,
     raw_text::{Allowed, Clause, read},
     tokens::Dialect,
-    wanted::Wanted,
 };
 use crate::{
     diesel_internals::{has_raw_sql, sql_of},
@@ -37,8 +37,8 @@ pub struct QueryText {
     pub(crate) full_text: bool,
     /// There is raw SQL in the conditions.
     pub(crate) raw: bool,
-    /// The conditions, and the order of a limit, have no subquery and call nothing that may read tables: a server that evaluates them on the
-    /// version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything.
+    /// There is one table, and the conditions, and the order of a limit, have no subquery and call nothing that may read tables: a server
+    /// that evaluates them on the version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything.
     pub(crate) own: bool,
 }
 
@@ -48,7 +48,7 @@ impl QueryText {
         query: &dyn Choice<DB>,
         shape: Shape,
         dialect: &'static Dialect,
-        model: Option<&dyn Wanted<DB>>,
+        model: Option<&dyn ModelText<DB>>,
     ) -> Result<Arc<Self>>
     where
         DB: Backend<QueryBuilder: Default> + Default + 'static,
@@ -87,12 +87,14 @@ impl QueryText {
         let raw = has_raw_sql(&filter)?;
         // Under a limit the order decides as well which rows are chosen.
         let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || has_raw_sql(&behind)?);
+        let joins = tables.contains(" JOIN ");
         let text = Arc::new(QueryText {
-            joins: tables.contains(" JOIN "),
+            joins,
             from: tables,
             full_text: in_filter.full_text || in_behind.full_text,
             raw,
-            own: !(raw
+            own: !(joins
+                || raw
                 || has_raw_sql(&from)?
                 || subquery
                 || in_tables.foreign
@@ -111,7 +113,7 @@ impl QueryText {
 }
 
 /// Refuses a model behind whose columns nothing can be written: `select_expression` may be raw SQL.
-pub(crate) fn check_model<DB>(model: &dyn Wanted<DB>, dialect: &'static Dialect) -> Result<()>
+pub(crate) fn check_model<DB>(model: &dyn ModelText<DB>, dialect: &'static Dialect) -> Result<()>
 where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
 {

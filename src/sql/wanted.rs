@@ -2,44 +2,18 @@
 
 use std::any::TypeId;
 
-use diesel::{
-    Selectable,
-    backend::Backend,
-    deserialize::StaticallySizedRow,
-    expression::Expression,
-    query_builder::{AstPass, QueryFragment, QueryId},
-    query_source::Table,
-    result::QueryResult,
-};
+use diesel::{Selectable, backend::Backend, query_builder::AstPass, result::QueryResult};
 
 use super::{
     key_list::{KeyList, Keys, List},
+    model::{ModelText, TextOf},
     table_name::TableName,
 };
-use crate::{diesel_internals::sql_of, lockable::Lockable};
+use crate::lockable::Lockable;
 
 /// The side of a part that statements are written from.
 #[doc(hidden)]
-pub trait Wanted<DB: Backend> {
-    fn model_name(&self) -> &'static str;
-    fn table_name(&self) -> QueryResult<TableName>;
-
-    /// The model, if its type alone says what its columns are in SQL.
-    fn static_id(&self) -> Option<TypeId>;
-
-    /// How many columns the model takes of a row.
-    fn width(&self) -> usize;
-
-    /// How many columns a key has.
-    fn key_width(&self) -> usize;
-
-    fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// All columns of `table!` as SQL, whether the model selects them or not.
-    fn all_columns(&self) -> QueryResult<String>;
-
+pub trait Wanted<DB: Backend>: ModelText<DB> {
     fn has(&self, list: List) -> bool {
         self.count(list) > 0
     }
@@ -66,9 +40,7 @@ where
     T: Lockable + Selectable<DB>,
     T::KeyColumns: KeyList<DB, T::Key>,
 {
-    pub(super) table: T::Table,
-    pub(super) key: <T::Table as Table>::PrimaryKey,
-    pub(super) columns: T::SelectExpression,
+    pub(super) text: TextOf<T, DB>,
     pub(super) asked: Vec<T::Key>,
     pub(super) lists: Option<Lists<KeysOf<T, DB>>>,
 }
@@ -109,55 +81,57 @@ where
     Keys::new::<DB, T::KeyColumns>(keys)
 }
 
-impl<T, DB> Wanted<DB> for WantedOf<T, DB>
+impl<T, DB> ModelText<DB> for WantedOf<T, DB>
 where
-    DB: Backend,
+    DB: Backend<QueryBuilder: Default> + Default,
     T: Lockable + Selectable<DB>,
-    T::SelectExpression: QueryFragment<DB> + QueryId,
-    T::Table: QueryFragment<DB>,
-    <T::Table as Table>::PrimaryKey: QueryFragment<DB>,
-    <T::Table as Table>::AllColumns: QueryFragment<DB>,
+    TextOf<T, DB>: ModelText<DB>,
     T::KeyColumns: KeyList<DB, T::Key>,
-    T: SizedOn<DB>,
-    DB: Default,
-    DB::QueryBuilder: Default,
 {
     fn model_name(&self) -> &'static str {
-        T::TYPE_NAME
+        self.text.model_name()
     }
 
     fn table_name(&self) -> QueryResult<TableName> {
-        TableName::of::<DB>(&self.table)
+        self.text.table_name()
     }
 
     fn static_id(&self) -> Option<TypeId> {
-        T::SelectExpression::HAS_STATIC_QUERY_ID.then(TypeId::of::<T>)
+        self.text.static_id()
     }
 
     fn width(&self) -> usize {
-        T::WIDTH
+        self.text.width()
     }
 
     fn key_width(&self) -> usize {
-        <T::KeyColumns as KeyList<DB, T::Key>>::WIDTH
+        self.text.key_width()
     }
 
     fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.table.walk_ast(pass)
+        self.text.walk_table(pass)
     }
 
     fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.columns.walk_ast(pass)
+        self.text.walk_columns(pass)
     }
 
     fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.key.walk_ast(pass)
+        self.text.walk_key(pass)
     }
 
     fn all_columns(&self) -> QueryResult<String> {
-        sql_of::<DB>(&T::Table::all_columns())
+        self.text.all_columns()
     }
+}
 
+impl<T, DB> Wanted<DB> for WantedOf<T, DB>
+where
+    DB: Backend<QueryBuilder: Default> + Default,
+    T: Lockable + Selectable<DB>,
+    TextOf<T, DB>: ModelText<DB>,
+    T::KeyColumns: KeyList<DB, T::Key>,
+{
     fn count(&self, list: List) -> usize {
         self.lists.as_ref().map_or(0, |lists| lists.get(list).as_slice().len())
     }
@@ -189,17 +163,4 @@ where
             None => Ok(()),
         }
     }
-}
-
-/// How many columns a model takes; a trait so that `Wanted` need not name the SQL type of the row.
-trait SizedOn<DB: Backend> {
-    const WIDTH: usize;
-}
-
-impl<T, DB> SizedOn<DB> for T
-where
-    DB: Backend,
-    T: Selectable<DB> + StaticallySizedRow<<T::SelectExpression as Expression>::SqlType, DB>,
-{
-    const WIDTH: usize = T::FIELD_COUNT;
 }

@@ -253,7 +253,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
             Step::Done => return None,
             Step::LockQuery => {
                 let PartInSet { part, choices, .. } = parts.first_mut()?;
-                let (wanted, found) = part.sides();
+                let (wanted, found) = part.old_sides();
                 let query = &*choices.first()?.query;
                 let statement = Statement::new(LockQuery { name, wanted, query, strength, wait });
                 (statement, RowReader::new(vec![PartReader::new(wanted, found, &[])], Reading::Query))
@@ -261,7 +261,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
             Step::LockRows => {
                 let (mut views, mut readers, mut mixed) = (Vec::new(), Vec::new(), parts.len() > 1);
                 for PartInSet { part, choices, .. } in parts {
-                    let (wanted, found) = part.sides();
+                    let (wanted, found) = part.old_sides();
                     mixed |= !choices.is_empty();
                     readers.push(PartReader::new(wanted, found, choices).counting(count));
                     views.push((wanted, &choices[..]));
@@ -277,12 +277,12 @@ impl TableDialogue<Pg> for PgTable<'_> {
             }
             Step::Look(i) => {
                 let PartInSet { part, choices, .. } = parts.get_mut(i)?;
-                let (wanted, found) = part.sides();
+                let (wanted, found) = part.old_sides();
                 let statement = Statement::new(Named(LookAgain { wanted, choices, whole: count }));
                 (statement, RowReader::new(vec![PartReader::new(wanted, found, &[])], Reading::Again))
             }
             Step::LockMore(i) => {
-                let (wanted, found) = parts.get_mut(i)?.part.sides();
+                let (wanted, found) = parts.get_mut(i)?.part.old_sides();
                 // In no order any more: a row that did not come back may be held too, wherever it is now.
                 let lock = Some((strength, Wait::SkipLocked));
                 let statement = LockRows { name, parts: vec![(wanted, &[])], list: List::More, lock, count: false };
@@ -290,7 +290,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 (Statement::new(Named(statement)), RowReader::new(readers, Reading::More))
             }
             Step::Absent(i, _) => {
-                let (wanted, found) = parts.get_mut(i)?.part.sides();
+                let (wanted, found) = parts.get_mut(i)?.part.old_sides();
                 let statement = Statement::new(Named(AbsentRows { name, wanted }));
                 let held = wait == Wait::SkipLocked;
                 let reader = AbsentReader { found, width: wanted.width(), held, may_name: may_name_policies };
@@ -300,7 +300,7 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 return Some(Exchange::new(Statement::new(Policies(name)), PoliciesReader(policies)));
             }
             Step::Same(i) => {
-                let (wanted, found) = parts.get_mut(i)?.part.sides();
+                let (wanted, found) = parts.get_mut(i)?.part.old_sides();
                 let readers = vec![PartReader::new(wanted, found, &[])];
                 let skips = *patience == Patience::SkipLocked;
                 (Statement::new(Named(SameRows { wanted })), RowReader::new(readers, Reading::Same { skips }))

@@ -105,7 +105,7 @@ impl PickDialogue<Pg> for PgPick {
         let PgPick { table, strength, limit, changes: written, looks_again, step, found: count, left, places, .. } =
             self;
         (*count, *left) = (0, 0);
-        let (wanted, found) = part.sides();
+        let (wanted, found) = part.old_sides();
         let (width, pick) = (wanted.width(), Picking { table, strength: *strength, limit });
         let at_once = changes.filter(|_| !*looks_again);
         Some(match *step {
