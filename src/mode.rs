@@ -70,17 +70,39 @@ impl Patience {
 
 /// How much of what others do a transaction sees while it runs.
 ///
-/// What each level means for a lock set is in [PostgreSQL's manual][manual]: under READ COMMITTED, its default, a set sees
-/// what is there when it has got its locks; under the other two, a row that changed after the transaction's first statement
-/// is [`LockError::Serialization`](crate::LockError::Serialization).
+/// READ COMMITTED is the level for locking: each statement sees what was committed before it, so all promises hold, and a query of any
+/// kind is answered. It is PostgreSQL's default; that of MySQL and MariaDB is REPEATABLE READ.
 ///
-/// On MySQL and MariaDB, whose default is REPEATABLE READ, a set locks and returns the rows as they are now in either, and a query of
-/// it chooses among the rows that the transaction's snapshot shows; READ COMMITTED shows what is committed, and locks no gaps. Under
-/// SERIALIZABLE every plain read takes shared locks there, so a query of a set, or of a pick, waits for rows that are held, also in a
-/// set that does not wait. MariaDB
-/// from 11.6.2 on treats a row that changed after the snapshot as PostgreSQL does ([`innodb_snapshot_isolation`][mariadb]).
+/// # What a lock set, a pick or a claim answers
 ///
-/// [manual]: https://www.postgresql.org/docs/current/transaction-iso.html
+/// | asked for | PostgreSQL | MySQL, MariaDB |
+/// | --- | --- | --- |
+/// | **READ COMMITTED** | | |
+/// | rows by key | as committed | as committed |
+/// | a query about the row's own columns | as committed: evaluated on the version that is locked | the same |
+/// | any other query: a join, a subquery, raw SQL, a function that is not the server's own | as committed: asked once more when its rows are held | the same |
+/// | **REPEATABLE READ** | | |
+/// | rows by key | [`Serialization`](crate::LockError::Serialization) if the row has changed since the first statement; [`Missing`](crate::LockError::Missing) means that the snapshot has no such row | as committed; MariaDB from 11.6.2 on: as PostgreSQL ([`innodb_snapshot_isolation`][mariadb]) |
+/// | a query about the row's own columns | chosen from the snapshot; `Serialization` if a chosen row has changed since | chosen from the snapshot, evaluated again on the version that is locked: no row that does not match, but none that began to match since |
+/// | any other query | refused with [`Unsupported`](crate::LockError::Unsupported) before a row is touched | refused, the same |
+/// | **SERIALIZABLE** | | |
+/// | rows by key | as under REPEATABLE READ | as committed |
+/// | a query about the row's own columns | as under REPEATABLE READ | refused: its plain reads would take shared locks, and two such sets would deadlock |
+/// | any other query | answered, and checked by the server at the commit: that holds if every transaction that writes what the conditions read is SERIALIZABLE | refused |
+///
+/// What a transaction reads *afterwards*, by queries of its own, follows the level as well: under REPEATABLE READ on MySQL and MariaDB the row
+/// is fresh, and its children, counted by a plain `SELECT`, may be those of a snapshot from before the wait, if any statement of the
+/// transaction took one: a set by query does. Count them at READ COMMITTED, or by a locking read.
+///
+/// The level of a transaction that others have begun is asked for, by a statement of its own, where the answer depends on it: for "any other
+/// query". On MySQL and MariaDB that is the level of the session: `SET TRANSACTION ISOLATION LEVEL` for the next transaction alone shows in no
+/// variable; use [`LockTransaction::isolation`](crate::LockTransaction::isolation), or set it for the session. A claim outside of a transaction
+/// is a transaction of this crate's and chooses its level itself.
+///
+/// The levels in the manuals: [PostgreSQL][postgres], [MySQL][mysql].
+///
+/// [postgres]: https://www.postgresql.org/docs/current/transaction-iso.html
+/// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/innodb-transaction-isolation-levels.html
 /// [mariadb]: https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables#innodb_snapshot_isolation
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isolation {

@@ -22,7 +22,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     key::LockName,
-    mode::{Patience, Strength},
+    mode::{Isolation, Patience, Strength},
     sql::{
         Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet,
         QueryText, TableName,
@@ -94,6 +94,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     fn pick_selected<'q>(query: &'q dyn Choice<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
 
+    /// How to ask whether each statement of the open transaction sees what was committed before it.
+    #[doc(hidden)]
+    const SNAPSHOTS: Snapshots<Self>;
+
     /// Whether the isolation level of a transaction is chosen before it begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
@@ -119,6 +123,19 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     const PROBE: Option<&'static str> = None;
 }
 
+/// A question about the snapshots of a transaction.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct Snapshots<DB: Backend> {
+    pub(crate) ask: fn() -> Statement<'static, DB>,
+    /// Reads the one row of the answer: whether each statement sees what was committed before it, or the server finds out at the commit that
+    /// it should have.
+    pub(crate) are_fresh: fn(&RowRef<'_, DB>) -> deserialize::Result<bool>,
+}
+
+/// A statement that is sent when a transaction has begun, at this isolation level if one was chosen here.
+type Begun<DB> = fn(Option<Isolation>) -> Statement<'static, DB>;
+
 /// What to send about transactions that the server may roll back by itself, to go on without one.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
@@ -132,10 +149,11 @@ pub struct Rescue<DB: Backend> {
     /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
     pub(crate) fence: fn(u32) -> Vec<String>,
     /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself, and that it
-    /// was lost will show.
-    pub(crate) arm: (fn() -> Statement<'static, DB>, &'static str),
+    /// was lost will show. The first says also at which isolation level the transaction was begun, if that was chosen here: the server
+    /// does not tell.
+    pub(crate) arm: (Begun<DB>, &'static str),
     /// In place of the first half of `arm` where that names a function that the server does not have: its name, and what to send.
-    pub(crate) arm_without: (&'static str, fn() -> Statement<'static, DB>),
+    pub(crate) arm_without: (&'static str, Begun<DB>),
     /// Sent before the commit; fails if the transaction is not the one that it was armed in.
     pub(crate) check: &'static str,
     /// Has a row if it is not because a cluster has rolled that one back, and nothing was committed since.

@@ -89,6 +89,15 @@ impl LockError {
         LockError::Unsupported { clause: "one table under two names", advice }
     }
 
+    /// Conditions that only a statement with a fresh snapshot can answer, in a transaction that has none.
+    pub(crate) fn old_snapshot() -> Self {
+        let advice = "at the isolation level of this transaction no statement sees what was committed while the row was waited for, so \
+                      whether it still matches cannot be told: run the transaction at READ COMMITTED, \
+                      `LockTransaction::new().isolation(Isolation::ReadCommitted)`, or lock by key";
+        let clause = "conditions on more than the locked row (a join, a subquery, raw SQL or a function that is not the server's own)";
+        LockError::Unsupported { clause, advice }
+    }
+
     /// More keys than MySQL and MariaDB can be asked to sort at once.
     pub(crate) fn too_many_keys() -> Self {
         let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \

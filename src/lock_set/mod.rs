@@ -119,10 +119,6 @@ use crate::{
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
-/// - A transaction under REPEATABLE READ that does not wait looks at what it could not lock in its snapshot: a row that was deleted
-///   since counts as held there, one that was inserted since as missing. And on MariaDB a query over a join that has the table
-///   twice, or under the name of its schema, or that searches it in full text, is asked about the locked rows in that snapshot. Begin
-///   such transactions as READ COMMITTED.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
 ///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
@@ -259,18 +255,19 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// of `T` are locked, never those of a joined table, and each once, however often a join repeats it. The query's order
     /// decides which rows a limit takes; the rows are locked and returned in the order of the key all the same.
     ///
-    /// A row comes back for the query only if it still matches the query's conditions on the row's own table when it is
-    /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are not, as
-    /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
-    /// next one takes its place if it is free; if it is held, the call is [`LockError::Moved`](crate::LockError::Moved), which
+    /// A row comes back for the query only if it still matches when it is locked. If a row leaves a limited query while it is waited for,
+    /// the next one takes its place if it is free; if it is held, the call is [`LockError::Moved`](crate::LockError::Moved), which
     /// [`LockTransaction`](crate::LockTransaction) retries: behind the one pass in order nothing is waited for.
     ///
-    /// Conditions that may read other rows, by a subquery, by a function that is not one of the server's common ones, by an operator
-    /// of your own or by raw SQL, are true when the rows are held, under READ COMMITTED on PostgreSQL: there the query is asked once more
-    /// then, by a statement of its own. Functions are told by their names and operators by their signs or words, and only by the text:
-    /// one of your own that is called like a common one of the server's (`lower`; `=` or `LIKE` for a type of your own), an implicit
-    /// cast, and a function of the row that `table!` lists as a column count as the server's own. Under REPEATABLE READ and SERIALIZABLE that statement sees the transaction's snapshot, and on MySQL
-    /// and MariaDB such conditions are as old as the statement that locks.
+    /// Conditions on more than the row's own columns (a join, a subquery, a function that is not one of the server's common ones, an operator
+    /// of your own, raw SQL) are asked once more when the rows are held, by a statement of its own, at READ COMMITTED. At the levels above no
+    /// statement could tell, and such a query is refused before a row is touched: what holds at which level is at
+    /// [`Isolation`](crate::Isolation#what-a-lock-set-a-pick-or-a-claim-answers). The rows of joined tables are not locked, so what they say may
+    /// change from then on; to rely on it, add them to the set.
+    ///
+    /// Functions are told by their names and operators by their signs or words, and only by the text: one of your own that is called like a
+    /// common one of the server's (`lower`; `=` or `LIKE` for a type of your own), an implicit cast, and a function of the row that `table!` lists
+    /// as a column count as the server's own.
     ///
     /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with
     /// [`LockError::Unsupported`](crate::LockError::Unsupported), before anything is sent.

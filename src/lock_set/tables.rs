@@ -35,9 +35,10 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         AdvisoryPart::in_order(std::mem::take(&mut self.advisory))
     }
 
-    /// The conversations, table by table in the order in which they must be held.
-    pub(crate) fn into_tables(self) -> Result<Vec<DB::Table<'a>>> {
-        let patience = self.patience;
+    /// The conversations, table by table in the order in which they must be held, and whether one of them has a query that is asked again
+    /// when its rows are held.
+    pub(crate) fn into_tables(self) -> Result<(Vec<DB::Table<'a>>, bool)> {
+        let (patience, mut asks_again) = (self.patience, false);
         let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
         let key = |part: &dyn Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
         for (_, Gathered { part, queries, strength, .. }) in self.parts {
@@ -48,7 +49,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
                 let shape = query.shape()?;
                 Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(part.wanted()))?, shape, query })
             };
-            let choices = queries.into_iter().map(choice).collect::<Result<_>>()?;
+            let choices = queries.into_iter().map(choice).collect::<Result<Vec<_>>>()?;
+            asks_again |= choices.iter().any(|chosen| !chosen.text.own);
             let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
             // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
             if let Some(other) = table.1.first() {
@@ -60,6 +62,6 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.1.push(PartInSet { part, choices });
         }
         let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
-        tables.into_iter().map(table).collect()
+        Ok((tables.into_iter().map(table).collect::<Result<_>>()?, asks_again))
     }
 }

@@ -38,7 +38,8 @@ where
             DB::check_table(&text.from, &table)?;
         }
         let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
-        Ok(Box::new(PickSelected { query, table, limit, strength, rows: None }))
+        let asks_again = !text.own;
+        Ok(Box::new(PickSelected { query, table, limit, strength, asks_again, rows: None }))
     }
 }
 
@@ -61,6 +62,7 @@ struct PickSelected<Q, U> {
     table: TableName,
     limit: i64,
     strength: Strength,
+    asks_again: bool,
     /// Once they were asked for.
     rows: Option<Vec<U>>,
 }
@@ -71,12 +73,16 @@ where
     Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
 {
+    fn asks_again(&self) -> bool {
+        self.asks_again
+    }
+
     fn table(&self) -> &TableName {
         &self.table
     }
 
     fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
-        let PickSelected { query, table, limit, strength, rows } = self;
+        let PickSelected { query, table, limit, strength, rows, .. } = self;
         if rows.is_some() {
             return None;
         }

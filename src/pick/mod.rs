@@ -61,6 +61,9 @@ pub trait Picks<DB: LockingBackend, T> {
         false
     }
 
+    /// Whether the conditions are about more than the row itself, so that they are evaluated again when rows are held.
+    fn asks_again(&self) -> bool;
+
     /// The table whose rows are picked.
     fn table(&self) -> &TableName;
 

@@ -74,6 +74,7 @@ pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
     part: Box<dyn Part<DB>>,
     table: TableName,
     changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
+    asks_again: bool,
     dialogue: DB::Pick,
     model: PhantomData<fn() -> T>,
 }
@@ -102,7 +103,8 @@ where
         let table = part.wanted().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
         let dialogue = DB::Pick::new(&query, &text, &mut *part, pick, changed)?;
-        Ok(PickModels { query, part, table, changes, dialogue, model: PhantomData })
+        let asks_again = !text.own;
+        Ok(PickModels { query, part, table, changes, asks_again, dialogue, model: PhantomData })
     }
 }
 
@@ -114,6 +116,10 @@ where
 {
     fn claims_in_steps(&self) -> bool {
         self.dialogue.claims_in_steps()
+    }
+
+    fn asks_again(&self) -> bool {
+        self.asks_again
     }
 
     fn table(&self) -> &TableName {

@@ -5,12 +5,13 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use super::{connection::LockConnection, guarded, lost, send::send};
+use super::{connection::LockConnection, fresh::refuse_old_snapshot, guarded, lost, send::send};
 use crate::{
     backend::{Answer, LockingBackend},
     diesel_internals::transaction_depth,
     error::{LockError, Result},
     lockable::Lockable,
+    mode::Isolation,
     pick::{ClaimFrom, PickFrom, Picks},
 };
 
@@ -24,11 +25,12 @@ use crate::{
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH _candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
 /// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again; before the `UPDATE` and at the end `SET @diesel_lockset_open = ..`, which fails on MariaDB if the transaction is gone |
 ///
-/// On PostgreSQL a query with a subquery, raw SQL, or a function or an operator of your own in its conditions is asked once more when its
-/// rows are locked, and for another try if one does not match any more: the server looks again at a row that changed before it was
-/// locked, but not at what another row says of it ([manual][recheck]). A claim by such a query is a transaction of three statements. Conditions on a *joined* table
-/// are as old as the statement there, and so is a subquery, a function or raw SQL in a pick with a locking clause of its own: let whoever is done
-/// with a row write that into the row itself. A row that is given up stays locked until the transaction ends.
+/// A query with a join, a subquery, raw SQL, or a function or an operator of your own in its conditions is asked once more when its
+/// rows are locked, and for other rows if one does not match any more: a server looks again at a row that changed before it was
+/// locked, but not at what another row says of it ([manual][recheck]). A claim by such a query is a transaction of several statements. That needs
+/// READ COMMITTED: what holds at which level is at [`Isolation`](crate::Isolation#what-a-lock-set-a-pick-or-a-claim-answers). In a pick with a
+/// locking clause of its own such conditions are as old as the statement: let whoever is done with a row write that into the row itself. A row
+/// that is given up stays locked until the transaction ends.
 ///
 /// What a model computes by a subquery (`select_expression`) may be as old as the statement, too:
 /// [`LockSet`](crate::LockSet#subqueries-in-a-model).
@@ -38,10 +40,7 @@ use crate::{
 /// On MySQL and MariaDB a pick with a locking clause of its own puts the clause onto the query as it is: InnoDB then locks every row
 /// that it reads on the way, and MariaDB the rows of joined tables too. Without a clause, neither does.
 ///
-/// There, the candidates are read without a lock and looked at again under it. Under REPEATABLE READ and SERIALIZABLE, a query
-/// over a join that has the table twice, or under the name of its schema, or searches it in full text, is looked at in the transaction's
-/// snapshot on MariaDB, where a row may match that does not any more; begin such transactions as READ COMMITTED. MariaDB from 11.6.2 on answers
-/// with `Serialization` instead, unless the session, and not the transaction alone, is at READ COMMITTED.
+/// There, the candidates are read without a lock and looked at again under it.
 ///
 /// Under row-level security PostgreSQL shows to a locking clause only what the policies for `UPDATE` show ([manual][policies]). So a
 /// pick chooses among the rows that its role may lock: the others are passed over, whether they match or not, and `None` does not say
@@ -114,7 +113,8 @@ pub trait PickDsl: AsQuery + Sized {
     ///   may not be locked by this role; no row was touched. On PostgreSQL the transaction is aborted.
     /// - [`LockError::Unsupported`]: the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`, or
     ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which what a pick writes would not count; nothing was sent, the transaction goes
-    ///   on.
+    ///   on. Or its conditions are about more than the row itself, and the [level](crate::Isolation) of the transaction does not let them
+    ///   be asked again; no row was touched, the transaction goes on.
     /// - On PostgreSQL and on MariaDB from 11.6.2 on, under REPEATABLE READ and SERIALIZABLE, [`LockError::Serialization`]: the
     ///   first free row changed after the transaction's snapshot; the transaction is aborted. On PostgreSQL also under READ
     ///   COMMITTED, if the change has moved the row to another partition.
@@ -161,7 +161,9 @@ pub trait PickDsl: AsQuery + Sized {
         if transaction_depth(conn)?.is_none() {
             return Err(LockError::NotInTransaction);
         }
-        run(self.as_query().picks(n)?, conn)
+        let picks = self.as_query().picks(n)?;
+        refuse_unless_fresh(&*picks, true, conn)?;
+        run(picks, conn)
     }
 
     /// Changes the first `n` free rows and returns them as changed, in the order of the query: in one statement on PostgreSQL, in
@@ -202,7 +204,11 @@ pub trait PickDsl: AsQuery + Sized {
         let nested = transaction_depth(conn)?.is_some();
         let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
         if picks.claims_in_steps() {
-            return guarded::transaction_of_ours(conn, |conn| run_in_steps(picks, conn));
+            let isolation = (picks.asks_again() && !nested).then_some(Isolation::ReadCommitted);
+            return guarded::transaction_of_ours(isolation, conn, |conn| {
+                refuse_unless_fresh(&*picks, nested, conn)?;
+                run_in_steps(picks, conn)
+            });
         }
         let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
         run_with(picks, conn, class, |_, _| Ok(()))
@@ -210,6 +216,15 @@ pub trait PickDsl: AsQuery + Sized {
 }
 
 impl<Q: AsQuery> PickDsl for Q {}
+
+/// Fails if a query that is asked again cannot be, in a transaction that was `begun_elsewhere`.
+fn refuse_unless_fresh<DB, T, Conn>(picks: &dyn Picks<DB, T>, begun_elsewhere: bool, conn: &mut Conn) -> Result<()>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    if begun_elsewhere && picks.asks_again() { refuse_old_snapshot(conn) } else { Ok(()) }
+}
 
 fn run<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
 where

@@ -4,11 +4,8 @@ use diesel::result::Error as DieselError;
 
 use super::{connection::LockConnection, guarded, watch};
 use crate::{
-    backend::LockingBackend,
     diesel_internals::transaction_depth,
     error::LockError,
-    mode::Isolation,
-    sql::SetIsolation,
     transaction::{ClosureError, Concrete, LockTransaction, Retries, Verdict},
 };
 
@@ -52,15 +49,8 @@ impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
         let mut retries = Retries::new(&self, nested);
         let hook = &mut self.hook;
         loop {
-            if Conn::Backend::ISOLATION_COMES_FIRST {
-                isolate(self.isolation, conn)?;
-            }
-            let outcome = guarded::transaction(conn, |conn| {
-                if !Conn::Backend::ISOLATION_COMES_FIRST {
-                    isolate(self.isolation, conn)?;
-                }
-                watch::during(conn, self.refuse_disorder, &mut f)
-            });
+            let outcome =
+                guarded::transaction_at(self.isolation, conn, |conn| watch::during(conn, self.refuse_disorder, &mut f));
             let error = match outcome {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
@@ -80,10 +70,4 @@ impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
             }
         }
     }
-}
-
-/// Chooses the isolation level of the transaction, or of the next one.
-fn isolate<Conn: LockConnection>(isolation: Option<Isolation>, conn: &mut Conn) -> Result<(), DieselError> {
-    let Some(isolation) = isolation else { return Ok(()) };
-    conn.execute_returning_count(&SetIsolation(isolation)).map(drop)
 }

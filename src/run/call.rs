@@ -4,8 +4,8 @@
 use diesel::connection::TransactionManager;
 
 use super::{
-    advisory_locks::contended, ask_holders, connection::LockConnection, lost, rows::each_row, send::send, timer::Timer,
-    watch,
+    advisory_locks::contended, ask_holders, connection::LockConnection, fresh::refuse_old_snapshot, lost,
+    rows::each_row, send::send, timer::Timer, watch,
 };
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
@@ -49,8 +49,11 @@ where
         let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
         let savepoint = self.name_holders && waits && !set.is_empty();
         let names = set.take_advisory();
-        let tables = set.into_tables()?;
+        let (tables, asks_again) = set.into_tables()?;
         self.refuse_two_spellings(&tables)?;
+        if asks_again {
+            refuse_old_snapshot(self.conn)?;
+        }
         if savepoint {
             Conn::TransactionManager::begin_transaction(self.conn)?;
         }

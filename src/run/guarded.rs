@@ -14,6 +14,8 @@ use crate::{
     backend::LockingBackend,
     diesel_internals::{is_aborted, tells_of_aborts, transaction_depth},
     error::LockError,
+    mode::Isolation,
+    sql::SetIsolation,
 };
 
 /// Diesel's `transaction`, with five differences.
@@ -33,19 +35,36 @@ where
     Conn: LockConnection,
     E: From<LockError> + From<DieselError>,
 {
-    if transaction_depth(conn)?.is_some() {
-        return run(conn, f);
-    }
-    transaction_end::after(conn, |conn| run(conn, f))
+    transaction_at(None, conn, f)
 }
 
-fn run<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
+/// The same at an isolation level, which the outermost transaction only can have.
+pub(super) fn transaction_at<Conn, R, E>(
+    isolation: Option<Isolation>,
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<R, E>
 where
     Conn: LockConnection,
     E: From<LockError> + From<DieselError>,
 {
-    Conn::TransactionManager::begin_transaction(conn)?;
-    match Tripwire::arm(conn) {
+    if transaction_depth(conn)?.is_some() {
+        return run(isolation, conn, f);
+    }
+    transaction_end::after(conn, |conn| run(isolation, conn, f))
+}
+
+fn run<Conn, R, E>(
+    isolation: Option<Isolation>,
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<R, E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    begin(isolation, conn)?;
+    match Tripwire::arm(conn, isolation) {
         Ok(tripwire) => end_as(conn, tripwire, f),
         Err(error) => {
             let _ = Conn::TransactionManager::rollback_transaction(conn);
@@ -56,16 +75,33 @@ where
     }
 }
 
+/// Begins a transaction, at an isolation level if there is one to choose.
+fn begin<Conn: LockConnection>(isolation: Option<Isolation>, conn: &mut Conn) -> Result<(), DieselError> {
+    let isolate = |conn: &mut Conn| match isolation {
+        Some(isolation) => conn.execute_returning_count(&SetIsolation(isolation)).map(drop),
+        None => Ok(()),
+    };
+    if Conn::Backend::ISOLATION_COMES_FIRST {
+        isolate(conn)?;
+        return Conn::TransactionManager::begin_transaction(conn);
+    }
+    Conn::TransactionManager::begin_transaction(conn)?;
+    isolate(conn).inspect_err(|_| {
+        let _ = Conn::TransactionManager::rollback_transaction(conn);
+    })
+}
+
 /// The same for a closure that sends statements of ours only and swallows no error; what it changes it has [looked](lost::check)
 /// for the transaction before.
 pub(super) fn transaction_of_ours<Conn, R>(
+    isolation: Option<Isolation>,
     conn: &mut Conn,
     f: impl FnOnce(&mut Conn) -> crate::Result<R>,
 ) -> crate::Result<R>
 where
     Conn: LockConnection,
 {
-    Conn::TransactionManager::begin_transaction(conn)?;
+    begin(isolation, conn)?;
     end_as(conn, Tripwire::NONE, f)
 }
 

@@ -11,6 +11,7 @@ mod blocking_row;
 mod blocking_transaction;
 mod call;
 mod connection;
+mod fresh;
 mod give_up;
 mod guarded;
 mod lost;

@@ -11,6 +11,7 @@ mod fitness;
 mod free_rows;
 mod full_text;
 mod holders;
+mod isolation;
 mod key_list;
 mod lock_rows;
 mod lost;
@@ -31,7 +32,7 @@ use self::{
     pick::MysqlPick,
     row_lock::{BusyRows, busy_key},
 };
-use super::{HasShareLocks, LockingBackend, Picking, Rescue};
+use super::{HasShareLocks, LockingBackend, Picking, Rescue, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
@@ -45,6 +46,8 @@ impl LockingBackend for Mysql {
     type Table<'a> = MysqlTable<'a>;
     type Clock = MysqlClock;
     type Pick = MysqlPick;
+
+    const SNAPSHOTS: Snapshots<Mysql> = isolation::SNAPSHOTS;
 
     const ISOLATION_COMES_FIRST: bool = true;
 

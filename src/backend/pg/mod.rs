@@ -8,6 +8,7 @@ mod column_type;
 mod dialect;
 mod dialogue;
 mod holders;
+mod isolation;
 mod key_list;
 mod lock_query;
 mod lock_rows;
@@ -36,7 +37,7 @@ use self::{
     row_lock::{BusyRows, busy_key},
     sources::check_first,
 };
-use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking};
+use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
@@ -54,6 +55,8 @@ impl LockingBackend for Pg {
     const HIDES_ROWS: Option<HidesRows<Pg>> = Some(row_security::HIDES_ROWS);
 
     type Pick = PgPick;
+
+    const SNAPSHOTS: Snapshots<Pg> = isolation::SNAPSHOTS;
 
     const ISOLATION_COMES_FIRST: bool = false;
 

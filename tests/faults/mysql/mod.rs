@@ -13,6 +13,8 @@ mod in_time;
 mod key_and_expression;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
+#[path = "../old_snapshots.rs"]
+mod old_snapshots;
 mod one_table;
 #[path = "../order.rs"]
 mod order;
@@ -27,3 +29,9 @@ type Arena = ServerArena<MysqlFamily>;
 
 /// The levels at which a set goes on when a row that it waited for has changed.
 const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];
+
+/// The levels at which no statement sees what was committed after the first one, and nobody finds out.
+const OLD_SNAPSHOTS: [&str; 2] = ["ISOLATION LEVEL REPEATABLE READ", "ISOLATION LEVEL SERIALIZABLE"];
+
+/// What stands between `SET SESSION` and a level.
+const OF_SESSION: &str = "TRANSACTION";

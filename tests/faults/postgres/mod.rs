@@ -19,6 +19,8 @@ mod linear;
 mod lost_answers;
 mod many_queries;
 mod moved_partitions;
+#[path = "../old_snapshots.rs"]
+mod old_snapshots;
 mod one_table;
 #[path = "../order.rs"]
 mod order;
@@ -31,3 +33,9 @@ use crate::support::{arena::Arena, driver::Blocking as Driver};
 
 /// The levels at which a set goes on when a row that it waited for has changed.
 const LEVELS: [&str; 1] = ["ISOLATION LEVEL READ COMMITTED"];
+
+/// The levels at which no statement sees what was committed after the first one, and nobody finds out.
+const OLD_SNAPSHOTS: [&str; 1] = ["ISOLATION LEVEL REPEATABLE READ"];
+
+/// What stands between `SET SESSION` and a level.
+const OF_SESSION: &str = "CHARACTERISTICS AS TRANSACTION";

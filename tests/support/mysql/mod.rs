@@ -144,8 +144,9 @@ impl Server for MysqlFamily {
     where
         C: Connection<Backend = Mysql> + LoadConnection,
     {
-        // Meant for the transaction that begins next.
-        Self::execute(conn, &format!("SET TRANSACTION {characteristics}"))?;
+        // A level that is meant for the next transaction alone shows nowhere.
+        let scope = if characteristics.starts_with("ISOLATION") { "SESSION TRANSACTION" } else { "TRANSACTION" };
+        Self::execute(conn, &format!("SET {scope} {characteristics}"))?;
         C::TransactionManager::begin_transaction(conn)
     }
 

@@ -1,0 +1,36 @@
+//! Whether the statements of a transaction see what others have committed.
+
+use diesel::{
+    deserialize,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+    row::Row,
+    sql_types::Bool,
+};
+
+use crate::{
+    backend::Snapshots,
+    diesel_internals::{RowRef, Statement},
+};
+
+/// Under READ COMMITTED each statement does ([manual][levels]). Under SERIALIZABLE none does, but two transactions of which each does what
+/// the other should have seen cannot both commit, if both are SERIALIZABLE. Under REPEATABLE READ nobody finds out.
+///
+/// [levels]: https://www.postgresql.org/docs/current/transaction-iso.html
+pub(super) const SNAPSHOTS: Snapshots<Pg> = Snapshots { ask: || Statement::new(Question), are_fresh };
+
+fn are_fresh(row: &RowRef<'_, Pg>) -> deserialize::Result<bool> {
+    row.get_value::<Bool, bool, _>(0)
+}
+
+struct Question;
+
+impl QueryFragment<Pg> for Question {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(
+            "SELECT pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'repeatable read'",
+        );
+        Ok(())
+    }
+}
