@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) operations: usize,
     pub(crate) rows: usize,
     pub(crate) retryable: usize,
+    /// Calls that are to be refused at this level.
+    pub(crate) refused: usize,
     pub(crate) contended: usize,
     pub(crate) missing: usize,
     pub(crate) deadlocks: usize,
@@ -55,10 +57,11 @@ impl Tally {
     }
 
     pub(crate) fn add(&mut self, other: Tally) {
-        let Tally { operations, rows, retryable, contended, missing, deadlocks, unattributed, broken } = other;
+        let Tally { operations, rows, retryable, refused, contended, missing, deadlocks, unattributed, broken } = other;
         self.operations += operations;
         self.rows += rows;
         self.retryable += retryable;
+        self.refused += refused;
         self.contended += contended;
         self.missing += missing;
         self.deadlocks += deadlocks;
@@ -98,21 +101,21 @@ impl Book {
     fn headline(&self) -> String {
         let Settings { seconds, seed, .. } = &self.settings;
         let columns = format!(
-            "{:<26} {:<3} {:>10} {:>7} {:>9} {:>9} {:>7} {:>9}  violations",
-            "phase", "", "operations", "rows", "retryable", "contended", "missing", "deadlocks"
+            "{:<26} {:<3} {:>10} {:>7} {:>9} {:>7} {:>9} {:>7} {:>9}  violations",
+            "phase", "", "operations", "rows", "retryable", "refused", "contended", "missing", "deadlocks"
         );
         format!("attack on {}, {seconds} s, seed {seed}\n{columns}", self.server)
     }
 
     fn line(&self, (phase, level, tally): &(&'static Phase, Level, Tally)) -> String {
-        let Tally { operations, rows, retryable, contended, missing, deadlocks, unattributed, broken } = tally;
+        let Tally { operations, rows, retryable, refused, contended, missing, deadlocks, unattributed, broken } = tally;
         let unknown = if *unattributed == 0 { String::new() } else { format!(" ({unattributed} unknown)") };
         let broken: Vec<String> = broken.iter().map(|(rule, broken)| format!("{rule:?} {}", broken.count)).collect();
         let broken = if broken.is_empty() { "0".to_owned() } else { broken.join(", ") };
-        let open = phase.open(self.family, *level);
+        let open = (phase.known)(self.family, *level);
         let open = open.iter().map(|open| format!(" [open: {}]", open.kind)).collect::<String>();
         format!(
-            "{:<26} {:<3} {operations:>10} {rows:>7} {retryable:>9} {contended:>9} {missing:>7} {deadlocks:>9}{unknown}  \
+            "{:<26} {:<3} {operations:>10} {rows:>7} {retryable:>9} {refused:>7} {contended:>9} {missing:>7} {deadlocks:>9}{unknown}  \
              {broken}{open}",
             phase.name,
             level.short()
@@ -127,7 +130,7 @@ impl Book {
     pub(crate) fn close(&self) {
         let mut forbidden = String::new();
         for (phase, level, tally) in &self.phases {
-            let open = phase.open(self.family, *level);
+            let open = (phase.known)(self.family, *level);
             for (rule, broken) in &tally.broken {
                 if !open.iter().any(|open| open.rules.contains(rule)) {
                     let Broken { count, first } = broken;

@@ -1,6 +1,6 @@
 //! What a phase is: who does what in it, where it is run, and which rules are known to break there.
 
-use crate::book::Rule::{self, Deadlock, Error, Least, Whole};
+use crate::book::Rule;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -35,6 +35,15 @@ impl Level {
     }
 }
 
+/// Whether no statement of a transaction sees what was committed after its first one, and nobody finds out.
+pub(crate) fn keeps_a_snapshot(family: Family, level: Level) -> bool {
+    match level {
+        Level::ReadCommitted => false,
+        Level::RepeatableRead => true,
+        Level::Serializable => family == Family::Mysql,
+    }
+}
+
 /// What a condition is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -52,6 +61,13 @@ pub(crate) enum Class {
     Join,
     /// Columns of the row itself, and some rows cannot be changed.
     Trigger,
+}
+
+impl Class {
+    /// Whether it is about the row's own columns, and its text says so.
+    fn is_own(self) -> bool {
+        matches!(self, Class::Own | Class::Trigger)
+    }
 }
 
 /// What writers do to rows.
@@ -77,21 +93,19 @@ pub(crate) struct Phase {
     pub(crate) play: Play,
     /// Where it is run.
     pub(crate) on: fn(Family, Level) -> bool,
-    /// What is known to break, and is counted, not forbidden. See [`Phase::open`].
+    /// What is known to break, and is counted, not forbidden.
     pub(crate) known: fn(Family, Level) -> Option<Open>,
 }
 
-/// Of every set on MySQL and MariaDB under SERIALIZABLE: a query of it, and the look of one that does not wait, are plain reads.
-///
-/// With as many deadlocks as that makes, MariaDB sometimes rolls a transaction back and says that its statement took too long; the
-/// savepoint of `name_holders` is gone then, and Diesel goes on counting it.
-const UPGRADES: Open = Open { kind: "plain reads of SERIALIZABLE lock", rules: &[Deadlock, Least, Whole, Error] };
-
 impl Phase {
-    /// What is known to break in it, all kinds.
-    pub(crate) fn open(&self, family: Family, level: Level) -> Vec<Open> {
-        let locks = family == Family::Mysql && level == Level::Serializable && matches!(self.play, Play::Sets(_));
-        (self.known)(family, level).into_iter().chain(locks.then_some(UPGRADES)).collect()
+    /// Whether some of its calls are to be refused.
+    pub(crate) fn refuses(&self, family: Family, level: Level) -> bool {
+        let plain_reads_lock = family == Family::Mysql && level == Level::Serializable;
+        let refused = |class: Class| plain_reads_lock || (!class.is_own() && keeps_a_snapshot(family, level));
+        match &self.play {
+            Play::Sets(sets) => sets.two_names || sets.class.is_some_and(refused),
+            Play::Jobs(class) => *class == Class::Trigger || refused(*class),
+        }
     }
 
     /// Whether statements are canceled and sessions ended.

@@ -4,6 +4,7 @@ use diesel::result::Error as DieselError;
 use diesel_lockset::LockError;
 
 use super::{
+    FAMILY,
     judge::Judge,
     wish::{Wait, Wish},
     world::Role,
@@ -17,6 +18,9 @@ impl Judge<'_> {
             LockError::Deadlock { source, .. } => self.deadlock(source),
             LockError::Serialization { .. } if self.world.level != Level::ReadCommitted => self.tally.retryable += 1,
             LockError::Moved { .. } => self.tally.retryable += 1,
+            LockError::Unsupported { .. } if self.world.phase.refuses(FAMILY, self.world.level) => {
+                self.tally.refused += 1
+            }
             LockError::Contended { .. } | LockError::TimedOut { .. } => self.tally.contended += 1,
             LockError::Missing { .. } => self.tally.missing += 1,
             // Statements by hand are not under attack: two insert the same row, a deadlock takes a savepoint with it.
@@ -33,7 +37,8 @@ impl Judge<'_> {
 
     /// Whether a session goes on as it is after this error.
     pub(super) fn is_expected(&self, error: &LockError) -> bool {
-        error.is_retryable() || error.is_contended() || matches!(error.last(), LockError::Missing { .. })
+        let says_no = matches!(error.last(), LockError::Missing { .. } | LockError::Unsupported { .. });
+        error.is_retryable() || error.is_contended() || says_no
     }
 
     fn deadlock(&mut self, error: &DieselError) {
