@@ -293,6 +293,11 @@ pub trait PickDialogue<DB: Backend>: Sized {
         false
     }
 
+    /// The rows, as they came.
+    fn finish(&mut self, part: Box<dyn Part<DB>>, table: &TableName) -> Finished {
+        part.finish(table)
+    }
+
     /// Puts the rows in the order of the query.
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T>;
 }

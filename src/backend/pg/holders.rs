@@ -11,11 +11,14 @@ use diesel::{
     sql_types::{Double, Integer, Nullable, Text},
 };
 
-use super::words::{choice, from_table_among, key_names, union_all};
+use super::{
+    model::ModelSql,
+    words::{choice, from_table_among, key_names, union_all},
+};
 use crate::{
     diesel_internals::RowRef,
     error::Holder,
-    sql::{Chosen, List, TableName, Wanted, helper_name},
+    sql::{TableName, helper_name},
 };
 
 /// The sessions whose transactions marked the rows: a row lock is kept in the row itself (`xmax`), and a transaction holds
@@ -26,13 +29,13 @@ use crate::{
 /// it.
 pub(super) struct Holders<'q> {
     pub(super) name: &'q TableName,
-    pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
+    pub(super) models: Vec<ModelSql<'q>>,
 }
 
 // Functions and operators are the server's own whatever the search path says: a user's would be run here, out of sight.
 impl QueryFragment<Pg> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let table = self.parts[0].0;
+        let table = self.models[0].text;
         pass.push_sql("WITH ");
         pass.push_sql(SESSION);
         pass.push_sql(" AS MATERIALIZED (");
@@ -52,19 +55,18 @@ impl QueryFragment<Pg> for Holders<'_> {
         table.walk_table(pass.reborrow())?;
         pass.push_sql(".\"xmax\"");
         from_table_among(&mut pass, table, |pass| {
-            let lists =
-                self.parts.iter().map(|part| part.0).filter(|part| part.has(List::Asked)).map(|part| (part, None));
+            let lists = self.models.iter().filter(|model| !model.keys.is_empty()).map(|model| (model, None));
             let queries =
-                self.parts.iter().flat_map(|(part, choices)| choices.iter().map(|chosen| (*part, Some(chosen))));
+                self.models.iter().flat_map(|model| model.choices.iter().map(move |chosen| (model, Some(chosen))));
             let sources: Vec<_> = lists.chain(queries).collect();
             union_all(pass, 0..sources.len(), &mut |pass, i| {
-                let (part, Some(chosen)) = sources[i] else {
-                    return sources[i].0.walk_list(List::Asked, pass.reborrow());
+                let (ModelSql { text, .. }, Some(chosen)) = sources[i] else {
+                    return sources[i].0.keys.walk(pass.reborrow());
                 };
                 pass.push_sql("SELECT * FROM (");
-                choice(pass, chosen, part, None, false)?;
+                choice(pass, chosen, *text, None, false)?;
                 pass.push_sql(") AS \"asked\" (");
-                key_names(pass, part.key_width());
+                key_names(pass, text.key_width());
                 pass.push_sql(")");
                 Ok(())
             })

@@ -9,7 +9,7 @@ use diesel::{
 use super::{table_guard::walk_guard, words::locking_clause};
 use crate::{
     mode::{Strength, Wait},
-    sql::{Choice, Chosen, TableName, Wanted},
+    sql::{Choice, Chosen, ModelText, TableName},
 };
 
 /// `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
@@ -17,7 +17,7 @@ use crate::{
 /// After a wait PostgreSQL checks the conditions on the locked row again, so the answer is exact by itself.
 pub(super) struct LockQuery<'q> {
     pub(super) name: &'q TableName,
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) query: &'q dyn Choice<Pg>,
     pub(super) strength: Strength,
     pub(super) wait: Wait,
@@ -45,11 +45,11 @@ impl QueryFragment<Pg> for LockQuery<'_> {
         walk_guard(&mut pass, self.name);
         pass.push_sql(" ");
         self.query.walk_head(pass.reborrow())?;
-        self.wanted.walk_columns(pass.reborrow())?;
+        self.text.walk_columns(pass.reborrow())?;
         self.query.walk_from(pass.reborrow())?;
         self.query.walk_filter(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");
-        self.wanted.walk_key(pass.reborrow())?;
+        self.text.walk_key(pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.name), self.wait)
     }
 }

@@ -7,6 +7,7 @@ use diesel::{
 };
 
 use super::{
+    model::ModelSql,
     table_guard::walk_guard,
     words::{
         choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, locking_clause, union_all,
@@ -15,14 +16,14 @@ use super::{
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, List, TableName, Wanted, helper_name},
+    sql::{Chosen, Keys, ModelText, TableName, helper_name},
 };
 
 /// So many are looked up as `= ANY($1)`. Such an array is searched from its beginning for each row that changed while it was waited
 /// for, if the plan is kept for any array; more keys are joined with the table.
 const FEW_KEYS: usize = 5_000;
 
-/// One table, all models of it, their keys and queries. If rows are locked, behind [`walk_guard`].
+/// One table, all models of it, their keys and queries. Behind [`walk_guard`].
 ///
 /// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`.
 ///
@@ -46,10 +47,9 @@ const FEW_KEYS: usize = 5_000;
 /// ```
 pub(super) struct LockRows<'q> {
     pub(super) name: &'q TableName,
-    pub(super) parts: Vec<(&'q dyn Wanted<Pg>, &'q [Chosen<'q, Pg>])>,
-    pub(super) list: List,
-    /// Nothing: only look.
-    pub(super) lock: Option<(Strength, Wait)>,
+    pub(super) models: Vec<ModelSql<'q>>,
+    pub(super) strength: Strength,
+    pub(super) wait: Wait,
     /// Say behind each group's number how many rows it chose, whether they came back or not. Of limited queries this is said
     /// in any case: if a row that one chose was deleted meanwhile, another takes its place.
     pub(super) count: bool,
@@ -60,32 +60,36 @@ const WANTED: &str = helper_name!("wanted");
 
 impl<'q> LockRows<'q> {
     /// The queries, each with the number of its group.
-    fn choices(&self) -> Vec<(usize, &'q dyn Wanted<Pg>, &'q Chosen<'q, Pg>)> {
+    fn choices(&self) -> Vec<(usize, &'q dyn ModelText<Pg>, &'q Chosen<'q, Pg>)> {
         let (mut all, mut before) = (Vec::new(), 0);
-        for &(wanted, choices) in &self.parts {
+        for &ModelSql { text, choices, .. } in &self.models {
             let groups: Vec<_> = groups(choices).collect();
             let number = |chosen: &Chosen<'_, Pg>| before + usize::from(groups[0] != chosen.shape.limited);
-            all.extend(choices.iter().map(|chosen| (number(chosen), wanted, chosen)));
+            all.extend(choices.iter().map(|chosen| (number(chosen), text, chosen)));
             before += groups.len();
         }
         all
     }
 
     fn queries(&self) -> bool {
-        self.parts.iter().any(|(_, choices)| !choices.is_empty())
+        self.models.iter().any(|model| !model.choices.is_empty())
     }
 
-    /// Rows may come for several reasons; then each part says of each row whether it asked for it by key. The server
+    /// Rows may come for several reasons; then each model says of each row whether it asked for it by key. The server
     /// compares: it may hold keys for equal that Rust does not, such as a time that is finer than its column.
     fn mixed(&self) -> bool {
-        self.parts.len() > 1 || self.queries()
+        self.models.len() > 1 || self.queries()
     }
 
     /// The one list of keys that is looked up as an array.
-    fn array(&self) -> Option<&'q dyn Wanted<Pg>> {
-        let mut lists = self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list));
-        let only = lists.next().filter(|only| only.key_width() == 1 && only.count(self.list) <= FEW_KEYS);
+    fn array(&self) -> Option<&'q dyn Keys<Pg>> {
+        let mut lists = self.models.iter().map(|model| model.keys).filter(|keys| !keys.is_empty());
+        let only = lists.next().filter(|only| self.table().key_width() == 1 && only.len() <= FEW_KEYS);
         only.filter(|_| lists.next().is_none() && !self.queries())
+    }
+
+    fn table(&self) -> &'q dyn ModelText<Pg> {
+        self.models[0].text
     }
 
     /// Whether there is a helper table in it.
@@ -99,27 +103,27 @@ impl<'q> LockRows<'q> {
 
     /// Whether an answer comes even if no row does.
     pub(super) fn says_if_empty(&self) -> bool {
-        let asks_again = self.count || matches!(self.lock, Some((_, Wait::Block)));
-        asks_again && self.parts.iter().any(|(_, choices)| groups(choices).any(|limited| self.counts(limited)))
+        let asks_again = self.count || self.wait == Wait::Block;
+        asks_again && self.models.iter().any(|model| groups(model.choices).any(|limited| self.counts(limited)))
     }
 
     fn several(&self) -> bool {
-        self.parts.iter().flat_map(|(_, choices)| groups(choices)).nth(1).is_some()
+        self.models.iter().flat_map(|model| groups(model.choices)).nth(1).is_some()
     }
 
     /// The rows that the queries choose, numbered by group if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let several = self.several();
-        pass.push_sql(if self.lock.is_some() { ", " } else { "WITH " });
+        pass.push_sql(", ");
         pass.push_sql(WANTED);
         pass.push_sql(if several { " (\"q\", \"o\", \"c\", " } else { " (\"o\", \"c\", " });
-        key_names(&mut pass, self.parts[0].0.key_width());
+        key_names(&mut pass, self.table().key_width());
         pass.push_sql(") AS MATERIALIZED (");
         let choices = self.choices();
         union_all(&mut pass, 0..choices.len(), &mut |pass, i| {
-            let (group, wanted, chosen) = choices[i];
+            let (group, text, chosen) = choices[i];
             pass.push_sql("(");
-            choice(pass, chosen, wanted, several.then_some(group), true)?;
+            choice(pass, chosen, text, several.then_some(group), true)?;
             pass.push_sql(")");
             Ok(())
         })?;
@@ -132,21 +136,21 @@ impl<'q> LockRows<'q> {
         &'b self,
         group: usize,
         limited: bool,
-        wanted: &'b dyn Wanted<Pg>,
+        text: &'b dyn ModelText<Pg>,
         mut pass: AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {
         let from_wanted = |pass: &mut AstPass<'_, '_, Pg>| self.walk_from_wanted(group, pass);
         pass.push_sql(", CASE WHEN (");
-        walk_position(&mut pass, wanted)?;
+        walk_position(&mut pass, text)?;
         pass.push_sql(")");
         in_hashed(&mut pass, 2, &|pass, i| pass.push_sql(["\"o\"", "\"c\""][i]), &from_wanted);
         pass.push_sql(" THEN 1 WHEN ");
-        key_value(&mut pass, wanted)?;
-        in_hashed(&mut pass, wanted.key_width(), &key_name, &from_wanted);
+        key_value(&mut pass, text)?;
+        in_hashed(&mut pass, text.key_width(), &key_name, &from_wanted);
         pass.push_sql(" THEN 2 ELSE 0 END");
         if self.counts(limited) {
             pass.push_sql(", (SELECT count(DISTINCT (");
-            key_names(&mut pass, wanted.key_width());
+            key_names(&mut pass, text.key_width());
             pass.push_sql("))");
             self.walk_from_wanted(group, &mut pass);
             pass.push_sql(")");
@@ -164,19 +168,19 @@ impl<'q> LockRows<'q> {
     }
 
     fn walk_from<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let table = self.parts[0].0;
+        let table = self.table();
         if let Some(only) = self.array() {
             pass.push_sql(" FROM ");
             table.walk_table(pass.reborrow())?;
             pass.push_sql(" WHERE ");
             table.walk_key(pass.reborrow())?;
-            return only.walk_in_list(self.list, pass);
+            return only.walk_in(pass);
         }
         from_table_among(&mut pass, table, |pass| {
             let mut separator = "";
-            for part in self.parts.iter().map(|part| part.0).filter(|part| part.has(self.list)) {
+            for keys in self.models.iter().map(|model| model.keys).filter(|keys| !keys.is_empty()) {
                 pass.push_sql(separator);
-                part.walk_list(self.list, pass.reborrow())?;
+                keys.walk(pass.reborrow())?;
                 separator = " UNION ALL ";
             }
             if self.queries() {
@@ -192,22 +196,21 @@ impl<'q> LockRows<'q> {
 
     /// `SELECT .. FOR UPDATE`
     fn walk_locked<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let table = self.parts[0].0;
         let mut separator = "SELECT ";
-        for (part, _) in &self.parts {
+        for model in &self.models {
             pass.push_sql(separator);
-            part.walk_columns(pass.reborrow())?;
+            model.text.walk_columns(pass.reborrow())?;
             separator = ", ";
         }
         let mut group = 0;
-        for (part, choices) in &self.parts {
-            if self.mixed() && part.has(self.list) {
+        for ModelSql { text, keys, choices } in &self.models {
+            if self.mixed() && !keys.is_empty() {
                 pass.push_sql(", ");
-                key_value(&mut pass, *part)?;
-                part.walk_in_hashed_list(self.list, pass.reborrow())?;
+                key_value(&mut pass, *text)?;
+                keys.walk_in_hashed(pass.reborrow())?;
             }
             for limited in groups(choices) {
-                self.walk_sight(group, limited, *part, pass.reborrow())?;
+                self.walk_sight(group, limited, *text, pass.reborrow())?;
                 group += 1;
             }
         }
@@ -216,26 +219,18 @@ impl<'q> LockRows<'q> {
         }
         self.walk_from(pass.reborrow())?;
         pass.push_sql(" ORDER BY ");
-        table.walk_key(pass.reborrow())?;
-        match self.lock {
-            Some((strength, wait)) => locking_clause(&mut pass, strength, Some(self.name), wait),
-            None => Ok(()),
-        }
+        self.table().walk_key(pass.reborrow())?;
+        locking_clause(&mut pass, self.strength, Some(self.name), self.wait)
     }
 }
 
 impl QueryFragment<Pg> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let queries = self.queries();
-        if self.lock.is_some() {
-            walk_guard(&mut pass, self.name);
-        }
-        if queries {
+        walk_guard(&mut pass, self.name);
+        if self.queries() {
             self.walk_wanted(pass.reborrow())?;
         }
-        if queries || self.lock.is_some() {
-            pass.push_sql(" ");
-        }
+        pass.push_sql(" ");
         if !self.says_if_empty() {
             return self.walk_locked(pass);
         }

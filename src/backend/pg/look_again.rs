@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::words::{choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, union_all};
-use crate::sql::{Chosen, List, Wanted, helper_name};
+use crate::sql::{Chosen, Keys, ModelText, helper_name};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
 ///
@@ -23,24 +23,36 @@ use crate::sql::{Chosen, List, Wanted, helper_name};
 ///   ON t.id = among.k0 ORDER BY t.id
 /// ```
 pub(super) struct LookAgain<'q> {
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) choices: &'q [Chosen<'q, Pg>],
-    /// Ask every query as a whole, and about what was asked for by key too: is anything wanted that is not held?
-    pub(super) whole: bool,
+    /// All keys that were asked for: ask about them too, and every query as a whole: is anything wanted that is not held?
+    pub(super) whole: Option<&'q dyn Keys<Pg>>,
+    pub(super) lists: &'q Lists,
+}
+
+/// What a look is about.
+#[derive(Debug)]
+pub(super) struct Lists {
+    /// Wanted, whatever a query says.
+    pub(super) firm: Box<dyn Keys<Pg>>,
+    /// Wanted if a query without a limit still says so.
+    pub(super) doubtful: Box<dyn Keys<Pg>>,
+    /// All that is locked.
+    pub(super) held: Box<dyn Keys<Pg>>,
 }
 
 impl LookAgain<'_> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let width = self.wanted.key_width();
+        let width = self.text.key_width();
         pass.push_sql("WITH ");
         pass.push_sql(helper_name!("wanted"));
         pass.push_sql(" (");
         key_names(&mut pass, width);
         pass.push_sql(") AS MATERIALIZED (");
-        self.wanted.walk_list(if self.whole { List::Asked } else { List::Firm }, pass.reborrow())?;
+        self.whole.unwrap_or(&*self.lists.firm).walk(pass.reborrow())?;
         for limited in groups(self.choices) {
             let choices: Vec<_> = self.choices.iter().filter(|chosen| chosen.shape.limited == limited).collect();
-            let restricted = !(self.whole || limited);
+            let restricted = !(self.whole.is_some() || limited);
             pass.push_sql(" UNION ALL ");
             if restricted {
                 pass.push_sql("(SELECT * FROM (");
@@ -49,7 +61,7 @@ impl LookAgain<'_> {
             union_all(&mut pass, 0..choices.len(), &mut |pass, i| {
                 let apart = several || !restricted;
                 pass.push_sql(if apart { "(" } else { "" });
-                choice(pass, choices[i], self.wanted, None, false)?;
+                choice(pass, choices[i], self.text, None, false)?;
                 pass.push_sql(if apart { ")" } else { "" });
                 Ok(())
             })?;
@@ -59,7 +71,7 @@ impl LookAgain<'_> {
                 pass.push_sql(") WHERE (");
                 key_names(&mut pass, width);
                 pass.push_sql(")");
-                self.wanted.walk_in_list(List::Doubtful, pass.reborrow())?;
+                self.lists.doubtful.walk_in(pass.reborrow())?;
                 pass.push_sql(")");
             }
         }
@@ -69,7 +81,7 @@ impl LookAgain<'_> {
 
     fn walk_wanted_keys(&self, pass: &mut AstPass<'_, '_, Pg>) {
         pass.push_sql("SELECT ");
-        key_names(pass, self.wanted.key_width());
+        key_names(pass, self.text.key_width());
         self.walk_from_wanted(pass);
     }
 
@@ -83,19 +95,19 @@ impl QueryFragment<Pg> for LookAgain<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.walk_wanted(pass.reborrow())?;
         pass.push_sql("SELECT ");
-        self.wanted.walk_columns(pass.reborrow())?;
+        self.text.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
-        key_value(&mut pass, self.wanted)?;
-        self.wanted.walk_in_hashed_list(List::Held, pass.reborrow())?;
+        key_value(&mut pass, self.text)?;
+        self.lists.held.walk_in_hashed(pass.reborrow())?;
         pass.push_sql(", ");
-        key_value(&mut pass, self.wanted)?;
-        in_hashed(&mut pass, self.wanted.key_width(), &key_name, &|pass| self.walk_from_wanted(pass));
-        from_table_among(&mut pass, self.wanted, |pass| {
+        key_value(&mut pass, self.text)?;
+        in_hashed(&mut pass, self.text.key_width(), &key_name, &|pass| self.walk_from_wanted(pass));
+        from_table_among(&mut pass, self.text, |pass| {
             self.walk_wanted_keys(pass);
             pass.push_sql(" UNION ALL ");
-            self.wanted.walk_list(List::Held, pass.reborrow())
+            self.lists.held.walk(pass.reborrow())
         })?;
         pass.push_sql(" ORDER BY ");
-        self.wanted.walk_key(pass)
+        self.text.walk_key(pass)
     }
 }

@@ -3,6 +3,7 @@
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
 mod advisory;
+mod answer;
 mod clock;
 mod column_type;
 mod dialect;
@@ -13,6 +14,7 @@ mod key_list;
 mod lock_query;
 mod lock_rows;
 mod look_again;
+mod model;
 mod pick;
 mod pick_again;
 mod pick_at_once;

@@ -21,7 +21,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::Strength,
-    sql::{Choice, Columns, Found, Named, Part, QueryText, Sight, TableName},
+    sql::{Answer, Choice, Columns, Finished, Keys, ModelRows, Named, Part, QueryText, RowId, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -43,8 +43,9 @@ pub struct PgPick {
     changes: Option<String>,
     looks_again: bool,
     step: Step,
-    /// How many rows the last statement found.
-    found: usize,
+    /// The rows that the last statement found, and their keys for the next.
+    found: Vec<RowId>,
+    held: Option<Box<dyn Keys<Pg>>>,
     /// How many it found that do not match any more.
     left: usize,
     looks: usize,
@@ -64,7 +65,7 @@ impl PickDialogue<Pg> for PgPick {
     fn new(
         _query: &dyn Choice<Pg>,
         text: &QueryText,
-        part: &mut dyn Part<Pg>,
+        _: &mut dyn Part<Pg>,
         pick: Picking<'_>,
         changes: Option<String>,
     ) -> QueryResult<Self> {
@@ -73,9 +74,6 @@ impl PickDialogue<Pg> for PgPick {
             check_first(&text.from, table)?;
         }
         let (looks_again, claims) = (!text.own, changes.is_some());
-        if looks_again {
-            part.prepare();
-        }
         let (table, limit, places) = (table.clone(), *limit, claims.then(Vec::new));
         Ok(PgPick {
             table,
@@ -85,7 +83,8 @@ impl PickDialogue<Pg> for PgPick {
             changes,
             looks_again,
             step: Step::Take,
-            found: 0,
+            found: Vec::new(),
+            held: None,
             left: 0,
             looks: 0,
             places,
@@ -102,54 +101,62 @@ impl PickDialogue<Pg> for PgPick {
         part: &'e mut dyn Part<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
     ) -> Option<Exchange<'e, Pg>> {
-        let PgPick { table, strength, limit, changes: written, looks_again, step, found: count, left, places, .. } =
+        let PgPick { table, strength, limit, changes: written, looks_again, step, found, held, left, places, .. } =
             self;
-        (*count, *left) = (0, 0);
-        let (wanted, found) = part.old_sides();
-        let (width, pick) = (wanted.width(), Picking { table, strength: *strength, limit });
+        found.clear();
+        *left = 0;
+        let (text, rows) = part.sides();
+        let (width, pick) = (text.width(), Picking { table, strength: *strength, limit });
+        let held = held.as_deref();
         let at_once = changes.filter(|_| !*looks_again);
         Some(match *step {
             Step::Done => return None,
             Step::Take => {
-                let key = TextKey::new(query, Some(wanted), &pick);
+                let key = TextKey::new(query, Some(text), &pick);
                 let statement = match at_once {
                     Some(changes) => {
                         let key = key.and_then(|key| key.with(changes, written.take()));
-                        Statement::new(Remembered { key, statement: Named(Claim { query, wanted, changes, pick }) })
+                        Statement::new(Remembered { key, statement: Named(Claim { query, text, changes, pick }) })
                     }
-                    None => Statement::new(Remembered {
-                        key,
-                        statement: Pick { query, columns: Columns::Of(wanted), pick },
-                    }),
+                    None => {
+                        Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Of(text), pick } })
+                    }
                 };
                 let places = places.as_mut().filter(|_| at_once.is_some());
-                Exchange::new(statement, PickedReader { found, width, count, places })
+                Exchange::new(statement, PickedReader { rows, width, found, places })
             }
             Step::Look => {
-                let statement = Statement::new(Named(Look { query, wanted }));
-                Exchange::new(statement, LookReader { found, width, count, left })
+                let statement = Statement::new(Named(Look { query, text, held: held? }));
+                Exchange::new(statement, LookReader { rows, width, found, left })
             }
             Step::Change => {
-                let statement = Statement::new(Named(Change { wanted, changes: changes? }));
-                Exchange::new(statement, PickedReader { found, width, count, places: places.as_mut() })
+                let statement = Statement::new(Named(Change { text, held: held?, changes: changes? }));
+                Exchange::new(statement, PickedReader { rows, width, found, places: places.as_mut() })
             }
         })
     }
 
     fn end_of_rows(&mut self, part: &mut dyn Part<Pg>) -> Result<()> {
         let next = match self.step {
-            Step::Take if self.looks_again && self.found > 0 => Step::Look,
+            Step::Take if self.looks_again && !self.found.is_empty() => Step::Look,
             // With what is true now. What it holds is free to it.
             Step::Look if self.left > 0 && self.looks < MOST_LOOKS => Step::Take,
-            Step::Look if self.claims && self.found > 0 => Step::Change,
+            Step::Look if self.claims && !self.found.is_empty() => Step::Change,
             Step::Take | Step::Look | Step::Change | Step::Done => Step::Done,
         };
         if next != Step::Done {
-            part.look_again();
+            // A row that comes again is the same row.
+            part.sides().1.number_asked();
+            self.held = Some(part.rows().keys(&self.found));
         }
         self.looks += usize::from(self.step == Step::Look);
         self.step = next;
         Ok(())
+    }
+
+    fn finish(&mut self, part: Box<dyn Part<Pg>>, table: &TableName) -> Finished {
+        let rows = self.looks_again.then(|| std::mem::take(&mut self.found));
+        part.answer(Answer { rows, ..Answer::default() }, table)
     }
 
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T> {
@@ -167,9 +174,9 @@ pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) ->
 }
 
 struct PickedReader<'e> {
-    found: &'e mut dyn Found<Pg>,
+    rows: &'e mut dyn ModelRows<Pg>,
     width: usize,
-    count: &'e mut usize,
+    found: &'e mut Vec<RowId>,
     /// Behind the columns stands the row's place.
     places: Option<&'e mut Vec<i64>>,
 }
@@ -179,25 +186,25 @@ impl Reader<Pg> for PickedReader<'_> {
         if let Some(places) = &mut self.places {
             places.push(row.get_value::<BigInt, i64, _>(self.width)?);
         }
-        *self.count += 1;
-        self.found.read(&row.window(0..self.width), Sight::Wanted)
+        self.found.push(self.rows.read(&row.window(0..self.width))?);
+        Ok(())
     }
 }
 
 struct LookReader<'e> {
-    found: &'e mut dyn Found<Pg>,
+    rows: &'e mut dyn ModelRows<Pg>,
     width: usize,
-    count: &'e mut usize,
+    found: &'e mut Vec<RowId>,
     left: &'e mut usize,
 }
 
 impl Reader<Pg> for LookReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         if row.get_value::<Bool, bool, _>(self.width)? {
-            *self.count += 1;
-            return self.found.read(&row.window(0..self.width), Sight::Wanted);
+            self.found.push(self.rows.read(&row.window(0..self.width))?);
+        } else {
+            *self.left += 1;
         }
-        *self.left += 1;
         Ok(())
     }
 }

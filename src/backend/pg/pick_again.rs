@@ -10,7 +10,7 @@ use super::{
     placed::{self, PLACE, PLACED},
     words::{in_hashed, key_name, key_names, key_value},
 };
-use crate::sql::{Choice, List, Wanted, helper_name};
+use crate::sql::{Choice, Keys, ModelText, helper_name};
 
 /// What the query chooses of the rows that are held.
 const AGAIN: &str = helper_name!("_again");
@@ -25,42 +25,43 @@ const AGAIN: &str = helper_name!("_again");
 /// ```
 pub(super) struct Look<'q> {
     pub(super) query: &'q dyn Choice<Pg>,
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
+    pub(super) held: &'q dyn Keys<Pg>,
 }
 
 impl QueryFragment<Pg> for Look<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Look { query, wanted } = self;
-        with_held(&mut pass, *wanted)?;
+        let Look { query, text, held } = self;
+        with_held(&mut pass, text.key_width(), *held)?;
         pass.push_sql(", ");
         pass.push_sql(AGAIN);
         pass.push_sql(" (");
-        key_names(&mut pass, wanted.key_width());
+        key_names(&mut pass, text.key_width());
         pass.push_sql(") AS MATERIALIZED (SELECT * FROM (");
         query.walk_head(pass.reborrow())?;
-        wanted.walk_key(pass.reborrow())?;
+        text.walk_key(pass.reborrow())?;
         query.walk_from(pass.reborrow())?;
         query.walk_filter(pass.reborrow())?;
         pass.push_sql(") AS \"chosen\" (");
-        key_names(&mut pass, wanted.key_width());
+        key_names(&mut pass, text.key_width());
         pass.push_sql(") WHERE (");
-        key_names(&mut pass, wanted.key_width());
+        key_names(&mut pass, text.key_width());
         pass.push_sql(")");
-        wanted.walk_in_list(List::Held, pass.reborrow())?;
+        held.walk_in(pass.reborrow())?;
         pass.push_sql(") SELECT ");
-        wanted.walk_columns(pass.reborrow())?;
+        text.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
-        key_value(&mut pass, *wanted)?;
-        in_hashed(&mut pass, wanted.key_width(), &key_name, &|pass| {
+        key_value(&mut pass, *text)?;
+        in_hashed(&mut pass, text.key_width(), &key_name, &|pass| {
             pass.push_sql(" FROM ");
             pass.push_sql(AGAIN);
         });
         pass.push_sql(" FROM ");
-        wanted.walk_table(pass.reborrow())?;
+        text.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
         pass.push_sql(PLACED);
         pass.push_sql(" ON ");
-        placed::is_key(&mut pass, PLACED, *wanted)?;
+        placed::is_key(&mut pass, PLACED, *text)?;
         pass.push_sql(" ORDER BY ");
         pass.push_sql(PLACED);
         pass.push_sql(".");
@@ -72,23 +73,24 @@ impl QueryFragment<Pg> for Look<'_> {
 /// `WITH _picked .., _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING cols, _placed._place`, of rows
 /// that are held.
 pub(super) struct Change<'q> {
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
+    pub(super) held: &'q dyn Keys<Pg>,
     pub(super) changes: &'q dyn QueryFragment<Pg>,
 }
 
 impl QueryFragment<Pg> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Change { wanted, changes } = self;
-        with_held(&mut pass, *wanted)?;
-        placed::walk_change(pass.reborrow(), *wanted, *changes, PLACED)?;
+        let Change { text, held, changes } = self;
+        with_held(&mut pass, text.key_width(), *held)?;
+        placed::walk_change(pass.reborrow(), *text, *changes, PLACED)?;
         placed::place(&mut pass);
         Ok(())
     }
 }
 
-fn with_held<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
+fn with_held<'b>(pass: &mut AstPass<'_, 'b, Pg>, width: usize, held: &'b dyn Keys<Pg>) -> QueryResult<()> {
     pass.push_sql("WITH ");
-    placed::walk_picked(pass, wanted.key_width(), |pass| wanted.walk_list(List::Held, pass.reborrow()))?;
-    placed::with_placed(pass, wanted.key_width());
+    placed::walk_picked(pass, width, |pass| held.walk(pass.reborrow()))?;
+    placed::with_placed(pass, width);
     Ok(())
 }

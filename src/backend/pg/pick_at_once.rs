@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, Columns, Wanted},
+    sql::{Choice, Columns, ModelText},
 };
 
 /// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`, behind [`walk_guard`].
@@ -34,7 +34,7 @@ impl QueryFragment<Pg> for Pick<'_> {
         pass.push_sql(" ");
         self.query.walk_head(pass.reborrow())?;
         match self.columns {
-            Columns::Of(wanted) => wanted.walk_columns(pass.reborrow())?,
+            Columns::Of(text) => text.walk_columns(pass.reborrow())?,
             Columns::Own => self.query.walk_select(pass.reborrow())?,
         }
         walk_picked(self.query, &self.pick, pass)
@@ -57,26 +57,26 @@ impl QueryFragment<Pg> for Pick<'_> {
 /// once for each row: measured on PostgreSQL 15, it took 20 of 20 rows under a nested loop.
 pub(super) struct Claim<'q> {
     pub(super) query: &'q dyn Choice<Pg>,
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) changes: &'q dyn QueryFragment<Pg>,
     pub(super) pick: Picking<'q>,
 }
 
 impl QueryFragment<Pg> for Claim<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Claim { query, wanted, changes, pick } = self;
+        let Claim { query, text, changes, pick } = self;
         walk_guard(&mut pass, pick.table);
         pass.push_sql(", ");
-        placed::walk_picked(&mut pass, wanted.key_width(), |pass| {
+        placed::walk_picked(&mut pass, text.key_width(), |pass| {
             query.walk_head(pass.reborrow())?;
-            wanted.walk_key(pass.reborrow())?;
+            text.walk_key(pass.reborrow())?;
             walk_picked(*query, pick, pass.reborrow())
         })?;
         let several = *pick.limit > 1;
         if several {
-            placed::with_placed(&mut pass, wanted.key_width());
+            placed::with_placed(&mut pass, text.key_width());
         }
-        placed::walk_change(pass.reborrow(), *wanted, *changes, if several { PLACED } else { PICKED })?;
+        placed::walk_change(pass.reborrow(), *text, *changes, if several { PLACED } else { PICKED })?;
         if several {
             placed::place(&mut pass)
         } else {

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::words::{key_names, key_value};
-use crate::sql::{Wanted, helper_name, key_helper};
+use crate::sql::{ModelText, helper_name, key_helper};
 
 /// Writes `_picked (k0) AS MATERIALIZED (..)`.
 pub(super) fn walk_picked<'b>(
@@ -45,10 +45,10 @@ pub(super) fn with_placed(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
 }
 
 /// Writes `t.id = (_placed.k0)`.
-pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
-    key_value(pass, wanted)?;
+pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, text: &'b dyn ModelText<Pg>) -> QueryResult<()> {
+    key_value(pass, text)?;
     pass.push_sql(" = (");
-    for i in 0..wanted.key_width() {
+    for i in 0..text.key_width() {
         pass.push_sql(if i == 0 { "" } else { ", " });
         pass.push_sql(source);
         pass.push_sql(".");
@@ -61,20 +61,20 @@ pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, wanted: &
 /// Writes ` UPDATE t SET .. FROM _placed WHERE t.id = (_placed.k0) RETURNING cols`.
 pub(super) fn walk_change<'b>(
     mut pass: AstPass<'_, 'b, Pg>,
-    wanted: &'b dyn Wanted<Pg>,
+    text: &'b dyn ModelText<Pg>,
     changes: &'b dyn QueryFragment<Pg>,
     source: &str,
 ) -> QueryResult<()> {
     pass.push_sql(" UPDATE ");
-    wanted.walk_table(pass.reborrow())?;
+    text.walk_table(pass.reborrow())?;
     pass.push_sql(" SET ");
     changes.walk_ast(pass.reborrow())?;
     pass.push_sql(" FROM ");
     pass.push_sql(source);
     pass.push_sql(" WHERE ");
-    is_key(&mut pass, source, wanted)?;
+    is_key(&mut pass, source, text)?;
     pass.push_sql(" RETURNING ");
-    wanted.walk_columns(pass)
+    text.walk_columns(pass)
 }
 
 /// Writes `, _placed._place`.

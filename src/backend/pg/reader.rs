@@ -1,4 +1,4 @@
-//! Reads the rows of one statement into the parts that it serves.
+//! Reads the rows of one statement for the models that it serves.
 
 use diesel::{
     deserialize,
@@ -7,30 +7,49 @@ use diesel::{
     sql_types::{BigInt, Bool, Integer, Nullable},
 };
 
-use super::words::groups;
+use super::{
+    answer::{Outcome, Reasons},
+    words::groups,
+};
 use crate::{
     backend::Reader,
     diesel_internals::RowRef,
-    sql::{Chosen, Found, List, Sight, Wanted},
+    sql::{Chosen, ModelRows},
 };
 
 /// The reader of one statement.
 pub(super) struct RowReader<'e> {
-    parts: Vec<PartReader<'e>>,
+    models: Vec<ModelReader<'e>>,
     reading: Reading,
     /// Last come whether this is a row at all, and whether anything was chosen, see [`LockRows::says_if_empty`].
     told_if_empty: bool,
 }
 
-pub(super) struct PartReader<'e> {
-    found: &'e mut dyn Found<Pg>,
-    width: usize,
+/// Where the rows of one model go.
+pub(super) struct ModelReader<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Pg>,
+    pub(super) outcome: &'e mut Outcome,
+    pub(super) width: usize,
+    pub(super) groups: Groups,
+}
+
+/// What the first statement says of each row, model by model.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
     /// Before the groups' numbers stands whether the row was asked for by key.
     asked: bool,
-    /// For each group of the part's queries: have they limits, and does each evaluate under the lock all that it depends on?
+    /// For each group of the model's queries: have they limits, and does each evaluate under the lock all that it depends on?
     groups: Vec<(bool, bool)>,
     /// Behind each group's number stands how many rows it chose.
     counts: bool,
+}
+
+impl Groups {
+    pub(super) fn new(asked: bool, choices: &[Chosen<'_, Pg>], counts: bool) -> Self {
+        let own =
+            |limited| choices.iter().filter(|chosen| chosen.shape.limited == limited).all(|chosen| chosen.text.own);
+        Groups { asked, groups: groups(choices).map(|limited| (limited, own(limited))).collect(), counts }
+    }
 }
 
 /// What stands behind the models' columns.
@@ -40,9 +59,9 @@ pub(super) enum Reading {
     Keys,
     /// Nothing: every row was chosen by the one query.
     Query,
-    /// One number per group of queries, see [`LockRows`].
+    /// One number per group of queries, see [`LockRows`](super::lock_rows::LockRows).
     Mixed,
-    /// Two booleans, held and wanted, see [`LookAgain`].
+    /// Two booleans, held and wanted, see [`LookAgain`](super::look_again::LookAgain).
     Again,
     /// Nothing: the row is held now.
     More,
@@ -53,47 +72,69 @@ pub(super) enum Reading {
     },
 }
 
-impl<'e> PartReader<'e> {
-    pub(super) fn new(wanted: &dyn Wanted<Pg>, found: &'e mut dyn Found<Pg>, choices: &[Chosen<'_, Pg>]) -> Self {
-        let own =
-            |limited| choices.iter().filter(|chosen| chosen.shape.limited == limited).all(|chosen| chosen.text.own);
-        let groups = groups(choices).map(|limited| (limited, own(limited))).collect();
-        PartReader { found, width: wanted.width(), asked: wanted.has(List::Asked), groups, counts: false }
+impl ModelReader<'_> {
+    fn read(&mut self, columns: &RowRef<'_, Pg>, reading: Reading, row: &RowRef<'_, Pg>, extra: &mut usize) -> Done {
+        match reading {
+            Reading::Keys => {
+                let number = self.rows.read(columns)?;
+                self.outcome.came(number);
+            }
+            Reading::Query => {
+                let number = self.rows.read(columns)?;
+                self.outcome.matched(number);
+            }
+            Reading::Mixed => {
+                let number = self.rows.read(columns)?;
+                let reasons = self.reasons(row, extra)?;
+                self.outcome.locked(number, reasons);
+            }
+            Reading::Again => {
+                let number = self.rows.read(columns)?;
+                let [held, wanted] = [0, 1].map(|i| row.get_value::<Bool, bool, _>(*extra + i));
+                self.outcome.seen(number, held?, wanted?);
+            }
+            Reading::More => {
+                let number = self.rows.read(columns)?;
+                self.outcome.locked_more(number);
+            }
+            Reading::Same { skips } => {
+                let number = self.rows.number(columns)?;
+                let place = usize::try_from(row.get_value::<BigInt, i64, _>(*extra)? - 1)?;
+                self.outcome.is_same(place, number, skips);
+            }
+        }
+        Ok(())
     }
 
-    pub(super) fn counting(self, counts: bool) -> Self {
-        PartReader { counts, ..self }
-    }
-
-    fn sight(&mut self, row: &RowRef<'_, Pg>, column: &mut usize) -> deserialize::Result<Sight> {
-        let (mut asked, mut firm, mut limited, mut doubtful, mut moved) = (false, false, false, false, false);
-        if self.asked {
-            asked = row.get_value::<Bool, bool, _>(*column)?;
+    fn reasons(&mut self, row: &RowRef<'_, Pg>, column: &mut usize) -> deserialize::Result<Reasons> {
+        let mut reasons = Reasons::default();
+        if self.groups.asked {
+            reasons.asked = row.get_value::<Bool, bool, _>(*column)?;
             *column += 1;
         }
-        for (group, (has_limit, own)) in self.groups.iter().enumerate() {
+        for (group, (has_limit, own)) in self.groups.groups.iter().enumerate() {
             let number = row.get_value::<Integer, i32, _>(*column)?;
             // That the row is as it was says nothing about the other rows that its query depends on.
             match (number, has_limit) {
                 (0, _) => {}
-                (1, false) if *own => firm = true,
-                (1, true) if *own => limited = true,
-                (_, false) => doubtful = true,
-                (_, true) => moved = true,
+                (1, false) if *own => reasons.firm = true,
+                (1, true) if *own => reasons.limited = true,
+                (_, false) => reasons.doubtful = true,
+                (_, true) => reasons.moved = true,
             }
             *column += 1;
-            if self.counts || *has_limit {
-                self.found.count(group, row.get_value::<BigInt, i64, _>(*column)?, number != 0);
+            if self.groups.counts || *has_limit {
+                self.outcome.count(group, row.get_value::<BigInt, i64, _>(*column)?, number != 0);
                 *column += 1;
             }
         }
-        Ok(Sight::Chosen { asked, firm, limited, doubtful, moved })
+        Ok(reasons)
     }
 }
 
 impl<'e> RowReader<'e> {
-    pub(super) fn new(parts: Vec<PartReader<'e>>, reading: Reading) -> Self {
-        RowReader { parts, reading, told_if_empty: false }
+    pub(super) fn new(models: Vec<ModelReader<'e>>, reading: Reading) -> Self {
+        RowReader { models, reading, told_if_empty: false }
     }
 
     pub(super) fn told_if_empty(self, told_if_empty: bool) -> Self {
@@ -110,34 +151,20 @@ impl<'e> RowReader<'e> {
     }
 }
 
+type Done = deserialize::Result<()>;
+
 impl Reader<Pg> for RowReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> Done {
         if let Some(chosen) = self.empty(row)? {
-            self.parts.iter_mut().for_each(|part| part.found.none_came(chosen));
+            self.models.iter_mut().for_each(|model| model.outcome.none_came(chosen));
             return Ok(());
         }
         let mut column = 0;
-        let mut extra: usize = self.parts.iter().map(|part| part.width).sum();
-        for part in &mut self.parts {
-            let own = row.window(column..column + part.width);
-            column += part.width;
-            let sight = match self.reading {
-                Reading::Keys => Sight::Wanted,
-                Reading::Query => {
-                    Sight::Chosen { asked: false, firm: true, limited: false, doubtful: false, moved: false }
-                }
-                Reading::Mixed => part.sight(row, &mut extra)?,
-                Reading::Again => Sight::Again {
-                    held: row.get_value::<Bool, bool, _>(extra)?,
-                    wanted: row.get_value::<Bool, bool, _>(extra + 1)?,
-                },
-                Reading::More => Sight::More,
-                Reading::Same { skips } => {
-                    let unknown = usize::try_from(row.get_value::<BigInt, i64, _>(extra)? - 1)?;
-                    Sight::Same { unknown, skipped: skips }
-                }
-            };
-            part.found.read(&own, sight)?;
+        let mut extra: usize = self.models.iter().map(|model| model.width).sum();
+        for model in &mut self.models {
+            let columns = row.window(column..column + model.width);
+            column += model.width;
+            model.read(&columns, self.reading, row, &mut extra)?;
         }
         Ok(())
     }

@@ -21,61 +21,64 @@ use diesel::{
     sql_types::{Array, Bool, Nullable, Text},
 };
 
-use super::words::{from_table_among, locking_clause};
+use super::{
+    reader::ModelReader,
+    words::{from_table_among, locking_clause},
+};
 use crate::{
     backend::{HidesRows, Reader},
     diesel_internals::{RowRef, Statement},
     error::LockObstacle,
     mode::{Strength, Wait},
-    sql::{Found, List, Sight, TableName, Wanted},
+    sql::{Keys, ModelText, TableName},
 };
 
 /// Where the rows lie that pass the policies, for the length of a statement. Spaces keep it from hiding a table of the user's.
 const PASSED: &str = "\"lockset: passed\"";
 
-/// The rows of the list [`More`](List::More) that exist, whether each can be locked, and whether the role may read which
+/// The rows of a list that exist, whether each can be locked, and whether the role may read which
 /// policies there are. Locks nothing.
 ///
 /// ```sql
-/// WITH passed AS MATERIALIZED (SELECT FROM t WHERE id = ANY($more)
+/// WITH passed AS MATERIALIZED (SELECT FROM t WHERE id = ANY($list)
 ///   AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND row_security_active($t)
 ///   AND set_config('diesel_lockset.passed', current_setting(..) || ';' || .. || tableoid || ctid, true) IS NULL
 ///   FOR KEY SHARE OF t SKIP LOCKED)
 /// SELECT cols, NOT row_security_active($t) OR position(';' || .. || tableoid || ctid IN current_setting(..)) > 0,
 ///   has_table_privilege(..)
-/// FROM t WHERE id = ANY($more) AND (SELECT count(*) FROM passed) = 0 ORDER BY id
+/// FROM t WHERE id = ANY($list) AND (SELECT count(*) FROM passed) = 0 ORDER BY id
 /// ```
 pub(super) struct AbsentRows<'q> {
     pub(super) name: &'q TableName,
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
+    pub(super) keys: &'q dyn Keys<Pg>,
 }
 
 impl AbsentRows<'_> {
     fn walk_from<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        from_table_among(pass, self.wanted, |pass| self.wanted.walk_list(List::More, pass.reborrow()))
+        from_table_among(pass, self.text, |pass| self.keys.walk(pass.reborrow()))
     }
 }
 
 impl QueryFragment<Pg> for AbsentRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let AbsentRows { name, wanted } = *self;
+        let AbsentRows { name, text, .. } = *self;
         walk_passed(&mut pass, name, |pass| self.walk_from(pass))?;
         pass.push_sql(" SELECT ");
-        wanted.walk_columns(pass.reborrow())?;
+        text.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
         walk_passes(&mut pass, name)?;
         pass.push_sql(MAY_NAME);
         self.walk_from(&mut pass)?;
         walk_when_passed(&mut pass);
         pass.push_sql(" ORDER BY ");
-        wanted.walk_key(pass)
+        text.walk_key(pass)
     }
 }
 
 /// Reads the rows of [`AbsentRows`].
 pub(super) struct AbsentReader<'e> {
-    pub(super) found: &'e mut dyn Found<Pg>,
-    pub(super) width: usize,
+    pub(super) model: ModelReader<'e>,
     /// The call does not wait, so what can be locked and was not is held.
     pub(super) held: bool,
     pub(super) may_name: &'e mut bool,
@@ -83,13 +86,19 @@ pub(super) struct AbsentReader<'e> {
 
 impl Reader<Pg> for AbsentReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        let passes = row.get_value::<Bool, bool, _>(self.width)?;
-        *self.may_name = row.get_value::<Bool, bool, _>(self.width + 1)?;
-        match (passes, self.held) {
-            (false, _) => self.found.read(&row.window(0..self.width), Sight::Unlockable),
-            (true, true) => self.found.read(&row.window(0..self.width), Sight::Skipped),
-            (true, false) => Ok(()),
+        let ModelReader { rows, outcome, width, .. } = &mut self.model;
+        let passes = row.get_value::<Bool, bool, _>(*width)?;
+        *self.may_name = row.get_value::<Bool, bool, _>(*width + 1)?;
+        if passes && !self.held {
+            return Ok(());
         }
+        let number = rows.number(&row.window(0..*width))?;
+        if passes {
+            outcome.is_skipped(number)
+        } else {
+            outcome.is_unlockable(number)
+        }
+        Ok(())
     }
 }
 

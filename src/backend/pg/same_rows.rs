@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{placed::is_key, words::key_names};
-use crate::sql::{List, Wanted, helper_name};
+use crate::sql::{Keys, ModelText, helper_name};
 
 /// ```sql
 /// SELECT cols, i FROM t INNER JOIN
@@ -16,30 +16,31 @@ use crate::sql::{List, Wanted, helper_name};
 ///
 /// The server compares: its collation may not tell letters apart, and its times are coarser than Rust's.
 pub(super) struct SameRows<'q> {
-    pub(super) wanted: &'q dyn Wanted<Pg>,
+    pub(super) text: &'q dyn ModelText<Pg>,
+    pub(super) unknown: &'q dyn Keys<Pg>,
 }
 
 impl QueryFragment<Pg> for SameRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let wanted = self.wanted;
+        let text = self.text;
         pass.push_sql("SELECT ");
-        wanted.walk_columns(pass.reborrow())?;
+        text.walk_columns(pass.reborrow())?;
         pass.push_sql(", ");
         pass.push_sql(NUMBER);
         pass.push_sql(" FROM ");
-        wanted.walk_table(pass.reborrow())?;
+        text.walk_table(pass.reborrow())?;
         pass.push_sql(" INNER JOIN (SELECT *, row_number() OVER () AS ");
         pass.push_sql(NUMBER);
         pass.push_sql(" FROM (");
-        wanted.walk_list(List::More, pass.reborrow())?;
+        self.unknown.walk(pass.reborrow())?;
         pass.push_sql(") AS \"lockset_unknown\" (");
-        key_names(&mut pass, wanted.key_width());
+        key_names(&mut pass, text.key_width());
         pass.push_sql(")) AS ");
         pass.push_sql(LISTED);
         pass.push_sql(" ON ");
-        is_key(&mut pass, LISTED, wanted)?;
+        is_key(&mut pass, LISTED, text)?;
         pass.push_sql(" ORDER BY ");
-        wanted.walk_key(pass)
+        text.walk_key(pass)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
     mode::Strength,
-    sql::{Choice, Kept, TableName, Wanted},
+    sql::{Choice, Kept, ModelText, TableName},
 };
 
 /// There are as many texts as calls in the program, times the numbers of rows that are written out.
@@ -39,9 +39,9 @@ pub(super) struct TextKey {
 
 impl TextKey {
     /// Nothing if the same types can give another text at the next call: boxed queries, raw SQL.
-    pub(super) fn new(query: &dyn Choice<Pg>, wanted: Option<&dyn Wanted<Pg>>, pick: &Picking<'_>) -> Option<Self> {
-        let model = match wanted {
-            Some(wanted) => Some(wanted.static_id()?),
+    pub(super) fn new(query: &dyn Choice<Pg>, model: Option<&dyn ModelText<Pg>>, pick: &Picking<'_>) -> Option<Self> {
+        let model = match model {
+            Some(text) => Some(text.static_id()?),
             None => None,
         };
         let limit = Some(*pick.limit).filter(|limit| is_written_out(*limit));

@@ -6,7 +6,7 @@ use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
 
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, TableName, Wanted, helper_name, key_helper},
+    sql::{Chosen, ModelText, TableName, helper_name, key_helper},
 };
 
 /// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
@@ -34,12 +34,12 @@ pub(super) fn locking_clause(
 }
 
 /// Writes the key as one value: `"t"."id"` or `("t"."a", "t"."b")`.
-pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
-    let composite = wanted.key_width() > 1;
+pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, text: &'b dyn ModelText<Pg>) -> QueryResult<()> {
+    let composite = text.key_width() > 1;
     if composite {
         pass.push_sql("(");
     }
-    wanted.walk_key(pass.reborrow())?;
+    text.walk_key(pass.reborrow())?;
     if composite {
         pass.push_sql(")");
     }
@@ -55,23 +55,23 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Want
 /// ten rows to the planner, so that it looks keys up in the index however many rows the queries seem to choose.
 pub(super) fn from_table_among<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
-    wanted: &'b dyn Wanted<Pg>,
+    text: &'b dyn ModelText<Pg>,
     list: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
-    let several = wanted.key_width() > 1;
+    let several = text.key_width() > 1;
     pass.push_sql(" FROM ");
-    wanted.walk_table(pass.reborrow())?;
+    text.walk_table(pass.reborrow())?;
     pass.push_sql(" INNER JOIN (SELECT DISTINCT ");
     pass.push_sql(if several { "* FROM (" } else { "unnest(ARRAY(" });
     list(pass)?;
     pass.push_sql(if several { ") AS \"listed\") AS " } else { "))) AS " });
     pass.push_sql(helper_name!("among"));
     pass.push_sql(" (");
-    key_names(pass, wanted.key_width());
+    key_names(pass, text.key_width());
     pass.push_sql(") ON ");
-    key_value(pass, wanted)?;
+    key_value(pass, text)?;
     pass.push_sql(if several { " = (" } else { " = " });
-    for i in 0..wanted.key_width() {
+    for i in 0..text.key_width() {
         pass.push_sql(if i == 0 { "" } else { ", " });
         pass.push_sql(helper_name!("among"));
         pass.push_sql(".");
@@ -157,7 +157,7 @@ pub(super) fn key_names(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
 pub(super) fn choice<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     choice: &'b Chosen<'_, Pg>,
-    wanted: &'b dyn Wanted<Pg>,
+    text: &'b dyn ModelText<Pg>,
     number: Option<usize>,
     position: bool,
 ) -> QueryResult<()> {
@@ -165,7 +165,7 @@ pub(super) fn choice<'b>(
     if choice.shape.distinct {
         pass.push_sql("SELECT ");
         push_number(pass, number);
-        own_names(pass, wanted.key_width(), position)?;
+        own_names(pass, text.key_width(), position)?;
         pass.push_sql(" FROM (");
     }
     query.walk_head(pass.reborrow())?;
@@ -173,10 +173,10 @@ pub(super) fn choice<'b>(
         push_number(pass, number);
     }
     if position {
-        walk_position(pass, wanted)?;
+        walk_position(pass, text)?;
         pass.push_sql(", ");
     }
-    wanted.walk_key(pass.reborrow())?;
+    text.walk_key(pass.reborrow())?;
     if choice.shape.distinct {
         pass.push_sql(", ");
         query.walk_select(pass.reborrow())?;
@@ -186,7 +186,7 @@ pub(super) fn choice<'b>(
     query.walk_rest(pass.reborrow())?;
     if choice.shape.distinct {
         pass.push_sql(") AS \"distinct\" (");
-        own_names(pass, wanted.key_width(), position)?;
+        own_names(pass, text.key_width(), position)?;
         pass.push_sql(")");
     }
     Ok(())
@@ -214,10 +214,10 @@ fn own_names(pass: &mut AstPass<'_, '_, Pg>, width: usize, position: bool) -> Qu
 }
 
 /// Where the row lies: its partition and its place in it. A changed row lies elsewhere.
-pub(super) fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, wanted: &'b dyn Wanted<Pg>) -> QueryResult<()> {
-    wanted.walk_table(pass.reborrow())?;
+pub(super) fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, text: &'b dyn ModelText<Pg>) -> QueryResult<()> {
+    text.walk_table(pass.reborrow())?;
     pass.push_sql(".\"tableoid\", ");
-    wanted.walk_table(pass.reborrow())?;
+    text.walk_table(pass.reborrow())?;
     pass.push_sql(".\"ctid\"");
     Ok(())
 }

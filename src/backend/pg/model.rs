@@ -1,0 +1,125 @@
+//! One model of a table: its SQL, the keys and queries that choose its rows, and what has become of them.
+
+use diesel::pg::Pg;
+
+use super::{
+    answer::Outcome,
+    look_again::Lists,
+    reader::{Groups, ModelReader},
+};
+use crate::{
+    error::RowName,
+    sql::{Chosen, Finished, Keys, ModelText, Part, PartInSet, RowId, TableName},
+};
+
+/// What a statement is written from: a model, a list of keys, and queries.
+#[derive(Clone, Copy)]
+pub(super) struct ModelSql<'q> {
+    pub(super) text: &'q dyn ModelText<Pg>,
+    pub(super) keys: &'q dyn Keys<Pg>,
+    pub(super) choices: &'q [Chosen<'q, Pg>],
+}
+
+pub(super) struct PgModel<'a> {
+    part: Box<dyn Part<Pg>>,
+    pub(super) choices: Vec<Chosen<'a, Pg>>,
+    asked: Box<dyn Keys<Pg>>,
+    pub(super) outcome: Outcome,
+    /// The numbers of the keys that were asked for, once somebody wants them.
+    numbers: Option<Vec<RowId>>,
+}
+
+impl<'a> PgModel<'a> {
+    pub(super) fn new(part: PartInSet<'a, Pg>) -> Self {
+        let PartInSet { part, choices } = part;
+        let asked = part.rows().asked_keys();
+        PgModel { part, choices, asked, outcome: Outcome::default(), numbers: None }
+    }
+
+    /// Whether rows were asked for by key.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// What the first statement is written from.
+    pub(super) fn sql(&self) -> ModelSql<'_> {
+        ModelSql { text: self.part.text(), keys: &*self.asked, choices: &self.choices }
+    }
+
+    /// The same, and who reads the rows, if nothing about the queries stands behind them.
+    pub(super) fn sides(&mut self) -> (ModelSql<'_>, ModelReader<'_>) {
+        let PgModel { part, choices, asked, outcome, .. } = self;
+        let (text, rows) = part.sides();
+        let reader = ModelReader { width: text.width(), rows, outcome, groups: Groups::default() };
+        (ModelSql { text, keys: &**asked, choices }, reader)
+    }
+
+    /// The same of [`LockRows`](super::lock_rows::LockRows).
+    pub(super) fn first_sides(&mut self, counts: bool) -> (ModelSql<'_>, ModelReader<'_>) {
+        let groups = Groups::new(self.has_keys(), &self.choices, counts);
+        let (sql, reader) = self.sides();
+        (sql, ModelReader { groups, ..reader })
+    }
+
+    /// What a later statement is written from, about `keys`, and who reads the rows.
+    pub(super) fn about<'q>(&'q mut self, keys: &'q dyn Keys<Pg>) -> (ModelSql<'q>, ModelReader<'q>) {
+        let (sql, reader) = self.sides();
+        (ModelSql { keys, choices: &[], ..sql }, reader)
+    }
+
+    pub(super) fn keys(&self, rows: &[RowId]) -> Box<dyn Keys<Pg>> {
+        self.part.rows().keys(rows)
+    }
+
+    /// The numbers of the keys that were asked for. From now on a row that comes a second time has the number that it had.
+    fn number(&mut self) -> &[RowId] {
+        let PgModel { part, numbers, .. } = self;
+        numbers.get_or_insert_with(|| part.sides().1.number_asked())
+    }
+
+    /// The keys that were asked for and did not come.
+    pub(super) fn absent(&mut self) -> Vec<RowId> {
+        if self.outcome.is_complete(self.asked.len()) {
+            return Vec::new();
+        }
+        self.number();
+        self.outcome.absent(self.numbers.as_deref().unwrap_or_default())
+    }
+
+    /// The keys that were asked for and are not those of rows to Rust, if the server may see it otherwise.
+    pub(super) fn unknown(&mut self, skips: bool) -> Vec<RowId> {
+        if !self.has_keys() || self.part.rows().is_exact() {
+            return Vec::new();
+        }
+        self.number();
+        self.outcome.find_unknown(self.numbers.as_deref().unwrap_or_default(), skips)
+    }
+
+    /// The lists of the next look.
+    pub(super) fn look_again(&mut self) -> Lists {
+        self.number();
+        let held = self.outcome.look_again();
+        let [firm, doubtful, held] =
+            [self.outcome.firm(), self.outcome.doubtful(), &held].map(|rows| self.part.rows().keys(rows));
+        Lists { firm, doubtful, held }
+    }
+
+    /// Begins a lock of what the last look found unheld.
+    pub(super) fn lock_more(&mut self) -> Box<dyn Keys<Pg>> {
+        let unheld = self.outcome.lock_more();
+        self.part.rows().keys(unheld)
+    }
+
+    pub(super) fn names(&self, rows: &[RowId], table: &TableName) -> Vec<RowName> {
+        self.part.rows().names(rows, table)
+    }
+
+    pub(super) fn asked_names(&self, table: &TableName) -> Vec<RowName> {
+        self.part.rows().asked_names(table)
+    }
+
+    pub(super) fn finish(mut self, table: &TableName) -> Finished {
+        let asked = if self.outcome.is_complete(self.asked.len()) { Vec::new() } else { self.number().to_vec() };
+        self.part.answer(self.outcome.answer(&asked), table)
+    }
+}
