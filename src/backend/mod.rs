@@ -24,8 +24,8 @@ use crate::{
     key::LockName,
     mode::{Patience, Strength},
     sql::{
-        Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet,
-        QueryText, TableName,
+        Answer as Rows, Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part,
+        PartInSet, QueryText, TableName,
     },
 };
 
@@ -273,6 +273,11 @@ pub trait PickDialogue<DB: Backend>: Sized {
     /// As [`TableDialogue::goes_on`].
     fn goes_on(&mut self, _error: &LockError) -> bool {
         false
+    }
+
+    /// Which of the rows that the model has read are the answer, if the conversation knows them by their numbers.
+    fn answer(&mut self) -> Option<Rows> {
+        None
     }
 
     /// Puts the rows in the order of the query.

@@ -133,8 +133,12 @@ where
     }
 
     /// A join that repeats a row counts it each time; it comes back once.
-    fn finish(self: Box<Self>) -> Vec<T> {
-        let rows: Box<dyn Any> = self.part.finish(&self.table).rows;
+    fn finish(mut self: Box<Self>) -> Vec<T> {
+        let finished = match self.dialogue.answer() {
+            Some(answer) => self.part.answer(answer, &self.table),
+            None => self.part.finish(&self.table),
+        };
+        let rows: Box<dyn Any> = finished.rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
         let mut rows = self.dialogue.arrange(rows);
         if rows.len() > 1 {

@@ -3,6 +3,7 @@
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
 mod advisory;
+mod answer;
 mod clock;
 mod cover;
 mod dialect;
@@ -12,12 +13,14 @@ mod free_rows;
 mod full_text;
 mod holders;
 mod key_list;
+mod listed;
 mod lock_rows;
 mod lost;
 mod pick;
 mod plan;
 mod reader;
 mod row_lock;
+mod row_set;
 mod same_table;
 mod words;
 
