@@ -24,8 +24,8 @@ use crate::{
     key::LockName,
     mode::{Isolation, Patience, Strength},
     sql::{
-        Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Part, PartInSet,
-        QueryText, TableName,
+        Answer as Rows, Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Model,
+        QueriedModel, QueryText, TableName,
     },
 };
 
@@ -50,7 +50,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     fn table<'a>(
         name: TableName,
-        parts: Vec<PartInSet<'a, Self>>,
+        parts: Vec<QueriedModel<'a, Self>>,
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self::Table<'a>>;
@@ -269,7 +269,7 @@ pub trait PickDialogue<DB: Backend>: Sized {
     fn new(
         query: &dyn Choice<DB>,
         text: &QueryText,
-        part: &mut dyn Part<DB>,
+        model: &mut dyn Model<DB>,
         pick: Picking<'_>,
         changes: Option<String>,
     ) -> QueryResult<Self>;
@@ -281,22 +281,20 @@ pub trait PickDialogue<DB: Backend>: Sized {
     fn exchange<'e>(
         &'e mut self,
         query: &'e dyn Choice<DB>,
-        part: &'e mut dyn Part<DB>,
+        model: &'e mut dyn Model<DB>,
         changes: Option<&'e dyn QueryFragment<DB>>,
     ) -> Option<Exchange<'e, DB>>;
 
     /// All rows of the last statement were read.
-    fn end_of_rows(&mut self, part: &mut dyn Part<DB>) -> Result<()>;
+    fn end_of_rows(&mut self, model: &mut dyn Model<DB>) -> Result<()>;
 
     /// As [`TableDialogue::goes_on`].
     fn goes_on(&mut self, _error: &LockError) -> bool {
         false
     }
 
-    /// The rows, as they came.
-    fn finish(&mut self, part: Box<dyn Part<DB>>, table: &TableName) -> Finished {
-        part.finish(table)
-    }
+    /// Which of the rows that the model has read are the answer.
+    fn answer(&mut self) -> Rows;
 
     /// Puts the rows in the order of the query.
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T>;
@@ -329,6 +327,7 @@ pub(crate) enum Answer<'e, DB: Backend> {
     /// It has rows, which are read.
     Rows(Box<dyn Reader<DB> + Send + 'e>),
     /// It changes rows, which are added up.
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
     Changed(&'e mut usize),
     Nothing,
 }

@@ -16,7 +16,7 @@ use crate::{
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, LockTarget, RowQuery},
+    sql::{Blocking, Choice, LockTarget, Model, RowQuery},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and in one order.
@@ -181,7 +181,7 @@ pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
 }
 
 struct Gathered<'a, DB: LockingBackend> {
-    part: Box<dyn crate::sql::Part<DB>>,
+    model: Box<dyn Model<DB>>,
     queries: Vec<Box<dyn Choice<DB> + 'a>>,
     strength: Strength,
     keys: usize,
@@ -240,10 +240,10 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         let mut ids = ids.into_iter().peekable();
         // A model nobody asked for must not cost a statement.
         if ids.peek().is_some() {
-            let gathered = self.part::<T>();
+            let gathered = self.gathered::<T>();
             for id in ids {
                 gathered.keys += 1;
-                T::ask(&mut *gathered.part, id.into_key());
+                T::ask(&mut *gathered.model, id.into_key());
             }
         }
         self
@@ -274,7 +274,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     ///
     /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
-        self.part::<T>().queries.push(query.into_choice());
+        self.gathered::<T>().queries.push(query.into_choice());
         self
     }
 
@@ -361,11 +361,11 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         self
     }
 
-    fn part<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
+    fn gathered<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
         let model = TypeId::of::<T>();
         let strength = self.strength;
         let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
-            self.parts.push((model, Gathered { part: T::part(), queries: Vec::new(), strength, keys: 0 }));
+            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength, keys: 0 }));
             self.parts.len() - 1
         });
         let gathered = &mut self.parts[index].1;
@@ -385,7 +385,7 @@ impl<DB: LockingBackend, W> fmt::Debug for LockSet<'_, DB, W> {
         let mut map = f.debug_map();
         for (_, part) in &self.parts {
             let wanted = format!("{} keys, {} queries, {:?}", part.keys, part.queries.len(), part.strength);
-            map.entry(&part.part.wanted().model_name(), &wanted);
+            map.entry(&part.model.text().model_name(), &wanted);
         }
         for part in &self.advisory {
             map.entry(&"advisory lock", &part.name.text());

@@ -8,7 +8,7 @@ use crate::{
     diesel_internals::sql_of,
     error::{LockError, Result},
     mode::{Patience, Strength},
-    sql::{Choice, Chosen, KeyOf, LockTarget, Part, PartInSet, QueryText, TableName, check_model},
+    sql::{Choice, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
 };
 
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
@@ -39,27 +39,27 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// when its rows are held.
     pub(crate) fn into_tables(self) -> Result<(Vec<DB::Table<'a>>, bool)> {
         let (patience, mut asks_again) = (self.patience, false);
-        let mut tables: BTreeMap<TableName, (Strength, Vec<PartInSet<'a, DB>>)> = BTreeMap::new();
-        let key = |part: &dyn Part<DB>| sql_of::<DB>(&KeyOf(part.wanted()));
-        for (_, Gathered { part, queries, strength, .. }) in self.parts {
+        let mut tables: BTreeMap<TableName, (Strength, Vec<QueriedModel<'a, DB>>)> = BTreeMap::new();
+        let key = |model: &dyn Model<DB>| sql_of::<DB>(&KeyOf(model.text()));
+        for (_, Gathered { model, queries, strength, .. }) in self.parts {
             if queries.is_empty() {
-                check_model(part.wanted(), DB::DIALECT)?;
+                check_model(model.text(), DB::DIALECT)?;
             }
             let choice = |query: Box<dyn Choice<DB> + 'a>| {
                 let shape = query.shape()?;
-                Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(part.wanted()))?, shape, query })
+                Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(model.text()))?, shape, query })
             };
             let choices = queries.into_iter().map(choice).collect::<Result<Vec<_>>>()?;
             asks_again |= choices.iter().any(|chosen| !chosen.text.own);
-            let table = tables.entry(part.wanted().table_name()?).or_insert((strength, Vec::new()));
+            let table = tables.entry(model.text().table_name()?).or_insert((strength, Vec::new()));
             // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
             if let Some(other) = table.1.first() {
-                if key(&*other.part)? != key(&*part)? {
+                if key(&*other.model)? != key(&*model)? {
                     return Err(LockError::two_keys());
                 }
             }
             table.0 = table.0.max(strength);
-            table.1.push(PartInSet { part, choices });
+            table.1.push(QueriedModel { model, choices });
         }
         let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
         Ok((tables.into_iter().map(table).collect::<Result<_>>()?, asks_again))

@@ -13,7 +13,7 @@ use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     error::{LockError, Result},
     mode::Strength,
-    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Part, TableName, check_changes},
+    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Model, TableName, check_changes},
 };
 
 #[diagnostic::do_not_recommend]
@@ -71,12 +71,12 @@ where
 /// Rows of a model's table: locked, and for a claim changed.
 pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
     query: Q,
-    part: Box<dyn Part<DB>>,
+    model: Box<dyn Model<DB>>,
     table: TableName,
     changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     asks_again: bool,
     dialogue: DB::Pick,
-    model: PhantomData<fn() -> T>,
+    picked: PhantomData<fn() -> T>,
 }
 
 impl<'a, Q, T, DB> PickModels<'a, Q, T, DB>
@@ -91,8 +91,8 @@ where
         strength: Strength,
         changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     ) -> Result<Self> {
-        let mut part = T::part();
-        let text = check::<DB>(&query, Some(part.wanted()))?;
+        let mut model = T::model();
+        let text = check::<DB>(&query, Some(model.text()))?;
         let mut changed = None;
         if let Some(changes) = &changes {
             if is_empty::<DB>(&**changes)? {
@@ -100,11 +100,11 @@ where
             }
             changed = Some(check_changes(&**changes, DB::DIALECT)?);
         }
-        let table = part.wanted().table_name()?;
+        let table = model.text().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
-        let dialogue = DB::Pick::new(&query, &text, &mut *part, pick, changed)?;
+        let dialogue = DB::Pick::new(&query, &text, &mut *model, pick, changed)?;
         let asks_again = !text.own;
-        Ok(PickModels { query, part, table, changes, asks_again, dialogue, model: PhantomData })
+        Ok(PickModels { query, model, table, changes, asks_again, dialogue, picked: PhantomData })
     }
 }
 
@@ -127,7 +127,7 @@ where
     }
 
     fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
-        self.dialogue.exchange(&self.query, &mut *self.part, self.changes.as_deref())
+        self.dialogue.exchange(&self.query, &mut *self.model, self.changes.as_deref())
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
@@ -135,12 +135,12 @@ where
     }
 
     fn end_of_rows(&mut self) -> Result<()> {
-        self.dialogue.end_of_rows(&mut *self.part)
+        self.dialogue.end_of_rows(&mut *self.model)
     }
 
     /// A join that repeats a row counts it each time; it comes back once.
     fn finish(mut self: Box<Self>) -> Vec<T> {
-        let rows: Box<dyn Any> = self.dialogue.finish(self.part, &self.table).rows;
+        let rows: Box<dyn Any> = self.model.answer(self.dialogue.answer(), &self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
         let mut rows = self.dialogue.arrange(rows);
         if rows.len() > 1 {

@@ -28,7 +28,7 @@ pub use self::migrations::run_pending_migrations_locked;
 pub use self::{
     advisory_guard::AdvisoryGuard,
     blocking::{LockDsl, RunLockSet},
-    blocking_advisory::{AdvisoryConnection, RunAdvisoryLock},
+    blocking_advisory::RunAdvisoryLock,
     blocking_pick::PickDsl,
     blocking_query::{LoadLocked, RunLockQuery},
     blocking_row::RunPatientRow,

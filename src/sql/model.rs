@@ -3,6 +3,9 @@
 //! Only this edge knows the type of a row and of its key. Everything that a set decides is about numbers of rows, which the edge gives:
 //! [`RowId`].
 
+mod finished;
+mod found_rows;
+mod keys;
 mod rows;
 mod text;
 
@@ -13,16 +16,14 @@ use diesel::{
     backend::Backend,
     deserialize::{self, FromSqlRow, StaticallySizedRow},
     expression::Expression,
-    query_builder::{AstPass, QueryFragment, QueryId},
+    query_builder::{QueryFragment, QueryId},
     query_source::Table,
-    result::QueryResult,
 };
 
-use self::rows::RowsOf;
-pub(super) use self::text::TextOf;
-pub use self::{rows::Answer, text::ModelText};
+pub(crate) use self::found_rows::FoundRows;
+pub use self::{finished::Finished, keys::Keys, rows::Answer, text::ModelText};
+use self::{rows::RowsOf, text::TextOf};
 use super::{
-    finished::Finished,
     key_list::{KeyList, Rank},
     table_name::TableName,
 };
@@ -87,28 +88,6 @@ pub trait ModelRows<DB: Backend>: Send {
 
     /// The names of the rows that were asked for by key, as often as they were.
     fn asked_names(&self, table: &TableName) -> Vec<RowName>;
-}
-
-/// A list of keys, to be written where a statement wants it.
-#[doc(hidden)]
-pub trait Keys<DB: Backend>: Send + std::fmt::Debug {
-    fn len(&self) -> usize;
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Writes the keys as a table expression; see [`KeyList::walk`].
-    fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// Writes them as the right side of a condition on the key.
-    fn walk_in<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// The same, for a value that each row shows.
-    fn walk_in_hashed<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-
-    /// Writes them as rows behind another `SELECT`, numbered from `first` on.
-    fn walk_numbered<'b>(&'b self, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
 pub(super) struct ModelOf<T, DB, ST>

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 use crate::mode::Isolation;
 
-pub use self::closure_error::{Boxed, ClosureError, Concrete};
+pub use self::closure_error::{ClosureError, Concrete};
 pub(crate) use self::{
     order::{OrderWatch, StepBack},
     retry::{Retries, Verdict},

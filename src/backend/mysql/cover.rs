@@ -9,7 +9,7 @@ use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 use super::{dialect::DIALECT, plan::CHUNK};
 use crate::{
     diesel_internals::sql_of,
-    sql::{ColumnsOf, KeyOf, Token, Tokens, Wanted},
+    sql::{ColumnsOf, KeyOf, ModelText, Token, Tokens},
 };
 
 /// What keeps the primary key from covering what a statement reads.
@@ -24,9 +24,9 @@ pub(super) struct Uncovered {
 impl Uncovered {
     const BY_ITSELF: Self = Uncovered { column: None, most: CHUNK };
 
-    pub(super) fn of(wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
-        let (key, all) = (sql_of::<Mysql>(&KeyOf(wanted))?, wanted.all_columns()?);
-        Ok(Self::told(&sql_of::<Mysql>(&ColumnsOf(wanted))?, &key, &all))
+    pub(super) fn of(text: &dyn ModelText<Mysql>) -> QueryResult<Self> {
+        let (key, all) = (sql_of::<Mysql>(&KeyOf(text))?, text.all_columns()?);
+        Ok(Self::told(&sql_of::<Mysql>(&ColumnsOf(text))?, &key, &all))
     }
 
     /// By the texts of what a model selects, of the key, and of all columns of the table.
@@ -46,8 +46,8 @@ impl Uncovered {
     }
 
     /// Of several models of one table: what one of them reads keeps the key from covering all of it.
-    pub(super) fn together(models: &[Self]) -> Self {
-        models.iter().max_by_key(|model| (model.most, model.column.is_none())).cloned().unwrap_or(Self::BY_ITSELF)
+    pub(super) fn together<'m>(models: impl Iterator<Item = &'m Self>) -> Self {
+        models.max_by_key(|model| (model.most, model.column.is_none())).cloned().unwrap_or(Self::BY_ITSELF)
     }
 
     /// Writes the other column, as the last of a select list.
@@ -100,8 +100,8 @@ mod tests {
     fn the_model_that_reads_most_decides() {
         let alone = Uncovered { column: None, most: 1 };
         let along = Uncovered { column: Some("`t`.`v`".to_owned()), most: CHUNK };
-        assert_eq!(Uncovered::together(&[alone.clone(), along.clone()]), along);
-        assert_eq!(Uncovered::together(&[along, Uncovered::BY_ITSELF]), Uncovered::BY_ITSELF);
-        assert_eq!(Uncovered::together(std::slice::from_ref(&alone)), alone);
+        assert_eq!(Uncovered::together([&alone, &along].into_iter()), along);
+        assert_eq!(Uncovered::together([&along, &Uncovered::BY_ITSELF].into_iter()), Uncovered::BY_ITSELF);
+        assert_eq!(Uncovered::together([&alone].into_iter()), alone);
     }
 }

@@ -1,18 +1,21 @@
 //! What is sent for one table, in which order: which keys do the queries choose? lock them, by key; do they still match?
 
+mod model_in_set;
 mod next_step;
 
 use std::time::Duration;
 
 use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
+use self::model_in_set::ModelInSet;
 use super::{
+    answer::Doubtful,
     cover::Uncovered,
     fitness::Fitness,
     holders::{Holders, holder},
-    lock_rows::{LockPart, LockRows, Recheck, Resolve, Sort},
+    lock_rows::{LockModel, LockRows, Recheck, Resolve, Sort},
     plan::{CHUNK, Chunks},
-    reader::{LockedPart, LockedReader, Numbered, SeenReader},
+    reader::{LockedModel, LockedReader, NumberReader, Ranks, Status},
     words::Asked,
 };
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Among, Finished, List, Named, PartInSet, Seen, TableName},
+    sql::{Finished, Named, QueriedModel, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -31,33 +34,32 @@ const MOST_LOOKS: usize = 1_000;
 #[allow(missing_debug_implementations)]
 pub struct MysqlTable<'a> {
     name: TableName,
-    parts: Vec<PartInSet<'a, Mysql>>,
-    /// How each query of each part can be asked under the lock.
-    asked: Vec<Vec<Asked>>,
-    /// Of each part, and of all of them together.
-    models: Vec<Uncovered>,
+    models: Vec<ModelInSet<'a>>,
+    /// Of all models together.
     uncovered: Uncovered,
     fitness: Fitness,
     strength: Strength,
     patience: Patience,
     step: Step,
     chunks: Chunks,
-    /// The server's ranks of the candidates, by their number, where Rust does not know them.
-    numbered: Vec<(usize, i64)>,
+    /// The server's ranks of keys, by their places in the list that it was asked about.
+    ranks: Vec<(usize, i64)>,
+    /// That list, if it is about keys that did not come back.
+    doubtful: Doubtful,
     wait: Wait,
     looks: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Which rows does query `query` of part `part` choose?
+    /// Which rows does query `query` of model `model` choose?
     Resolve {
-        part: usize,
+        model: usize,
         query: usize,
     },
     /// And now that the rows are locked?
     Again {
-        part: usize,
+        model: usize,
         query: usize,
     },
     /// In which order does the server have the candidates?
@@ -76,17 +78,17 @@ enum Step {
     },
     /// Which of the locked rows that the query chose does it match?
     Recheck {
-        part: usize,
+        model: usize,
         query: usize,
     },
-    /// Which of the keys that did not come back are the same as some that did, to the server? Letters may be large or small.
+    /// Which of the keys that did not come back are those of rows that did, or that are busy, to the server? Letters may be large or small.
     Same {
-        part: usize,
-        among: Among,
+        model: usize,
+        busy: bool,
     },
     /// Which of the rows that did not come back exist?
     Absent {
-        part: usize,
+        model: usize,
     },
     Done,
 }
@@ -94,43 +96,30 @@ enum Step {
 impl<'a> MysqlTable<'a> {
     pub(super) fn new(
         name: TableName,
-        mut parts: Vec<PartInSet<'a, Mysql>>,
+        parts: Vec<QueriedModel<'a, Mysql>>,
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self> {
-        let mut asked = Vec::new();
-        for PartInSet { part, choices } in &mut parts {
-            part.prepare();
-            part.begin(&choices.iter().map(|choice| choice.shape).collect::<Vec<_>>());
-            asked.push(
-                choices
-                    .iter()
-                    .map(|choice| Asked::of((&*choice.query, choice.shape), &choice.text, &name))
-                    .collect::<QueryResult<Vec<_>>>()?,
-            );
-        }
-        let models = parts.iter().map(|part| Uncovered::of(part.part.wanted())).collect::<QueryResult<Vec<_>>>()?;
-        let uncovered = Uncovered::together(&models);
-        let (chunks, wait) = (Chunks::default(), patience.wait());
-        let Some(first) = parts.first() else { return Err(diesel::result::Error::NotFound) };
-        let fitness = Fitness::of(&name, first.part.wanted())?;
+        let models = parts.into_iter().map(|part| ModelInSet::new(part, &name)).collect::<QueryResult<Vec<_>>>()?;
+        let uncovered = Uncovered::together(models.iter().map(|model| &model.uncovered));
+        let Some(first) = models.first() else { return Err(diesel::result::Error::NotFound) };
+        let fitness = Fitness::of(&name, first.text())?;
         let mut table = MysqlTable {
             name,
-            parts,
-            asked,
             models,
             uncovered,
             fitness,
             strength,
             patience,
             step: Step::Done,
-            chunks,
-            numbered: vec![],
-            wait,
+            chunks: Chunks::default(),
+            ranks: vec![],
+            doubtful: Doubtful::default(),
+            wait: patience.wait(),
             looks: 0,
         };
-        table.step = match table.query_after(None, |_, _, _| true) {
-            Some((part, query)) => Step::Resolve { part, query },
+        table.step = match table.query_after(None, |_, _| true) {
+            Some((model, query)) => Step::Resolve { model, query },
             None => table.plan().map_err(diesel::result::Error::from)?,
         };
         Ok(table)
@@ -142,67 +131,71 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
-        let MysqlTable { name, parts, asked, models, uncovered, fitness, strength, wait, numbered, .. } = self;
+        let MysqlTable { name, models, uncovered, fitness, strength, wait, ranks, step, .. } = self;
         let (name, strength) = (&*name, *strength);
-        match self.step {
+        match *step {
             Step::Done => None,
-            Step::Resolve { part, query } | Step::Again { part, query } => {
-                let in_place = matches!(asked[part][query], Asked::AtOnce | Asked::InPlace);
-                let again = matches!(self.step, Step::Again { .. }) && in_place;
-                let PartInSet { part, choices, .. } = parts.get_mut(part)?;
-                let (wanted, resolved) = part.keyed_sides()?;
-                resolved.ask(query);
-                let (without, chosen) = (again && wanted.has(List::Now), choices.get(query)?);
+            Step::Resolve { model, query } | Step::Again { model, query } => {
+                let ModelInSet { model, choices, asked, answer, now, .. } = models.get_mut(model)?;
+                let (text, rows) = model.sides();
+                let in_place = matches!(asked[query], Asked::AtOnce | Asked::InPlace);
+                let again = matches!(step, Step::Again { .. }) && in_place;
+                answer.ask(query);
+                let chosen = choices.get(query)?;
                 let asking = (&*chosen.query, chosen.shape);
-                let statement = Statement::new(Resolve { name, wanted, asking, without });
-                let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Chosen(query) };
+                let without = now.keys().filter(|_| again);
+                let statement = Statement::new(Resolve { name, text, asking, without });
+                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Chosen(query) };
                 Some(Exchange::new(statement, reader))
             }
             Step::Sort => {
+                let mut lists = Vec::new();
                 let mut first = 0;
-                let mut views = Vec::new();
-                for PartInSet { part, .. } in parts.iter().filter(|part| part.part.candidates() > 0) {
-                    views.push((part.wanted(), first));
-                    first += part.candidates();
+                for keys in models.iter().filter_map(|model| model.now.keys()) {
+                    lists.push((keys, first));
+                    first += keys.len();
                 }
-                Some(Exchange::new(Statement::new(Named(Sort { parts: views })), Numbered(numbered)))
+                let statement = Statement::new(Named(Sort { text: models.first()?.text(), lists }));
+                Some(Exchange::new(statement, Ranks(ranks)))
             }
-            Step::Same { part, .. } => {
-                let views = vec![(parts.get(part)?.part.wanted(), 0)];
-                Some(Exchange::new(Statement::new(Named(Sort { parts: views })), Numbered(numbered)))
+            Step::Same { model, .. } => {
+                let model = models.get(model)?;
+                let statement = Statement::new(Named(Sort { text: model.text(), lists: vec![(model.now.keys()?, 0)] }));
+                Some(Exchange::new(statement, Ranks(ranks)))
             }
             Step::Lock { .. } => {
-                let mixed = parts.len() > 1 || asked.iter().any(|queries| !queries.is_empty());
-                let (mut views, mut readers) = (Vec::new(), Vec::new());
-                for (PartInSet { part, choices, .. }, asked) in parts.iter_mut().zip(asked) {
-                    let (wanted, resolved) = part.keyed_sides()?;
+                let mixed = models.len() > 1 || models.iter().any(|model| !model.choices.is_empty());
+                let (mut locks, mut readers) = (Vec::new(), Vec::new());
+                for ModelInSet { model, choices, asked, answer, all, now, now_asked, .. } in models {
+                    let (text, rows) = model.sides();
                     let at_once: Vec<usize> = (0..asked.len()).filter(|i| asked[*i] == Asked::AtOnce).collect();
-                    views.push(LockPart { wanted, at_once: at_once.iter().map(|i| &*choices[*i].query).collect() });
-                    readers.push(LockedPart { resolved, width: wanted.width(), at_once });
+                    let queries = at_once.iter().map(|i| &*choices[*i].query).collect();
+                    let asked = if *all { now.keys() } else { now_asked.keys() };
+                    locks.push(LockModel { text, now: now.keys(), asked, at_once: queries });
+                    readers.push(LockedModel { rows, answer, width: text.width(), at_once });
                 }
                 let (lock, uncovered, fitness) = (Some((strength, *wait)), Some(&*uncovered), Some(&*fitness));
-                let statement = LockRows { parts: views, lock, mixed, uncovered, fitness };
-                Some(Exchange::new(Statement::new(statement), LockedReader { parts: readers, mixed }))
+                let statement = LockRows { models: locks, lock, mixed, uncovered, fitness };
+                Some(Exchange::new(Statement::new(statement), LockedReader { models: readers, mixed }))
             }
             Step::Ask { .. } => Some(fitness.ask()),
             Step::Remember { .. } => Some(fitness.remember()),
-            Step::Recheck { part, query } => {
-                let (asked, uncovered) = (asked[part][query], &models[part]);
-                let PartInSet { part, choices, .. } = parts.get_mut(part)?;
-                let (wanted, resolved) = part.keyed_sides()?;
-                let chosen = choices.get(query)?;
+            Step::Recheck { model, query } => {
+                let ModelInSet { model, choices, asked, uncovered, answer, now, .. } = models.get_mut(model)?;
+                let (text, rows) = model.sides();
+                let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
                 let asking = (&*chosen.query, chosen.shape);
-                let statement = Statement::new(Named(Recheck { name, wanted, asking, strength, asked, uncovered }));
-                let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Matches(query) };
-                Some(Exchange::new(statement, reader))
+                let statement = Named(Recheck { name, text, held, asking, strength, asked, uncovered });
+                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
+                Some(Exchange::new(Statement::new(statement), reader))
             }
-            Step::Absent { part } => {
-                let (wanted, resolved) = parts.get_mut(part)?.part.keyed_sides()?;
-                let only = LockPart { wanted, at_once: Vec::new() };
-                let look = LockRows { parts: vec![only], lock: None, mixed: false, uncovered: None, fitness: None };
-                let statement = Statement::new(look);
-                let reader = SeenReader { resolved, width: wanted.width(), seen: Seen::Busy };
-                Some(Exchange::new(statement, reader))
+            Step::Absent { model } => {
+                let ModelInSet { model, answer, now, .. } = models.get_mut(model)?;
+                let (text, rows) = model.sides();
+                let only = LockModel { text, now: now.keys(), asked: None, at_once: vec![] };
+                let look = LockRows { models: vec![only], lock: None, mixed: false, uncovered: None, fitness: None };
+                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Busy };
+                Some(Exchange::new(Statement::new(look), reader))
             }
         }
     }
@@ -210,11 +203,11 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     fn end_of_rows(&mut self) -> Result<()> {
         self.step = match self.step {
             Step::Done => Step::Done,
-            Step::Resolve { part, query } => match self.query_after(Some((part, query)), |_, _, _| true) {
-                Some((part, query)) => Step::Resolve { part, query },
+            Step::Resolve { model, query } => match self.query_after(Some((model, query)), |_, _| true) {
+                Some((model, query)) => Step::Resolve { model, query },
                 None => self.plan()?,
             },
-            Step::Again { part, query } => match self.again(Some((part, query))) {
+            Step::Again { model, query } => match self.again(Some((model, query))) {
                 Step::Done => self.more()?,
                 step => step,
             },
@@ -223,20 +216,20 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Ask { chunk } if self.fitness.judge()? => Step::Remember { chunk },
             Step::Ask { chunk } => Step::Ask { chunk },
             Step::Remember { chunk } => Step::Lock { chunk },
-            Step::Recheck { part, query } if self.parts[part].part.next(self.models[part].most) => {
-                Step::Recheck { part, query }
+            Step::Recheck { model, query } => {
+                let of = &mut self.models[model];
+                let most = of.uncovered.most;
+                if of.next(most) { Step::Recheck { model, query } } else { self.recheck(Some((model, query))) }
             }
-            Step::Recheck { part, query } => self.recheck(Some((part, query))),
-            Step::Same { part, among } => {
-                let ranks = std::mem::take(&mut self.numbered);
-                self.parts[part].part.tell_same(among, &ranks);
-                self.same(part + 1, among)
+            Step::Same { model, busy } => {
+                self.tell_same(model);
+                self.same(model + 1, busy)
             }
-            Step::Absent { part } if self.parts[part].part.next(CHUNK) => Step::Absent { part },
-            Step::Absent { part } => self.absent(part + 1),
+            Step::Absent { model } if self.models[model].next(CHUNK) => Step::Absent { model },
+            Step::Absent { model } => self.absent(model + 1),
         };
         if self.step == Step::Done {
-            self.step = self.done()?;
+            self.done()?;
         }
         Ok(())
     }
@@ -263,8 +256,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     }
 
     fn finish(self) -> Vec<Finished> {
-        let MysqlTable { name, parts, .. } = self;
-        parts.into_iter().map(|part| part.part.finish(&name)).collect()
+        let MysqlTable { name, models, .. } = self;
+        models.into_iter().map(|model| model.finish(&name)).collect()
     }
 
     fn is_done(&self) -> bool {
@@ -276,7 +269,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     }
 
     fn asked(&self) -> Vec<RowName> {
-        self.parts.iter().flat_map(|part| part.part.asked_names(&self.name)).collect()
+        self.models.iter().flat_map(|model| model.model.rows().asked_names(&self.name)).collect()
     }
 
     fn holders(&self, time: Duration) -> Statement<'_, Mysql> {

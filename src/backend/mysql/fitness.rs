@@ -30,7 +30,7 @@ use crate::{
     backend::{self, Exchange, Reader},
     diesel_internals::{RowRef, Statement, sql_of},
     error::{LockError, LockObstacle, Result},
-    sql::{Kept, KeyOf, TableName, Wanted},
+    sql::{Kept, KeyOf, ModelText, TableName},
 };
 
 static NAMES: Kept<TypeId, Arc<Names>> = Kept::new();
@@ -61,12 +61,12 @@ struct Answer {
 }
 
 impl Fitness {
-    pub(super) fn of(table: &TableName, wanted: &dyn Wanted<Mysql>) -> QueryResult<Self> {
-        let model = wanted.static_id();
+    pub(super) fn of(table: &TableName, text: &dyn ModelText<Mysql>) -> QueryResult<Self> {
+        let model = text.static_id();
         let names = match model.and_then(|model| NAMES.get(&model)) {
             Some(names) => names,
             None => {
-                let names = Arc::new(Names::of(table, &sql_of::<Mysql>(&KeyOf(wanted))?));
+                let names = Arc::new(Names::of(table, &sql_of::<Mysql>(&KeyOf(text))?));
                 if let Some(model) = model {
                     NAMES.insert(model, Arc::clone(&names));
                 }

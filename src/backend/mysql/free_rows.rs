@@ -15,7 +15,7 @@ use super::words::{
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, List, TableName, Wanted, helper_name},
+    sql::{Choice, Keys, ModelText, TableName, helper_name},
 };
 
 /// The first free rows, in the order of the query.
@@ -33,8 +33,10 @@ use crate::{
 /// worker.
 pub(super) struct FreeRows<'q> {
     pub(super) asking: Asking<'q>,
-    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) asked: Asked,
+    /// Rows that do not match, though they seem to.
+    pub(super) without: Option<&'q dyn Keys<Mysql>>,
     pub(super) pick: Picking<'q>,
     pub(super) candidates: i64,
     pub(super) fitness: &'q Fitness,
@@ -42,21 +44,21 @@ pub(super) struct FreeRows<'q> {
 
 impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        let FreeRows { asking: (query, _), wanted, asked, pick, candidates, fitness } = self;
+        let FreeRows { asking: (query, _), text, asked, without, pick, candidates, fitness } = self;
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
-        let width = wanted.key_width();
+        let width = text.key_width();
         with_names(&mut pass, CANDIDATES, width);
-        wanted.walk_key(pass.reborrow())?;
+        text.walk_key(pass.reborrow())?;
         walk_candidates(*query, candidates, None, pass.reborrow())?;
         pass.push_sql(") SELECT ");
-        wanted.walk_columns(pass.reborrow())?;
+        text.walk_columns(pass.reborrow())?;
         pass.push_sql(" FROM ");
         pass.push_sql(CANDIDATES);
         pass.push_sql(" STRAIGHT_JOIN ");
-        wanted.walk_table(pass.reborrow())?;
+        text.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) ON ");
-        key_value(&mut pass, *wanted)?;
+        key_value(&mut pass, *text)?;
         pass.push_sql(" = (");
         names(&mut pass, CANDIDATES, 0..width);
         pass.push_sql(")");
@@ -67,9 +69,9 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
             query.walk_filter(pass.reborrow())?;
             pass.push_sql(")");
         }
-        if wanted.has(List::Now) {
+        if let Some(without) = without {
             pass.push_sql(" AND NOT (");
-            key_among(&mut pass, *wanted, std::iter::once(*wanted), List::Now)?;
+            key_among(&mut pass, *text, [*without])?;
             pass.push_sql(")");
         }
         pass.push_sql(" LIMIT ");
@@ -96,18 +98,19 @@ impl QueryFragment<Mysql> for Count<'_> {
 
 /// `UPDATE t SET .. WHERE id IN (..)`, of rows that are locked.
 pub(super) struct Change<'q> {
-    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) text: &'q dyn ModelText<Mysql>,
+    pub(super) held: &'q dyn Keys<Mysql>,
     pub(super) changes: &'q dyn QueryFragment<Mysql>,
 }
 
 impl QueryFragment<Mysql> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         pass.push_sql("UPDATE ");
-        self.wanted.walk_table(pass.reborrow())?;
+        self.text.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) SET ");
         self.changes.walk_ast(pass.reborrow())?;
         pass.push_sql(" WHERE ");
-        key_among(&mut pass, self.wanted, std::iter::once(self.wanted), List::Now)
+        key_among(&mut pass, self.text, [self.held])
     }
 }
 

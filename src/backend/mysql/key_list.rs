@@ -59,6 +59,10 @@ where
         Ok(())
     }
 
+    fn is_exact() -> bool {
+        is_integer::<ST>()
+    }
+
     fn ranks(keys: &[K]) -> Option<Vec<Rank>> {
         keys.iter().map(|key| Some(vec![integer::<ST, K>(key)?])).collect()
     }
@@ -119,6 +123,10 @@ macro_rules! composite_keys {
                 Ok(())
             }
 
+            fn is_exact() -> bool {
+                $(is_integer::<$ST>())&&+
+            }
+
             fn ranks(keys: &[($($K,)+)]) -> Option<Vec<Rank>> {
                 keys.iter().map(|key| Some(vec![$(integer::<$ST, $K>(&key.$i)?),+])).collect()
             }
@@ -141,6 +149,18 @@ composite_keys! {
 fn filled<K>(keys: &[K]) -> impl Iterator<Item = &K> {
     let more = keys.len().next_power_of_two() - keys.len();
     keys.iter().chain(keys.last().into_iter().cycle().take(more))
+}
+
+/// Whether what is sent for a column is an integer, which Rust compares as the server does.
+fn is_integer<ST>() -> bool
+where
+    Mysql: HasSqlType<ST>,
+{
+    use MysqlType::{Long, LongLong, Short, Tiny, UnsignedLong, UnsignedLongLong, UnsignedShort, UnsignedTiny};
+    matches!(
+        <Mysql as HasSqlType<ST>>::metadata(&mut ()),
+        Tiny | UnsignedTiny | Short | UnsignedShort | Long | UnsignedLong | LongLong | UnsignedLongLong
+    )
 }
 
 /// A key column as the number that the server will compare, if it is one: told by what is sent, whatever the Rust type.

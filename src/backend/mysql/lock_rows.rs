@@ -15,7 +15,7 @@ use super::words::{
 use crate::{
     diesel_internals::is_empty,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, List, TableName, Wanted, helper_name},
+    sql::{Choice, Filter, Keys, ModelText, TableName, helper_name},
 };
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
@@ -25,29 +25,32 @@ use crate::{
 /// older than what they are now.
 pub(super) struct Resolve<'q> {
     pub(super) name: &'q TableName,
-    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) asking: Asking<'q>,
-    pub(super) without: bool,
+    pub(super) without: Option<&'q dyn Keys<Mysql>>,
 }
 
 impl QueryFragment<Mysql> for Resolve<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        if self.without {
-            in_place_of_table(&mut pass, self.name, self.wanted, |pass| {
+        if let Some(without) = self.without {
+            in_place_of_table(&mut pass, self.name, self.text, |pass| {
                 pass.push_sql("NOT (");
-                key_among(pass, self.wanted, std::iter::once(self.wanted), List::Now)?;
+                key_among(pass, self.text, [without])?;
                 pass.push_sql(")");
                 Ok(())
             })?;
         }
-        choice(&mut pass, self.asking, self.wanted, true, None)
+        choice(&mut pass, self.asking, self.text, true, None)
     }
 }
 
 /// One model's side of [`LockRows`].
-pub(super) struct LockPart<'q> {
-    pub(super) wanted: &'q dyn Wanted<Mysql>,
+pub(super) struct LockModel<'q> {
+    pub(super) text: &'q dyn ModelText<Mysql>,
+    pub(super) now: Option<&'q dyn Keys<Mysql>>,
+    /// Those of them that were asked for by key.
+    pub(super) asked: Option<&'q dyn Keys<Mysql>>,
     /// The queries that the statement asks about each row.
     pub(super) at_once: Vec<&'q dyn Choice<Mysql>>,
 }
@@ -58,7 +61,7 @@ pub(super) struct LockPart<'q> {
 /// table alone whether the row matches it: `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also
 /// where the transaction's snapshot is older.
 pub(super) struct LockRows<'q> {
-    pub(super) parts: Vec<LockPart<'q>>,
+    pub(super) models: Vec<LockModel<'q>>,
     /// Nothing: only look.
     pub(super) lock: Option<(Strength, Wait)>,
     /// Rows may come for several reasons.
@@ -68,30 +71,23 @@ pub(super) struct LockRows<'q> {
     pub(super) fitness: Option<&'q Fitness>,
 }
 
-impl<'q> LockRows<'q> {
-    fn wanted(&self) -> impl Iterator<Item = &'q dyn Wanted<Mysql>> {
-        self.parts.iter().map(|part| part.wanted)
-    }
-}
-
 impl QueryFragment<Mysql> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        if self.parts.iter().any(|part| !part.at_once.is_empty()) {
+        if self.models.iter().any(|model| !model.at_once.is_empty()) {
             read_and_lock(&mut pass);
         }
         let mut separator = "SELECT ";
-        for part in self.wanted() {
+        for model in &self.models {
             pass.push_sql(separator);
-            part.walk_columns(pass.reborrow())?;
+            model.text.walk_columns(pass.reborrow())?;
             separator = ", ";
         }
-        for LockPart { wanted, at_once } in self.parts.iter().filter(|_| self.mixed) {
+        for LockModel { text, asked, at_once, .. } in self.models.iter().filter(|_| self.mixed) {
             pass.push_sql(separator);
-            if wanted.has(List::NowAsked) {
-                key_among(&mut pass, *wanted, std::iter::once(*wanted), List::NowAsked)?;
-            } else {
-                pass.push_sql("FALSE");
+            match asked {
+                Some(asked) => key_among(&mut pass, *text, [*asked])?,
+                None => pass.push_sql("FALSE"),
             }
             for query in at_once {
                 pass.push_sql(", EXISTS (SELECT 1 FROM DUAL");
@@ -102,10 +98,10 @@ impl QueryFragment<Mysql> for LockRows<'_> {
         if let Some(uncovered) = self.uncovered {
             uncovered.walk_column(&mut pass);
         }
-        let table = self.parts[0].wanted;
+        let table = self.models[0].text;
         from_table(&mut pass, table)?;
         pass.push_sql(" WHERE ");
-        key_among(&mut pass, table, self.wanted(), List::Now)?;
+        key_among(&mut pass, table, self.models.iter().filter_map(|model| model.now))?;
         if let Some(fitness) = self.fitness {
             pass.push_sql(" AND ");
             fitness.walk_condition(&mut pass)?;
@@ -137,7 +133,8 @@ impl QueryFragment<Mysql> for LockRows<'_> {
 /// ```
 pub(super) struct Recheck<'q> {
     pub(super) name: &'q TableName,
-    pub(super) wanted: &'q dyn Wanted<Mysql>,
+    pub(super) text: &'q dyn ModelText<Mysql>,
+    pub(super) held: &'q dyn Keys<Mysql>,
     pub(super) asking: Asking<'q>,
     pub(super) strength: Strength,
     pub(super) asked: Asked,
@@ -148,32 +145,32 @@ impl QueryFragment<Mysql> for Recheck<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
-        let Recheck { name, wanted, asking, strength, asked, uncovered } = *self;
+        let Recheck { name, text, held, asking, strength, asked, uncovered } = *self;
         let (query, shape) = asking;
-        let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, wanted, std::iter::once(wanted), List::Now);
+        let among = |pass: &mut AstPass<'_, 'b, Mysql>| key_among(pass, text, [held]);
         let folded = shape.folded && !shape.limited;
         if asked == Asked::InPlace {
-            in_place_of_table(&mut pass, name, wanted, |pass| {
+            in_place_of_table(&mut pass, name, text, |pass| {
                 among(pass)?;
                 locking_clause(pass, strength, None, Wait::Block)
             })?;
-            return choice(&mut pass, asking, wanted, folded, Some(uncovered));
+            return choice(&mut pass, asking, text, folded, Some(uncovered));
         }
         // Not in the condition: raw SQL in it may have an `OR` without parentheses.
-        with_names(&mut pass, HELD, wanted.key_width());
-        wanted.walk_key(pass.reborrow())?;
-        from_table(&mut pass, wanted)?;
+        with_names(&mut pass, HELD, text.key_width());
+        text.walk_key(pass.reborrow())?;
+        from_table(&mut pass, text)?;
         pass.push_sql(" WHERE ");
         among(&mut pass)?;
         pass.push_sql(") SELECT ");
-        wanted.walk_columns(pass.reborrow())?;
+        text.walk_columns(pass.reborrow())?;
         uncovered.walk_column(&mut pass);
         if asked == Asked::Beside {
             pass.push_sql(" FROM ");
             pass.push_sql(HELD);
             pass.push_sql(" STRAIGHT_JOIN ");
-            wanted.walk_table(pass.reborrow())?;
-            on_held(&mut pass, wanted)?;
+            text.walk_table(pass.reborrow())?;
+            on_held(&mut pass, text)?;
             if !is_empty::<Mysql>(&Filter(query))? {
                 query.walk_filter(pass.reborrow())?;
                 // Never true, which neither server knows beforehand. But for it, MariaDB would find the rows by the full-text index, and
@@ -185,7 +182,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         query.walk_from(pass.reborrow())?;
         pass.push_sql(" INNER JOIN ");
         pass.push_sql(HELD);
-        on_held(&mut pass, wanted)?;
+        on_held(&mut pass, text)?;
         query.walk_filter(pass.reborrow())?;
         without_limit(&mut pass);
         pass.push_sql(" /*!80001 FOR");
@@ -197,11 +194,11 @@ impl QueryFragment<Mysql> for Recheck<'_> {
 }
 
 /// Writes ` ON t.id = (held.k0)`.
-fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
+fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, text: &'b dyn ModelText<Mysql>) -> QueryResult<()> {
     pass.push_sql(" ON ");
-    key_value(pass, wanted)?;
+    key_value(pass, text)?;
     pass.push_sql(" = (");
-    names(pass, HELD, 0..wanted.key_width());
+    names(pass, HELD, 0..text.key_width());
     pass.push_sql(")");
     Ok(())
 }
@@ -217,14 +214,15 @@ const HELD: &str = helper_name!("lockset_held");
 ///
 /// The first `SELECT` gives the column its type and its collation.
 pub(super) struct Sort<'q> {
+    pub(super) text: &'q dyn ModelText<Mysql>,
     /// Each with the number of its first key.
-    pub(super) parts: Vec<(&'q dyn Wanted<Mysql>, usize)>,
+    pub(super) lists: Vec<(&'q dyn Keys<Mysql>, usize)>,
 }
 
 impl QueryFragment<Mysql> for Sort<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        let table = self.parts[0].0;
+        let table = self.text;
         let width = table.key_width();
         // The number is the last of the columns.
         with_names(&mut pass, LISTED, width + 1);
@@ -232,8 +230,8 @@ impl QueryFragment<Mysql> for Sort<'_> {
         pass.push_sql(", 0");
         from_table(&mut pass, table)?;
         pass.push_sql(" WHERE 1 = 0");
-        for (wanted, first) in &self.parts {
-            wanted.walk_numbered(List::Now, *first, pass.reborrow())?;
+        for (keys, first) in &self.lists {
+            keys.walk_numbered(*first, pass.reborrow())?;
         }
         pass.push_sql(") SELECT ");
         names(&mut pass, LISTED, width..width + 1);

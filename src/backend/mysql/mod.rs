@@ -3,6 +3,7 @@
 //! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
 
 mod advisory;
+mod answer;
 mod clock;
 mod cover;
 mod dialect;
@@ -13,6 +14,7 @@ mod full_text;
 mod holders;
 mod isolation;
 mod key_list;
+mod listed;
 mod lock_rows;
 mod lost;
 mod pick;
@@ -37,7 +39,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Patience, Strength},
-    sql::{Choice, Dialect, Named, PartInSet, TableName},
+    sql::{Choice, Dialect, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Mysql {
@@ -80,7 +82,7 @@ impl LockingBackend for Mysql {
 
     fn table<'a>(
         name: TableName,
-        parts: Vec<PartInSet<'a, Self>>,
+        parts: Vec<QueriedModel<'a, Self>>,
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self::Table<'a>> {

@@ -11,19 +11,21 @@ use diesel::{
 };
 
 use super::{
+    answer::ModelAnswer,
     cover::Uncovered,
     fitness::Fitness,
     free_rows::{Change, Count, FreeRows},
-    lock_rows::{LockPart, LockRows, Recheck},
-    reader::SeenReader,
+    listed::Listed,
+    lock_rows::{LockModel, LockRows, Recheck},
+    reader::{NumberReader, Status},
     words::Asked,
 };
 use crate::{
-    backend::{Answer, Exchange, PickDialogue, Picking, Reader},
+    backend::{self, Exchange, PickDialogue, Picking, Reader},
     diesel_internals::{RowRef, Statement},
     error::{LockError, Result},
     mode::{Strength, Wait},
-    sql::{Choice, Named, Part, Pending, QueryText, Seen, Shape, TableName},
+    sql::{Answer, Choice, Model, ModelRows, Named, QueryText, RowId, Shape, TableName},
 };
 
 /// The family's conversation about a pick.
@@ -38,6 +40,9 @@ pub struct MysqlPick {
     asked: Asked,
     uncovered: Uncovered,
     fitness: Fitness,
+    answer: ModelAnswer,
+    /// What the next statement is about, or is not.
+    now: Listed,
     step: Step,
     /// How many candidates are looked at.
     candidates: i64,
@@ -67,16 +72,19 @@ impl PickDialogue<Mysql> for MysqlPick {
     fn new(
         query: &dyn Choice<Mysql>,
         text: &QueryText,
-        part: &mut dyn Part<Mysql>,
+        model: &mut dyn Model<Mysql>,
         pick: Picking<'_>,
         changes: Option<String>,
     ) -> QueryResult<Self> {
         let shape = query.shape()?;
-        part.prepare();
-        part.begin(&[shape]);
+        let (text_of_model, rows) = model.sides();
         let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
-        let fitness = Fitness::of(&table, part.wanted())?;
+        let (fitness, uncovered) = (Fitness::of(&table, text_of_model)?, Uncovered::of(text_of_model)?);
         let asked = Asked::of((query, shape), text, &table)?;
+        if asked != Asked::AtOnce {
+            // A join may repeat a row.
+            rows.number_asked();
+        }
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
         let step = if limit > 0 { Step::Free } else { Step::Done };
@@ -87,8 +95,10 @@ impl PickDialogue<Mysql> for MysqlPick {
             claims: changes.is_some(),
             shape,
             asked,
-            uncovered: Uncovered::of(part.wanted())?,
+            uncovered,
             fitness,
+            answer: ModelAnswer::new(0, std::iter::once(false)),
+            now: Listed::default(),
             step,
             candidates,
             counted: 0,
@@ -104,7 +114,7 @@ impl PickDialogue<Mysql> for MysqlPick {
     fn exchange<'e>(
         &'e mut self,
         query: &'e dyn Choice<Mysql>,
-        part: &'e mut dyn Part<Mysql>,
+        model: &'e mut dyn Model<Mysql>,
         changes: Option<&'e dyn QueryFragment<Mysql>>,
     ) -> Option<Exchange<'e, Mysql>> {
         let MysqlPick {
@@ -115,82 +125,86 @@ impl PickDialogue<Mysql> for MysqlPick {
             asked,
             uncovered,
             fitness,
+            answer,
+            now,
             step,
             candidates,
             counted,
             changed,
             ..
         } = self;
-        let (wanted, resolved) = part.keyed_sides()?;
-        let width = wanted.width();
-        let asking = (query, *shape);
+        let (text, rows) = model.sides();
+        let (asking, asked, strength) = ((query, *shape), *asked, *strength);
         Some(match step {
             Step::Done => return None,
             Step::Free => {
-                let pick = Picking { table, strength: *strength, limit };
-                let statement =
-                    Named(FreeRows { asking, wanted, asked: *asked, pick, candidates: *candidates, fitness });
-                let seen = Seen::Picked { matches: *asked == Asked::AtOnce };
-                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen })
+                let pick = Picking { table, strength, limit };
+                let (candidates, without) = (*candidates, now.keys());
+                let statement = Named(FreeRows { asking, text, asked, without, pick, candidates, fitness });
+                let matches = asked == Asked::AtOnce;
+                let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
+                Exchange::new(Statement::new(statement), reader)
             }
             Step::Ask => fitness.ask(),
             Step::Remember => fitness.remember(),
             Step::Recheck => {
-                let statement =
-                    Named(Recheck { name: table, wanted, asking, strength: *strength, asked: *asked, uncovered });
-                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Matches(0) })
+                let held = now.keys()?;
+                let statement = Named(Recheck { name: table, text, held, asking, strength, asked, uncovered });
+                let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
+                Exchange::new(Statement::new(statement), reader)
             }
             Step::Count => {
                 *counted = 0;
                 Exchange::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
             }
             Step::Change => Exchange {
-                statement: Statement::new(Change { wanted, changes: changes? }),
-                answer: Answer::Changed(changed),
+                statement: Statement::new(Change { text, held: now.keys()?, changes: changes? }),
+                answer: backend::Answer::Changed(changed),
             },
             Step::Reload => {
-                let only = LockPart { wanted, at_once: Vec::new() };
+                let only = LockModel { text, now: now.keys(), asked: None, at_once: vec![] };
                 let statement = LockRows {
-                    parts: vec![only],
-                    lock: Some((*strength, Wait::Block)),
+                    models: vec![only],
+                    lock: Some((strength, Wait::Block)),
                     mixed: false,
                     uncovered: Some(uncovered),
                     fitness: Some(fitness),
                 };
-                Exchange::new(Statement::new(statement), SeenReader { resolved, width, seen: Seen::Changed })
+                let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Changed };
+                Exchange::new(Statement::new(statement), reader)
             }
         })
     }
 
-    fn end_of_rows(&mut self, part: &mut dyn Part<Mysql>) -> Result<()> {
-        self.step = match self.step {
+    fn end_of_rows(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
+        let (_, rows) = model.sides();
+        let (most, step) = (self.uncovered.most, self.step);
+        self.step = match step {
             Step::Done => Step::Done,
             Step::Ask if self.fitness.judge()? => Step::Remember,
             Step::Ask => Step::Ask,
             Step::Remember => Step::Free,
-            Step::Free if self.asked != Asked::AtOnce && begin(part, Pending::Held, self.uncovered.most) => {
-                Step::Recheck
-            }
-            Step::Free => self.enough(part),
-            Step::Recheck if part.next(self.uncovered.most) => Step::Recheck,
+            Step::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Step::Recheck,
+            Step::Free => self.enough(rows),
+            Step::Recheck if self.now.next(rows, most) => Step::Recheck,
             // Others may be free in place of those that have left the query, among the same candidates.
-            Step::Recheck if part.drop_unmatched() => anew(part),
-            Step::Recheck => self.enough(part),
-            Step::Count if self.is_all(part) => self.picked(part),
+            Step::Recheck if self.answer.drop_unmatched() => self.anew(rows),
+            Step::Recheck => self.enough(rows),
+            Step::Count if self.is_all() => self.picked(rows),
             Step::Count => {
                 self.all_seen = self.counted < self.candidates;
                 if !self.all_seen {
                     self.candidates = self.candidates.saturating_mul(8);
                 }
-                anew(part)
+                self.anew(rows)
             }
-            Step::Change if part.next(self.uncovered.most) => Step::Change,
-            Step::Change if begin(part, Pending::Held, self.uncovered.most) => Step::Reload,
-            Step::Reload if part.next(self.uncovered.most) => Step::Reload,
+            Step::Change if self.now.next(rows, most) => Step::Change,
+            Step::Change if self.begin(self.answer.held_once(), rows) => Step::Reload,
+            Step::Reload if self.now.next(rows, most) => Step::Reload,
             // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
             // not be taken for claimed.
-            Step::Reload if self.changed < part.held_once() => return Err(DieselError::NotFound.into()),
-            Step::Reload if !part.all_changed() => return Err(gone_from_its_key()),
+            Step::Reload if self.changed < self.answer.held_once().len() => return Err(DieselError::NotFound.into()),
+            Step::Reload if !self.answer.is_all_changed() => return Err(gone_from_its_key()),
             Step::Change | Step::Reload => Step::Done,
         };
         Ok(())
@@ -204,43 +218,84 @@ impl PickDialogue<Mysql> for MysqlPick {
         asks
     }
 
+    fn answer(&mut self) -> Answer {
+        std::mem::take(&mut self.answer).picks()
+    }
+
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T> {
         rows
     }
 }
 
 impl MysqlPick {
-    fn enough(&self, part: &mut dyn Part<Mysql>) -> Step {
-        let picked = i64::try_from(part.held()).unwrap_or(i64::MAX);
-        if picked < self.limit { Step::Count } else { self.picked(part) }
+    /// Lists the first of these rows; whether there are any.
+    fn begin(&mut self, of: Vec<RowId>, rows: &dyn ModelRows<Mysql>) -> bool {
+        self.now.begin(of, rows, self.uncovered.most)
+    }
+
+    fn enough(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Step {
+        if self.count() < self.limit { Step::Count } else { self.picked(rows) }
+    }
+
+    fn count(&self) -> i64 {
+        i64::try_from(self.answer.held().len()).unwrap_or(i64::MAX)
     }
 
     /// Whether there is nothing to pick beside what was picked.
     ///
     /// Under READ COMMITTED, others may have committed between the look and the count, and what they held was all that the
     /// look took in. So a small count is only believed around a look: one before it and one after.
-    fn is_all(&self, part: &mut dyn Part<Mysql>) -> bool {
-        let picked = i64::try_from(part.held()).unwrap_or(i64::MAX);
-        self.counted <= picked || (self.all_seen && self.counted < self.candidates)
+    fn is_all(&self) -> bool {
+        self.counted <= self.count() || (self.all_seen && self.counted < self.candidates)
     }
 
-    fn picked(&self, part: &mut dyn Part<Mysql>) -> Step {
-        if self.claims && begin(part, Pending::Held, self.uncovered.most) { Step::Change } else { Step::Done }
+    fn picked(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Step {
+        if !self.claims {
+            return Step::Done;
+        }
+        // The rows are read again.
+        rows.number_asked();
+        if self.begin(self.answer.held_once(), rows) { Step::Change } else { Step::Done }
+    }
+
+    /// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.
+    fn anew(&mut self, rows: &dyn ModelRows<Mysql>) -> Step {
+        self.now.begin(self.answer.lost(0), rows, usize::MAX);
+        self.answer.pick_anew();
+        Step::Free
     }
 }
 
-/// Lists the first of these keys; whether there are any.
-fn begin(part: &mut dyn Part<Mysql>, pending: Pending, most: usize) -> bool {
-    part.queue(pending);
-    part.next(most)
+/// Reads rows that are locked, and keeps them.
+struct PickedReader<'e> {
+    rows: &'e mut dyn ModelRows<Mysql>,
+    answer: &'e mut ModelAnswer,
+    width: usize,
+    status: Picked,
 }
 
-/// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.
-fn anew(part: &mut dyn Part<Mysql>) -> Step {
-    part.queue(Pending::Lost(0));
-    part.next(usize::MAX);
-    part.pick_anew();
-    Step::Free
+/// Why they are read.
+enum Picked {
+    /// They were free. Are they known to match the query under the lock?
+    Free { matches: bool },
+    /// They were changed.
+    Changed,
+}
+
+impl Reader<Mysql> for PickedReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
+        let number = self.rows.read(&row.window(0..self.width))?;
+        match self.status {
+            Picked::Free { matches } => {
+                self.answer.picked(number);
+                if matches {
+                    self.answer.matches(0, number);
+                }
+            }
+            Picked::Changed => self.answer.changed(number),
+        }
+        Ok(())
+    }
 }
 
 /// A row was changed, and is not there any more under the key that it had.

@@ -1,21 +1,19 @@
-//! Reads the rows of one statement into the parts that it serves.
+//! Reads the rows of one statement into the models that it serves.
 
 use diesel::{deserialize, mysql::Mysql, row::Row, sql_types::BigInt};
 
-use crate::{
-    backend::Reader,
-    diesel_internals::RowRef,
-    sql::{Resolved, Seen},
-};
+use super::answer::ModelAnswer;
+use crate::{backend::Reader, diesel_internals::RowRef, sql::ModelRows};
 
 /// Reads the rows that [`LockRows`](super::lock_rows::LockRows) has locked.
 pub(super) struct LockedReader<'e> {
-    pub(super) parts: Vec<LockedPart<'e>>,
+    pub(super) models: Vec<LockedModel<'e>>,
     pub(super) mixed: bool,
 }
 
-pub(super) struct LockedPart<'e> {
-    pub(super) resolved: &'e mut dyn Resolved<Mysql>,
+pub(super) struct LockedModel<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Mysql>,
+    pub(super) answer: &'e mut ModelAnswer,
     pub(super) width: usize,
     /// The numbers of the queries that the statement asked.
     pub(super) at_once: Vec<usize>,
@@ -24,47 +22,63 @@ pub(super) struct LockedPart<'e> {
 impl Reader<Mysql> for LockedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let mut column = 0;
-        let mut extra: usize = self.parts.iter().map(|part| part.width).sum();
+        let mut extra: usize = self.models.iter().map(|model| model.width).sum();
         let mut yes = |row: &RowRef<'_, Mysql>| {
             extra += 1;
             row.get_value::<BigInt, i64, _>(extra - 1).map(|value| value != 0)
         };
-        for LockedPart { resolved, width, at_once } in &mut self.parts {
-            let own = row.window(column..column + *width);
+        for LockedModel { rows, answer, width, at_once } in &mut self.models {
+            let number = rows.read(&row.window(column..column + *width))?;
             column += *width;
-            let asked = !self.mixed || yes(row)?;
-            let mut matches = Vec::new();
+            answer.locked(number, !self.mixed || yes(row)?);
             for query in at_once {
                 if yes(row)? {
-                    matches.push(*query);
+                    answer.matches(*query, number);
                 }
             }
-            resolved.read(&own, Seen::Locked { asked, matches })?;
         }
         Ok(())
     }
 }
 
-/// Reads rows of one model that are all there for the same reason.
-pub(super) struct SeenReader<'e> {
-    pub(super) resolved: &'e mut dyn Resolved<Mysql>,
-    pub(super) width: usize,
-    pub(super) seen: Seen,
+/// What a row of a statement is there for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Status {
+    /// Query `.0` chooses it. Nothing is locked by that.
+    Chosen(usize),
+    /// It is locked, and matches query `.0`.
+    Matches(usize),
+    /// It is there, and could not be locked without waiting.
+    Busy,
 }
 
-impl Reader<Mysql> for SeenReader<'_> {
+/// Reads which rows of one model a statement has found, and does not keep them: they may be as the transaction's snapshot has them.
+pub(super) struct NumberReader<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Mysql>,
+    pub(super) answer: &'e mut ModelAnswer,
+    pub(super) width: usize,
+    pub(super) status: Status,
+}
+
+impl Reader<Mysql> for NumberReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        self.resolved.read(&row.window(0..self.width), self.seen.clone())
+        let number = self.rows.number(&row.window(0..self.width))?;
+        match self.status {
+            Status::Chosen(query) => self.answer.chosen(query, number),
+            Status::Matches(query) => self.answer.matches(query, number),
+            Status::Busy => self.answer.busy(number),
+        }
+        Ok(())
     }
 }
 
-/// Reads the numbers of keys, each with its rank.
-pub(super) struct Numbered<'e>(pub(super) &'e mut Vec<(usize, i64)>);
+/// Reads the places of keys in a list, each with its rank.
+pub(super) struct Ranks<'e>(pub(super) &'e mut Vec<(usize, i64)>);
 
-impl Reader<Mysql> for Numbered<'_> {
+impl Reader<Mysql> for Ranks<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        let number = row.get_value::<BigInt, i64, _>(0)?;
-        self.0.push((usize::try_from(number)?, row.get_value::<BigInt, i64, _>(1)?));
+        let place = row.get_value::<BigInt, i64, _>(0)?;
+        self.0.push((usize::try_from(place)?, row.get_value::<BigInt, i64, _>(1)?));
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, From, List, LockClause, QueryText, Shape, TableName, Wanted, key_helper},
+    sql::{Choice, Filter, From, Keys, LockClause, ModelText, QueryText, Shape, TableName, key_helper},
 };
 
 /// Keeps a statement that returns rows out of Diesel's cache.
@@ -103,7 +103,7 @@ pub(super) fn table_in_comment(pass: &mut AstPass<'_, '_, Mysql>, table: &TableN
 ///
 /// Whatever other index the server might prefer, it would lock the rows in the order of that index, and rows that it merely
 /// reads.
-pub(super) fn from_table<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
+pub(super) fn from_table<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b dyn ModelText<Mysql>) -> QueryResult<()> {
     pass.push_sql(" FROM ");
     table.walk_table(pass.reborrow())?;
     pass.push_sql(" FORCE INDEX (PRIMARY)");
@@ -125,10 +125,10 @@ pub(super) fn join_by_key(pass: &mut AstPass<'_, '_, Mysql>, table: &TableName) 
 }
 
 /// Writes the key as one value: `` `t`.`id` `` or ``(`t`.`a`, `t`.`b`)``.
-pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn Wanted<Mysql>) -> QueryResult<()> {
-    let composite = wanted.key_width() > 1;
+pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Mysql>, text: &'b dyn ModelText<Mysql>) -> QueryResult<()> {
+    let composite = text.key_width() > 1;
     pass.push_sql(if composite { "(" } else { "" });
-    wanted.walk_key(pass.reborrow())?;
+    text.walk_key(pass.reborrow())?;
     pass.push_sql(if composite { ")" } else { "" });
     Ok(())
 }
@@ -136,15 +136,14 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Mysql>, wanted: &'b dyn W
 /// Writes that the key is on one of these lists.
 pub(super) fn key_among<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
-    wanted: &'b dyn Wanted<Mysql>,
-    lists: impl Iterator<Item = &'b dyn Wanted<Mysql>>,
-    list: List,
+    text: &'b dyn ModelText<Mysql>,
+    lists: impl IntoIterator<Item = &'b dyn Keys<Mysql>>,
 ) -> QueryResult<()> {
-    key_value(pass, wanted)?;
+    key_value(pass, text)?;
     let mut separator = " IN (";
-    for part in lists.filter(|part| part.has(list)) {
+    for keys in lists {
         pass.push_sql(separator);
-        part.walk_list(list, pass.reborrow())?;
+        keys.walk(pass.reborrow())?;
         separator = ", ";
     }
     pass.push_sql(")");
@@ -155,12 +154,12 @@ pub(super) fn key_among<'b>(
 pub(super) fn choice<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
     (query, shape): Asking<'b>,
-    wanted: &'b dyn Wanted<Mysql>,
+    text: &'b dyn ModelText<Mysql>,
     rest: bool,
     uncovered: Option<&Uncovered>,
 ) -> QueryResult<()> {
     query.walk_head(pass.reborrow())?;
-    wanted.walk_columns(pass.reborrow())?;
+    text.walk_columns(pass.reborrow())?;
     if let Some(uncovered) = uncovered.filter(|_| !shape.distinct) {
         uncovered.walk_column(pass);
     }
@@ -184,13 +183,13 @@ pub(super) fn choice<'b>(
 pub(super) fn in_place_of_table<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
     name: &TableName,
-    wanted: &'b dyn Wanted<Mysql>,
+    text: &'b dyn ModelText<Mysql>,
     rows: impl FnOnce(&mut AstPass<'_, 'b, Mysql>) -> QueryResult<()>,
 ) -> QueryResult<()> {
     pass.push_sql("WITH ");
     pass.push_identifier(name.bare())?;
     pass.push_sql(" AS (SELECT *");
-    from_table(pass, wanted)?;
+    from_table(pass, text)?;
     pass.push_sql(" WHERE ");
     rows(pass)?;
     pass.push_sql(") ");

@@ -20,7 +20,7 @@ use crate::{
     diesel_internals::{RowRef, Statement, sql_of},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, Keys, Named, PartInSet, RowId, TableName},
+    sql::{Finished, Keys, Named, QueriedModel, RowId, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -82,7 +82,7 @@ enum After {
 impl<'a> PgTable<'a> {
     pub(super) fn new(
         name: TableName,
-        parts: Vec<PartInSet<'a, Pg>>,
+        parts: Vec<QueriedModel<'a, Pg>>,
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self> {

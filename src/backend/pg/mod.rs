@@ -44,7 +44,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Patience, Strength},
-    sql::{Choice, Dialect, Named, PartInSet, TableName},
+    sql::{Choice, Dialect, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -95,7 +95,7 @@ impl LockingBackend for Pg {
 
     fn table<'a>(
         name: TableName,
-        parts: Vec<PartInSet<'a, Self>>,
+        parts: Vec<QueriedModel<'a, Self>>,
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self::Table<'a>> {

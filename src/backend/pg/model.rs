@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::RowName,
-    sql::{Chosen, Finished, Keys, ModelText, Part, PartInSet, RowId, TableName},
+    sql::{Chosen, Finished, Keys, Model, ModelText, QueriedModel, RowId, TableName},
 };
 
 /// What a statement is written from: a model, a list of keys, and queries.
@@ -21,7 +21,7 @@ pub(super) struct ModelSql<'q> {
 }
 
 pub(super) struct PgModel<'a> {
-    part: Box<dyn Part<Pg>>,
+    model: Box<dyn Model<Pg>>,
     pub(super) choices: Vec<Chosen<'a, Pg>>,
     asked: Box<dyn Keys<Pg>>,
     pub(super) outcome: Outcome,
@@ -30,10 +30,10 @@ pub(super) struct PgModel<'a> {
 }
 
 impl<'a> PgModel<'a> {
-    pub(super) fn new(part: PartInSet<'a, Pg>) -> Self {
-        let PartInSet { part, choices } = part;
-        let asked = part.rows().asked_keys();
-        PgModel { part, choices, asked, outcome: Outcome::default(), numbers: None }
+    pub(super) fn new(queried: QueriedModel<'a, Pg>) -> Self {
+        let QueriedModel { model, choices } = queried;
+        let asked = model.rows().asked_keys();
+        PgModel { model, choices, asked, outcome: Outcome::default(), numbers: None }
     }
 
     /// Whether rows were asked for by key.
@@ -43,13 +43,13 @@ impl<'a> PgModel<'a> {
 
     /// What the first statement is written from.
     pub(super) fn sql(&self) -> ModelSql<'_> {
-        ModelSql { text: self.part.text(), keys: &*self.asked, choices: &self.choices }
+        ModelSql { text: self.model.text(), keys: &*self.asked, choices: &self.choices }
     }
 
     /// The same, and who reads the rows, if nothing about the queries stands behind them.
     pub(super) fn sides(&mut self) -> (ModelSql<'_>, ModelReader<'_>) {
-        let PgModel { part, choices, asked, outcome, .. } = self;
-        let (text, rows) = part.sides();
+        let PgModel { model, choices, asked, outcome, .. } = self;
+        let (text, rows) = model.sides();
         let reader = ModelReader { width: text.width(), rows, outcome, groups: Groups::default() };
         (ModelSql { text, keys: &**asked, choices }, reader)
     }
@@ -68,13 +68,13 @@ impl<'a> PgModel<'a> {
     }
 
     pub(super) fn keys(&self, rows: &[RowId]) -> Box<dyn Keys<Pg>> {
-        self.part.rows().keys(rows)
+        self.model.rows().keys(rows)
     }
 
     /// The numbers of the keys that were asked for. From now on a row that comes a second time has the number that it had.
     fn number(&mut self) -> &[RowId] {
-        let PgModel { part, numbers, .. } = self;
-        numbers.get_or_insert_with(|| part.sides().1.number_asked())
+        let PgModel { model, numbers, .. } = self;
+        numbers.get_or_insert_with(|| model.sides().1.number_asked())
     }
 
     /// The keys that were asked for and did not come.
@@ -88,7 +88,7 @@ impl<'a> PgModel<'a> {
 
     /// The keys that were asked for and are not those of rows to Rust, if the server may see it otherwise.
     pub(super) fn unknown(&mut self, skips: bool) -> Vec<RowId> {
-        if !self.has_keys() || self.part.rows().is_exact() {
+        if !self.has_keys() || self.model.rows().is_exact() {
             return Vec::new();
         }
         self.number();
@@ -100,26 +100,26 @@ impl<'a> PgModel<'a> {
         self.number();
         let held = self.outcome.look_again();
         let [firm, doubtful, held] =
-            [self.outcome.firm(), self.outcome.doubtful(), &held].map(|rows| self.part.rows().keys(rows));
+            [self.outcome.firm(), self.outcome.doubtful(), &held].map(|rows| self.model.rows().keys(rows));
         Lists { firm, doubtful, held }
     }
 
     /// Begins a lock of what the last look found unheld.
     pub(super) fn lock_more(&mut self) -> Box<dyn Keys<Pg>> {
         let unheld = self.outcome.lock_more();
-        self.part.rows().keys(unheld)
+        self.model.rows().keys(unheld)
     }
 
     pub(super) fn names(&self, rows: &[RowId], table: &TableName) -> Vec<RowName> {
-        self.part.rows().names(rows, table)
+        self.model.rows().names(rows, table)
     }
 
     pub(super) fn asked_names(&self, table: &TableName) -> Vec<RowName> {
-        self.part.rows().asked_names(table)
+        self.model.rows().asked_names(table)
     }
 
     pub(super) fn finish(mut self, table: &TableName) -> Finished {
         let asked = if self.outcome.is_complete(self.asked.len()) { Vec::new() } else { self.number().to_vec() };
-        self.part.answer(self.outcome.answer(&asked), table)
+        self.model.answer(self.outcome.answer(&asked), table)
     }
 }

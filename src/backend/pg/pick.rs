@@ -21,7 +21,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::Strength,
-    sql::{Answer, Choice, Columns, Finished, Keys, ModelRows, Named, Part, QueryText, RowId, TableName},
+    sql::{Answer, Choice, Columns, Keys, Model, ModelRows, Named, QueryText, RowId, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -65,7 +65,7 @@ impl PickDialogue<Pg> for PgPick {
     fn new(
         _query: &dyn Choice<Pg>,
         text: &QueryText,
-        _: &mut dyn Part<Pg>,
+        _: &mut dyn Model<Pg>,
         pick: Picking<'_>,
         changes: Option<String>,
     ) -> QueryResult<Self> {
@@ -98,14 +98,14 @@ impl PickDialogue<Pg> for PgPick {
     fn exchange<'e>(
         &'e mut self,
         query: &'e dyn Choice<Pg>,
-        part: &'e mut dyn Part<Pg>,
+        model: &'e mut dyn Model<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
     ) -> Option<Exchange<'e, Pg>> {
         let PgPick { table, strength, limit, changes: written, looks_again, step, found, held, left, places, .. } =
             self;
         found.clear();
         *left = 0;
-        let (text, rows) = part.sides();
+        let (text, rows) = model.sides();
         let (width, pick) = (text.width(), Picking { table, strength: *strength, limit });
         let held = held.as_deref();
         let at_once = changes.filter(|_| !*looks_again);
@@ -136,7 +136,7 @@ impl PickDialogue<Pg> for PgPick {
         })
     }
 
-    fn end_of_rows(&mut self, part: &mut dyn Part<Pg>) -> Result<()> {
+    fn end_of_rows(&mut self, model: &mut dyn Model<Pg>) -> Result<()> {
         let next = match self.step {
             Step::Take if self.looks_again && !self.found.is_empty() => Step::Look,
             // With what is true now. What it holds is free to it.
@@ -146,17 +146,17 @@ impl PickDialogue<Pg> for PgPick {
         };
         if next != Step::Done {
             // A row that comes again is the same row.
-            part.sides().1.number_asked();
-            self.held = Some(part.rows().keys(&self.found));
+            model.sides().1.number_asked();
+            self.held = Some(model.rows().keys(&self.found));
         }
         self.looks += usize::from(self.step == Step::Look);
         self.step = next;
         Ok(())
     }
 
-    fn finish(&mut self, part: Box<dyn Part<Pg>>, table: &TableName) -> Finished {
+    fn answer(&mut self) -> Answer {
         let rows = self.looks_again.then(|| std::mem::take(&mut self.found));
-        part.answer(Answer { rows, ..Answer::default() }, table)
+        Answer { rows, ..Answer::default() }
     }
 
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T> {

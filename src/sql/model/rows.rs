@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
     marker::PhantomData,
     sync::Arc,
 };
@@ -10,16 +9,14 @@ use std::{
 use diesel::{
     backend::Backend,
     deserialize::{self, FromSqlRow},
-    query_builder::AstPass,
-    result::QueryResult,
 };
 
-use super::{Keys, ModelRows, RowId};
+use super::{Keys, ModelRows, RowId, finished::names, found_rows::FoundRows, keys::KeysOf};
 use crate::{
     diesel_internals::RowRef,
     error::RowName,
     lockable::Lockable,
-    sql::{KeyList, Rank, TableName, finished::names, found::FoundRows},
+    sql::{KeyList, Rank, TableName},
 };
 
 /// What a set answers about one model.
@@ -193,58 +190,5 @@ where
 
     fn asked_names(&self, table: &TableName) -> Vec<RowName> {
         names::<T>(table, &*self.asked)
-    }
-}
-
-/// Keys, and their columns where the backend wants them so.
-struct KeysOf<C, K, Columns> {
-    keys: Arc<Vec<K>>,
-    columns: Columns,
-    marker: PhantomData<fn() -> C>,
-}
-
-impl<C, K, Columns> KeysOf<C, K, Columns> {
-    fn boxed<DB>(keys: Arc<Vec<K>>) -> Box<dyn Keys<DB>>
-    where
-        DB: Backend + 'static,
-        C: KeyList<DB, K, Columns = Columns> + 'static,
-        K: Send + Sync + 'static,
-        Columns: Send + 'static,
-    {
-        Box::new(KeysOf::<C, K, Columns> { columns: C::columns(&keys), keys, marker: PhantomData })
-    }
-}
-
-impl<C, K, Columns> fmt::Debug for KeysOf<C, K, Columns> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} keys", self.keys.len())
-    }
-}
-
-impl<DB, C, K, Columns> Keys<DB> for KeysOf<C, K, Columns>
-where
-    DB: Backend,
-    C: KeyList<DB, K, Columns = Columns>,
-    K: Send + Sync,
-    Columns: Send,
-{
-    fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        C::walk(&self.keys, &self.columns, pass)
-    }
-
-    fn walk_in<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        C::walk_in(&self.keys, &self.columns, pass)
-    }
-
-    fn walk_in_hashed<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        C::walk_in_hashed(&self.keys, &self.columns, pass)
-    }
-
-    fn walk_numbered<'b>(&'b self, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        C::walk_numbered(&self.keys, &self.columns, first, pass)
     }
 }

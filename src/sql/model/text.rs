@@ -41,7 +41,7 @@ pub trait ModelText<DB: Backend> {
     fn all_columns(&self) -> QueryResult<String>;
 }
 
-pub(in crate::sql) struct TextOf<T, DB>
+pub(super) struct TextOf<T, DB>
 where
     DB: Backend,
     T: Lockable + Selectable<DB>,
@@ -56,7 +56,7 @@ where
     DB: Backend,
     T: Lockable + Selectable<DB>,
 {
-    pub(in crate::sql) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let table = T::table();
         let key = table.primary_key();
         TextOf { table, key, columns: T::construct_selection() }
@@ -111,7 +111,7 @@ where
 }
 
 /// How many columns a model takes; a trait so that [`ModelText`] need not name the SQL type of the row.
-pub(in crate::sql) trait SizedOn<DB: Backend> {
+pub(super) trait SizedOn<DB: Backend> {
     const WIDTH: usize;
 }
 

@@ -1,11 +1,11 @@
-//! What is left of a part when its rows are locked: the rows, their type forgotten.
+//! The answer of a set about one model, its type forgotten.
 
 use std::any::{Any, TypeId};
 
-use super::{found::FoundRows, table_name::TableName};
-use crate::{error::RowName, key::RowKey, lockable::Lockable};
+use super::found_rows::FoundRows;
+use crate::{error::RowName, key::RowKey, lockable::Lockable, sql::TableName};
 
-/// What is left of a part when it is done.
+/// The answer of a set about one model.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct Finished {

@@ -1,0 +1,109 @@
+//! One model of a table in a set.
+
+use diesel::{mysql::Mysql, result::QueryResult};
+
+use crate::{
+    backend::mysql::{answer::ModelAnswer, cover::Uncovered, listed::Listed, words::Asked},
+    sql::{Chosen, Finished, Model, ModelText, QueriedModel, Rank, RowId, TableName},
+};
+
+/// A model, the queries that choose its rows, and what is known of them.
+pub(super) struct ModelInSet<'a> {
+    pub(super) model: Box<dyn Model<Mysql>>,
+    pub(super) choices: Vec<Chosen<'a, Mysql>>,
+    /// How each query can be asked under the lock.
+    pub(super) asked: Vec<Asked>,
+    pub(super) uncovered: Uncovered,
+    pub(super) answer: ModelAnswer,
+    /// The candidates are all keys that were asked for, which have no numbers yet.
+    pub(super) all: bool,
+    /// What the next statement is about.
+    pub(super) now: Listed,
+    /// Those of them that were asked for by key, unless they are `all`.
+    pub(super) now_asked: Listed,
+}
+
+impl<'a> ModelInSet<'a> {
+    pub(super) fn new(
+        QueriedModel { mut model, choices }: QueriedModel<'a, Mysql>,
+        name: &TableName,
+    ) -> QueryResult<Self> {
+        let mut answer = ModelAnswer::new(model.rows().asked(), choices.iter().map(|choice| choice.shape.limited));
+        if !choices.is_empty() {
+            let (_, rows) = model.sides();
+            answer.number_asked(|| rows.number_asked());
+            answer.begin();
+        }
+        let asked = choices.iter().map(|choice| Asked::of((&*choice.query, choice.shape), &choice.text, name));
+        let asked = asked.collect::<QueryResult<Vec<_>>>()?;
+        let uncovered = Uncovered::of(model.text())?;
+        let (all, now, now_asked) = (choices.is_empty(), Listed::default(), Listed::default());
+        Ok(ModelInSet { model, choices, asked, uncovered, answer, all, now, now_asked })
+    }
+
+    pub(super) fn text(&self) -> &dyn ModelText<Mysql> {
+        self.model.text()
+    }
+
+    /// Gives numbers to the keys that were asked for, to tell them apart.
+    pub(super) fn number_asked(&mut self) {
+        let (_, rows) = self.model.sides();
+        self.answer.number_asked(|| rows.number_asked());
+    }
+
+    /// How many rows are to be locked.
+    pub(super) fn candidates(&self) -> usize {
+        if self.all { self.model.rows().asked() } else { self.answer.candidates().len() }
+    }
+
+    /// Their ranks, if Rust knows them.
+    pub(super) fn ranks(&self) -> Option<Vec<Rank>> {
+        let rows = self.model.rows();
+        if self.all { rows.asked_ranks() } else { rows.ranks(self.answer.candidates()) }
+    }
+
+    /// Lists all of them.
+    pub(super) fn list_all(&mut self) {
+        let rows = self.model.rows();
+        self.now.set(if self.all { rows.asked_keys() } else { rows.keys(self.answer.candidates()) });
+    }
+
+    /// Lists those at these places for the statement that locks them.
+    pub(super) fn list(&mut self, places: &[usize]) {
+        let rows = self.model.rows();
+        if self.all {
+            let is_whole = places.len() == rows.asked();
+            return self.now.set(if is_whole { rows.asked_keys() } else { rows.asked_keys_at(places) });
+        }
+        let (now, asked) = self.answer.candidates_at(places);
+        self.now.set(rows.keys(&now));
+        self.now_asked.set(rows.keys(&asked));
+    }
+
+    pub(super) fn forget_candidates(&mut self) {
+        self.all = false;
+        self.answer.forget_candidates();
+        self.now_asked = Listed::default();
+    }
+
+    /// Queues these rows for statements of so many keys; whether there are any.
+    pub(super) fn begin(&mut self, rows: Vec<RowId>, most: usize) -> bool {
+        self.now.begin(rows, self.model.rows(), most)
+    }
+
+    /// Lists the next of them; whether there were any.
+    pub(super) fn next(&mut self, most: usize) -> bool {
+        self.now.next(self.model.rows(), most)
+    }
+
+    /// Puts rows that were locked late in their place, where Rust knows it.
+    pub(super) fn sort(&mut self) {
+        if let Some(ranks) = self.model.rows().ranks(self.answer.held()) {
+            self.answer.sort_by(ranks);
+        }
+    }
+
+    pub(super) fn finish(self, name: &TableName) -> Finished {
+        self.model.answer(self.answer.finish(), name)
+    }
+}

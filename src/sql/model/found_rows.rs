@@ -1,0 +1,51 @@
+//! The rows of one model, with their type.
+
+use std::{collections::HashMap, sync::OnceLock};
+
+use crate::lockable::Lockable;
+
+/// The rows of one model, as they came: fresh, and in the order of the key.
+pub(crate) struct FoundRows<T: Lockable> {
+    rows: Vec<T>,
+    missing: Vec<T::Key>,
+    skipped: Vec<T::Key>,
+    /// Keys that were asked for in other words, and whose each is.
+    same: HashMap<T::Key, T::Key>,
+    /// Made by the first look-up: a set that is only walked through needs none.
+    index: OnceLock<HashMap<T::Key, usize>>,
+}
+
+impl<T: Lockable> FoundRows<T> {
+    pub(super) fn new(rows: Vec<T>, missing: Vec<T::Key>, skipped: Vec<T::Key>, same: HashMap<T::Key, T::Key>) -> Self {
+        FoundRows { rows, missing, skipped, same, index: OnceLock::new() }
+    }
+
+    pub(crate) fn rows(&self) -> &[T] {
+        &self.rows
+    }
+
+    pub(crate) fn missing(&self) -> &[T::Key] {
+        &self.missing
+    }
+
+    pub(crate) fn skipped(&self) -> &[T::Key] {
+        &self.skipped
+    }
+
+    pub(crate) fn position(&self, key: &T::Key) -> Option<usize> {
+        let index = || self.rows.iter().enumerate().map(|(i, row)| (row.lock_key(), i)).collect();
+        let index = self.index.get_or_init(index);
+        index.get(key).or_else(|| index.get(self.same.get(key)?)).copied()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<T> {
+        self.index = OnceLock::new();
+        std::mem::take(&mut self.rows)
+    }
+
+    pub(crate) fn remove(&mut self, key: &T::Key) -> Option<T> {
+        let position = self.position(key)?;
+        self.index = OnceLock::new();
+        Some(self.rows.remove(position))
+    }
+}

@@ -1,0 +1,26 @@
+//! One model of a set, and the queries that choose its rows.
+
+use std::sync::Arc;
+
+use diesel::backend::Backend;
+
+use super::{
+    choice::{Choice, Shape},
+    model::Model,
+    query_text::QueryText,
+};
+
+/// A model with the queries that choose its rows.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct QueriedModel<'a, DB: Backend> {
+    pub(crate) model: Box<dyn Model<DB>>,
+    pub(crate) choices: Vec<Chosen<'a, DB>>,
+}
+
+/// One query of a model.
+pub(crate) struct Chosen<'a, DB: Backend> {
+    pub(crate) query: Box<dyn Choice<DB> + 'a>,
+    pub(crate) shape: Shape,
+    pub(crate) text: Arc<QueryText>,
+}
