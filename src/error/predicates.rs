@@ -174,6 +174,7 @@ impl LockError {
 
     /// Whether MySQL or MariaDB say that a wait for a lock took too long, and not that the statement did.
     #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
     pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
         classify::is_of_a_wait(error)
     }
