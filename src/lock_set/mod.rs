@@ -184,7 +184,6 @@ struct Gathered<'a, DB: LockingBackend> {
     model: Box<dyn Model<DB>>,
     queries: Vec<Box<dyn Choice<DB> + 'a>>,
     strength: Strength,
-    keys: usize,
 }
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
@@ -240,11 +239,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         let mut ids = ids.into_iter().peekable();
         // A model nobody asked for must not cost a statement.
         if ids.peek().is_some() {
-            let gathered = self.gathered::<T>();
-            for id in ids {
-                gathered.keys += 1;
-                T::ask(&mut *gathered.model, id.into_key());
-            }
+            T::ask(&mut *self.gathered::<T>().model, ids.map(IntoKey::into_key));
         }
         self
     }
@@ -365,7 +360,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         let model = TypeId::of::<T>();
         let strength = self.strength;
         let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
-            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength, keys: 0 }));
+            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength }));
             self.parts.len() - 1
         });
         let gathered = &mut self.parts[index].1;
@@ -384,7 +379,8 @@ impl<DB: LockingBackend, W> fmt::Debug for LockSet<'_, DB, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (_, part) in &self.parts {
-            let wanted = format!("{} keys, {} queries, {:?}", part.keys, part.queries.len(), part.strength);
+            let keys = part.model.rows().asked();
+            let wanted = format!("{keys} keys, {} queries, {:?}", part.queries.len(), part.strength);
             map.entry(&part.model.text().model_name(), &wanted);
         }
         for part in &self.advisory {

@@ -29,9 +29,9 @@ pub trait LockTarget<DB: Backend>: Lockable {
     #[doc(hidden)]
     fn model() -> Box<dyn Model<DB>>;
 
-    /// Adds a key to those that a model of [`model`](Self::model) is asked for.
+    /// Adds keys to those that a model of [`model`](Self::model) is asked for.
     #[doc(hidden)]
-    fn ask(model: &mut dyn Model<DB>, key: Self::Key);
+    fn ask(model: &mut dyn Model<DB>, keys: impl Iterator<Item = Self::Key>);
 }
 
 #[diagnostic::do_not_recommend]
@@ -51,9 +51,9 @@ where
         Box::new(ModelOf::<T, DB, ST>::new())
     }
 
-    fn ask(model: &mut dyn Model<DB>, key: T::Key) {
+    fn ask(model: &mut dyn Model<DB>, keys: impl Iterator<Item = T::Key>) {
         if let Some(model) = model.as_any_mut().downcast_mut::<ModelOf<T, DB, ST>>() {
-            model.ask(key);
+            model.ask(keys);
         }
     }
 }

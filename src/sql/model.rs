@@ -110,9 +110,9 @@ where
         ModelOf { text: TextOf::new(), rows: RowsOf::default() }
     }
 
-    /// Adds a key to those that are asked for.
-    pub(super) fn ask(&mut self, key: T::Key) {
-        self.rows.ask(key);
+    /// Adds keys to those that are asked for.
+    pub(super) fn ask(&mut self, keys: impl Iterator<Item = T::Key>) {
+        self.rows.ask(keys);
     }
 }
 

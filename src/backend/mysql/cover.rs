@@ -4,13 +4,17 @@
 //! though the index is forced: it locks every row of the table (seen on 9.7 when a third of a table was asked for). So another
 //! column is read along, or, if the table has none, one row at a time.
 
+use std::any::TypeId;
+
 use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
 use super::{dialect::DIALECT, plan::CHUNK};
 use crate::{
     diesel_internals::sql_of,
-    sql::{ColumnsOf, KeyOf, ModelText, Token, Tokens},
+    sql::{ColumnsOf, Kept, KeyOf, ModelText, Token, Tokens},
 };
+
+static MODELS: Kept<TypeId, Uncovered> = Kept::new();
 
 /// What keeps the primary key from covering what a statement reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +29,10 @@ impl Uncovered {
     const BY_ITSELF: Self = Uncovered { column: None, most: CHUNK };
 
     pub(super) fn of(text: &dyn ModelText<Mysql>) -> QueryResult<Self> {
-        let (key, all) = (sql_of::<Mysql>(&KeyOf(text))?, text.all_columns()?);
-        Ok(Self::told(&sql_of::<Mysql>(&ColumnsOf(text))?, &key, &all))
+        MODELS.get_or_make(text.static_id(), || {
+            let (key, all) = (sql_of::<Mysql>(&KeyOf(text))?, text.all_columns()?);
+            Ok(Self::told(&sql_of::<Mysql>(&ColumnsOf(text))?, &key, &all))
+        })
     }
 
     /// By the texts of what a model selects, of the key, and of all columns of the table.

@@ -62,17 +62,9 @@ struct Answer {
 
 impl Fitness {
     pub(super) fn of(table: &TableName, text: &dyn ModelText<Mysql>) -> QueryResult<Self> {
-        let model = text.static_id();
-        let names = match model.and_then(|model| NAMES.get(&model)) {
-            Some(names) => names,
-            None => {
-                let names = Arc::new(Names::of(table, &sql_of::<Mysql>(&KeyOf(text))?));
-                if let Some(model) = model {
-                    NAMES.insert(model, Arc::clone(&names));
-                }
-                names
-            }
-        };
+        let names = NAMES.get_or_make(text.static_id(), || {
+            QueryResult::Ok(Arc::new(Names::of(table, &sql_of::<Mysql>(&KeyOf(text))?)))
+        })?;
         Ok(Fitness { names, answer: Answer::default(), asks: 0 })
     }
 

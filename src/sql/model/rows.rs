@@ -65,8 +65,8 @@ impl<T: Lockable, ST> Default for RowsOf<T, ST> {
 }
 
 impl<T: Lockable, ST> RowsOf<T, ST> {
-    pub(super) fn ask(&mut self, key: T::Key) {
-        Arc::make_mut(&mut self.asked).push(key);
+    pub(super) fn ask(&mut self, keys: impl Iterator<Item = T::Key>) {
+        Arc::make_mut(&mut self.asked).extend(keys);
     }
 
     /// The numbers of all keys, from now on.
