@@ -61,7 +61,10 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.0 = table.0.max(strength);
             table.1.push(QueriedModel { model, choices });
         }
-        let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
-        Ok((tables.into_iter().map(table).collect::<Result<_>>()?, asks_again))
+        let mut dialogues = Vec::with_capacity(tables.len());
+        for (name, (strength, models)) in tables {
+            dialogues.push(DB::table(name, models, strength, patience)?);
+        }
+        Ok((dialogues, asks_again))
     }
 }

@@ -1,9 +1,10 @@
 //! The name of a table as the server will read it: what tells two tables apart, and what orders them.
 
-use std::fmt;
+use std::{any::TypeId, fmt, sync::Arc};
 
 use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult};
 
+use super::kept::Kept;
 use crate::diesel_internals::sql_of;
 
 /// A table by its quoted name, with its schema if the model names one.
@@ -12,11 +13,16 @@ use crate::diesel_internals::sql_of;
 /// right and every model of one table gives the same name. Sets lock tables in the order of this name, byte by byte.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TableName {
+pub struct TableName(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     quoted: String,
     bare: String,
     schema: Option<String>,
 }
+
+static TABLES: Kept<(TypeId, TypeId), TableName> = Kept::new();
 
 impl TableName {
     pub(crate) fn of<DB>(table: &dyn QueryFragment<DB>) -> QueryResult<Self>
@@ -25,6 +31,16 @@ impl TableName {
         DB::QueryBuilder: Default,
     {
         Ok(Self::parse(sql_of(table)?))
+    }
+
+    /// The name of a table of `table!`: a value without content, whose type says all.
+    pub(crate) fn of_type<DB, T>(table: &T) -> QueryResult<Self>
+    where
+        DB: Backend<QueryBuilder: Default> + Default + 'static,
+        T: QueryFragment<DB> + 'static,
+    {
+        let by_type = (size_of::<T>() == 0).then(|| (TypeId::of::<T>(), TypeId::of::<DB>()));
+        TABLES.get_or_make(by_type, || Self::of(table))
     }
 
     /// The last quoted name is the bare one: behind the schema and a dot, and behind `AS` for an alias.
@@ -44,33 +60,33 @@ impl TableName {
                 }
             }
         }
-        TableName { quoted, bare, schema }
+        TableName(Arc::new(Parts { quoted, bare, schema }))
     }
 
     /// The name without its schema: what `FOR UPDATE OF` and column references call the table.
     pub(crate) fn bare(&self) -> &str {
-        &self.bare
+        &self.0.bare
     }
 
     /// The schema, or on MySQL and MariaDB the database, if the model names one.
     pub(crate) fn schema(&self) -> Option<&str> {
-        self.schema.as_deref()
+        self.0.schema.as_deref()
     }
 
     /// The name as SQL, and the bare one.
     pub(crate) fn both(&self) -> (&str, &str) {
-        (&self.quoted, &self.bare)
+        (&self.0.quoted, &self.0.bare)
     }
 
     /// The name as SQL, schema and quotes included.
     pub(crate) fn quoted(&self) -> &str {
-        &self.quoted
+        &self.0.quoted
     }
 }
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.quoted)
+        f.write_str(&self.0.quoted)
     }
 }
 

@@ -65,7 +65,7 @@ where
 
 impl<T, DB> ModelText<DB> for TextOf<T, DB>
 where
-    DB: Backend<QueryBuilder: Default> + Default,
+    DB: Backend<QueryBuilder: Default> + Default + 'static,
     T: Lockable + Selectable<DB> + SizedOn<DB>,
     T::SelectExpression: QueryFragment<DB> + QueryId,
     T::Table: QueryFragment<DB>,
@@ -78,7 +78,7 @@ where
     }
 
     fn table_name(&self) -> QueryResult<TableName> {
-        TableName::of::<DB>(&self.table)
+        TableName::of_type::<DB, _>(&self.table)
     }
 
     fn static_id(&self) -> Option<TypeId> {
