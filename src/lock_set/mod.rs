@@ -2,6 +2,8 @@
 
 mod advisory_part;
 mod locked;
+#[cfg(test)]
+mod order_model;
 mod patience;
 mod patient_row;
 mod tables;
