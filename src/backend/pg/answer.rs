@@ -225,8 +225,9 @@ impl Outcome {
         if !skips && self.by_key == Some(0) {
             return Vec::new();
         }
-        self.known = Marks::of([&self.rows]);
-        self.unknown = asked.iter().copied().filter(|key| !self.known.has(*key)).collect();
+        let rows = Marks::of([&self.rows]);
+        self.unknown = asked.iter().copied().filter(|key| !rows.has(*key)).collect();
+        self.known = Marks::of([&self.rows, &self.skipped]);
         self.unknown.clone()
     }
 

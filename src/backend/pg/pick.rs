@@ -103,6 +103,9 @@ impl PickDialogue<Pg> for PgPick {
     ) -> Option<Exchange<'e, Pg>> {
         let PgPick { table, strength, limit, changes: written, looks_again, step, found, held, left, places, .. } =
             self;
+        if *step == Step::Done {
+            return None;
+        }
         found.clear();
         *left = 0;
         let (text, rows) = model.sides();
