@@ -259,7 +259,8 @@ impl MysqlPick {
     }
 
     /// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.
-    fn anew(&mut self, rows: &dyn ModelRows<Mysql>) -> Step {
+    fn anew(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Step {
+        rows.number_asked();
         self.now.begin(self.answer.lost(0), rows, usize::MAX);
         self.answer.pick_anew();
         Step::Free
