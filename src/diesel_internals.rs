@@ -112,7 +112,7 @@ pub(crate) fn is_empty<DB: Backend + Default>(clause: &dyn QueryFragment<DB>) ->
 }
 
 /// A value as it is sent, where values are sent as bytes: its type and they, unless it is NULL.
-#[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+#[allow(dead_code, reason = "of one backend only")]
 pub(crate) fn bytes_of<DB, ST, U>(value: &U) -> Option<(DB::TypeMetadata, Vec<u8>)>
 where
     DB: for<'b> Backend<BindCollector<'b> = RawBytesBindCollector<DB>>

@@ -133,9 +133,9 @@ impl<K: LockKey> AnyKey for K {
 #[derive(Debug, Clone, Copy)]
 pub struct LockName<'a> {
     /// The canonical text.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) text: &'a str,
     /// Its number.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) key: i64,
 }

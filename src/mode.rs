@@ -32,7 +32,7 @@ pub(crate) enum Wait {
     #[default]
     Block,
     /// Fail, with all that the statement wants.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     Fail,
     /// Leave it out.
     SkipLocked,

@@ -327,7 +327,7 @@ pub(crate) enum Answer<'e, DB: Backend> {
     /// It has rows, which are read.
     Rows(Box<dyn Reader<DB> + Send + 'e>),
     /// It changes rows, which are added up.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     Changed(&'e mut usize),
     Nothing,
 }

@@ -185,7 +185,7 @@ pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     mysql::OF_THE_STATEMENT.iter().any(|messages| is(messages, &**info))
 }
 
-#[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+#[allow(dead_code, reason = "of one backend only")]
 pub(super) fn is_of_a_wait(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, info) if is(mysql::LOCK_TIMEOUT, &**info))
 }

@@ -99,7 +99,7 @@ impl LockError {
     }
 
     /// More keys than MySQL and MariaDB can be asked to sort at once.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn too_many_keys() -> Self {
         let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \
                       transactions";
@@ -107,7 +107,7 @@ impl LockError {
     }
 
     /// More values than one statement of PostgreSQL's takes.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn too_many_values() -> Self {
         let advice = "one statement locks the rows of a table: choose them with fewer queries, compare with arrays (`eq_any`), or \
                       lock them in several transactions";
@@ -122,7 +122,7 @@ impl LockError {
     }
 
     /// A table that PostgreSQL's locking clause cannot name.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn same_name_before() -> Self {
         let advice = "the locking clause knows no schemas and would lock the rows of the first one: put the table whose rows are \
                       wanted first in the query, or lock them with a `LockSet`";
@@ -130,14 +130,14 @@ impl LockError {
     }
 
     /// A table whose name would end a comment.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn comment_in_a_name() -> Self {
         let advice = "MariaDB would take the name for a part of a comment; lock its rows with a `LockSet`";
         LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
     }
 
     /// An advisory lock on a server whose names are those of all its databases.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn no_database() -> Self {
         let advice = "MySQL and MariaDB have one set of names for all databases, so the database is part of each: name one in \
                       the URL of the connection, or `USE` one";
@@ -145,7 +145,7 @@ impl LockError {
     }
 
     /// An advisory lock on a server that replays another one's changes.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn on_a_standby() -> Self {
         let advice =
             "advisory locks are not replicated, so it would exclude nobody on the primary: connect to the primary";
@@ -173,14 +173,14 @@ impl LockError {
     }
 
     /// Whether MySQL or MariaDB say that a wait for a lock took too long, and not that the statement did.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
         classify::is_of_a_wait(error)
     }
 
     /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
     }

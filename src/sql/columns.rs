@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use super::model::ModelText;
 
 /// What a pick selects.
-#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "of that backend only"))]
+#[allow(dead_code, reason = "of one backend only")]
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub enum Columns<'q, DB: Backend> {

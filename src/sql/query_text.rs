@@ -34,7 +34,7 @@ pub struct QueryText {
     /// There are several.
     pub(crate) joins: bool,
     /// `MATCH .. AGAINST` stands in the conditions or in the order.
-    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "of that backend only"))]
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) full_text: bool,
     /// There is raw SQL in the conditions.
     pub(crate) raw: bool,
