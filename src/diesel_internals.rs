@@ -6,7 +6,7 @@ use std::{marker::PhantomData, num::NonZeroU32, ops::Range};
 
 use diesel::{
     backend::Backend,
-    connection::{Connection, TransactionManager, TransactionManagerStatus},
+    connection::TransactionManagerStatus,
     query_builder::{
         AstPass, BindCollector, Query, QueryBuilder, QueryFragment, QueryId, bind_collector::RawBytesBindCollector,
     },
@@ -25,8 +25,8 @@ pub(crate) use diesel::{
 /// How many transactions are open on the connection, savepoints included; `None` in autocommit.
 ///
 /// Diesel's own count is asked, not the server: it costs no statement, and it is what `Connection::transaction` goes by.
-pub(crate) fn transaction_depth<Conn: Connection>(conn: &mut Conn) -> QueryResult<Option<NonZeroU32>> {
-    match <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn) {
+pub(crate) fn transaction_depth(status: &TransactionManagerStatus) -> QueryResult<Option<NonZeroU32>> {
+    match status {
         TransactionManagerStatus::Valid(status) => Ok(status.transaction_depth()),
         TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
     }
@@ -35,8 +35,8 @@ pub(crate) fn transaction_depth<Conn: Connection>(conn: &mut Conn) -> QueryResul
 /// Whether the server has given the transaction up, so that a commit would be a rollback; as far as the connection tells.
 ///
 /// Asking the server would cost a statement. Whether the connection tells at all: [`tells_of_aborts`].
-pub(crate) fn is_aborted<Conn: Connection>(conn: &mut Conn) -> bool {
-    match <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn) {
+pub(crate) fn is_aborted(status: &TransactionManagerStatus) -> bool {
+    match status {
         TransactionManagerStatus::Valid(status) => status
             .in_transaction
             .as_ref()
@@ -60,32 +60,25 @@ pub(crate) fn tells_of_aborts<Conn>() -> bool {
 }
 
 /// Tells Diesel that nothing but a rollback, of all levels, makes sense any more.
-pub(crate) fn mark_aborted<Conn: Connection>(conn: &mut Conn) {
-    if let Some(flag) = rollback_flag(conn) {
-        *flag = true;
+pub(crate) fn mark_aborted(status: &mut TransactionManagerStatus) {
+    set_rollback_flag(status, Some(true));
+}
+
+/// Whether Diesel takes the open transaction for one that can only be rolled back; nothing if there is none.
+pub(crate) fn rollback_flag(status: &mut TransactionManagerStatus) -> Option<bool> {
+    rollback_flag_mut(status).map(|flag| *flag)
+}
+
+/// Sets what [`rollback_flag`] says, if there is a transaction and something to set.
+pub(crate) fn set_rollback_flag(status: &mut TransactionManagerStatus, value: Option<bool>) {
+    if let (Some(flag), Some(value)) = (rollback_flag_mut(status), value) {
+        *flag = value;
     }
 }
 
-/// Runs `f` and forgets what Diesel concludes about the open transaction from its error.
-pub(crate) fn without_consequence<Conn: Connection, R>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> R) -> R {
-    let before = rollback_flag(conn).map(|flag| *flag);
-    let outcome = f(conn);
-    if let (Some(before), Some(flag)) = (before, rollback_flag(conn)) {
-        *flag = before;
-    }
-    outcome
-}
-
-/// What Diesel sets when it takes a transaction for one that can only be rolled back.
-fn rollback_flag<Conn: Connection>(conn: &mut Conn) -> Option<&mut bool> {
-    let status = <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn);
+fn rollback_flag_mut(status: &mut TransactionManagerStatus) -> Option<&mut bool> {
     let TransactionManagerStatus::Valid(status) = status else { return None };
     Some(&mut status.in_transaction.as_mut()?.requires_rollback_maybe_up_to_top_level)
-}
-
-/// Marks the connection as one that must not be used again: Diesel refuses it, and a pool throws it away.
-pub(crate) fn break_connection<Conn: Connection>(conn: &mut Conn) {
-    <Conn::TransactionManager as TransactionManager<Conn>>::transaction_manager_status_mut(conn).set_in_error();
 }
 
 /// The SQL of a fragment, without its values.

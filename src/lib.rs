@@ -11,6 +11,8 @@ extern crate self as diesel_lockset;
 
 mod advisory;
 mod backend;
+mod blocking;
+mod core;
 mod diesel_internals;
 mod error;
 mod key;
@@ -18,7 +20,6 @@ mod lock_set;
 mod lockable;
 mod mode;
 mod pick;
-mod run;
 mod sql;
 mod transaction;
 
@@ -96,7 +97,7 @@ pub use diesel_lockset_derives::advisory_locked;
 
 #[cfg(feature = "migrations")]
 #[doc(inline)]
-pub use self::run::run_pending_migrations_locked;
+pub use self::blocking::run_pending_migrations_locked;
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName, Exclusive, Shared},
@@ -104,16 +105,16 @@ pub use self::{
         HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
         LockingBackend,
     },
+    blocking::{
+        AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
+        RunLockTransaction, RunPatientRow,
+    },
     error::{Attempt, Holder, LockError, LockObstacle, Refusal, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, PatientRow},
     lockable::Lockable,
     mode::{Isolation, Strength},
     pick::{ClaimFrom, PickFrom},
-    run::{
-        AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
-        RunLockTransaction, RunPatientRow,
-    },
     sql::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
         RowLock, RowQuery, SkipLocked, TableIn, Timeout,

@@ -6,10 +6,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{advisory_locks, connection::LockConnection};
+use super::{
+    connection::LockConnection,
+    driver::{Blocking, now},
+};
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
     backend::HasAdvisoryLocks,
+    core,
 };
 
 /// Holds an advisory lock of the session, and the connection that it is held over, until it is dropped.
@@ -54,7 +58,7 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn
     /// locks of the session.
     pub fn release(mut self) -> bool {
         self.released = true;
-        advisory_locks::release(&self.name, self.shared, self.conn)
+        now(core::release(&self.name, self.shared, &mut Blocking(self.conn)))
     }
 }
 
@@ -62,7 +66,9 @@ impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_,
     fn drop(&mut self) {
         if !self.released {
             // A panic here could meet another one and end the process. The connection is broken then, which says enough.
-            let _ = catch_unwind(AssertUnwindSafe(|| advisory_locks::release(&self.name, self.shared, self.conn)));
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                now(core::release(&self.name, self.shared, &mut Blocking(self.conn)))
+            }));
         }
     }
 }

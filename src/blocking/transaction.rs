@@ -2,9 +2,12 @@
 
 use diesel::result::Error as DieselError;
 
-use super::{connection::LockConnection, guarded, watch};
+use super::{
+    connection::LockConnection,
+    driver::{Blocking, in_transaction, now},
+};
 use crate::{
-    diesel_internals::transaction_depth,
+    core::{self, Driver},
     error::LockError,
     transaction::{ClosureError, Concrete, LockTransaction, Retries, Verdict},
 };
@@ -42,15 +45,15 @@ impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
         Conn: LockConnection,
         E: ClosureError<Kind> + From<LockError> + From<DieselError>,
     {
-        let nested = transaction_depth(conn)?.is_some();
+        let nested = Blocking(conn).depth()?.is_some();
         if nested && self.isolation.is_some() {
             return Err(DieselError::AlreadyInTransaction.into());
         }
         let mut retries = Retries::new(&self, nested);
         let hook = &mut self.hook;
         loop {
-            let outcome =
-                guarded::transaction_at(self.isolation, conn, |conn| watch::during(conn, self.refuse_disorder, &mut f));
+            let begun = now(core::begin_watched::<_, E>(&mut Blocking(conn), self.isolation, self.refuse_disorder));
+            let outcome = begun.and_then(|begun| in_transaction(conn, begun, &mut f));
             let error = match outcome {
                 Ok(value) => return Ok(value),
                 Err(error) => error,

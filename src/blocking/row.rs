@@ -1,6 +1,6 @@
 //! Locking one row with limited patience over a blocking connection.
 
-use super::{blocking::RunLockSet, connection::LockConnection};
+use super::{connection::LockConnection, set::RunLockSet};
 use crate::{
     backend::LockingBackend,
     error::Result,

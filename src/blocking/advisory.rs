@@ -6,15 +6,13 @@ use diesel::{connection::Connection, result::Error as DieselError};
 
 use super::{
     advisory_guard::AdvisoryGuard,
-    advisory_locks::{self, Span, Taken, contended, take},
-    ask_holders::{each_holder, undone},
     connection::LockConnection,
-    guarded, transaction_end,
+    driver::{Blocking, now, transaction},
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
-    backend::{Clock, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks, LockingBackend},
-    diesel_internals::transaction_depth,
+    backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    core::{self, Driver, Span, Taken, contended},
     error::{Holder, LockError, Result},
 };
 
@@ -211,16 +209,16 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        let nested = transaction_depth(conn)?.is_some();
-        take(&self, Span::Session, conn, true)?;
-        released_after(&self, conn, |conn| if nested { guarded::transaction(conn, f) } else { f(conn) })
+        let nested = Blocking(conn).depth()?.is_some();
+        now(core::take(&self, Span::Session, &mut Blocking(conn), true))?;
+        released_after(&self, conn, |conn| if nested { transaction(conn, f) } else { f(conn) })
     }
 
     fn acquire<Conn>(self, conn: &mut Conn) -> Result<AdvisoryGuard<'_, Conn>>
     where
         Conn: AdvisoryConnection<M>,
     {
-        take(&self, Span::Session, conn, true)?;
+        now(core::take(&self, Span::Session, &mut Blocking(conn), true))?;
         Ok(AdvisoryGuard::new::<M>(conn, self.name().clone()))
     }
 
@@ -228,7 +226,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     where
         Conn: AdvisoryConnection<M>,
     {
-        Ok(match take(&self, Span::Session, conn, false)? {
+        Ok(match now(core::take(&self, Span::Session, &mut Blocking(conn), false))? {
             Taken::Yes => Some(AdvisoryGuard::new::<M>(conn, self.name().clone())),
             Taken::No => None,
         })
@@ -238,33 +236,28 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     where
         Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
     {
-        take(&self, Span::Transaction, conn, true).map(drop)
+        now(core::take(&self, Span::Transaction, &mut Blocking(conn), true)).map(drop)
     }
 
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
         Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
     {
-        Ok(take(&self, Span::Transaction, conn, false)? == Taken::Yes)
+        Ok(now(core::take(&self, Span::Transaction, &mut Blocking(conn), false))? == Taken::Yes)
     }
 
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
         Conn: AdvisoryConnection<M>,
     {
-        advisory_locks::is_held::<M, _>(self.name(), conn)
+        now(core::is_held::<M, _>(self.name(), &mut Blocking(conn)))
     }
 
     fn holders<Conn>(&self, conn: &mut Conn) -> Result<Vec<Holder>>
     where
         Conn: AdvisoryConnection<M>,
     {
-        let ask = |conn: &mut Conn| {
-            let statement = Conn::Backend::advisory_holders(self.name().in_all_forms());
-            Ok(each_holder(conn, statement, Conn::Backend::advisory_holder)?)
-        };
-        let aborts = !<Conn::Backend as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK;
-        if aborts && transaction_depth(conn)?.is_some() { undone(conn, ask) } else { ask(conn) }
+        now(core::holders_of(&mut Blocking(conn), self.name()))
     }
 }
 
@@ -280,20 +273,20 @@ where
     Conn: AdvisoryConnection<M>,
     E: From<LockError> + From<DieselError>,
 {
-    let nested = transaction_depth(conn)?.is_some();
+    let nested = Blocking(conn).depth()?.is_some();
     if nested && Conn::Backend::END_WITH_TRANSACTIONS {
-        return guarded::transaction(conn, |conn| match take(lock, Span::Transaction, conn, must)? {
+        return transaction(conn, |conn| match now(core::take(lock, Span::Transaction, &mut Blocking(conn), must))? {
             Taken::Yes => f(conn).map(Some),
             Taken::No => Ok(None),
         });
     }
-    if nested && !transaction_end::is_ours(conn) {
+    if nested && !core::is_ours(&mut Blocking(conn)) {
         return Err(LockError::end_unknown().into());
     }
-    match take(lock, Span::Session, conn, must)? {
+    match now(core::take(lock, Span::Session, &mut Blocking(conn), must))? {
         Taken::No => Ok(None),
         Taken::Yes if nested => until_the_end(lock, conn, f).map(Some),
-        Taken::Yes => released_after(lock, conn, |conn| guarded::transaction(conn, f)).map(Some),
+        Taken::Yes => released_after(lock, conn, |conn| transaction(conn, f)).map(Some),
     }
 }
 
@@ -309,11 +302,11 @@ where
     Conn: AdvisoryConnection<M>,
     E: From<LockError> + From<DieselError>,
 {
-    let outcome = catch_unwind(AssertUnwindSafe(|| guarded::transaction(conn, f)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| transaction(conn, f)));
     if let Ok(Ok(_)) = outcome {
-        transaction_end::release_then(lock.name(), conn);
+        core::release_at_the_end(&mut Blocking(conn), lock.name());
     } else {
-        advisory_locks::release(lock.name(), M::SHARED, conn);
+        now(core::release(lock.name(), M::SHARED, &mut Blocking(conn)));
     }
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
@@ -330,6 +323,6 @@ where
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
     // What the closure did is done, and a lock that cannot be released is released by the end of its session.
-    advisory_locks::release(lock.name(), M::SHARED, conn);
+    now(core::release(lock.name(), M::SHARED, &mut Blocking(conn)));
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }

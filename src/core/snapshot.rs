@@ -7,19 +7,22 @@
 //! The level is asked for only where it matters, by a statement of its own: that a transaction is READ COMMITTED is nowhere on this
 //! side of the connection, except where this crate has begun it.
 
-use super::{connection::LockConnection, rows::each_row};
+use super::driver::Driver;
 use crate::{
     backend::LockingBackend,
     error::{LockError, Result},
 };
 
 /// Fails if no statement of the transaction sees what was committed after its first one.
-pub(super) fn refuse_old_snapshot<Conn: LockConnection>(conn: &mut Conn) -> Result<()> {
-    let snapshots = Conn::Backend::SNAPSHOTS;
+pub(super) async fn refuse_old_snapshot<D: Driver>(driver: &mut D) -> Result<()> {
+    let snapshots = D::DB::SNAPSHOTS;
     let mut fresh = false;
-    each_row(conn, (snapshots.ask)(), |row| {
-        fresh = (snapshots.are_fresh)(row)?;
-        Ok(())
-    })?;
+    let read = snapshots.are_fresh;
+    driver
+        .rows((snapshots.ask)(), |row| {
+            fresh = read(row)?;
+            Ok(())
+        })
+        .await?;
     if fresh { Ok(()) } else { Err(LockError::old_snapshot()) }
 }

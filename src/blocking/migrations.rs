@@ -12,13 +12,14 @@ use diesel::{
 use diesel_migrations::MigrationHarness;
 
 use super::{
-    blocking_advisory::{AdvisoryConnection, RunAdvisoryLock},
+    advisory::{AdvisoryConnection, RunAdvisoryLock},
     connection::LockConnection,
+    driver::Blocking,
 };
 use crate::{
     advisory::{AdvisoryLock, Exclusive},
     backend::LockingBackend,
-    diesel_internals::transaction_depth,
+    core::Driver,
     error::{LockError, Refusal},
 };
 
@@ -78,7 +79,7 @@ where
     Conn: AdvisoryConnection<Exclusive> + MigrationHarness<<Conn as Connection>::Backend>,
     S: MigrationSource<<Conn as Connection>::Backend>,
 {
-    if transaction_depth(conn)?.is_some() {
+    if Blocking(conn).depth()?.is_some() {
         return lock().hold(conn, |conn| run(conn, migrations));
     }
     loop {
@@ -99,7 +100,7 @@ where
     Conn: LockConnection + MigrationHarness<<Conn as Connection>::Backend>,
     S: MigrationSource<<Conn as Connection>::Backend>,
 {
-    let nested = transaction_depth(conn)?.is_some();
+    let nested = Blocking(conn).depth()?.is_some();
     let mut done = Vec::new();
     for migration in conn.pending_migrations(migrations)? {
         let watched = Watched { migration: &*migration, progress: Cell::new(Progress::Waits) };

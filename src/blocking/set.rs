@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
-use super::{call::Call, connection::LockConnection, guarded};
+use super::{
+    connection::LockConnection,
+    driver::{Blocking, now, transaction},
+};
 use crate::{
     backend::LockingBackend,
-    diesel_internals::transaction_depth,
+    core,
     error::{LockError, Result},
     key::IntoKey,
     lock_set::{LockSet, Locked, PatientRow},
@@ -60,10 +63,7 @@ impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
     where
         Conn: LockConnection<Backend = DB>,
     {
-        if transaction_depth(conn)?.is_none() {
-            return Err(LockError::NotInTransaction);
-        }
-        Call::new(conn, &self).run(self)
+        now(core::lock(&mut Blocking(conn), self))
     }
 }
 
@@ -215,7 +215,7 @@ impl<T: Lockable> LockDsl for T {
         Self: LockTarget<Conn::Backend>,
         E: From<LockError> + From<DieselError>,
     {
-        guarded::transaction(conn, |conn| {
+        transaction(conn, |conn| {
             let row = LockDsl::lock(self, conn)?;
             f(row, conn)
         })

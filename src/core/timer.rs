@@ -1,13 +1,12 @@
-//! The time that one call may take, over a blocking connection.
+//! The time that one call may take.
 
 use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use super::{connection::LockConnection, give_up::give_up, send::send};
+use super::{driver::Driver, give_up::give_up, send::send};
 use crate::{
     backend::{Clock, Exchange, LockingBackend},
-    diesel_internals::transaction_depth,
     error::{LockError, Refusal, Result},
     mode::Patience,
 };
@@ -41,7 +40,7 @@ impl<DB: LockingBackend> Timer<DB> {
     }
 
     /// Gives the next statement the time that is left.
-    pub(super) fn limit<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> Result<()> {
+    pub(super) async fn limit<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
         let Some(timeout) = self.timeout else { return Ok(()) };
         let left = timeout.saturating_sub(self.elapsed());
         // Even a nanosecond is time enough for one try.
@@ -49,7 +48,7 @@ impl<DB: LockingBackend> Timer<DB> {
         if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
         }
-        let sent = send(conn, self.clock.limit(left));
+        let sent = send(driver, self.clock.limit(left)).await;
         sent.map_err(|error| self.class(error))
     }
 
@@ -73,11 +72,11 @@ impl<DB: LockingBackend> Timer<DB> {
     /// pool must not hand out one whose every statement is cancelled after a moment.
     ///
     /// The server may end this very statement, for which there is no more time than for those before it.
-    pub(super) fn restore<Conn: LockConnection<Backend = DB>>(&mut self, conn: &mut Conn) -> Result<()> {
+    pub(super) async fn restore<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
         let Some(exchange) = self.clock.restore() else { return Ok(()) };
-        let sent = send(conn, exchange);
-        if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(transaction_depth(conn), Ok(Some(_)))) {
-            give_up(conn);
+        let sent = send(driver, exchange).await;
+        if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(driver.depth(), Ok(Some(_)))) {
+            give_up(driver).await;
         }
         sent.map_err(|error| self.class(error))
     }

@@ -1,18 +1,16 @@
 //! Taking the next free rows over a blocking connection.
 
-use diesel::{
-    query_builder::{AsChangeset, AsQuery, QueryFragment},
-    result::Error as DieselError,
-};
+use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
 
-use super::{connection::LockConnection, fresh::refuse_old_snapshot, guarded, lost, send::send};
+use super::{
+    connection::LockConnection,
+    driver::{Blocking, now},
+};
 use crate::{
-    backend::{Answer, LockingBackend},
-    diesel_internals::transaction_depth,
+    core::{self, Driver},
     error::{LockError, Result},
     lockable::Lockable,
-    mode::Isolation,
-    pick::{ClaimFrom, PickFrom, Picks},
+    pick::{ClaimFrom, PickFrom},
 };
 
 /// Takes the next free rows of a query: the first ones in its order that nobody else holds.
@@ -158,12 +156,11 @@ pub trait PickDsl: AsQuery + Sized {
         Conn: LockConnection,
         Self::Query: PickFrom<'a, T, Conn::Backend>,
     {
-        if transaction_depth(conn)?.is_none() {
+        let driver = &mut Blocking(conn);
+        if driver.depth()?.is_none() {
             return Err(LockError::NotInTransaction);
         }
-        let picks = self.as_query().picks(n)?;
-        refuse_unless_fresh(&*picks, true, conn)?;
-        run(picks, conn)
+        now(core::pick(driver, self.as_query().picks(n)?))
     }
 
     /// Changes the first `n` free rows and returns them as changed, in the order of the query: in one statement on PostgreSQL, in
@@ -200,73 +197,11 @@ pub trait PickDsl: AsQuery + Sized {
         C: AsChangeset<Target = T::Table, Changeset: QueryFragment<Conn::Backend> + 'a>,
         Self::Query: ClaimFrom<'a, T, Conn::Backend>,
     {
+        let driver = &mut Blocking(conn);
         // Fails if nobody knows any more what state the connection is in.
-        let nested = transaction_depth(conn)?.is_some();
-        let picks = self.as_query().claims(n, Box::new(changes.as_changeset()))?;
-        if picks.claims_in_steps() {
-            let isolation = (picks.asks_again() && !nested).then_some(Isolation::ReadCommitted);
-            return guarded::transaction_of_ours(isolation, conn, |conn| {
-                refuse_unless_fresh(&*picks, nested, conn)?;
-                run_in_steps(picks, conn)
-            });
-        }
-        let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
-        run_with(picks, conn, class, |_, _| Ok(()))
+        driver.depth()?;
+        now(core::claim(driver, self.as_query().claims(n, Box::new(changes.as_changeset()))?))
     }
 }
 
 impl<Q: AsQuery> PickDsl for Q {}
-
-/// Fails if a query that is asked again cannot be, in a transaction that was `begun_elsewhere`.
-fn refuse_unless_fresh<DB, T, Conn>(picks: &dyn Picks<DB, T>, begun_elsewhere: bool, conn: &mut Conn) -> Result<()>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-{
-    if begun_elsewhere && picks.asks_again() { refuse_old_snapshot(conn) } else { Ok(()) }
-}
-
-fn run<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-{
-    run_with(picks, conn, LockError::of_locking_statement, |_, _| Ok(()))
-}
-
-/// A claim of several statements: it changes rows only in the transaction that has locked them, and so does what commits it.
-fn run_in_steps<'a, DB, T, Conn>(picks: Box<dyn Picks<DB, T> + 'a>, conn: &mut Conn) -> Result<Vec<T>>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-{
-    let changes = |answer: &Answer<'_, DB>, conn: &mut Conn| match answer {
-        Answer::Changed(_) => lost::check(conn),
-        Answer::Rows(_) | Answer::Nothing => Ok(()),
-    };
-    let rows = run_with(picks, conn, LockError::of_locking_statement, changes)?;
-    lost::check(conn)?;
-    Ok(rows)
-}
-
-fn run_with<'a, DB, T, Conn>(
-    mut picks: Box<dyn Picks<DB, T> + 'a>,
-    conn: &mut Conn,
-    class: fn(DieselError) -> LockError,
-    before: impl Fn(&Answer<'_, DB>, &mut Conn) -> Result<()>,
-) -> Result<Vec<T>>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-{
-    loop {
-        let Some(exchange) = picks.exchange() else { break };
-        before(&exchange.answer, conn)?;
-        match send(conn, exchange).map_err(class) {
-            Ok(()) => picks.end_of_rows()?,
-            Err(error) if picks.goes_on(&error) => {}
-            Err(error) => return Err(error.of_tables(&[picks.table().both()])),
-        }
-    }
-    Ok(picks.finish())
-}

@@ -1,26 +1,40 @@
-//! One call of `lock` over a blocking connection: the set's advisory locks, then its tables in turn, within the time that the
+//! One call of `lock`: the set's advisory locks, then its tables in turn, within the time that the
 //! call has.
 
-use diesel::connection::TransactionManager;
-
 use super::{
-    advisory_locks::contended, ask_holders, connection::LockConnection, fresh::refuse_old_snapshot, lost,
-    rows::each_row, send::send, timer::Timer, watch,
+    advisory::contended,
+    driver::Driver,
+    holders,
+    implicit_rollback::{self, heed_outer},
+    registry,
+    send::send,
+    snapshot::refuse_old_snapshot,
+    timer::Timer,
 };
+use diesel::deserialize;
+
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
-    diesel_internals::is_aborted,
+    diesel_internals::RowRef,
     error::{Attempt, Holder, LockError, Result},
     lock_set::{AdvisoryPart, LockSet, Locked},
     mode::Patience,
     sql::Finished,
 };
 
+/// Locks a set in the open transaction.
+pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W>) -> Result<Locked> {
+    if driver.depth()?.is_none() {
+        return Err(LockError::NotInTransaction);
+    }
+    Call::new(driver, &set).run(set).await
+}
+
 /// A call under way.
-pub(super) struct Call<'c, Conn: LockConnection> {
-    conn: &'c mut Conn,
+struct Call<'c, D: Driver> {
+    driver: &'c mut D,
     patience: Patience,
-    timer: Timer<Conn::Backend>,
+    timer: Timer<D::DB>,
     name_holders: bool,
     /// The last one that was locked.
     table: String,
@@ -34,40 +48,52 @@ enum Place<'a, DB: LockingBackend> {
 
 type Failed<'a, DB> = Box<(LockError, Place<'a, DB>)>;
 
-impl<'c, DB, Conn> Call<'c, Conn>
+impl<'c, DB, D> Call<'c, D>
 where
     DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
+    D: Driver<DB = DB>,
 {
-    pub(super) fn new<W>(conn: &'c mut Conn, set: &LockSet<'_, DB, W>) -> Self {
+    fn new<W>(driver: &'c mut D, set: &LockSet<'_, DB, W>) -> Self {
         let patience = set.patience();
-        Call { conn, patience, timer: Timer::start(patience), name_holders: set.names_holders(), table: String::new() }
+        Call {
+            driver,
+            patience,
+            timer: Timer::start(patience),
+            name_holders: set.names_holders(),
+            table: String::new(),
+        }
     }
 
-    pub(super) fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
+    async fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
         let allow_missing = set.allows_missing();
         let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
         let savepoint = self.name_holders && waits && !set.is_empty();
         let names = set.take_advisory();
         let (tables, asks_again) = set.into_tables()?;
-        self.refuse_two_spellings(&tables)?;
+        self.refuse_two_spellings(&tables).await?;
         if asks_again {
-            refuse_old_snapshot(self.conn)?;
+            refuse_old_snapshot(self.driver).await?;
         }
         if savepoint {
-            Conn::TransactionManager::begin_transaction(self.conn)?;
+            self.driver.begin().await?;
         }
-        let outcome = self.names(names).and_then(|()| self.tables(tables));
+        let outcome = match self.names(names).await {
+            Ok(()) => self.tables(tables).await,
+            Err(failed) => Err(failed),
+        };
         // An aborted transaction takes no statement; its rollback puts the setting back.
         let aborted = matches!(&outcome, Err(failed) if self.is_lost(&failed.0));
-        let restored = if aborted && !DB::Clock::OUTLIVES_A_ROLLBACK { Ok(()) } else { self.timer.restore(self.conn) };
+        let restored = match aborted && !DB::Clock::OUTLIVES_A_ROLLBACK {
+            true => Ok(()),
+            false => self.timer.restore(self.driver).await,
+        };
         match (outcome, restored) {
             (Err(failed), Ok(())) => {
                 let (error, place) = *failed;
-                Err(self.explain(error, &place, savepoint))
+                Err(self.explain(error, &place, savepoint).await)
             }
             (_, Err(error)) => {
-                let undone = self.end(savepoint, true);
+                let undone = self.end(savepoint, true).await;
                 let rolled_back = savepoint && undone.is_ok();
                 let waited = self.timer.elapsed();
                 let (table, rows, holders) = (self.table.clone(), vec![], vec![]);
@@ -75,9 +101,9 @@ where
                 Err(undone.err().unwrap_or_else(|| error.at(attempt)))
             }
             (Ok(finished), Ok(())) => {
-                self.end(savepoint, false)?;
+                self.end(savepoint, false).await?;
                 for model in &finished {
-                    watch::locked(self.conn, || model.names())?;
+                    registry::observe(self.driver, |order| order.locked(&model.names()))?;
                 }
                 Locked::new(finished, allow_missing)
             }
@@ -85,15 +111,17 @@ where
     }
 
     /// Refuses a set that has one table under two names. Asks the server only about names that are alike.
-    fn refuse_two_spellings(&mut self, tables: &[DB::Table<'_>]) -> Result<()> {
+    async fn refuse_two_spellings(&mut self, tables: &[DB::Table<'_>]) -> Result<()> {
         for (i, one) in tables.iter().enumerate() {
             for other in &tables[i + 1..] {
                 let Some(question) = DB::same_table(one.name(), other.name()) else { continue };
                 let mut same = false;
-                each_row(self.conn, question, |_| {
-                    same = true;
-                    Ok(())
-                })?;
+                self.driver
+                    .rows(question, |_| {
+                        same = true;
+                        Ok(())
+                    })
+                    .await?;
                 if same {
                     return Err(LockError::two_spellings());
                 }
@@ -104,47 +132,55 @@ where
 
     /// Whether the error has ended the transaction, by itself or by how the server is set up.
     fn is_lost(&mut self, error: &LockError) -> bool {
-        error.transaction_is_lost() || is_aborted(self.conn)
+        error.transaction_is_lost() || self.driver.is_aborted()
     }
 
     /// Ends the call's savepoint, if it has one.
-    fn end(&mut self, savepoint: bool, undo: bool) -> Result<()> {
+    async fn end(&mut self, savepoint: bool, undo: bool) -> Result<()> {
         match (savepoint, undo) {
             (false, _) => Ok(()),
-            (true, true) => Ok(Conn::TransactionManager::rollback_transaction(self.conn)?),
-            (true, false) => lost::release(self.conn).inspect_err(|_| lost::heed_outer(self.conn)),
+            (true, true) => Ok(self.driver.rollback().await?),
+            (true, false) => {
+                let released = implicit_rollback::release(self.driver).await;
+                if released.is_err() {
+                    heed_outer(self.driver).await;
+                }
+                released
+            }
         }
     }
 
     /// Takes the advisory locks.
-    fn names<'a>(&mut self, names: Vec<AdvisoryPart<DB>>) -> Result<(), Failed<'a, DB>> {
+    async fn names<'a>(&mut self, names: Vec<AdvisoryPart<DB>>) -> Result<(), Failed<'a, DB>> {
         for name in names {
-            if let Err(error) = self.name(&name) {
+            if let Err(error) = self.name(&name).await {
                 return Err(Box::new((error, Place::Name(name))));
             }
         }
         Ok(())
     }
 
-    fn name(&mut self, name: &AdvisoryPart<DB>) -> Result<()> {
-        self.timer.limit(self.conn)?;
+    async fn name(&mut self, name: &AdvisoryPart<DB>) -> Result<()> {
+        self.timer.limit(self.driver).await?;
         let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
         let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
         let mut answer = Err((name.no_answer)());
-        each_row(self.conn, name.statement(call), |row| {
-            answer = (name.answer)(call, row);
-            Ok(())
-        })
-        .and(answer)
-        .map_err(|error| self.timer.class(error))
-        .and_then(|taken| if taken { Ok(()) } else { Err(contended(&name.name)) })
+        let asked = self
+            .driver
+            .rows(name.statement(call), |row| {
+                answer = (name.answer)(call, row);
+                Ok(())
+            })
+            .await;
+        let taken = asked.and(answer).map_err(|error| self.timer.class(error))?;
+        if taken { Ok(()) } else { Err(contended(&name.name)) }
     }
 
     /// Locks the tables' parts.
-    fn tables<'a>(&mut self, tables: Vec<DB::Table<'a>>) -> Result<Vec<Finished>, Failed<'a, DB>> {
+    async fn tables<'a>(&mut self, tables: Vec<DB::Table<'a>>) -> Result<Vec<Finished>, Failed<'a, DB>> {
         let mut finished = Vec::new();
         for mut table in tables {
-            match self.table(&mut table) {
+            match self.table(&mut table).await {
                 Ok(()) => finished.extend(table.finish()),
                 Err(error) => return Err(Box::new((error, Place::Table(table)))),
             }
@@ -152,14 +188,14 @@ where
         Ok(finished)
     }
 
-    fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
-        watch::enter(self.conn, table.name().quoted(), || table.asked())?;
+    async fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
+        registry::observe(self.driver, |order| order.enter(table.name().quoted(), || table.asked()))?;
         table.name().quoted().clone_into(&mut self.table);
         while !table.is_done() {
-            self.timer.limit(self.conn)?;
+            self.timer.limit(self.driver).await?;
             let Some(exchange) = table.exchange() else { break };
             let exchange = self.timer.in_time(exchange);
-            match send(self.conn, exchange).map_err(|error| table.class(self.timer.class(error))) {
+            match send(self.driver, exchange).await.map_err(|error| table.class(self.timer.class(error))) {
                 Ok(()) => table.end_of_rows()?,
                 Err(error) if table.goes_on(&error) => {}
                 Err(error) => return Err(error.of_tables(&[table.name().both()])),
@@ -169,11 +205,11 @@ where
     }
 
     /// Says at what the call failed, and ends its savepoint.
-    fn explain(&mut self, error: LockError, place: &Place<'_, DB>, savepoint: bool) -> LockError {
+    async fn explain(&mut self, error: LockError, place: &Place<'_, DB>, savepoint: bool) -> LockError {
         let lost = self.is_lost(&error);
         let waited = self.timer.elapsed();
-        let ended = self.end(savepoint, lost);
-        let rolled_back = savepoint && lost && ended.is_ok() && !is_aborted(self.conn);
+        let ended = self.end(savepoint, lost).await;
+        let rolled_back = savepoint && lost && ended.is_ok() && !self.driver.is_aborted();
         match ended {
             // An error that says that the transaction goes on must not come back if it does not.
             Err(worse) if !lost || matches!(worse, LockError::ConnectionLost(_)) => return worse,
@@ -181,7 +217,7 @@ where
         }
         let usable = !lost || rolled_back;
         let blamed = error.is_contended() || error.is_retryable();
-        let holders = if self.name_holders && usable && blamed { self.holders(place) } else { vec![] };
+        let holders = if self.name_holders && usable && blamed { self.holders(place).await } else { vec![] };
         match (error, place) {
             (LockError::Contended { rows, source, .. }, _) => LockError::Contended { rows, holders, source },
             (error, Place::Name(part)) => {
@@ -198,13 +234,16 @@ where
         }
     }
 
-    fn holders(&mut self, place: &Place<'_, DB>) -> Vec<Holder> {
+    async fn holders(&mut self, place: &Place<'_, DB>) -> Vec<Holder> {
         let time = self.timer.left();
         match place {
-            Place::Table(table) => ask_holders::in_time(self.conn, time, DB::Table::ASKS_FOR_HOLDERS, |time| {
-                (table.holders(time), DB::Table::holder)
-            }),
-            Place::Name(part) => ask_holders::in_time(self.conn, time, 1, |_| (part.holders(), part.holder)),
+            Place::Table(table) => {
+                let question = |time| {
+                    (table.holders(time), DB::Table::holder as fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>)
+                };
+                holders::in_time(self.driver, time, DB::Table::ASKS_FOR_HOLDERS, question).await
+            }
+            Place::Name(part) => holders::in_time(self.driver, time, 1, |_| (part.holders(), part.holder)).await,
         }
     }
 }

@@ -1,0 +1,121 @@
+//! The driver of connections whose calls block.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use diesel::{
+    connection::{TransactionManager, TransactionManagerStatus},
+    deserialize::{self, FromSqlRow},
+    expression::QueryMetadata,
+    query_builder::{Query, QueryFragment, QueryId},
+    result::{Error as DieselError, QueryResult},
+};
+
+use super::connection::LockConnection;
+use crate::{
+    backend::LockingBackend,
+    core::{self, Begun, Driver},
+    diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, RowRef, Statement, tells_of_aborts},
+    error::LockError,
+    mode::Isolation,
+};
+
+/// Its futures are ready when they are polled first.
+pub(super) struct Blocking<'c, Conn>(pub(super) &'c mut Conn);
+
+/// Polls a call over a blocking driver.
+///
+/// # Panics
+///
+/// If the call is not ready, which it is if it awaits nothing but such a driver.
+pub(super) fn now<F: Future>(call: F) -> F::Output {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("a blocking driver never waits"),
+    }
+}
+
+/// Runs a closure in a transaction, or in a savepoint of the open one.
+pub(super) fn transaction<Conn, R, E>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    let begun = now(core::begin::<_, E>(&mut Blocking(conn), None::<Isolation>))?;
+    in_transaction(conn, begun, f)
+}
+
+/// Runs a closure in a transaction that was begun, and ends it.
+pub(super) fn in_transaction<Conn, R, E>(
+    conn: &mut Conn,
+    begun: Begun,
+    f: impl FnOnce(&mut Conn) -> Result<R, E>,
+) -> Result<R, E>
+where
+    Conn: LockConnection,
+    E: From<LockError> + From<DieselError>,
+{
+    let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
+    now(core::end(&mut Blocking(conn), begun, outcome))
+}
+
+impl<DB, Conn> Driver for Blocking<'_, Conn>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    type DB = DB;
+
+    async fn rows<'a>(
+        &'a mut self,
+        statement: Statement<'a, DB>,
+        mut read: impl FnMut(&RowRef<'_, DB>) -> deserialize::Result<()> + Send + 'a,
+    ) -> QueryResult<()> {
+        for row in LoadConnection::<DefaultLoadingMode>::load(self.0, statement)? {
+            RowRef::of(&row?, &mut read).map_err(DieselError::DeserializationError)?;
+        }
+        Ok(())
+    }
+
+    async fn load<'a, Q, U>(&'a mut self, query: Q) -> QueryResult<Vec<U>>
+    where
+        DB: QueryMetadata<Q::SqlType>,
+        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId + 'a,
+        U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB> + 'a,
+    {
+        let rows = LoadConnection::<DefaultLoadingMode>::load(self.0, query)?;
+        rows.map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError)).collect()
+    }
+
+    async fn execute<'a>(&'a mut self, statement: Statement<'a, DB>) -> QueryResult<usize> {
+        self.0.execute_returning_count(&statement)
+    }
+
+    async fn batch(&mut self, statements: &str) -> QueryResult<()> {
+        self.0.batch_execute(statements)
+    }
+
+    async fn begin(&mut self) -> QueryResult<()> {
+        Conn::TransactionManager::begin_transaction(self.0)
+    }
+
+    async fn commit(&mut self) -> QueryResult<()> {
+        Conn::TransactionManager::commit_transaction(self.0)
+    }
+
+    async fn rollback(&mut self) -> QueryResult<()> {
+        Conn::TransactionManager::rollback_transaction(self.0)
+    }
+
+    fn status(&mut self) -> &mut TransactionManagerStatus {
+        Conn::TransactionManager::transaction_manager_status_mut(self.0)
+    }
+
+    fn tells_of_aborts(&self) -> bool {
+        tells_of_aborts::<Conn>()
+    }
+}

@@ -1,0 +1,26 @@
+//! The verbs over connections whose calls block. Nothing is decided here.
+
+mod advisory;
+mod advisory_guard;
+mod connection;
+mod driver;
+#[cfg(feature = "migrations")]
+mod migrations;
+mod pick;
+mod query;
+mod row;
+mod set;
+mod transaction;
+
+#[cfg(feature = "migrations")]
+pub use self::migrations::run_pending_migrations_locked;
+pub use self::{
+    advisory::RunAdvisoryLock,
+    advisory_guard::AdvisoryGuard,
+    connection::LockConnection,
+    pick::PickDsl,
+    query::{LoadLocked, RunLockQuery},
+    row::RunPatientRow,
+    set::{LockDsl, RunLockSet},
+    transaction::RunLockTransaction,
+};

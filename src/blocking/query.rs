@@ -1,0 +1,152 @@
+//! Running a single locked query over a blocking Diesel connection.
+
+use diesel::{
+    deserialize::FromSqlRow,
+    expression::QueryMetadata,
+    query_builder::{Query, QueryFragment},
+    query_source::Table,
+    result::Error as DieselError,
+};
+
+use super::{
+    connection::LockConnection,
+    driver::{Blocking as Driver, now},
+};
+use crate::{
+    backend::LockingBackend,
+    core::{self, Clause},
+    diesel_internals::CompatibleType,
+    error::{LockError, Result},
+    sql::{Blocking, Choice, LockWords, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
+};
+
+/// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
+pub trait RunLockQuery: Sized {
+    /// Runs the query and returns its rows, locked until the transaction ends, in the query's order.
+    ///
+    /// The order is that of the moment at which the server sorted them: a row whose place changed before it was locked comes
+    /// with its new values in its old place ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)).
+    ///
+    /// Blocks while others hold a row that it wants, unless [`skip_locked`](RowLock::skip_locked) says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// - [`LockError::NotInTransaction`]: nothing was sent.
+    /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`, and for
+    ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which the locking clause would not count: nothing was sent, the transaction goes
+    ///   on.
+    /// - [`LockError::NotLockable`] if the table is a view, a materialized view or a foreign table, has no primary key (MySQL,
+    ///   MariaDB), or may not be locked by this role: no row was touched; on PostgreSQL the transaction is aborted. After `no_wait`
+    ///   also if row-level security keeps rows of the query from being locked: the transaction goes on.
+    /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
+    /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
+    /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`] (on PostgreSQL under READ COMMITTED too, if a
+    ///   row moves to another partition while it is waited for), [`LockError::Query`]: the transaction is aborted.
+    fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
+    where
+        Conn: LockConnection,
+        Self: LoadLocked<Conn, U>;
+
+    /// As [`load`](Self::load).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    fn get_results<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
+    where
+        Conn: LockConnection,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::load(self, conn)
+    }
+
+    /// Runs the query and returns its first row; all of its rows are locked. Put a `limit(1)` on it to lock only one.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and [`LockError::Query`] with Diesel's [`NotFound`](DieselError::NotFound) if there is no
+    /// row; the transaction goes on after that.
+    fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U>
+    where
+        Conn: LockConnection,
+        Self: LoadLocked<Conn, U>;
+}
+
+impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
+    fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
+    where
+        Conn: LockConnection,
+        Self: LoadLocked<Conn, U>,
+    {
+        if core::Driver::depth(&mut Driver(conn))?.is_none() {
+            return Err(LockError::NotInTransaction);
+        }
+        self.load_locked(conn)
+    }
+
+    fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U>
+    where
+        Conn: LockConnection,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::load(self, conn)?.into_iter().next().ok_or(LockError::Query(DieselError::NotFound))
+    }
+}
+
+/// A query with a locking clause whose rows can be loaded as `U` over `Conn`.
+///
+/// Diesel's own `LoadQuery` would do, but it comes with `RunQueryDsl`, whose verbs would then run the query without looking
+/// whether a transaction is open.
+#[diagnostic::on_unimplemented(
+    message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
+    note = "select what the model wants with `.select(T::as_select())`",
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only"
+)]
+pub trait LoadLocked<Conn, U> {
+    #[doc(hidden)]
+    fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>>;
+}
+
+macro_rules! without_a_look_first {
+    ($($word:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
+        where
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            Conn: LockConnection<Backend = DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
+            U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
+        {
+            fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                now(core::load(&mut Driver(conn), self))
+            }
+        }
+    )*};
+}
+
+without_a_look_first!(Blocking, SkipLocked);
+
+macro_rules! with_a_look_first {
+    ($($word:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
+        where
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            Conn: LockConnection<Backend = DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB>,
+            S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
+            L: LockWords<DB>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
+            U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
+        {
+            fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                let RowLock { query, table, patience, .. } = &self;
+                let clause = Clause { query, table, strength: L::STRENGTH, patience: *patience };
+                now(core::load_in_time(&mut Driver(conn), &self, clause))
+            }
+        }
+    )*};
+}
+
+with_a_look_first!(NoWait, Timeout);

@@ -1,0 +1,64 @@
+//! A connection as the core sees it.
+
+use std::{future::Future, num::NonZeroU32};
+
+use diesel::{
+    connection::TransactionManagerStatus,
+    deserialize::{self, FromSqlRow},
+    expression::QueryMetadata,
+    query_builder::{Query, QueryFragment, QueryId},
+    result::QueryResult,
+};
+
+use crate::{
+    backend::LockingBackend,
+    diesel_internals::{self, CompatibleType, RowRef, Statement},
+};
+
+/// Sends statements over a connection and awaits their answers.
+///
+/// A driver whose calls block has futures that are ready at once. The futures are not said to be `Send` here: a connection that blocks need
+/// not be, and that of another driver shows where a face promises it.
+pub(crate) trait Driver {
+    type DB: LockingBackend;
+
+    /// Sends a statement and has its rows read, as they come.
+    fn rows<'a>(
+        &'a mut self,
+        statement: Statement<'a, Self::DB>,
+        read: impl FnMut(&RowRef<'_, Self::DB>) -> deserialize::Result<()> + Send + 'a,
+    ) -> impl Future<Output = QueryResult<()>>;
+
+    /// Sends a query and loads its rows.
+    fn load<'a, Q, U>(&'a mut self, query: Q) -> impl Future<Output = QueryResult<Vec<U>>>
+    where
+        Self::DB: QueryMetadata<Q::SqlType>,
+        Q: Query<SqlType: CompatibleType<U, Self::DB>> + QueryFragment<Self::DB> + QueryId + 'a,
+        U: FromSqlRow<<Q::SqlType as CompatibleType<U, Self::DB>>::SqlType, Self::DB> + 'a;
+
+    /// Sends a statement, and returns how many rows it changed.
+    fn execute<'a>(&'a mut self, statement: Statement<'a, Self::DB>) -> impl Future<Output = QueryResult<usize>>;
+
+    /// Sends statements without values, as they are.
+    fn batch(&mut self, statements: &str) -> impl Future<Output = QueryResult<()>>;
+
+    fn begin(&mut self) -> impl Future<Output = QueryResult<()>>;
+    fn commit(&mut self) -> impl Future<Output = QueryResult<()>>;
+    fn rollback(&mut self) -> impl Future<Output = QueryResult<()>>;
+
+    /// What Diesel knows of the transaction.
+    fn status(&mut self) -> &mut TransactionManagerStatus;
+
+    /// Whether the connection notes down what the server says of the transaction; see [`diesel_internals::tells_of_aborts`].
+    fn tells_of_aborts(&self) -> bool;
+
+    /// How many transactions are open, savepoints included; `None` in autocommit.
+    fn depth(&mut self) -> QueryResult<Option<NonZeroU32>> {
+        diesel_internals::transaction_depth(self.status())
+    }
+
+    /// Whether the server has given the transaction up, as far as the connection tells.
+    fn is_aborted(&mut self) -> bool {
+        diesel_internals::is_aborted(self.status())
+    }
+}

@@ -1,0 +1,167 @@
+//! Transactions that the server has rolled back by itself, where it goes on in autocommit. What to send is the backend's to
+//! say; when to send it is here.
+
+use diesel::result::{Error as DieselError, QueryResult};
+
+use super::{driver::Driver, give_up::give_up};
+use crate::{
+    backend::{LockingBackend, Rescue},
+    diesel_internals::{Statement, mark_aborted},
+    error::LockError,
+    mode::Isolation,
+};
+
+/// Looks at what came of a statement of ours. If it was the end of the transaction, another one takes its place that can only
+/// be rolled back.
+pub(super) async fn heed<D: Driver, T>(driver: &mut D, outcome: QueryResult<T>) -> QueryResult<T> {
+    if let (Err(error), Some(rescue)) = (&outcome, D::DB::RESCUE) {
+        if (rescue.rolled_back)(error) || ((rescue.may_roll_back)(error) && does_roll_back(driver, &rescue).await) {
+            fence(driver).await;
+        }
+    }
+    outcome
+}
+
+/// Whether the server takes the transaction back after an error that undoes the statement only on most servers. One that cannot
+/// say has been lost since.
+async fn does_roll_back<D: Driver>(driver: &mut D, rescue: &Rescue<D::DB>) -> bool {
+    let in_transaction = matches!(driver.depth(), Ok(Some(_)));
+    in_transaction && has_a_row(driver, rescue.ask).await.unwrap_or(true)
+}
+
+/// After a nested transaction: if it took the outer ones along, those must not go on either.
+pub(super) async fn heed_outer<D: Driver>(driver: &mut D) {
+    if driver.is_aborted() {
+        fence(driver).await;
+    }
+}
+
+async fn fence<D: Driver>(driver: &mut D) {
+    let (Some(rescue), Ok(Some(depth))) = (D::DB::RESCUE, driver.depth()) else { return };
+    for statement in (rescue.fence)(depth.get() - 1) {
+        if driver.batch(&statement).await.is_err() {
+            return give_up(driver).await;
+        }
+    }
+    mark_aborted(driver.status());
+}
+
+/// Lies in the outermost transaction, if that is ours.
+pub(super) struct Tripwire {
+    armed: bool,
+}
+
+impl Tripwire {
+    pub(super) const NONE: Tripwire = Tripwire { armed: false };
+
+    /// To be laid when the transaction has just begun.
+    pub(super) async fn arm<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Self> {
+        let outermost = driver.depth()?.is_some_and(|depth| depth.get() == 1);
+        match D::DB::RESCUE {
+            Some(rescue) if outermost => {
+                let (setting, mark) = rescue.arm;
+                if let Err(error) = driver.execute(setting(isolation)).await {
+                    let (function, setting) = rescue.arm_without;
+                    if !error.to_string().contains(function) {
+                        return Err(error);
+                    }
+                    driver.execute(setting(isolation)).await?;
+                }
+                driver.batch(mark).await?;
+                Ok(Tripwire { armed: true })
+            }
+            _ => Ok(Self::NONE),
+        }
+    }
+
+    /// Whether the transaction that is about to be committed is the one that was begun.
+    pub(super) async fn check<D, E>(&self, driver: &mut D) -> Result<(), E>
+    where
+        D: Driver,
+        E: From<LockError> + From<DieselError>,
+    {
+        let Some(rescue) = D::DB::RESCUE.filter(|_| self.armed) else { return Ok(()) };
+        match driver.batch(rescue.check).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(lost(error, driver).await),
+        }
+    }
+
+    /// To be called when the transaction has ended. If it has not, since somebody has cancelled the very `ROLLBACK`, it ends
+    /// with the connection: to put the setting back would commit it.
+    pub(super) async fn disarm<D: Driver>(self, driver: &mut D) {
+        let Some(rescue) = D::DB::RESCUE.filter(|_| self.armed) else { return };
+        if driver.depth() != Ok(None) || driver.execute((rescue.disarm)()).await.is_err() {
+            give_up(driver).await;
+        }
+    }
+}
+
+/// Releases the innermost savepoint of Diesel's, which must be there.
+pub(super) async fn release<D, E>(driver: &mut D) -> Result<(), E>
+where
+    D: Driver,
+    E: From<LockError> + From<DieselError>,
+{
+    let depth = driver.depth()?;
+    let Err(error) = driver.commit().await else { return Ok(()) };
+    // Diesel's manager counts a savepoint that it could not release; others let go of it and leave what was done in it.
+    let undone = driver.depth() == Ok(depth) && driver.rollback().await.is_ok();
+    if D::DB::RESCUE.is_none() {
+        return Err(error.into());
+    }
+    // The savepoint is not there to be released.
+    if !undone {
+        mark_aborted(driver.status());
+    }
+    Err(lost(error, driver).await)
+}
+
+/// What it means that a savepoint could not be released.
+///
+/// If it is not there, the transaction was over before. A node of a cluster rolls a transaction back between two of its statements
+/// and says so with the next one, a deadlock, or says nothing: that is a conflict lost, whatever the closure has returned. A lost
+/// connection is Diesel's error; and a statement that was cancelled has not looked.
+pub(super) async fn lost<D, E>(error: DieselError, driver: &mut D) -> E
+where
+    D: Driver,
+    E: From<LockError> + From<DieselError>,
+{
+    match LockError::of_locking_statement(error) {
+        LockError::ConnectionLost(error) => error.into(),
+        told @ (LockError::Canceled { .. } | LockError::Deadlock { .. } | LockError::Serialization { .. }) => {
+            told.into()
+        }
+        _ if by_the_cluster(driver).await => LockError::rolled_back_by_cluster().into(),
+        _ => LockError::Aborted.into(),
+    }
+}
+
+/// Whether a cluster has rolled the transaction back, and nothing of it was committed: then it can be run again.
+async fn by_the_cluster<D: Driver>(driver: &mut D) -> bool {
+    match D::DB::RESCUE {
+        Some(rescue) => has_a_row(driver, rescue.ask_cluster).await == Ok(true),
+        None => false,
+    }
+}
+
+/// Fails if the transaction that is to be open is not.
+pub(super) async fn check<D: Driver>(driver: &mut D) -> Result<(), LockError> {
+    let Some(rescue) = D::DB::RESCUE else { return Ok(()) };
+    let open = driver.execute((rescue.check_open)()).await;
+    heed(driver, open).await.map(drop).map_err(|error| match LockError::of_locking_statement(error) {
+        LockError::Query(DieselError::DatabaseError(..)) => LockError::rolled_back_by_cluster(),
+        error => error,
+    })
+}
+
+async fn has_a_row<D: Driver>(driver: &mut D, question: fn() -> Statement<'static, D::DB>) -> QueryResult<bool> {
+    let mut has = false;
+    driver
+        .rows(question(), |_| {
+            has = true;
+            Ok(())
+        })
+        .await?;
+    Ok(has)
+}

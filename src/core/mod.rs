@@ -1,0 +1,27 @@
+//! The core: decides what is sent next, and awaits the answer. Written once, for connections whose calls block and for others.
+
+mod advisory;
+mod catch;
+mod driver;
+mod give_up;
+mod holders;
+mod implicit_rollback;
+mod pick;
+mod query;
+mod registry;
+mod send;
+mod set;
+mod snapshot;
+mod timer;
+mod transaction;
+
+pub(crate) use self::{
+    advisory::{Span, Taken, contended, is_held, release, take},
+    driver::Driver,
+    holders::holders_of,
+    pick::{claim, pick},
+    query::{Clause, load, load_in_time},
+    registry::{is_ours, release_at_the_end},
+    set::lock,
+    transaction::{Begun, begin, begin_watched, end},
+};

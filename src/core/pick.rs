@@ -1,0 +1,74 @@
+//! Taking the next free rows.
+
+use diesel::result::Error as DieselError;
+
+use super::{
+    catch::catch,
+    driver::Driver,
+    implicit_rollback,
+    send::send,
+    snapshot::refuse_old_snapshot,
+    transaction::{begin_of_ours, end},
+};
+use crate::{
+    backend::Answer,
+    error::{LockError, Result},
+    mode::Isolation,
+    pick::Picks,
+};
+
+/// Runs a pick in the open transaction.
+pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB, T> + '_>) -> Result<Vec<T>> {
+    if picks.asks_again() {
+        refuse_old_snapshot(driver).await?;
+    }
+    run(driver, picks, LockError::of_locking_statement, false).await
+}
+
+/// Runs a claim of one statement, in a transaction or by itself.
+pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB, T> + '_>) -> Result<Vec<T>> {
+    if picks.claims_in_steps() {
+        return claim_in_steps(driver, picks).await;
+    }
+    let nested = driver.depth()?.is_some();
+    let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
+    run(driver, picks, class, false).await
+}
+
+/// Runs a claim of several statements in a transaction of its own, or a savepoint of the open one. What it changes is nobody else's only
+/// as long as its rows are locked: before the change, and at the end, it looks whether the transaction is still there.
+async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB, T> + '_>) -> Result<Vec<T>> {
+    let (nested, asks_again) = (driver.depth()?.is_some(), picks.asks_again());
+    let isolation = (asks_again && !nested).then_some(Isolation::ReadCommitted);
+    let begun = begin_of_ours(driver, isolation).await?;
+    let outcome = catch(async {
+        if asks_again && nested {
+            refuse_old_snapshot(driver).await?;
+        }
+        let rows = run(driver, picks, LockError::of_locking_statement, true).await?;
+        implicit_rollback::check(driver).await?;
+        Ok(rows)
+    })
+    .await;
+    end(driver, begun, outcome).await
+}
+
+async fn run<D: Driver, T>(
+    driver: &mut D,
+    mut picks: Box<dyn Picks<D::DB, T> + '_>,
+    class: fn(DieselError) -> LockError,
+    looks_before_changes: bool,
+) -> Result<Vec<T>> {
+    loop {
+        let Some(exchange) = picks.exchange() else { break };
+        if looks_before_changes && matches!(exchange.answer, Answer::Changed(_)) {
+            implicit_rollback::check(driver).await?;
+        }
+        match send(driver, exchange).await.map_err(class) {
+            Ok(()) => picks.end_of_rows()?,
+            Err(error) if picks.goes_on(&error) => {}
+            Err(error) => return Err(error.of_tables(&[picks.table().both()])),
+        }
+    }
+    Ok(picks.finish())
+}

@@ -1,0 +1,172 @@
+//! A transaction that ends as its closure does: also by a panic, and not by a commit of nothing.
+//!
+//! Diesel's `transaction`, with five differences.
+//!
+//! - A panic of the closure rolls back before it goes on unwinding. Diesel leaves the transaction open; a connection that
+//!   is used again after `catch_unwind` would go on in it.
+//! - An error of the closure comes back also if the rollback fails, as it does when the connection is lost. Diesel returns
+//!   the error of the rollback.
+//! - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
+//!   server rolls back without a word. A connection that does not tell is no way around it: the server is asked.
+//! - A commit whose answer is missing is [`CommitUnknown`](LockError::CommitUnknown). Diesel says that the connection is lost.
+//! - Where the server rolls back by itself and goes on in autocommit, what follows is not committed, whether the closure has
+//!   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
+//!   one on; see [`implicit_rollback`].
+//!
+//! The closure runs in between, where its kind is known: [`begin`], the closure, [`end`].
+
+use std::{panic::resume_unwind, thread};
+
+use diesel::result::{Error as DieselError, QueryResult};
+
+use super::{
+    advisory::release_for_transaction,
+    catch::catch,
+    driver::Driver,
+    give_up::give_up,
+    implicit_rollback::{self, Tripwire},
+    registry,
+};
+use crate::{
+    backend::LockingBackend, diesel_internals::Statement, error::LockError, mode::Isolation, sql::SetIsolation,
+};
+
+/// A transaction that was begun here and has not ended.
+pub(crate) struct Begun {
+    tripwire: Tripwire,
+    /// It is the outermost one, and advisory locks may last as long as it.
+    outermost: bool,
+    watched: bool,
+}
+
+/// Begins a transaction, or a savepoint in an open one.
+pub(crate) async fn begin<D, E>(driver: &mut D, isolation: Option<Isolation>) -> Result<Begun, E>
+where
+    D: Driver,
+    E: From<DieselError>,
+{
+    let outermost = driver.depth()?.is_none();
+    begin_at(driver, isolation).await?;
+    match Tripwire::arm(driver, isolation).await {
+        Ok(tripwire) => {
+            if outermost {
+                registry::open(driver);
+            }
+            Ok(Begun { tripwire, outermost, watched: false })
+        }
+        Err(error) => {
+            let _ = driver.rollback().await;
+            // Perhaps half of it was done.
+            give_up(driver).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// The same, with the order of the lock sets in it watched, unless an outer one is watched already.
+pub(crate) async fn begin_watched<D, E>(driver: &mut D, isolation: Option<Isolation>, refuse: bool) -> Result<Begun, E>
+where
+    D: Driver,
+    E: From<DieselError>,
+{
+    let mut begun = begin(driver, isolation).await?;
+    begun.watched = registry::watch(driver, refuse);
+    Ok(begun)
+}
+
+/// The same for statements of ours only, whose errors are not swallowed; what changes rows has
+/// [looked](implicit_rollback::check) for the transaction before.
+pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
+    begin_at(driver, isolation).await?;
+    Ok(Begun { tripwire: Tripwire::NONE, outermost: false, watched: false })
+}
+
+async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<()> {
+    let Some(isolation) = isolation else { return driver.begin().await };
+    if D::DB::ISOLATION_COMES_FIRST {
+        driver.execute(Statement::new(SetIsolation(isolation))).await?;
+        return driver.begin().await;
+    }
+    driver.begin().await?;
+    let set = driver.execute(Statement::new(SetIsolation(isolation))).await;
+    if set.is_err() {
+        let _ = driver.rollback().await;
+    }
+    set.map(drop)
+}
+
+/// Ends a transaction as its closure ended.
+pub(crate) async fn end<D, R, E>(driver: &mut D, begun: Begun, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
+where
+    D: Driver,
+    E: From<LockError> + From<DieselError>,
+{
+    let Begun { tripwire, outermost, watched } = begun;
+    if watched {
+        registry::unwatch(driver);
+    }
+    let ended = catch(end_as(driver, tripwire, outcome)).await;
+    if outermost {
+        for name in registry::close(driver) {
+            release_for_transaction(driver, &name).await;
+        }
+    }
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+async fn end_as<D, R, E>(driver: &mut D, tripwire: Tripwire, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
+where
+    D: Driver,
+    E: From<LockError> + From<DieselError>,
+{
+    let outcome = match outcome {
+        Ok(Ok(value)) => Ok(is_alive(driver, &tripwire).await.map(|()| value)),
+        failed => failed,
+    };
+    let outcome = match outcome {
+        Ok(Ok(value)) => Ok(commit(driver).await.map(|()| value)),
+        failed => {
+            // What went wrong first says more than that it could not be undone; Diesel marks the connection as broken.
+            let _ = driver.rollback().await;
+            failed
+        }
+    };
+    implicit_rollback::heed_outer(driver).await;
+    tripwire.disarm(driver).await;
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Fails if the server has given the transaction up, or if it is not the one that was begun.
+async fn is_alive<D, E>(driver: &mut D, tripwire: &Tripwire) -> Result<(), E>
+where
+    D: Driver,
+    E: From<LockError> + From<DieselError>,
+{
+    if driver.is_aborted() {
+        return Err(LockError::Aborted.into());
+    }
+    if let Some(probe) = D::DB::PROBE.filter(|_| !driver.tells_of_aborts()) {
+        if let Err(error) = driver.batch(probe).await {
+            return Err(implicit_rollback::lost(error, driver).await);
+        }
+    }
+    tripwire.check(driver).await
+}
+
+async fn commit<D, E>(driver: &mut D) -> Result<(), E>
+where
+    D: Driver,
+    E: From<LockError> + From<DieselError>,
+{
+    match driver.depth()? {
+        // The closure has ended the transaction, and the server told Diesel. It may have begun another one since.
+        None => {
+            if driver.batch("ROLLBACK").await.is_err() {
+                give_up(driver).await;
+            }
+            Err(LockError::Aborted.into())
+        }
+        Some(depth) if depth.get() > 1 => implicit_rollback::release(driver).await,
+        Some(_) => driver.commit().await.map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),
+    }
+}
