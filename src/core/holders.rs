@@ -83,7 +83,7 @@ pub(crate) async fn holders_of<D: Driver<DB: HasAdvisoryLocks>>(
         driver.begin().await?;
     }
     let statement = D::DB::advisory_holders(name.in_all_forms());
-    let holders = each_holder(driver, statement, |row| D::DB::advisory_holder(row)).await;
+    let holders = each_holder(driver, statement, D::DB::advisory_holder).await;
     if undone {
         driver.rollback().await?;
     }

@@ -6,6 +6,8 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
+    ptr,
     sync::{Mutex, PoisonError},
 };
 
@@ -36,8 +38,8 @@ static ENTRIES: Mutex<BTreeMap<usize, Entry>> = Mutex::new(BTreeMap::new());
 
 /// Looks at the entry of a connection, and changes it.
 fn with<D: Driver, R>(driver: &mut D, see: impl FnOnce(&mut Option<Entry>, u32) -> R) -> R {
-    let depth = driver.depth().ok().flatten().map_or(0, |depth| depth.get());
-    let address = std::ptr::from_mut(driver.status()).addr();
+    let depth = driver.depth().ok().flatten().map_or(0, NonZeroU32::get);
+    let address = ptr::from_mut(driver.status()).addr();
     let mut entries = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner);
     let mut entry = entries.remove(&address).filter(|entry| entry.depth <= depth);
     let seen = see(&mut entry, depth);
@@ -54,7 +56,7 @@ pub(super) fn open<D: Driver>(driver: &mut D) {
 
 /// It has ended: the advisory locks that were to last as long.
 pub(super) fn close<D: Driver>(driver: &mut D) -> Vec<AdvisoryName> {
-    let address = std::ptr::from_mut(driver.status()).addr();
+    let address = ptr::from_mut(driver.status()).addr();
     let entry = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
     entry.map_or_else(Vec::new, |entry| entry.names)
 }
