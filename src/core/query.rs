@@ -29,9 +29,10 @@ where
     U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
 {
     check::<D::DB>(&query)?;
-    let mut clauses = Vec::new();
-    query.add_clauses(&mut clauses)?;
-    rows(driver, query).await.map_err(|error| {
+    rows(driver, &query).await.map_err(|error| {
+        let mut clauses = Vec::new();
+        // What cannot be put together now has failed before.
+        let _ = query.add_clauses(&mut clauses);
         let tables: Vec<_> = clauses.iter().map(|clause: &LockClause| clause.table.both()).collect();
         LockError::of_locking_statement(error).of_tables(&tables)
     })
