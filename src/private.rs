@@ -11,8 +11,8 @@ pub use crate::{
     run::AdvisoryConnection,
     sql::{
         Among, Answer, Choice, ChosenBy, Columns, Dialect, Finished, Found, KeyList, KeyedPart, Keys, List, Model,
-        ModelRows, ModelText, Part, PartInSet, Pending, QueryText, Rank, Resolved, RowByRow, RowId, Seen, Shape, Sight,
-        TableName, Wanted,
+        ModelRows, ModelText, Part, PartInSet, Pending, QueryText, Rank, Resolved, RowByRow, RowId, Seen, Sequence,
+        Shape, Sight, TableName, Wanted,
     },
     transaction::{Boxed, ClosureError, Concrete},
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{AdvisoryPart, Gathered, LockSet, PatientRow};
 use crate::{
-    backend::LockingBackend,
+    backend::{LockingBackend, TableDialogue},
     diesel_internals::sql_of,
     error::{LockError, Result},
     mode::{Patience, Strength},
@@ -59,7 +59,12 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.0 = table.0.max(strength);
             table.1.push(PartInSet { part, choices });
         }
+        let names: Vec<_> = if tables.len() > 1 { tables.keys().cloned().collect() } else { Vec::new() };
         let table = |(name, (strength, parts))| Ok(DB::table(name, parts, strength, patience)?);
-        tables.into_iter().map(table).collect()
+        let mut tables = tables.into_iter().map(table).collect::<Result<Vec<_>>>()?;
+        if let [first, _, ..] = &mut tables[..] {
+            first.among(names);
+        }
+        Ok(tables)
     }
 }

@@ -75,6 +75,8 @@ pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
     table: TableName,
     changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     dialogue: DB::Pick,
+    /// A row comes once for each of its partners.
+    repeats: bool,
     model: PhantomData<fn() -> T>,
 }
 
@@ -102,7 +104,7 @@ where
         let table = part.wanted().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
         let dialogue = DB::Pick::new(&query, &text, &mut *part, pick, changed)?;
-        Ok(PickModels { query, part, table, changes, dialogue, model: PhantomData })
+        Ok(PickModels { query, part, table, changes, dialogue, repeats: text.joins, model: PhantomData })
     }
 }
 
@@ -137,7 +139,7 @@ where
         let rows: Box<dyn Any> = self.dialogue.finish(self.part, &self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
         let mut rows = self.dialogue.arrange(rows);
-        if rows.len() > 1 {
+        if self.repeats && rows.len() > 1 {
             let mut seen = HashSet::new();
             rows.retain(|row| seen.insert(row.lock_key()));
         }

@@ -30,7 +30,7 @@ pub use self::{
     found::{Found, Sight},
     key_list::{KeyList, List, Rank},
     keyed_part::{KeyedPart, Pending},
-    model::{Answer, Keys, Model, ModelRows, ModelText, RowId},
+    model::{Answer, Keys, Model, ModelRows, ModelText, RowId, Sequence},
     part::{LockTarget, Part, PartInSet},
     query_text::QueryText,
     resolved::{Among, Resolved, Seen},

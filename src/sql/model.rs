@@ -80,6 +80,12 @@ pub trait ModelRows<DB: Backend>: Send {
     /// The same of these rows.
     fn ranks(&self, rows: &[RowId]) -> Option<Vec<Rank>>;
 
+    /// How the keys of these rows follow each other.
+    fn sequence(&self, rows: &[RowId]) -> Sequence;
+
+    /// Puts rows into the order of their keys, if Rust knows it.
+    fn sort(&self, rows: &mut [RowId]);
+
     /// Whether two keys that Rust tells apart are certainly two to the server as well.
     fn is_exact(&self) -> bool;
 
@@ -87,6 +93,20 @@ pub trait ModelRows<DB: Backend>: Send {
 
     /// The names of the rows that were asked for by key, as often as they were.
     fn asked_names(&self, table: &TableName) -> Vec<RowName>;
+}
+
+/// How the keys of rows follow each other.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sequence {
+    /// Each is greater than the one before.
+    Ascending,
+    /// One is less than the one before.
+    Disordered,
+    /// Each is another than the one before; only the server knows more.
+    Unknown,
+    /// One is that of the row before.
+    Repeated,
 }
 
 /// A list of keys, to be written where a statement wants it.
@@ -97,6 +117,9 @@ pub trait Keys<DB: Backend>: Send + std::fmt::Debug {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Whether Rust knows the order of such keys.
+    fn has_order(&self) -> bool;
 
     /// Writes the keys as a table expression; see [`KeyList::walk`].
     fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;

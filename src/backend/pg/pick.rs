@@ -1,16 +1,19 @@
 //! What a pick sends: one statement, or, if the query's conditions are not all about the row itself, one that locks and one that
 //! looks again.
 
+use std::collections::HashSet;
+
 use diesel::{
     deserialize,
     pg::Pg,
     query_builder::QueryFragment,
     result::QueryResult,
     row::Row,
-    sql_types::{BigInt, Bool},
+    sql_types::{BigInt, Bool, Nullable},
 };
 
 use super::{
+    dialogue::two_rows_of_one_key,
     pick_again::{Change, Look},
     pick_at_once::{Claim, Pick},
     sources::check_first,
@@ -19,7 +22,7 @@ use super::{
 use crate::{
     backend::{Exchange, PickDialogue, Picking, Reader},
     diesel_internals::{RowRef, Statement},
-    error::Result,
+    error::{LockError, Result},
     mode::Strength,
     sql::{Answer, Choice, Columns, Finished, Keys, ModelRows, Named, Part, QueryText, RowId, TableName},
 };
@@ -49,6 +52,8 @@ pub struct PgPick {
     /// How many it found that do not match any more.
     left: usize,
     looks: usize,
+    /// How many rows the statement that changes them was about.
+    picked: usize,
     /// Where each claimed row stands in the order of the query.
     places: Option<Vec<i64>>,
 }
@@ -87,6 +92,7 @@ impl PickDialogue<Pg> for PgPick {
             held: None,
             left: 0,
             looks: 0,
+            picked: 0,
             places,
         })
     }
@@ -101,8 +107,20 @@ impl PickDialogue<Pg> for PgPick {
         part: &'e mut dyn Part<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
     ) -> Option<Exchange<'e, Pg>> {
-        let PgPick { table, strength, limit, changes: written, looks_again, step, found, held, left, places, .. } =
-            self;
+        let PgPick {
+            table,
+            strength,
+            limit,
+            changes: written,
+            looks_again,
+            step,
+            found,
+            held,
+            left,
+            picked,
+            places,
+            ..
+        } = self;
         if *step == Step::Done {
             return None;
         }
@@ -125,8 +143,11 @@ impl PickDialogue<Pg> for PgPick {
                         Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Of(text), pick } })
                     }
                 };
-                let places = places.as_mut().filter(|_| at_once.is_some());
-                Exchange::new(statement, PickedReader { rows, width, found, places })
+                if at_once.is_some() {
+                    let places = places.as_mut()?;
+                    return Some(Exchange::new(statement, ClaimedReader { rows, width, found, picked, places }));
+                }
+                Exchange::new(statement, PickedReader { rows, width, found, places: None })
             }
             Step::Look => {
                 let statement = Statement::new(Named(Look { query, text, held: held? }));
@@ -140,6 +161,16 @@ impl PickDialogue<Pg> for PgPick {
     }
 
     fn end_of_rows(&mut self, part: &mut dyn Part<Pg>) -> Result<()> {
+        let twice = |found: &[RowId]| {
+            let mut seen = HashSet::new();
+            !found.iter().all(|row| seen.insert(*row))
+        };
+        if self.step == Step::Look && twice(&self.found) {
+            return Err(two_rows_of_one_key());
+        }
+        if self.found.len() < self.picked {
+            return Err(refused_changes());
+        }
         let next = match self.step {
             Step::Take if self.looks_again && !self.found.is_empty() => Step::Look,
             // With what is true now. What it holds is free to it.
@@ -151,6 +182,7 @@ impl PickDialogue<Pg> for PgPick {
             // A row that comes again is the same row.
             part.sides().1.number_asked();
             self.held = Some(part.rows().keys(&self.found));
+            self.picked = if next == Step::Change { self.found.len() } else { 0 };
         }
         self.looks += usize::from(self.step == Step::Look);
         self.step = next;
@@ -174,6 +206,34 @@ impl PickDialogue<Pg> for PgPick {
 pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = TextKey::new(query, None, &pick);
     Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
+}
+
+/// A trigger may keep rows from being changed, and tells nobody: whoever claims would get nothing, for ever.
+fn refused_changes() -> LockError {
+    let advice = "a trigger of the table has kept rows that were picked from being changed, and they would be picked again and again: \
+                  leave them out in the query, or have the trigger raise an error; what it let through is changed, unless the \
+                  transaction is rolled back";
+    LockError::Unsupported { clause: "rows that a trigger does not let be changed", advice }
+}
+
+/// Reads the rows of [`Claim`].
+struct ClaimedReader<'e> {
+    rows: &'e mut dyn ModelRows<Pg>,
+    width: usize,
+    found: &'e mut Vec<RowId>,
+    picked: &'e mut usize,
+    places: &'e mut Vec<i64>,
+}
+
+impl Reader<Pg> for ClaimedReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        *self.picked = row.get_value::<BigInt, i64, _>(0)?.try_into()?;
+        // Nothing is changed: the row of the count alone.
+        let Some(place) = row.get_value::<Nullable<BigInt>, Option<i64>, _>(self.width + 1)? else { return Ok(()) };
+        self.places.push(place);
+        self.found.push(self.rows.read(&row.window(1..self.width + 1))?);
+        Ok(())
+    }
 }
 
 struct PickedReader<'e> {

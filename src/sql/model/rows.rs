@@ -1,6 +1,7 @@
 //! The rows of a model and their numbers.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     fmt,
     marker::PhantomData,
@@ -14,7 +15,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{Keys, ModelRows, RowId};
+use super::{Keys, ModelRows, RowId, Sequence};
 use crate::{
     diesel_internals::RowRef,
     error::RowName,
@@ -182,6 +183,30 @@ where
         T::KeyColumns::ranks(&keys)
     }
 
+    fn sequence(&self, rows: &[RowId]) -> Sequence {
+        let mut rows = rows.iter();
+        let Some(mut before) = rows.next().map(|row| self.key(*row)) else { return Sequence::Ascending };
+        let mut sequence = Sequence::Ascending;
+        for row in rows {
+            let key = self.key(*row);
+            match T::KeyColumns::compare(&before, &key) {
+                _ if before == key => return Sequence::Repeated,
+                Some(Ordering::Less) => {}
+                Some(_) => sequence = Sequence::Disordered,
+                None if sequence == Sequence::Ascending => sequence = Sequence::Unknown,
+                None => {}
+            }
+            before = key;
+        }
+        sequence
+    }
+
+    fn sort(&self, rows: &mut [RowId]) {
+        rows.sort_by(|one, other| {
+            T::KeyColumns::compare(&self.key(*one), &self.key(*other)).unwrap_or(Ordering::Equal)
+        });
+    }
+
     fn is_exact(&self) -> bool {
         T::KeyColumns::is_exact()
     }
@@ -230,6 +255,10 @@ where
 {
     fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    fn has_order(&self) -> bool {
+        self.keys.first().is_none_or(|key| C::compare(key, key).is_some())
     }
 
     fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
