@@ -65,10 +65,20 @@ use crate::{
 /// | the set wants of a table | PostgreSQL |
 /// | --- | --- |
 /// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
+/// | several keys that are neither integers nor UUIDs | `SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1)))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 /// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
 /// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 ///
-/// Conditions with a subquery, raw SQL or a function of your own are another statement more, see [`query`](Self::query).
+/// Joins, and conditions with a subquery, raw SQL or a function of your own, are another statement more, see [`query`](Self::query).
+///
+/// A key that did not come is looked for once more, when nothing is waited for any more: the row may have been replaced by one with the same
+/// key while the set waited. If it exists it is locked, unless somebody holds it: then the call is
+/// [`LockError::Moved`](crate::LockError::Moved). So a key is missing only if a statement that began after all waits did not find it.
+///
+/// A set with two rows of one key is [`LockError::Unsupported`](crate::LockError::Unsupported): a table and one that inherits from it
+/// (`INHERITS`) can have them. So is a table beside one of its partitions, or one that inherits from it, in one set, before anything is
+/// locked. The server is asked about that only if the name of one of the tables begins with that of the other, as `jobs_2024` does with
+/// `jobs`: of others nobody is told that their rows are locked in two passes, which can deadlock.
 ///
 /// The keys are one array parameter per key column, so there is no limit to their number, nor to that of the queries, as long as
 /// the conditions of those over one table have no more than 65,535 values ([`LockError::Unsupported`](crate::LockError::Unsupported),
@@ -260,12 +270,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// decides which rows a limit takes; the rows are locked and returned in the order of the key all the same.
     ///
     /// A row comes back for the query only if it still matches the query's conditions on the row's own table when it is
-    /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are not, as
-    /// those rows are not locked; to rely on them, add them to the set. If a row leaves a limited query in this way, the
+    /// locked: if the set had to wait for it and it changed, it is looked at again. Conditions on joined tables are asked once more when
+    /// the row is held, on PostgreSQL under READ COMMITTED, as below; but those rows are not locked: to rely on them afterwards,
+    /// add them to the set. If a row leaves a limited query in this way, the
     /// next one takes its place if it is free; if it is held, the call is [`LockError::Moved`](crate::LockError::Moved), which
     /// [`LockTransaction`](crate::LockTransaction) retries: behind the one pass in order nothing is waited for.
     ///
-    /// Conditions that may read other rows, by a subquery, by a function that is not one of the server's common ones, by an operator
+    /// Conditions that may read other rows, by a join, by a subquery, by a function that is not one of the server's common ones, by an operator
     /// of your own or by raw SQL, are true when the rows are held, under READ COMMITTED on PostgreSQL: there the query is asked once more
     /// then, by a statement of its own. Functions are told by their names and operators by their signs or words, and only by the text:
     /// one of your own that is called like a common one of the server's (`lower`; `=` or `LIKE` for a type of your own), an implicit

@@ -1,7 +1,10 @@
 //! What the statements have told about the rows of one model, as sets of numbers.
 
+mod marks;
+
 use std::collections::HashMap;
 
+use self::marks::Marks;
 use crate::sql::{Answer, RowId};
 
 /// What has become of the rows of one model.
@@ -289,33 +292,6 @@ impl Outcome {
         }
         let same = self.same.into_iter().collect();
         Answer { rows: (!self.as_read).then_some(self.rows), missing, skipped: self.skipped, same }
-    }
-}
-
-/// A set of rows.
-#[derive(Debug, Default)]
-struct Marks(Vec<bool>);
-
-impl Marks {
-    fn of<'r>(lists: impl IntoIterator<Item = &'r Vec<RowId>>) -> Self {
-        let mut marks = Marks::default();
-        for row in lists.into_iter().flatten() {
-            marks.insert(*row);
-        }
-        marks
-    }
-
-    /// Whether it was not in it.
-    fn insert(&mut self, row: RowId) -> bool {
-        let number = row.0 as usize;
-        if self.0.len() <= number {
-            self.0.resize(number + 1, false);
-        }
-        !std::mem::replace(&mut self.0[number], true)
-    }
-
-    fn has(&self, row: RowId) -> bool {
-        self.0.get(row.0 as usize).is_some_and(|mark| *mark)
     }
 }
 

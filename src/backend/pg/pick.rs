@@ -3,28 +3,22 @@
 
 use std::collections::HashSet;
 
-use diesel::{
-    deserialize,
-    pg::Pg,
-    query_builder::QueryFragment,
-    result::QueryResult,
-    row::Row,
-    sql_types::{BigInt, Bool, Nullable},
-};
+use diesel::{pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
 use super::{
     dialogue::two_rows_of_one_key,
     pick_again::{Change, Look},
     pick_at_once::{Claim, Pick},
+    pick_reader::{ClaimedReader, LookReader, PickedReader},
     sources::check_first,
     text::{Remembered, TextKey},
 };
 use crate::{
-    backend::{Exchange, PickDialogue, Picking, Reader},
-    diesel_internals::{RowRef, Statement},
+    backend::{Exchange, PickDialogue, Picking},
+    diesel_internals::Statement,
     error::{LockError, Result},
     mode::Strength,
-    sql::{Answer, Choice, Columns, Finished, Keys, ModelRows, Named, Part, QueryText, RowId, TableName},
+    sql::{Answer, Choice, Columns, Finished, Keys, Named, Part, QueryText, RowId, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -214,60 +208,4 @@ fn refused_changes() -> LockError {
                   leave them out in the query, or have the trigger raise an error; what it let through is changed, unless the \
                   transaction is rolled back";
     LockError::Unsupported { clause: "rows that a trigger does not let be changed", advice }
-}
-
-/// Reads the rows of [`Claim`].
-struct ClaimedReader<'e> {
-    rows: &'e mut dyn ModelRows<Pg>,
-    width: usize,
-    found: &'e mut Vec<RowId>,
-    picked: &'e mut usize,
-    places: &'e mut Vec<i64>,
-}
-
-impl Reader<Pg> for ClaimedReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        *self.picked = row.get_value::<BigInt, i64, _>(0)?.try_into()?;
-        // Nothing is changed: the row of the count alone.
-        let Some(place) = row.get_value::<Nullable<BigInt>, Option<i64>, _>(self.width + 1)? else { return Ok(()) };
-        self.places.push(place);
-        self.found.push(self.rows.read(&row.window(1..self.width + 1))?);
-        Ok(())
-    }
-}
-
-struct PickedReader<'e> {
-    rows: &'e mut dyn ModelRows<Pg>,
-    width: usize,
-    found: &'e mut Vec<RowId>,
-    /// Behind the columns stands the row's place.
-    places: Option<&'e mut Vec<i64>>,
-}
-
-impl Reader<Pg> for PickedReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        if let Some(places) = &mut self.places {
-            places.push(row.get_value::<BigInt, i64, _>(self.width)?);
-        }
-        self.found.push(self.rows.read(&row.window(0..self.width))?);
-        Ok(())
-    }
-}
-
-struct LookReader<'e> {
-    rows: &'e mut dyn ModelRows<Pg>,
-    width: usize,
-    found: &'e mut Vec<RowId>,
-    left: &'e mut usize,
-}
-
-impl Reader<Pg> for LookReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        if row.get_value::<Bool, bool, _>(self.width)? {
-            self.found.push(self.rows.read(&row.window(0..self.width))?);
-        } else {
-            *self.left += 1;
-        }
-        Ok(())
-    }
 }

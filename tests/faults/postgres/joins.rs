@@ -81,7 +81,7 @@ fn by_partner_first(conn: &mut PgConnection) -> Result<Vec<Chair>, LockError> {
     Ok(LockSet::new().query::<Chair>(query).lock(conn)?.take_rows())
 }
 
-/// A set by a query over a join: the partner of a row changes while the row is waited for.
+/// F1.
 #[test]
 fn a_partner_that_changes_while_a_row_is_waited_for_is_seen_by_a_set() {
     let ways: [(&str, Ask, &[i32]); 3] = [
@@ -110,7 +110,7 @@ fn a_partner_that_changes_while_a_row_is_waited_for_is_seen_by_a_set() {
     }
 }
 
-/// A pick or a claim from a join: the partner changes between the snapshot and the lock.
+/// F1.
 #[test]
 fn a_partner_that_changes_before_a_row_is_locked_is_seen_by_picks_and_claims() {
     #[diesel::dsl::auto_type]
@@ -137,7 +137,7 @@ fn a_partner_that_changes_before_a_row_is_locked_is_seen_by_picks_and_claims() {
     }
 }
 
-/// A row that a join repeats comes once, in the order of the key, from a set; a pick counts it each time and returns it once.
+/// F1.
 #[test]
 fn a_row_that_a_join_repeats_comes_once() {
     let arena = arena();
