@@ -62,6 +62,9 @@ pub trait ModelRows<DB: Backend>: Send {
     /// How many keys were asked for, as often as they were.
     fn asked(&self) -> usize;
 
+    /// Whether the rows are those that were asked for, one for each key in the order of asking. No key is looked up.
+    fn came_as_asked(&self) -> bool;
+
     /// The numbers of the keys that were asked for, each once, in the order of asking.
     fn number_asked(&mut self) -> Vec<RowId>;
 

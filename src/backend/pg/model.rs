@@ -101,7 +101,9 @@ impl<'a> PgModel<'a> {
 
     /// The keys that were asked for and are not those of rows to Rust, if the server may see it otherwise.
     pub(super) fn unknown(&mut self, skips: bool) -> Vec<RowId> {
-        if !self.has_keys() || self.part.rows().is_exact() {
+        let rows = self.part.rows();
+        let told = rows.is_exact() || (self.outcome.is_complete(self.asked.len()) && rows.came_as_asked());
+        if told || !self.has_keys() {
             return Vec::new();
         }
         self.number();

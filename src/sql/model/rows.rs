@@ -153,6 +153,11 @@ where
         self.asked.len()
     }
 
+    fn came_as_asked(&self) -> bool {
+        let mut pairs = self.rows.iter().zip(&*self.asked);
+        self.rows.len() == self.asked.len() && pairs.all(|(row, key)| row.lock_key() == *key)
+    }
+
     fn number_asked(&mut self) -> Vec<RowId> {
         let asked = Arc::clone(&self.asked);
         let numbers = self.numbers();
