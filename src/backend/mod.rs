@@ -225,6 +225,9 @@ pub trait TableDialogue<DB: Backend>: Sized {
     /// How often to ask for holders until somebody is named.
     const ASKS_FOR_HOLDERS: usize = 1;
 
+    /// Tells the first table of a set, before anything is sent, which tables there are.
+    fn among(&mut self, _tables: Vec<TableName>) {}
+
     /// The next statement and who reads its rows; nothing when the rows are locked.
     fn exchange(&mut self) -> Option<Exchange<'_, DB>>;
 

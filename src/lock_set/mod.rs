@@ -67,10 +67,20 @@ use crate::{
 /// | the set wants of a table | PostgreSQL |
 /// | --- | --- |
 /// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
+/// | several keys that are neither integers nor UUIDs | `SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1)))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 /// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
 /// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 ///
-/// Conditions with a subquery, raw SQL or a function of your own are another statement more, see [`query`](Self::query).
+/// Joins, and conditions with a subquery, raw SQL or a function of your own, are another statement more, see [`query`](Self::query).
+///
+/// A key that did not come is looked for once more, when nothing is waited for any more: the row may have been replaced by one with the same
+/// key while the set waited. If it exists it is locked, unless somebody holds it: then the call is
+/// [`LockError::Moved`](crate::LockError::Moved). So a key is missing only if a statement that began after all waits did not find it.
+///
+/// A set with two rows of one key is [`LockError::Unsupported`](crate::LockError::Unsupported): a table and one that inherits from it
+/// (`INHERITS`) can have them. So is a table beside one of its partitions, or one that inherits from it, in one set, before anything is
+/// locked. The server is asked about that only if the name of one of the tables begins with that of the other, as `jobs_2024` does with
+/// `jobs`: of others nobody is told that their rows are locked in two passes, which can deadlock.
 ///
 /// The keys are one array parameter per key column, so there is no limit to their number, nor to that of the queries, as long as
 /// the conditions of those over one table have no more than 65,535 values ([`LockError::Unsupported`](crate::LockError::Unsupported),

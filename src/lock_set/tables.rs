@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{AdvisoryPart, Gathered, LockSet, PatientRow};
 use crate::{
-    backend::LockingBackend,
+    backend::{LockingBackend, TableDialogue},
     diesel_internals::sql_of,
     error::{LockError, Result},
     mode::{Patience, Strength},
@@ -61,9 +61,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.0 = table.0.max(strength);
             table.1.push(QueriedModel { model, choices });
         }
+        let names: Vec<_> = if tables.len() > 1 { tables.keys().cloned().collect() } else { Vec::new() };
         let mut dialogues = Vec::with_capacity(tables.len());
         for (name, (strength, models)) in tables {
             dialogues.push(DB::table(name, models, strength, patience)?);
+        }
+        if let [first, _, ..] = &mut dialogues[..] {
+            first.among(names);
         }
         Ok((dialogues, asks_again))
     }

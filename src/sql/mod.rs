@@ -26,7 +26,7 @@ pub use self::{
     columns::Columns,
     key_list::{KeyList, Rank},
     lock_target::LockTarget,
-    model::{Answer, Finished, Keys, Model, ModelRows, ModelText, RowId},
+    model::{Answer, Finished, Keys, Model, ModelRows, ModelText, RowId, Sequence},
     queried_model::QueriedModel,
     query_text::QueryText,
     row_lock::{

@@ -18,6 +18,7 @@ mod model;
 mod pick;
 mod pick_again;
 mod pick_at_once;
+mod pick_reader;
 mod placed;
 mod reader;
 mod row_lock;
