@@ -50,6 +50,7 @@ pub(crate) use self::{
     lock_clause::{LockClause, LockedQuery},
     part::Chosen,
     query_text::{check_changes, check_model, locked_text},
+    raw_text::{COMMON_OPERATORS, POSTGRES_CALLS},
     row_lock::{ForChanging, LockWords},
     tokens::{Token, Tokens},
 };

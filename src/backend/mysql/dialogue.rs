@@ -1,5 +1,6 @@
 //! What is sent for one table, in which order: which keys do the queries choose? lock them, by key; do they still match?
 
+mod absent;
 mod model_in_set;
 mod next_step;
 
@@ -13,9 +14,12 @@ use super::{
     cover::Uncovered,
     fitness::Fitness,
     holders::{Holders, holder},
-    lock_rows::{LockModel, LockRows, Recheck, Resolve, Sort},
+    levels::{Refused, of_serializable},
+    lock_rows::{LockModel, LockRows},
     plan::{CHUNK, Chunks},
     reader::{LockedModel, LockedReader, NumberReader, Ranks, Status},
+    resolve::{Recheck, Resolve},
+    sort::Sort,
     words::Asked,
 };
 use crate::{
@@ -23,7 +27,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, Named, PartInSet, TableName},
+    sql::{Finished, Named, PartInSet, RowId, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -48,6 +52,9 @@ pub struct MysqlTable<'a> {
     doubtful: Doubtful,
     wait: Wait,
     looks: usize,
+    /// The rows that are tried one list after the other, the next one last, and those of the statement that is sent.
+    tries: Vec<Vec<RowId>>,
+    tried: Vec<RowId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +97,10 @@ enum Step {
     Absent {
         model: usize,
     },
+    /// And where a plain read would show the transaction's snapshot: are they busy, if one tries to lock them?
+    Try {
+        model: usize,
+    },
     Done,
 }
 
@@ -100,7 +111,7 @@ impl<'a> MysqlTable<'a> {
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self> {
-        let models = parts.into_iter().map(|part| ModelInSet::new(part, &name)).collect::<QueryResult<Vec<_>>>()?;
+        let models = parts.into_iter().map(ModelInSet::new).collect::<QueryResult<Vec<_>>>()?;
         let uncovered = Uncovered::together(models.iter().map(|model| &model.uncovered));
         let Some(first) = models.first() else { return Err(diesel::result::Error::NotFound) };
         let fitness = Fitness::of(&name, first.text())?;
@@ -117,6 +128,8 @@ impl<'a> MysqlTable<'a> {
             doubtful: Doubtful::default(),
             wait: patience.wait(),
             looks: 0,
+            tries: vec![],
+            tried: vec![],
         };
         table.step = match table.query_after(None, |_, _| true) {
             Some((model, query)) => Step::Resolve { model, query },
@@ -131,21 +144,22 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
-        let MysqlTable { name, models, uncovered, fitness, strength, wait, ranks, step, .. } = self;
-        let (name, strength) = (&*name, *strength);
+        let MysqlTable { models, uncovered, fitness, strength, wait, ranks, step, .. } = self;
+        let strength = *strength;
         match *step {
             Step::Done => None,
             Step::Resolve { model, query } | Step::Again { model, query } => {
                 let ModelInSet { model, choices, asked, answer, now, .. } = models.get_mut(model)?;
                 let (text, rows) = model.sides();
-                let in_place = matches!(asked[query], Asked::AtOnce | Asked::InPlace);
-                let again = matches!(step, Step::Again { .. }) && in_place;
+                let again = matches!(step, Step::Again { .. });
                 answer.ask(query);
                 let chosen = choices.get(query)?;
                 let asking = (&*chosen.query, chosen.shape);
-                let without = now.keys().filter(|_| again);
-                let statement = Statement::new(Resolve { name, text, asking, without });
-                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Chosen(query) };
+                // What is asked anew sees who has left.
+                let without = now.keys().filter(|_| again && asked[query] != Asked::Anew);
+                let statement = Statement::new(Named(Resolve { text, asking, without }));
+                let status = if again && asked[query] == Asked::Anew { Status::Settled } else { Status::Chosen };
+                let reader = NumberReader { rows, width: text.width(), answer, status: status(query) };
                 Some(Exchange::new(statement, reader))
             }
             Step::Sort => {
@@ -163,7 +177,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let statement = Statement::new(Named(Sort { text: model.text(), lists: vec![(model.now.keys()?, 0)] }));
                 Some(Exchange::new(statement, Ranks(ranks)))
             }
-            Step::Lock { .. } => {
+            Step::Lock { .. } | Step::Try { .. } => {
                 let mixed = models.len() > 1 || models.iter().any(|model| !model.choices.is_empty());
                 let (mut locks, mut readers) = (Vec::new(), Vec::new());
                 for ModelInSet { model, choices, asked, answer, all, now, now_asked, .. } in models {
@@ -174,7 +188,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                     locks.push(LockModel { text, now: now.keys(), asked, at_once: queries });
                     readers.push(LockedModel { rows, answer, width: text.width(), at_once });
                 }
-                let (lock, uncovered, fitness) = (Some((strength, *wait)), Some(&*uncovered), Some(&*fitness));
+                let wait = if matches!(step, Step::Try { .. }) { Wait::Fail } else { *wait };
+                let (lock, uncovered, fitness) = (Some((strength, wait)), Some(&*uncovered), Some(&*fitness));
                 let statement = LockRows { models: locks, lock, mixed, uncovered, fitness };
                 Some(Exchange::new(Statement::new(statement), LockedReader { models: readers, mixed }))
             }
@@ -185,7 +200,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let (text, rows) = model.sides();
                 let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
                 let asking = (&*chosen.query, chosen.shape);
-                let statement = Named(Recheck { name, text, held, asking, strength, asked, uncovered });
+                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
                 let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
                 Some(Exchange::new(Statement::new(statement), reader))
             }
@@ -227,6 +242,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             }
             Step::Absent { model } if self.models[model].next(CHUNK) => Step::Absent { model },
             Step::Absent { model } => self.absent(model + 1),
+            Step::Try { model } => self.try_next(model),
         };
         if self.step == Step::Done {
             self.done()?;
@@ -236,23 +252,24 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
 
     /// Whoever would have waited asks again, as if the row had been left out.
     fn class(&self, error: LockError) -> LockError {
-        // MariaDB says that a wait of no time at all took too long.
-        let held = match &error {
-            LockError::Contended { .. } => true,
-            LockError::TimedOut { source: Some(source), .. } => LockError::is_of_a_wait(source),
-            _ => false,
-        };
-        let moved = held && self.wait == Wait::Fail;
-        if moved { LockError::Moved { table: self.name.quoted().to_owned() } } else { error }
+        match self.step {
+            Step::Lock { .. } if self.wait == Wait::Fail && is_held(&error) => {
+                LockError::Moved { table: self.name.quoted().to_owned() }
+            }
+            Step::Resolve { .. } | Step::Again { .. } if Refused::Serializable.is_of(&error) => of_serializable(),
+            _ => error,
+        }
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
-        let Step::Lock { chunk } = self.step else { return false };
-        let asks = self.fitness.must_ask(error);
-        if asks {
-            self.step = Step::Ask { chunk };
-        }
-        asks
+        let next = match self.step {
+            Step::Lock { chunk } if self.fitness.must_ask(error) => Some(Step::Ask { chunk }),
+            Step::Absent { model } if Refused::Snapshot.is_of(error) => Some(self.try_all(model)),
+            Step::Try { model } if is_held(error) => Some(self.try_halves(model)),
+            _ => None,
+        };
+        self.step = next.unwrap_or(self.step);
+        next.is_some()
     }
 
     fn finish(self) -> Vec<Finished> {
@@ -278,5 +295,14 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
 
     fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
         holder(row)
+    }
+}
+
+/// Whether an error says that a row is held. MariaDB says that a wait of no time at all took too long.
+fn is_held(error: &LockError) -> bool {
+    match error {
+        LockError::Contended { .. } => true,
+        LockError::TimedOut { source: Some(source), .. } => LockError::is_of_a_wait(source),
+        _ => false,
     }
 }

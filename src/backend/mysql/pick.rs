@@ -4,7 +4,7 @@
 use diesel::{
     deserialize,
     mysql::Mysql,
-    query_builder::QueryFragment,
+    query_builder::{AstPass, QueryFragment},
     result::{Error as DieselError, QueryResult},
     row::Row,
     sql_types::BigInt,
@@ -15,9 +15,11 @@ use super::{
     cover::Uncovered,
     fitness::Fitness,
     free_rows::{Change, Count, FreeRows},
+    levels::{Refused, of_serializable},
     listed::Listed,
-    lock_rows::{LockModel, LockRows, Recheck},
+    lock_rows::{LockModel, LockRows},
     reader::{NumberReader, Status},
+    resolve::Recheck,
     words::Asked,
 };
 use crate::{
@@ -62,6 +64,8 @@ enum Step {
     /// They can; to be remembered by the session.
     Remember,
     Recheck,
+    /// Refused under the level of the session. Nothing was locked.
+    Refuse,
     Count,
     Change,
     Reload,
@@ -80,7 +84,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         let (text_of_model, rows) = part.sides();
         let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
         let (fitness, uncovered) = (Fitness::of(&table, text_of_model)?, Uncovered::of(text_of_model)?);
-        let asked = Asked::of((query, shape), text, &table)?;
+        let asked = Asked::of(text);
         if asked != Asked::AtOnce {
             // A join may repeat a row.
             rows.number_asked();
@@ -140,16 +144,17 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Free => {
                 let pick = Picking { table, strength, limit };
                 let (candidates, without) = (*candidates, now.keys());
-                let statement = Named(FreeRows { asking, text, asked, without, pick, candidates, fitness });
+                let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
                 let matches = asked == Asked::AtOnce;
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
                 Exchange::new(Statement::new(statement), reader)
             }
             Step::Ask => fitness.ask(),
             Step::Remember => fitness.remember(),
+            Step::Refuse => Exchange { statement: Statement::new(Nothing), answer: backend::Answer::Nothing },
             Step::Recheck => {
                 let held = now.keys()?;
-                let statement = Named(Recheck { name: table, text, held, asking, strength, asked, uncovered });
+                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
                 let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
                 Exchange::new(Statement::new(statement), reader)
             }
@@ -184,6 +189,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Ask if self.fitness.judge()? => Step::Remember,
             Step::Ask => Step::Ask,
             Step::Remember => Step::Free,
+            Step::Refuse => return Err(of_serializable()),
             Step::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Step::Recheck,
             Step::Free => self.enough(rows),
             Step::Recheck if self.now.next(rows, most) => Step::Recheck,
@@ -211,11 +217,13 @@ impl PickDialogue<Mysql> for MysqlPick {
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
-        let asks = self.step == Step::Free && self.fitness.must_ask(error);
-        if asks {
-            self.step = Step::Ask;
-        }
-        asks
+        let next = match self.step {
+            Step::Free if self.fitness.must_ask(error) => Some(Step::Ask),
+            Step::Free if Refused::Serializable.is_of(error) => Some(Step::Refuse),
+            _ => None,
+        };
+        self.step = next.unwrap_or(self.step);
+        next.is_some()
     }
 
     fn answer(&mut self) -> Option<Answer> {
@@ -303,6 +311,16 @@ impl Reader<Mysql> for PickedReader<'_> {
 fn gone_from_its_key() -> LockError {
     let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
     LockError::Unsupported { clause: "a claim that changes the primary key", advice }
+}
+
+/// `DO 0`, whose end is that of the call.
+struct Nothing;
+
+impl QueryFragment<Mysql> for Nothing {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("DO 0");
+        Ok(())
+    }
 }
 
 struct Counter<'e>(&'e mut i64);

@@ -46,6 +46,8 @@ impl Reader<Mysql> for LockedReader<'_> {
 pub(super) enum Status {
     /// Query `.0` chooses it. Nothing is locked by that.
     Chosen(usize),
+    /// Query `.0`, asked anew, chooses it. If it is locked, it matches.
+    Settled(usize),
     /// It is locked, and matches query `.0`.
     Matches(usize),
     /// It is there, and could not be locked without waiting.
@@ -65,6 +67,7 @@ impl Reader<Mysql> for NumberReader<'_> {
         let number = self.rows.number(&row.window(0..self.width))?;
         match self.status {
             Status::Chosen(query) => self.answer.chosen(query, number),
+            Status::Settled(query) => self.answer.settled(query, number),
             Status::Matches(query) => self.answer.matches(query, number),
             Status::Busy => self.answer.busy(number),
         }
