@@ -20,10 +20,10 @@ use super::{
     reader::{LockedModel, LockedReader, NumberReader, Ranks, Status},
     resolve::{Recheck, Resolve},
     sort::Sort,
-    words::Asked,
+    words::{Asked, Nothing},
 };
 use crate::{
-    backend::{Exchange, TableDialogue},
+    backend::{Answer, Exchange, TableDialogue},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
@@ -101,6 +101,8 @@ enum Step {
     Try {
         model: usize,
     },
+    /// Nothing is left to ask, and the end is an error.
+    Fail,
     Done,
 }
 
@@ -194,6 +196,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 Some(Exchange::new(Statement::new(statement), LockedReader { models: readers, mixed }))
             }
             Step::Ask { .. } => Some(fitness.ask()),
+            Step::Fail => Some(Exchange { statement: Statement::new(Nothing), answer: Answer::Nothing }),
             Step::Remember { .. } => Some(fitness.remember()),
             Step::Recheck { model, query } => {
                 let ModelInSet { model, choices, asked, uncovered, answer, now, .. } = models.get_mut(model)?;
@@ -217,7 +220,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
 
     fn end_of_rows(&mut self) -> Result<()> {
         self.step = match self.step {
-            Step::Done => Step::Done,
+            Step::Done | Step::Fail => Step::Done,
             Step::Resolve { model, query } => match self.query_after(Some((model, query)), |_, _| true) {
                 Some((model, query)) => Step::Resolve { model, query },
                 None => self.plan()?,
@@ -268,7 +271,11 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Try { model } if is_held(error) => Some(self.try_halves(model)),
             _ => None,
         };
-        self.step = next.unwrap_or(self.step);
+        self.step = match next {
+            // An error is told at the end of rows only.
+            Some(Step::Done) if self.done().is_err() => Step::Fail,
+            next => next.unwrap_or(self.step),
+        };
         next.is_some()
     }
 

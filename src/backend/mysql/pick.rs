@@ -4,7 +4,7 @@
 use diesel::{
     deserialize,
     mysql::Mysql,
-    query_builder::{AstPass, QueryFragment},
+    query_builder::QueryFragment,
     result::{Error as DieselError, QueryResult},
     row::Row,
     sql_types::BigInt,
@@ -20,7 +20,7 @@ use super::{
     lock_rows::{LockModel, LockRows},
     reader::{NumberReader, Status},
     resolve::Recheck,
-    words::Asked,
+    words::{Asked, Nothing},
 };
 use crate::{
     backend::{self, Exchange, PickDialogue, Picking, Reader},
@@ -311,16 +311,6 @@ impl Reader<Mysql> for PickedReader<'_> {
 fn gone_from_its_key() -> LockError {
     let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
     LockError::Unsupported { clause: "a claim that changes the primary key", advice }
-}
-
-/// `DO 0`, whose end is that of the call.
-struct Nothing;
-
-impl QueryFragment<Mysql> for Nothing {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql("DO 0");
-        Ok(())
-    }
 }
 
 struct Counter<'e>(&'e mut i64);

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
 
 use crate::{
     error::LockError,
@@ -188,5 +192,15 @@ impl Asked {
             QueryText { full_text: true, .. } => Asked::Beside,
             QueryText { .. } => Asked::AtOnce,
         }
+    }
+}
+
+/// `DO 0`, for an end that must be told behind a statement.
+pub(super) struct Nothing;
+
+impl QueryFragment<Mysql> for Nothing {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("DO 0");
+        Ok(())
     }
 }
