@@ -71,15 +71,12 @@ impl Group {
 pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Result<Clause, Refused> {
     let mut tokens = Tokens::new(sql, dialect);
     let (mut clause, mut groups, mut before) = (Clause::default(), Vec::new(), Token::Sign(b'('));
-    // What stands before that.
-    let mut path = Token::Sign(b'(');
     while let Some(token) = tokens.next() {
         let token = token.map_err(Refused::Unreadable)?;
         match token {
             Token::Sign(b'(') => {
                 let sign = sql.len() - tokens.rest().len() - 1;
-                let name = (before, path == Token::Sign(b'.'));
-                clause.foreign |= is_foreign_call(name, &sql.as_bytes()[..sign], dialect);
+                clause.foreign |= is_foreign_call(before, &sql[..sign], dialect);
                 groups.push(Group::of(before, &tokens));
             }
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
@@ -107,7 +104,7 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
             }
             _ => {}
         }
-        (path, before) = (before, token);
+        before = token;
     }
     if groups.is_empty() { Ok(clause) } else { Err(Refused::Parenthesis) }
 }
@@ -201,16 +198,16 @@ pub(crate) const POSTGRES_CALLS: [&str; 73] = [
     "WHERE",
 ];
 
-/// Whether a function is called whose name, perhaps with a schema, is not a known one; `before` is the text up to its parenthesis.
-fn is_foreign_call((name, in_schema): (Token<'_>, bool), before: &[u8], dialect: &Dialect) -> bool {
+/// Whether a function is called whose name is not a known one; `before` is the text up to its parenthesis. A name behind a schema is no
+/// word.
+fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
     match name {
         Token::Word(word) => {
             let is_in = |list: &[&str]| {
                 let word = || word.bytes().map(|byte| byte.to_ascii_uppercase());
                 list.binary_search_by(|known| known.bytes().cmp(word())).is_ok()
             };
-            let at_once = || before.ends_with(word.as_bytes());
-            in_schema || !(is_in(dialect.keywords) || at_once() && is_in(dialect.functions))
+            !(is_in(dialect.keywords) || before.ends_with(word) && is_in(dialect.functions))
         }
         Token::Name(_) | Token::Text => true,
         _ => false,
