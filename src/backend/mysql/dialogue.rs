@@ -3,12 +3,13 @@
 mod absent;
 mod model_in_set;
 mod next_step;
+mod step;
 
 use std::time::Duration;
 
 use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
-use self::model_in_set::ModelInSet;
+use self::{model_in_set::ModelInSet, step::Step};
 use super::{
     answer::Doubtful,
     cover::Uncovered,
@@ -55,55 +56,6 @@ pub struct MysqlTable<'a> {
     /// The rows that are tried one list after the other, the next one last, and those of the statement that is sent.
     tries: Vec<Vec<RowId>>,
     tried: Vec<RowId>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Which rows does query `query` of model `model` choose?
-    Resolve {
-        model: usize,
-        query: usize,
-    },
-    /// And now that the rows are locked?
-    Again {
-        model: usize,
-        query: usize,
-    },
-    /// In which order does the server have the candidates?
-    Sort,
-    /// Lock a chunk of them.
-    Lock {
-        chunk: usize,
-    },
-    /// Can the rows be locked? To be known before the chunk is.
-    Ask {
-        chunk: usize,
-    },
-    /// They can; to be remembered by the session.
-    Remember {
-        chunk: usize,
-    },
-    /// Which of the locked rows that the query chose does it match?
-    Recheck {
-        model: usize,
-        query: usize,
-    },
-    /// Which of the keys that did not come back are those of rows that did, or that are busy, to the server? Letters may be large or small.
-    Same {
-        model: usize,
-        busy: bool,
-    },
-    /// Which of the rows that did not come back exist?
-    Absent {
-        model: usize,
-    },
-    /// And where a plain read would show the transaction's snapshot: are they busy, if one tries to lock them?
-    Try {
-        model: usize,
-    },
-    /// Nothing is left to ask, and the end is an error.
-    Fail,
-    Done,
 }
 
 impl<'a> MysqlTable<'a> {

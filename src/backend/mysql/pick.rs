@@ -2,12 +2,9 @@
 //! claim, change them and read them again.
 
 use diesel::{
-    deserialize,
     mysql::Mysql,
     query_builder::QueryFragment,
     result::{Error as DieselError, QueryResult},
-    row::Row,
-    sql_types::BigInt,
 };
 
 use super::{
@@ -18,13 +15,13 @@ use super::{
     levels::{Refused, of_serializable},
     listed::Listed,
     lock_rows::{LockModel, LockRows},
-    reader::{NumberReader, Status},
+    reader::{Counter, NumberReader, Picked, PickedReader, Status},
     resolve::Recheck,
     words::{Asked, Nothing},
 };
 use crate::{
-    backend::{self, Exchange, PickDialogue, Picking, Reader},
-    diesel_internals::{RowRef, Statement},
+    backend::{self, Exchange, PickDialogue, Picking},
+    diesel_internals::Statement,
     error::{LockError, Result},
     mode::{Strength, Wait},
     sql::{Answer, Choice, ModelRows, Named, Part, QueryText, RowId, Shape, TableName},
@@ -275,49 +272,8 @@ impl MysqlPick {
     }
 }
 
-/// Reads rows that are locked, and keeps them.
-struct PickedReader<'e> {
-    rows: &'e mut dyn ModelRows<Mysql>,
-    answer: &'e mut ModelAnswer,
-    width: usize,
-    status: Picked,
-}
-
-/// Why they are read.
-enum Picked {
-    /// They were free. Are they known to match the query under the lock?
-    Free { matches: bool },
-    /// They were changed.
-    Changed,
-}
-
-impl Reader<Mysql> for PickedReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        let number = self.rows.read(&row.window(0..self.width))?;
-        match self.status {
-            Picked::Free { matches } => {
-                self.answer.picked(number);
-                if matches {
-                    self.answer.matches(0, number);
-                }
-            }
-            Picked::Changed => self.answer.changed(number),
-        }
-        Ok(())
-    }
-}
-
 /// A row was changed, and is not there any more under the key that it had.
 fn gone_from_its_key() -> LockError {
     let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
     LockError::Unsupported { clause: "a claim that changes the primary key", advice }
-}
-
-struct Counter<'e>(&'e mut i64);
-
-impl Reader<Mysql> for Counter<'_> {
-    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        *self.0 = row.get_value::<BigInt, i64, _>(0)?;
-        Ok(())
-    }
 }

@@ -229,6 +229,65 @@ fn a_pick_and_a_claim_ask_again_what_their_query_reads_beside_the_row() {
     }
 }
 
+/// Every job is handed out once, however many workers there are.
+///
+/// F1, F2, F4.
+#[test]
+fn no_job_is_handed_out_twice() {
+    type Next = fn(&mut MysqlConnection) -> Result<Vec<Work>, LockError>;
+    let ways: [(&str, Next); 4] = [
+        ("pick, by_subquery", |conn| by_subquery().pick(1, conn)),
+        ("claim, by_function", |conn| by_function().claim(1, works::status.eq("new"), conn)),
+        ("claim, by_rows_of_the_own_table", |conn| {
+            let mates = diesel::alias!(works as mates);
+            let open = mates.filter(mates.field(works::status).eq("new")).select(mates.field(works::id));
+            works::table.filter(works::id.eq_any(open)).claim(1, works::status.eq("done"), conn)
+        }),
+        ("pick, by_join", |conn| by_join().order(works::id.desc()).pick(1, conn)),
+    ];
+    for (way, next) in ways {
+        let arena = arena();
+        let jobs: Vec<String> = (100..200).map(|id| format!("({id}, 'new')")).collect();
+        arena.execute(&format!("INSERT INTO works VALUES {}", jobs.join(", ")));
+        arena.execute(
+            "CREATE TABLE handed_out (work_id int NOT NULL) ENGINE = InnoDB; \
+             INSERT INTO beside SELECT id FROM works WHERE id >= 100; \
+             DROP FUNCTION work_is_new; CREATE FUNCTION work_is_new(work int) RETURNS bool READS SQL DATA \
+             RETURN NOT EXISTS (SELECT 1 FROM taken WHERE work_id = work)",
+        );
+        let workers: Vec<_> = (0..5)
+            .map(|_| {
+                let url = arena.url().to_owned();
+                std::thread::spawn(move || {
+                    let mut session = Driver::connect(&url);
+                    loop {
+                        session.begin_as(LEVEL).unwrap();
+                        let works = match next(session.conn()) {
+                            Ok(works) => works,
+                            Err(error) if error.is_retryable() => {
+                                session.rollback().unwrap();
+                                continue;
+                            }
+                            Err(error) => panic!("{way}: {error}"),
+                        };
+                        let Some(work) = works.first() else { return session.rollback().unwrap() };
+                        for change in ["INSERT INTO handed_out VALUES", "INSERT IGNORE INTO taken VALUES"] {
+                            session.execute(&format!("{change} ({})", work.id)).unwrap();
+                        }
+                        session.execute(&format!("DELETE FROM beside WHERE work_id = {}", work.id)).unwrap();
+                        session.commit().unwrap();
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        let twice =
+            "SELECT COUNT(*) FROM (SELECT work_id FROM handed_out GROUP BY work_id HAVING COUNT(*) > 1) AS twice";
+        assert_eq!(arena.number(twice), 0, "{way}");
+        assert!(arena.number("SELECT COUNT(*) FROM handed_out") >= 100, "{way}");
+    }
+}
+
 /// F4.
 #[test]
 fn a_function_of_another_database_is_asked_again_whatever_its_name() {
