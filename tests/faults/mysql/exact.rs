@@ -124,7 +124,7 @@ fn arena() -> Arena {
          CREATE FUNCTION work_is_new(work int) RETURNS bool READS SQL DATA \
            RETURN work < 10 AND NOT EXISTS (SELECT 1 FROM taken WHERE work_id = work); \
          CREATE FUNCTION passes_the_gate() RETURNS bool READS SQL DATA \
-           RETURN IF(GET_LOCK(MD5(DATABASE()), 30), RELEASE_LOCK(MD5(DATABASE())), 0)",
+           RETURN IF(GET_LOCK(LEFT(SHA2(DATABASE(), 256), 40), 30), RELEASE_LOCK(LEFT(SHA2(DATABASE(), 256), 40)), 0)",
     );
     arena
 }
@@ -215,7 +215,7 @@ fn a_pick_and_a_claim_ask_again_what_their_query_reads_beside_the_row() {
         let arena = arena();
         let play = Play::<Driver>::new(&arena);
         let (gate, worker) = (play.session("gate"), play.session(way));
-        gate.run("closes the gate", |s| s.execute("SELECT GET_LOCK(MD5(DATABASE()), 1)")).unwrap();
+        gate.run("closes the gate", |s| s.execute("SELECT GET_LOCK(LEFT(SHA2(DATABASE(), 256), 40), 1)")).unwrap();
         let asking = worker.start(way, move |s| {
             s.begin_as(LEVEL).unwrap();
             let rows = ask(s.conn()).map(|rows| rows.into_iter().map(|work| work.id).collect::<Vec<_>>());
@@ -224,7 +224,7 @@ fn a_pick_and_a_claim_ask_again_what_their_query_reads_beside_the_row() {
         });
         asking.blocked_by(&gate);
         CHANGES.iter().for_each(|change| arena.execute(change));
-        gate.run("opens the gate", |s| s.execute("SELECT RELEASE_LOCK(MD5(DATABASE()))")).unwrap();
+        gate.run("opens the gate", |s| s.execute("SELECT RELEASE_LOCK(LEFT(SHA2(DATABASE(), 256), 40))")).unwrap();
         assert_eq!(asking.join(), Ok(vec![1, 3]), "{way}");
     }
 }
