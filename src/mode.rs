@@ -75,9 +75,9 @@ impl Patience {
 /// is [`LockError::Serialization`](crate::LockError::Serialization).
 ///
 /// On MySQL and MariaDB, whose default is REPEATABLE READ, a set locks and returns the rows as they are now in either, and a query of
-/// it chooses among the rows that the transaction's snapshot shows; READ COMMITTED shows what is committed, and locks no gaps. Under
-/// SERIALIZABLE every plain read takes shared locks there, so a query of a set, or of a pick, waits for rows that are held, also in a
-/// set that does not wait. MariaDB
+/// it chooses among the rows that the transaction's snapshot shows, which it takes before it waits: what is counted afterwards by a plain
+/// query is as old. READ COMMITTED shows what is committed, and locks no gaps. Under SERIALIZABLE every plain read takes shared locks
+/// there, so a query of a set, a pick or a claim is refused. MariaDB
 /// from 11.6.2 on treats a row that changed after the snapshot as PostgreSQL does ([`innodb_snapshot_isolation`][mariadb]).
 ///
 /// [manual]: https://www.postgresql.org/docs/current/transaction-iso.html

@@ -89,9 +89,9 @@ use crate::{
 /// | --- | --- |
 /// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE``, for each 512 keys; the limit is there so that `sql_select_limit` is not |
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
-/// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
+/// | one whose conditions are not all about the row: a join, a subquery, a stored function, raw SQL | the same without the `EXISTS`, and then, without a lock, `WITH held AS (SELECT id FROM t ..) SELECT .. FROM t INNER JOIN .. INNER JOIN held ON ..` |
 /// | one with `MATCH .. AGAINST` | the same, and then `WITH held AS (SELECT id FROM t ..) SELECT .. FROM held STRAIGHT_JOIN t ON id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE` in place of the `EXISTS` |
-/// | a limited one | the same, and then the query again |
+/// | a limited one | the rows by key, and then the query again |
 /// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
 ///
 /// # What cannot be locked
@@ -119,10 +119,13 @@ use crate::{
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
-/// - A transaction under REPEATABLE READ that does not wait looks at what it could not lock in its snapshot: a row that was deleted
-///   since counts as held there, one that was inserted since as missing. And on MariaDB a query over a join that has the table
-///   twice, or under the name of its schema, or that searches it in full text, is asked about the locked rows in that snapshot. Begin
-///   such transactions as READ COMMITTED.
+/// - Under SERIALIZABLE a query is refused with [`LockError::Unsupported`](crate::LockError::Unsupported): its plain read would lock rows
+///   in whatever order. Sets by key are fine.
+/// - Under REPEATABLE READ a set by query takes the transaction's snapshot before it waits, if there is none yet. The rows are fresh; what is
+///   counted afterwards by a plain query is as old as the snapshot. Use READ COMMITTED, or count with a locking query.
+/// - With `innodb_rollback_on_timeout` on MariaDB, a set under REPEATABLE READ that does not wait looks at what it could not lock in the
+///   snapshot: a row that was deleted since counts as held, one that was inserted since as missing. So does one in a transaction whose
+///   level is not that of its session, if that is READ COMMITTED.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
 ///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
@@ -266,11 +269,11 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// [`LockTransaction`](crate::LockTransaction) retries: behind the one pass in order nothing is waited for.
     ///
     /// Conditions that may read other rows, by a subquery, by a function that is not one of the server's common ones, by an operator
-    /// of your own or by raw SQL, are true when the rows are held, under READ COMMITTED on PostgreSQL: there the query is asked once more
-    /// then, by a statement of its own. Functions are told by their names and operators by their signs or words, and only by the text:
+    /// of your own or by raw SQL, are true when the rows are held, under READ COMMITTED: there the query is asked once more
+    /// then, by a statement of its own. On MySQL and MariaDB a join is too. Functions are told by their names and operators by their signs or words, and only by the text:
     /// one of your own that is called like a common one of the server's (`lower`; `=` or `LIKE` for a type of your own), an implicit
-    /// cast, and a function of the row that `table!` lists as a column count as the server's own. Under REPEATABLE READ and SERIALIZABLE that statement sees the transaction's snapshot, and on MySQL
-    /// and MariaDB such conditions are as old as the statement that locks.
+    /// cast, and a function of the row that `table!` lists as a column count as the server's own. Under REPEATABLE READ and SERIALIZABLE that
+    /// statement sees the transaction's snapshot.
     ///
     /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with
     /// [`LockError::Unsupported`](crate::LockError::Unsupported), before anything is sent.
