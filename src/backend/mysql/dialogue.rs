@@ -126,7 +126,7 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let statement = Statement::new(Named(Sort { text: models.first()?.text(), lists }));
                 Some(Exchange::new(statement, Ranks(ranks)))
             }
-            Step::Same { model, .. } => {
+            Step::Same { model, .. } | Step::Order { model } => {
                 let model = models.get(model)?;
                 let statement = Statement::new(Named(Sort { text: model.text(), lists: vec![(model.now.keys()?, 0)] }));
                 Some(Exchange::new(statement, Ranks(ranks)))
@@ -171,7 +171,8 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     }
 
     fn end_of_rows(&mut self) -> Result<()> {
-        self.step = match self.step {
+        let last = self.step;
+        self.step = match last {
             Step::Done | Step::Fail => Step::Done,
             Step::Resolve { model, query } => match self.query_after(Some((model, query)), |_, _| true) {
                 Some((model, query)) => Step::Resolve { model, query },
@@ -198,7 +199,16 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Absent { model } if self.models[model].next(CHUNK) => Step::Absent { model },
             Step::Absent { model } => self.absent(model + 1),
             Step::Try { model } => self.try_next(model),
+            Step::Order { model } => {
+                let mut ranks = std::mem::take(&mut self.ranks);
+                ranks.sort_unstable();
+                self.models[model].answer.sort_by(ranks.into_iter().map(|(_, rank)| rank).collect());
+                self.order(model + 1)
+            }
         };
+        if self.step == Step::Done && self.looks > 0 && !matches!(last, Step::Order { .. }) {
+            self.step = self.order(0);
+        }
         if self.step == Step::Done {
             self.done()?;
         }

@@ -155,6 +155,27 @@ fn a_row_that_was_inserted_after_the_snapshot_is_there() {
     assert!(matches!(&held, LockError::Contended { rows, .. } if rows.len() == 1), "{held:?}");
 }
 
+/// Rows come in the order of their keys also where only the server knows it and some were locked late.
+#[test]
+fn a_row_that_takes_the_place_of_another_comes_in_its_order() {
+    let arena = Arena::new();
+    arena.execute(
+        "CREATE TABLE words (word varchar(9) PRIMARY KEY, n int NOT NULL) ENGINE = InnoDB COLLATE utf8mb4_general_ci; \
+         INSERT INTO words VALUES ('Ada', 3), ('bob', 1), ('Cyd', 2)",
+    );
+    let play = Play::<Driver>::new(&arena);
+    let (holder, asker) = (play.session("holder"), play.session("asker"));
+    holder.run("holds", |s| s.begin().and_then(|()| s.execute("UPDATE words SET n = 9 WHERE word = 'cyd'"))).unwrap();
+    let asking = asker.start("asks", |s| {
+        s.begin_as("ISOLATION LEVEL READ COMMITTED").unwrap();
+        let locked = s.lock_set(LockSet::new().query::<Word>(words::table.order(words::n).limit(2))).unwrap();
+        locked.rows::<Word>().iter().map(|word| word.word.clone()).collect::<Vec<_>>()
+    });
+    asking.blocked_by(&holder);
+    holder.run("commits", |s| s.commit()).unwrap();
+    assert_eq!(asking.join(), ["Ada", "bob"]);
+}
+
 /// F42.
 #[test]
 fn a_query_under_serializable_is_refused_before_a_row_is_touched() {

@@ -120,6 +120,18 @@ impl MysqlTable<'_> {
         self.plan()
     }
 
+    /// Asks for the order of rows some of which were locked late, where Rust does not know it.
+    pub(super) fn order(&mut self, first: usize) -> Step {
+        for (model, of) in self.models.iter_mut().enumerate().skip(first) {
+            let held = of.answer.held().to_vec();
+            let fits = held.len() * of.text().key_width() <= MOST_PARAMETERS;
+            if !of.model.rows().is_exact() && held.len() > 1 && fits && of.begin(held, usize::MAX) {
+                return Step::Order { model };
+            }
+        }
+        Step::Done
+    }
+
     /// Everything has been locked that will be.
     pub(super) fn done(&mut self) -> Result<()> {
         let names = |of: &ModelInSet<'_>| {

@@ -45,6 +45,10 @@ pub(super) enum Step {
     Try {
         model: usize,
     },
+    /// In which order does the server have the locked rows, some of which were locked late?
+    Order {
+        model: usize,
+    },
     /// Nothing is left to ask, and the end is an error.
     Fail,
     Done,
