@@ -101,9 +101,9 @@ use crate::{
 /// | --- | --- |
 /// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE``, for each 512 keys; the limit is there so that `sql_select_limit` is not |
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
-/// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
+/// | one whose conditions are not all about the row: a join, a subquery, a stored function, raw SQL | the same without the `EXISTS`, and then, without a lock, `WITH held AS (SELECT id FROM t ..) SELECT .. FROM t INNER JOIN .. INNER JOIN held ON ..` |
 /// | one with `MATCH .. AGAINST` | the same, and then `WITH held AS (SELECT id FROM t ..) SELECT .. FROM held STRAIGHT_JOIN t ON id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE` in place of the `EXISTS` |
-/// | a limited one | the same, and then the query again |
+/// | a limited one | the rows by key, and then the query again |
 /// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
 ///
 /// # What cannot be locked
@@ -131,6 +131,9 @@ use crate::{
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
+/// - With `innodb_rollback_on_timeout` on MariaDB, a set under REPEATABLE READ that does not wait looks at what it could not lock in the
+///   snapshot: a row that was deleted since counts as held, one that was inserted since as missing. So does one in a transaction whose
+///   level is not that of its session, if that is READ COMMITTED.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
 ///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the

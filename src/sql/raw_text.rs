@@ -75,12 +75,13 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
         let token = token.map_err(Refused::Unreadable)?;
         match token {
             Token::Sign(b'(') => {
-                clause.foreign |= is_foreign_call(before);
+                let sign = sql.len() - tokens.rest().len() - 1;
+                clause.foreign |= is_foreign_call(before, &sql[..sign], dialect);
                 groups.push(Group::of(before, &tokens));
             }
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
-            Token::Sign(_) => clause.foreign |= is_foreign_operator(sql, tokens.rest()),
+            Token::Sign(_) => clause.foreign |= is_foreign_operator(sql, tokens.rest(), dialect),
             Token::Word(word) if may_matter(word) => {
                 clause.subquery |= begins_subquery(&token, &tokens);
                 clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
@@ -121,7 +122,7 @@ fn may_matter(word: &str) -> bool {
 
 /// What may stand before a parenthesis: keywords, types, and functions of PostgreSQL's own that depend on their arguments, on the time or on
 /// nothing. Where a server has no function of a name, the user may; and a cast may be a function of the user's.
-const KNOWN: [&str; 73] = [
+pub(crate) const POSTGRES_CALLS: [&str; 73] = [
     "ABS",
     "ALL",
     "AND",
@@ -197,31 +198,33 @@ const KNOWN: [&str; 73] = [
     "WHERE",
 ];
 
-/// Whether a function is called whose name, before its parenthesis, is not a known one.
-fn is_foreign_call(before: Token<'_>) -> bool {
-    match before {
-        Token::Word(word) => KNOWN
-            .binary_search_by(|known| {
-                let word = word.bytes().map(|byte| byte.to_ascii_uppercase());
-                known.bytes().cmp(word)
-            })
-            .is_err(),
-        Token::Name(_) => true,
+/// Whether a function is called whose name is not a known one; `before` is the text up to its parenthesis. A name behind a schema is no
+/// word.
+fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
+    match name {
+        Token::Word(word) => {
+            let is_in = |list: &[&str]| {
+                let word = || word.bytes().map(|byte| byte.to_ascii_uppercase());
+                list.binary_search_by(|known| known.bytes().cmp(word())).is_ok()
+            };
+            !(is_in(dialect.keywords) || before.ends_with(word) && is_in(dialect.functions))
+        }
+        Token::Name(_) | Token::Text => true,
         _ => false,
     }
 }
 
 /// The operators that compare, calculate or put texts together.
-const KNOWN_OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];
+pub(crate) const COMMON_OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];
 
 /// Whether an operator, or a cast by `::`, begins with the last sign before `rest` and is not a known one.
-fn is_foreign_operator(sql: &str, rest: &str) -> bool {
+fn is_foreign_operator(sql: &str, rest: &str, dialect: &Dialect) -> bool {
     let is_part = |byte: &u8| b"+-*/<>=~!@#%^&|`?:".contains(byte);
     let (before, from) = sql.as_bytes().split_at(sql.len() - rest.len() - 1);
     let length = from.iter().take_while(|byte| is_part(byte)).count();
     // Behind a comment one begins as well.
     let begins = length > 0 && (before.ends_with(b"*/") || !before.last().is_some_and(is_part));
-    begins && !KNOWN_OPERATORS.iter().any(|known| known.as_bytes() == &from[..length])
+    begins && !dialect.operators.iter().any(|known| known.as_bytes() == &from[..length])
 }
 
 /// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.
