@@ -123,11 +123,9 @@ use crate::{
 ///   in whatever order. Sets by key are fine.
 /// - Under REPEATABLE READ a set by query takes the transaction's snapshot before it waits, if there is none yet. The rows are fresh; what is
 ///   counted afterwards by a plain query is as old as the snapshot. Use READ COMMITTED, or count with a locking query.
-/// - With `innodb_rollback_on_timeout` on MariaDB, a set under REPEATABLE READ that does not wait looks at what it could not lock in the
-///   snapshot: a row that was deleted since counts as held, one that was inserted since as missing. So does one in a transaction whose
-///   level is not that of its session, if that is READ COMMITTED.
+/// - A set under REPEATABLE READ that does not wait looks at what it could not lock in the snapshot if MariaDB has
+///   `innodb_rollback_on_timeout`, or if READ COMMITTED is its session's level: a deleted row counts as held, a new one as missing.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
-///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
 /// - A query over a join does not find columns of its own table that are `INVISIBLE`.
