@@ -131,11 +131,9 @@ use crate::{
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
-/// - With `innodb_rollback_on_timeout` on MariaDB, a set under REPEATABLE READ that does not wait looks at what it could not lock in the
-///   snapshot: a row that was deleted since counts as held, one that was inserted since as missing. So does one in a transaction whose
-///   level is not that of its session, if that is READ COMMITTED.
+/// - A set under REPEATABLE READ that does not wait looks at what it could not lock in the snapshot if MariaDB has
+///   `innodb_rollback_on_timeout`, or if READ COMMITTED is its session's level: a deleted row counts as held, a new one as missing.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
-///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
 /// - A query over a join does not find columns of its own table that are `INVISIBLE`.

@@ -129,7 +129,9 @@ fn a_row_that_was_deleted_after_the_snapshot_is_missing_and_held_by_nobody() {
     }
 }
 
-/// F43. A row that was inserted after the snapshot and is held is busy, also under other letters.
+/// It is busy if it is held, also under other letters.
+///
+/// F43.
 #[test]
 fn a_row_that_was_inserted_after_the_snapshot_is_there() {
     let arena = Arena::new();
@@ -201,7 +203,7 @@ fn a_query_under_serializable_is_refused_before_a_row_is_touched() {
     assert_eq!((locked.rows::<Work>().len(), locked.missing().len(), locked.skipped().len()), (1, 1, 1));
 }
 
-/// F43. Two sets by key do not deadlock over what they look at.
+/// F43.
 #[test]
 fn sets_by_key_under_serializable_do_not_deadlock_over_what_is_missing() {
     let arena = works();
