@@ -11,6 +11,7 @@ mod tables;
 use std::{any::TypeId, fmt, marker::PhantomData};
 
 pub(crate) use self::advisory_part::AdvisoryPart;
+use self::tables::Gathered;
 pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
@@ -18,7 +19,7 @@ use crate::{
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, LockTarget, Model, RowQuery},
+    sql::{Blocking, LockTarget, RowQuery},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and in one order.
@@ -193,12 +194,6 @@ pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
     words: PhantomData<fn() -> W>,
 }
 
-struct Gathered<'a, DB: LockingBackend> {
-    model: Box<dyn Model<DB>>,
-    queries: Vec<Box<dyn Choice<DB> + 'a>>,
-    strength: Strength,
-}
-
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// An empty set. Locking it sends no statement.
     pub fn new() -> Self {
@@ -367,18 +362,6 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     fn with(mut self, strength: Strength) -> Self {
         self.strength = strength;
         self
-    }
-
-    fn gathered<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
-        let model = TypeId::of::<T>();
-        let strength = self.strength;
-        let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
-            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength }));
-            self.parts.len() - 1
-        });
-        let gathered = &mut self.parts[index].1;
-        gathered.strength = gathered.strength.max(strength);
-        gathered
     }
 }
 

@@ -1,8 +1,8 @@
 //! A set as it is locked: its options, its advisory locks in order, and its rows table by table.
 
-use std::collections::BTreeMap;
+use std::{any::TypeId, collections::BTreeMap};
 
-use super::{AdvisoryPart, Gathered, LockSet, PatientRow};
+use super::{AdvisoryPart, LockSet, PatientRow};
 use crate::{
     backend::{LockingBackend, TableDialogue},
     diesel_internals::sql_of,
@@ -11,7 +11,27 @@ use crate::{
     sql::{Choice, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
 };
 
+/// What a set wants of one model.
+pub(super) struct Gathered<'a, DB: LockingBackend> {
+    pub(super) model: Box<dyn Model<DB>>,
+    pub(super) queries: Vec<Box<dyn Choice<DB> + 'a>>,
+    pub(super) strength: Strength,
+}
+
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
+    /// What is wanted of this model, asked for at the set's present strength.
+    pub(super) fn gathered<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
+        let model = TypeId::of::<T>();
+        let strength = self.strength;
+        let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
+            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength }));
+            self.parts.len() - 1
+        });
+        let gathered = &mut self.parts[index].1;
+        gathered.strength = gathered.strength.max(strength);
+        gathered
+    }
+
     pub(crate) fn of_row<T: LockTarget<DB>>(row: PatientRow<T, W>) -> Self {
         let mut set = LockSet::new().id::<T>(row.id).patient(row.patience);
         set.name_holders = row.name_holders;

@@ -15,7 +15,6 @@ use crate::{
     diesel_internals::{is_aborted, tells_of_aborts, transaction_depth},
     error::LockError,
     mode::Isolation,
-    sql::SetIsolation,
 };
 
 /// Diesel's `transaction`, with five differences.
@@ -64,8 +63,8 @@ where
     E: From<LockError> + From<DieselError>,
 {
     begin(isolation, conn)?;
-    match Tripwire::arm(conn, isolation) {
-        Ok(tripwire) => end_as(conn, tripwire, f),
+    match Tripwire::arm(conn) {
+        Ok(tripwire) => forgetting(isolation, conn, |conn| end_as(conn, tripwire, f)),
         Err(error) => {
             let _ = Conn::TransactionManager::rollback_transaction(conn);
             // Perhaps half of it was done.
@@ -78,7 +77,7 @@ where
 /// Begins a transaction, at an isolation level if there is one to choose.
 fn begin<Conn: LockConnection>(isolation: Option<Isolation>, conn: &mut Conn) -> Result<(), DieselError> {
     let isolate = |conn: &mut Conn| match isolation {
-        Some(isolation) => conn.execute_returning_count(&SetIsolation(isolation)).map(drop),
+        Some(isolation) => conn.execute_returning_count(&Conn::Backend::isolate(isolation)).map(drop),
         None => Ok(()),
     };
     if Conn::Backend::ISOLATION_COMES_FIRST {
@@ -102,7 +101,22 @@ where
     Conn: LockConnection,
 {
     begin(isolation, conn)?;
-    end_as(conn, Tripwire::NONE, f)
+    forgetting(isolation, conn, |conn| end_as(conn, Tripwire::NONE, f))
+}
+
+/// Has the session forget the level of the transaction when that has ended.
+fn forgetting<Conn: LockConnection, R>(
+    isolation: Option<Isolation>,
+    conn: &mut Conn,
+    transaction: impl FnOnce(&mut Conn) -> R,
+) -> R {
+    let outcome = transaction(conn);
+    if let (Some(_), Some(forget)) = (isolation, Conn::Backend::FORGET_ISOLATION) {
+        if conn.batch_execute(forget).is_err() {
+            give_up(conn);
+        }
+    }
+    outcome
 }
 
 fn end_as<Conn, R, E>(conn: &mut Conn, tripwire: Tripwire, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>

@@ -11,7 +11,6 @@ use crate::{
     backend::{LockingBackend, Rescue},
     diesel_internals::{RowRef, Statement, is_aborted, mark_aborted, transaction_depth},
     error::LockError,
-    mode::Isolation,
 };
 
 /// Looks at what came of a statement of ours. If it was the end of the transaction, another one takes its place that can only
@@ -57,17 +56,17 @@ impl Tripwire {
     pub(super) const NONE: Tripwire = Tripwire { armed: false };
 
     /// To be laid when the transaction has just begun.
-    pub(super) fn arm<Conn: LockConnection>(conn: &mut Conn, isolation: Option<Isolation>) -> QueryResult<Self> {
+    pub(super) fn arm<Conn: LockConnection>(conn: &mut Conn) -> QueryResult<Self> {
         let outermost = transaction_depth(conn)?.is_some_and(|depth| depth.get() == 1);
         match Conn::Backend::RESCUE {
             Some(rescue) if outermost => {
                 let (setting, mark) = rescue.arm;
-                if let Err(error) = conn.execute_returning_count(&setting(isolation)) {
+                if let Err(error) = conn.execute_returning_count(&setting()) {
                     let (function, setting) = rescue.arm_without;
                     if !error.to_string().contains(function) {
                         return Err(error);
                     }
-                    conn.execute_returning_count(&setting(isolation))?;
+                    conn.execute_returning_count(&setting())?;
                 }
                 conn.batch_execute(mark)?;
                 Ok(Tripwire { armed: true })

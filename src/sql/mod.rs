@@ -4,7 +4,6 @@ mod choice;
 mod clause;
 mod columns;
 mod helper;
-mod isolation;
 mod kept;
 mod key_list;
 mod lock_clause;
@@ -38,7 +37,6 @@ pub use self::{
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
-    isolation::SetIsolation,
     kept::Kept,
     lock_clause::{LockClause, LockedQuery},
     model::FoundRows,

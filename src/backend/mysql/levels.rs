@@ -1,10 +1,11 @@
 //! Conditions without columns that fail under some isolation levels, before a row is read.
 //!
-//! They cost no round trip where they hold. The level is that of the session: one that `SET TRANSACTION` chose for a single
-//! transaction is not shown to it.
+//! They cost no round trip where they hold. The level is that of the session, or the one that this crate has begun the transaction at: what
+//! somebody else has chosen for a single transaction by `SET TRANSACTION` shows nowhere.
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::Error as DieselError};
 
+use super::isolation::LEVEL;
 use crate::error::LockError;
 
 /// What a statement must not be run under.
@@ -28,10 +29,13 @@ impl Refused {
 
     /// Writes the condition: `~0` is the largest number there is.
     pub(super) fn walk_condition(self, pass: &mut AstPass<'_, '_, Mysql>) {
-        pass.push_sql("~0 + (/*!80001 @@transaction_isolation */ /*M! @@tx_isolation */ ");
+        pass.push_sql("~0 + (");
+        pass.push_sql(LEVEL);
         pass.push_sql(match self {
-            Refused::Serializable => "= 'SERIALIZABLE')",
-            Refused::Snapshot => "IN ('REPEATABLE-READ', 'SERIALIZABLE') /*M! AND NOT @@innodb_rollback_on_timeout */)",
+            Refused::Serializable => " = 'SERIALIZABLE')",
+            Refused::Snapshot => {
+                " IN ('REPEATABLE-READ', 'SERIALIZABLE') /*M! AND NOT @@innodb_rollback_on_timeout */)"
+            }
         });
     }
 

@@ -41,7 +41,7 @@ use super::{HasShareLocks, LockingBackend, Picking, Rescue, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
-    mode::{Patience, Strength},
+    mode::{Isolation, Patience, Strength},
     sql::{Choice, Dialect, Named, QueriedModel, TableName},
 };
 
@@ -54,7 +54,13 @@ impl LockingBackend for Mysql {
 
     const SNAPSHOTS: Snapshots<Mysql> = isolation::SNAPSHOTS;
 
+    fn isolate(isolation: Isolation) -> Statement<'static, Mysql> {
+        Statement::new(isolation::Isolate(isolation))
+    }
+
     const ISOLATION_COMES_FIRST: bool = true;
+
+    const FORGET_ISOLATION: Option<&'static str> = Some(isolation::FORGET);
 
     const RESCUE: Option<Rescue<Mysql>> = Some(lost::RESCUE);
 

@@ -44,7 +44,7 @@ use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking, Snap
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
-    mode::{Patience, Strength},
+    mode::{Isolation, Patience, Strength},
     sql::{Choice, Dialect, Named, QueriedModel, TableName},
 };
 
@@ -60,6 +60,10 @@ impl LockingBackend for Pg {
     type Pick = PgPick;
 
     const SNAPSHOTS: Snapshots<Pg> = isolation::SNAPSHOTS;
+
+    fn isolate(isolation: Isolation) -> Statement<'static, Pg> {
+        Statement::new(isolation::Isolate(isolation))
+    }
 
     const ISOLATION_COMES_FIRST: bool = false;
 

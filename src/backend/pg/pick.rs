@@ -162,7 +162,8 @@ impl PickDialogue<Pg> for PgPick {
         if self.step == Step::Look && twice(&self.found) {
             return Err(two_rows_of_one_key());
         }
-        if self.found.len() < self.picked {
+        // Some of several are an answer: in autocommit their change is committed.
+        if self.found.is_empty() && self.picked > 0 {
             return Err(refused_changes());
         }
         let next = match self.step {
@@ -204,8 +205,7 @@ pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) ->
 
 /// A trigger may keep rows from being changed, and tells nobody: whoever claims would get nothing, for ever.
 fn refused_changes() -> LockError {
-    let advice = "a trigger of the table has kept rows that were picked from being changed, and they would be picked again and again: \
-                  leave them out in the query, or have the trigger raise an error; what it let through is changed, unless the \
-                  transaction is rolled back";
+    let advice = "a trigger of the table has kept every row that was picked from being changed, and they would be picked again and again: \
+                  leave them out in the query, or have the trigger raise an error";
     LockError::Unsupported { clause: "rows that a trigger does not let be changed", advice }
 }

@@ -59,7 +59,7 @@ const WAYS: [(&str, Claim); 2] = [("at once", at_once), ("in steps", in_steps)];
 #[test]
 fn a_claim_whose_change_is_refused_is_an_error_and_the_transaction_goes_on() {
     for (way, claim) in WAYS {
-        for (refused, n) in [("OLD.id = 1", 1), ("OLD.id = 1", 3), ("OLD.id = 2", 2), ("true", 4), ("true", 101)] {
+        for (refused, n) in [("OLD.id = 1", 1), ("OLD.id < 3", 2), ("true", 4), ("true", 101)] {
             let arena = arena(refused);
             let mut session = Blocking::connect(arena.url());
             session.begin().unwrap();
@@ -72,6 +72,25 @@ fn a_claim_whose_change_is_refused_is_an_error_and_the_transaction_goes_on() {
             let open: Vec<i32> =
                 tasks::table.filter(tasks::state.eq("new")).select(tasks::id).load(session.conn()).unwrap();
             assert_eq!(open.len(), 4);
+        }
+    }
+}
+
+/// F8.
+#[test]
+fn the_rows_that_a_trigger_lets_be_changed_are_claimed() {
+    for (way, claim) in WAYS {
+        for (refused, n, claimed) in [("OLD.id = 1", 3, vec![2, 3]), ("OLD.id = 2", 2, vec![1])] {
+            let arena = arena(refused);
+            let mut session = Blocking::connect(arena.url());
+            assert_eq!(claim(n, session.conn()).unwrap(), claimed, "{way}, {refused}");
+            let taken: Vec<i32> = tasks::table
+                .filter(tasks::state.eq("taken"))
+                .select(tasks::id)
+                .order(tasks::id)
+                .load(session.conn())
+                .unwrap();
+            assert_eq!(taken, claimed, "{way}, {refused}");
         }
     }
 }
