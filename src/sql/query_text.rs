@@ -87,9 +87,12 @@ impl QueryText {
         let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
         let subquery = in_tables.subquery || in_filter.subquery;
         let raw = has_raw_sql(&filter)?;
+        // A list of values is kept out of Diesel's cache like raw SQL where there are no arrays. PostgreSQL calls a function of the row by a
+        // name in quotes as well.
+        let may_be_anything = |raw: bool, clause: &Clause| raw && (clause.bare || !dialect.more_clauses);
         // Under a limit the order decides as well which rows are chosen.
         // A search in full text has no other words than raw SQL.
-        let raw_order = has_raw_sql(&behind)? && !in_behind.full_text;
+        let raw_order = may_be_anything(has_raw_sql(&behind)?, &in_behind) && !in_behind.full_text;
         let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || raw_order);
         let joins = tables.contains(" JOIN ");
         let folded = shape.folded && dialect.more_clauses;
@@ -100,7 +103,7 @@ impl QueryText {
             raw,
             own: !(joins
                 || folded
-                || (raw && !in_filter.full_text)
+                || (may_be_anything(raw, &in_filter) && !in_filter.full_text)
                 || has_raw_sql(&from)?
                 || subquery
                 || in_tables.foreign

@@ -23,6 +23,18 @@ pub(crate) struct Clause {
     pub(crate) full_text: bool,
     /// A function or an operator that is not one of the few that are known to read nothing: it may read tables.
     pub(crate) foreign: bool,
+    /// A word that the query builder does not write, and that is no call: a name without quotes, for one.
+    pub(crate) bare: bool,
+}
+
+/// Words that the query builder writes among conditions and orders.
+const OF_THE_BUILDER: [&str; 20] = [
+    "AND", "ASC", "BETWEEN", "BY", "DESC", "ESCAPE", "FALSE", "FROM", "IN", "IS", "LIKE", "LIMIT", "NOT", "NULL",
+    "OFFSET", "OR", "ORDER", "TRUE", "WHERE", "XOR",
+];
+
+fn is_bare(word: &Token<'_>, rest: &str) -> bool {
+    !(word.is_one_of(&OF_THE_BUILDER) || rest.trim_start().starts_with('('))
 }
 
 /// Why nothing can be written behind a clause. What would change the meaning of a statement is told at its top and among conditions,
@@ -82,7 +94,9 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
             Token::Sign(_) => clause.foreign |= is_foreign_operator(sql, tokens.rest(), dialect),
-            Token::Word(word) if may_matter(word) => {
+            Token::Word(word) if !may_matter(word) => clause.bare = clause.bare || is_bare(&token, tokens.rest()),
+            Token::Word(_) => {
+                clause.bare = clause.bare || is_bare(&token, tokens.rest());
                 clause.subquery |= begins_subquery(&token, &tokens);
                 clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
                 if is_locking_clause(&token, &mut tokens.clone(), dialect) {
