@@ -134,6 +134,7 @@ use crate::{
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
 /// - A set under REPEATABLE READ that does not wait looks at what it could not lock in the snapshot if MariaDB has
 ///   `innodb_rollback_on_timeout`, or if READ COMMITTED is its session's level: a deleted row counts as held, a new one as missing.
+/// - Above READ COMMITTED, a row that was deleted and that somebody else has asked for since counts as held there: its record is locked.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.

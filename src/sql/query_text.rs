@@ -95,14 +95,14 @@ impl QueryText {
         let raw_order = may_be_anything(has_raw_sql(&behind)?, &in_behind) && !in_behind.full_text;
         let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || raw_order);
         let joins = tables.contains(" JOIN ");
-        let folded = shape.folded && dialect.more_clauses;
+        let grouped = shape.grouped && dialect.more_clauses;
         let text = Arc::new(QueryText {
             joins,
             from: tables,
             full_text: in_filter.full_text || in_behind.full_text,
             raw,
             own: !(joins
-                || folded
+                || grouped
                 || (may_be_anything(raw, &in_filter) && !in_filter.full_text)
                 || has_raw_sql(&from)?
                 || subquery

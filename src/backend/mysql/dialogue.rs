@@ -56,6 +56,8 @@ pub struct MysqlTable<'a> {
     /// The rows that are tried one list after the other, the next one last, and those of the statement that is sent.
     tries: Vec<Vec<RowId>>,
     tried: Vec<RowId>,
+    /// Rows were locked behind the one pass, and are not in their place.
+    late: bool,
 }
 
 impl<'a> MysqlTable<'a> {
@@ -84,6 +86,7 @@ impl<'a> MysqlTable<'a> {
             looks: 0,
             tries: vec![],
             tried: vec![],
+            late: false,
         };
         table.step = match table.query_after(None, |_, _| true) {
             Some((model, query)) => Step::Resolve { model, query },
@@ -198,7 +201,10 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             }
             Step::Absent { model } if self.models[model].next(CHUNK) => Step::Absent { model },
             Step::Absent { model } => self.absent(model + 1),
-            Step::Try { model } => self.try_next(model),
+            Step::Try { model } => {
+                self.late = true;
+                self.try_next(model)
+            }
             Step::Order { model } => {
                 let mut ranks = std::mem::take(&mut self.ranks);
                 ranks.sort_unstable();
@@ -206,13 +212,10 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 self.order(model + 1)
             }
         };
-        if self.step == Step::Done && self.looks > 0 && !matches!(last, Step::Order { .. }) {
-            self.step = self.order(0);
+        if !matches!(last, Step::Order { .. }) {
+            self.put_in_order();
         }
-        if self.step == Step::Done {
-            self.done()?;
-        }
-        Ok(())
+        if self.step == Step::Done { self.done() } else { Ok(()) }
     }
 
     /// Whoever would have waited asks again, as if the row had been left out.
@@ -233,11 +236,14 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             Step::Try { model } if is_held(error) => Some(self.try_halves(model)),
             _ => None,
         };
-        self.step = match next {
+        if let Some(next) = next {
+            self.step = next;
+            self.put_in_order();
             // An error is told at the end of rows only.
-            Some(Step::Done) if self.done().is_err() => Step::Fail,
-            next => next.unwrap_or(self.step),
-        };
+            if self.step == Step::Done && self.done().is_err() {
+                self.step = Step::Fail;
+            }
+        }
         next.is_some()
     }
 

@@ -105,6 +105,7 @@ impl MysqlTable<'_> {
             return Ok(Step::Done);
         }
         self.looks += 1;
+        self.late = true;
         if self.looks > MOST_LOOKS {
             return Err(LockError::Moved { table: self.name.quoted().to_owned() });
         }
@@ -120,7 +121,14 @@ impl MysqlTable<'_> {
         self.plan()
     }
 
-    /// Asks for the order of rows some of which were locked late, where Rust does not know it.
+    /// When nothing is left to lock, asks for the order of rows some of which were locked late.
+    pub(super) fn put_in_order(&mut self) {
+        if self.step == Step::Done && self.late {
+            self.step = self.order(0);
+        }
+    }
+
+    /// Asks for the order of the rows, where Rust does not know it.
     pub(super) fn order(&mut self, first: usize) -> Step {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             let held = of.answer.held().to_vec();
@@ -147,7 +155,7 @@ impl MysqlTable<'_> {
                 return Err(LockError::Moved { table: self.name.quoted().to_owned() });
             }
         }
-        if self.looks > 0 {
+        if self.late {
             self.models.iter_mut().for_each(ModelInSet::sort);
         }
         Ok(())
