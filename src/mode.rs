@@ -88,7 +88,7 @@ impl Patience {
 /// | any other query | refused with [`Unsupported`](crate::LockError::Unsupported) before a row is touched | refused, the same |
 /// | **SERIALIZABLE** | | |
 /// | rows by key | as under REPEATABLE READ | as committed |
-/// | a query about the row's own columns | as under REPEATABLE READ | refused: its plain reads would take shared locks, and two such sets would deadlock |
+/// | a query about the row's own columns | as under REPEATABLE READ | refused: its plain reads would take shared locks, and two of them would deadlock |
 /// | any other query | answered, and checked by the server at the commit: that holds if every transaction that writes what the conditions read is SERIALIZABLE | refused |
 ///
 /// What a transaction reads *afterwards*, by queries of its own, follows the level as well: under REPEATABLE READ on MySQL and MariaDB the row

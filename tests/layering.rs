@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("transaction", &["mode", "key", "error"], false),
     (
-        "run",
+        "core",
         &[
             "advisory",
             "transaction",
@@ -33,11 +33,41 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         true,
     ),
     (
-        "private",
-        &["advisory", "transaction", "run", "pick", "backend", "sql", "lockable", "mode", "key", "diesel_internals"],
+        "blocking",
+        &[
+            "core",
+            "advisory",
+            "transaction",
+            "pick",
+            "lock_set",
+            "backend",
+            "sql",
+            "lockable",
+            "mode",
+            "key",
+            "error",
+            "diesel_internals",
+        ],
         true,
     ),
-    ("prelude", &["run", "lock_set", "sql", "lockable", "error"], true),
+    (
+        "private",
+        &[
+            "advisory",
+            "transaction",
+            "core",
+            "blocking",
+            "pick",
+            "backend",
+            "sql",
+            "lockable",
+            "mode",
+            "key",
+            "diesel_internals",
+        ],
+        true,
+    ),
+    ("prelude", &["blocking", "lock_set", "sql", "lockable", "error"], true),
     ("doctest_setup", &[], false),
 ];
 
@@ -61,7 +91,9 @@ fn every_room_keeps_to_its_floor() {
             }
             let line = i + 1;
             if !may_cfg && code.contains("feature = \"") {
-                faults.push(format!("{path}:{line}: `cfg(feature)` belongs into `backend`, `run` or the face"));
+                faults.push(format!(
+                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking` or the face"
+                ));
             }
             if code.contains("super::super") {
                 faults.push(format!("{path}:{line}: name the room: `crate::..`"));

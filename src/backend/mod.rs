@@ -98,9 +98,17 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const SNAPSHOTS: Snapshots<Self>;
 
-    /// Whether the isolation level of a transaction is chosen before it begins, not in it.
+    /// Chooses the isolation level of a transaction.
+    #[doc(hidden)]
+    fn isolate(isolation: Isolation) -> Statement<'static, Self>;
+
+    /// Whether that is sent before the transaction begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
+
+    /// Forgets which level was chosen, when the transaction has ended, where the session remembers it.
+    #[doc(hidden)]
+    const FORGET_ISOLATION: Option<&'static str> = None;
 
     /// Releases an advisory lock that was to last as long as a transaction, where the server does not by itself.
     #[doc(hidden)]
@@ -133,9 +141,6 @@ pub struct Snapshots<DB: Backend> {
     pub(crate) are_fresh: fn(&RowRef<'_, DB>) -> deserialize::Result<bool>,
 }
 
-/// A statement that is sent when a transaction has begun, at this isolation level if one was chosen here.
-type Begun<DB> = fn(Option<Isolation>) -> Statement<'static, DB>;
-
 /// What to send about transactions that the server may roll back by itself, to go on without one.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
@@ -149,11 +154,10 @@ pub struct Rescue<DB: Backend> {
     /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
     pub(crate) fence: fn(u32) -> Vec<String>,
     /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself, and that it
-    /// was lost will show. The first says also at which isolation level the transaction was begun, if that was chosen here: the server
-    /// does not tell.
-    pub(crate) arm: (Begun<DB>, &'static str),
+    /// was lost will show.
+    pub(crate) arm: (fn() -> Statement<'static, DB>, &'static str),
     /// In place of the first half of `arm` where that names a function that the server does not have: its name, and what to send.
-    pub(crate) arm_without: (&'static str, Begun<DB>),
+    pub(crate) arm_without: (&'static str, fn() -> Statement<'static, DB>),
     /// Sent before the commit; fails if the transaction is not the one that it was armed in.
     pub(crate) check: &'static str,
     /// Has a row if it is not because a cluster has rolled that one back, and nothing was committed since.
@@ -224,6 +228,9 @@ strengths! {
 pub trait TableDialogue<DB: Backend>: Sized {
     /// How often to ask for holders until somebody is named.
     const ASKS_FOR_HOLDERS: usize = 1;
+
+    /// Tells the first table of a set, before anything is sent, which tables there are.
+    fn among(&mut self, _tables: Vec<TableName>) {}
 
     /// The next statement and who reads its rows; nothing when the rows are locked.
     fn exchange(&mut self) -> Option<Exchange<'_, DB>>;

@@ -21,7 +21,7 @@ use crate::{
 /// | call | PostgreSQL | MySQL, MariaDB |
 /// | --- | --- | --- |
 /// | `pick_next`, `pick(n)` | `SELECT .. ORDER BY .. LIMIT n FOR UPDATE OF t SKIP LOCKED` | `WITH _candidates (k0) AS (SELECT id .. ORDER BY .. LIMIT 64) SELECT .. FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON id = k0 WHERE .. LIMIT n FOR UPDATE SKIP LOCKED`; again with more candidates if too few of them were free |
-/// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING ..` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again; before the `UPDATE` and at the end `SET @diesel_lockset_open = ..`, which fails on MariaDB if the transaction is gone |
+/// | `claim(n, changes)` | `WITH _picked AS MATERIALIZED (SELECT id, tableoid .. LIMIT n FOR UPDATE OF t SKIP LOCKED), _placed AS (..), _changed AS (UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 AND .. RETURNING ..) SELECT .. FROM (SELECT count(*) FROM _picked) AS _count LEFT JOIN _changed ON true` | in a transaction, or a savepoint of it: the pick, `UPDATE t SET .. WHERE id IN (..)`, and the rows again; before the `UPDATE` and at the end `SET @diesel_lockset_open = ..`, which fails on MariaDB if the transaction is gone |
 ///
 /// A query with a join, a subquery, raw SQL, or a function or an operator of your own in its conditions is asked once more when its
 /// rows are locked, and for other rows if one does not match any more: a server looks again at a row that changed before it was
@@ -175,8 +175,8 @@ pub trait PickDsl: AsQuery + Sized {
     /// As [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`]; outside of a transaction
     /// [`LockError::CommitUnknown`] if the connection is lost on the way: on PostgreSQL in the one statement, or before it if nobody has
     /// noticed yet, on MySQL and MariaDB in the `COMMIT`; [`LockError::Query`] if there is nothing to change;
-    /// [`LockError::Unsupported`] also for raw SQL in the changes, and on MySQL and MariaDB if the primary key is changed: nothing is
-    /// changed then.
+    /// [`LockError::Unsupported`] also for raw SQL in the changes, on MySQL and MariaDB if the primary key is changed, and on PostgreSQL if a
+    /// trigger refuses the change of every row that was picked: nothing is changed then. If it refuses some of several, the others come back.
     ///
     /// # Example: two orders, marked as taken
     ///

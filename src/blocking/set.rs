@@ -26,10 +26,11 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// Blocks while others hold a row that it wants, as long as the server waits. The locks end with the transaction; when
     /// a savepoint is rolled back, PostgreSQL releases those taken after it.
     ///
-    /// One statement per table on PostgreSQL; an empty set sends none. Further statements are sent only if a row that a query had
-    /// chosen changed before it could be locked, or if a key that was asked for did not come back: is it missing, or kept from
+    /// One statement per table on PostgreSQL; an empty set sends none. Further statements are sent if a row that a query had
+    /// chosen changed before it could be locked, if a query is about more than the locked row (the [level](crate::Isolation) first, and the
+    /// query once more when its rows are held), or if a key that was asked for did not come back: is it missing, or kept from
     /// being locked by row-level security? On MySQL and MariaDB each query is asked first, and each 512 keys are a statement;
-    /// a joined or limited query is asked once more.
+    /// a limited query, and one that is about more than the row, is asked once more.
     ///
     /// # Errors
     ///
@@ -41,7 +42,9 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// | [`LockError::Moved`] | what was found so far | goes on |
     /// | [`LockError::NotLockable`]: the table is a view, say | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |
     /// | [`LockError::NotLockable`]: row-level security | every other row | goes on |
-    /// | [`LockError::Unsupported`]: one table under two keys or two names | nothing | goes on |
+    /// | [`LockError::Unsupported`]: one table under two keys or two names, or beside a partition of it | nothing | goes on |
+    /// | [`LockError::Unsupported`]: a query that the [level](crate::Isolation) of the transaction does not let be answered | nothing of that table; on PostgreSQL nothing | goes on |
+    /// | [`LockError::Unsupported`]: two rows of one key, in a table and one that inherits from it (PostgreSQL) | every row of the table | goes on |
     /// | [`LockError::ReadOnly`] | nothing | is aborted |
     /// | [`LockError::Deadlock`], [`LockError::Serialization`] | nothing any more, once it is rolled back | is aborted |
     /// | [`LockError::ConnectionLost`] | nothing any more | is gone |

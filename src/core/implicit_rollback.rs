@@ -8,7 +8,6 @@ use crate::{
     backend::{LockingBackend, Rescue},
     diesel_internals::{Statement, mark_aborted},
     error::LockError,
-    mode::Isolation,
 };
 
 /// Looks at what came of a statement of ours. If it was the end of the transaction, another one takes its place that can only
@@ -55,17 +54,17 @@ impl Tripwire {
     pub(super) const NONE: Tripwire = Tripwire { armed: false };
 
     /// To be laid when the transaction has just begun.
-    pub(super) async fn arm<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Self> {
+    pub(super) async fn arm<D: Driver>(driver: &mut D) -> QueryResult<Self> {
         let outermost = driver.depth()?.is_some_and(|depth| depth.get() == 1);
         match D::DB::RESCUE {
             Some(rescue) if outermost => {
                 let (setting, mark) = rescue.arm;
-                if let Err(error) = driver.execute(setting(isolation)).await {
+                if let Err(error) = driver.execute(setting()).await {
                     let (function, setting) = rescue.arm_without;
                     if !error.to_string().contains(function) {
                         return Err(error);
                     }
-                    driver.execute(setting(isolation)).await?;
+                    driver.execute(setting()).await?;
                 }
                 driver.batch(mark).await?;
                 Ok(Tripwire { armed: true })

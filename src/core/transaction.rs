@@ -37,6 +37,8 @@ pub(crate) struct Begun {
     /// It is the outermost one, and advisory locks may last as long as it.
     outermost: bool,
     watched: bool,
+    /// The session remembers which level was chosen.
+    isolated: bool,
 }
 
 /// Begins a transaction, or a savepoint in an open one.
@@ -47,12 +49,12 @@ where
 {
     let outermost = driver.depth()?.is_none();
     begin_at(driver, isolation).await?;
-    match Tripwire::arm(driver, isolation).await {
+    match Tripwire::arm(driver).await {
         Ok(tripwire) => {
             if outermost {
                 registry::open(driver);
             }
-            Ok(Begun { tripwire, outermost, watched: false })
+            Ok(Begun { tripwire, outermost, watched: false, isolated: isolation.is_some() })
         }
         Err(error) => {
             let _ = driver.rollback().await;
@@ -78,17 +80,17 @@ where
 /// [looked](implicit_rollback::check) for the transaction before.
 pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
     begin_at(driver, isolation).await?;
-    Ok(Begun { tripwire: Tripwire::NONE, outermost: false, watched: false })
+    Ok(Begun { tripwire: Tripwire::NONE, outermost: false, watched: false, isolated: isolation.is_some() })
 }
 
 async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<()> {
     let Some(isolation) = isolation else { return driver.begin().await };
     if D::DB::ISOLATION_COMES_FIRST {
-        driver.execute(Statement::new(SetIsolation(isolation))).await?;
+        driver.execute(D::DB::isolate(isolation)).await?;
         return driver.begin().await;
     }
     driver.begin().await?;
-    let set = driver.execute(Statement::new(SetIsolation(isolation))).await;
+    let set = driver.execute(D::DB::isolate(isolation)).await;
     if set.is_err() {
         let _ = driver.rollback().await;
     }
@@ -101,11 +103,16 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
-    let Begun { tripwire, outermost, watched } = begun;
+    let Begun { tripwire, outermost, watched, isolated } = begun;
     if watched {
         registry::unwatch(driver);
     }
     let ended = catch(end_as(driver, tripwire, outcome)).await;
+    if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
+        if driver.batch(forget).await.is_err() {
+            give_up(driver).await;
+        }
+    }
     if outermost {
         for name in registry::close(driver) {
             release_for_transaction(driver, &name).await;

@@ -60,9 +60,8 @@ impl fmt::Display for LockError {
             ),
             LockError::Moved { table } => write!(
                 f,
-                "the rows of {table} that a limited query chooses changed while the set waited, and the row it chooses \
-                 now is held by another transaction; waiting for it behind what this transaction has locked could end in \
-                 a deadlock: run the transaction again"
+                "rows of {table} changed while the set waited, and one that it wants now is held by another transaction; waiting \
+                 for it behind what this transaction has locked could end in a deadlock: run the transaction again"
             ),
             LockError::OutOfOrder { after, back_to } => write!(
                 f,

@@ -188,8 +188,8 @@ pub enum LockError {
         source: DieselError,
     },
 
-    /// A limited query had to choose another row, because one that it had chosen changed while the set waited for it, and
-    /// the row that it chose instead is held by someone else.
+    /// A row that the set wants now is held by someone else, and it was not one of those that it wanted first: a limited query chose another
+    /// row, because one that it had chosen changed while the set waited for it, or a row came into the place of one that was asked for by key.
     ///
     /// Waiting for it could end in a deadlock, wherever it stands in the order: what was waited for and has left may be locked all
     /// the same. The transaction goes on and holds what it has locked; to get the rows, run

@@ -11,6 +11,7 @@ mod tables;
 use std::{any::TypeId, fmt, marker::PhantomData};
 
 pub(crate) use self::advisory_part::AdvisoryPart;
+use self::tables::Gathered;
 pub use self::{locked::Locked, patient_row::PatientRow};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
@@ -18,7 +19,7 @@ use crate::{
     key::IntoKey,
     lockable::Lockable,
     mode::{Patience, Strength},
-    sql::{Blocking, Choice, LockTarget, Model, RowQuery},
+    sql::{Blocking, LockTarget, RowQuery},
 };
 
 /// Any number of rows, of any number of tables, to be locked together and in one order.
@@ -67,10 +68,20 @@ use crate::{
 /// | the set wants of a table | PostgreSQL |
 /// | --- | --- |
 /// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
+/// | several keys that are neither integers nor UUIDs | `SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1)))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 /// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
 /// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 ///
-/// Conditions with a subquery, raw SQL or a function of your own are another statement more, see [`query`](Self::query).
+/// Joins, and conditions with a subquery, raw SQL or a function of your own, are another statement more, see [`query`](Self::query).
+///
+/// A key that did not come is looked for once more, when nothing is waited for any more: the row may have been replaced by one with the same
+/// key while the set waited. If it exists it is locked, unless somebody holds it: then the call is
+/// [`LockError::Moved`](crate::LockError::Moved). So a key is missing only if a statement that began after all waits did not find it.
+///
+/// A set with two rows of one key is [`LockError::Unsupported`](crate::LockError::Unsupported): a table and one that inherits from it
+/// (`INHERITS`) can have them. So is a table beside one of its partitions, or one that inherits from it, in one set, before anything is
+/// locked. The server is asked about that only if the name of one of the tables begins with that of the other, as `jobs_2024` does with
+/// `jobs`: of others nobody is told that their rows are locked in two passes, which can deadlock.
 ///
 /// The keys are one array parameter per key column, so there is no limit to their number, nor to that of the queries, as long as
 /// the conditions of those over one table have no more than 65,535 values ([`LockError::Unsupported`](crate::LockError::Unsupported),
@@ -91,9 +102,9 @@ use crate::{
 /// | --- | --- |
 /// | keys | ``SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?, ..) ORDER BY id LIMIT 18446744073709551615 FOR UPDATE``, for each 512 keys; the limit is there so that `sql_select_limit` is not |
 /// | a query | the query, without a lock; then the rows by key, with `EXISTS (SELECT 1 FROM DUAL WHERE ..)`: do they still match? |
-/// | a joined one | the same, and then `WITH t AS (SELECT * FROM t .. FOR UPDATE) SELECT .. FROM t INNER JOIN ..` in place of the `EXISTS` |
+/// | one whose conditions are not all about the row: a join, a subquery, a stored function, raw SQL | the same without the `EXISTS`, and then, without a lock, `WITH held AS (SELECT id FROM t ..) SELECT .. FROM t INNER JOIN .. INNER JOIN held ON ..` |
 /// | one with `MATCH .. AGAINST` | the same, and then `WITH held AS (SELECT id FROM t ..) SELECT .. FROM held STRAIGHT_JOIN t ON id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE` in place of the `EXISTS` |
-/// | a limited one | the same, and then the query again |
+/// | a limited one | the rows by key, and then the query again |
 /// | a key that is no integer and did not come back | the keys, ranked by the server: is "ada" the locked "Ada"? |
 ///
 /// # What cannot be locked
@@ -121,8 +132,10 @@ use crate::{
 /// - MariaDB locks rows of a partitioned table partition by partition (tried on 11.8; MySQL 9.7 keeps to the order of the keys):
 ///   two sets over several partitions can deadlock there.
 /// - Keys that are all integers may be as many as you like; of others, no more than 65,535 values fit into a set.
+/// - A set under REPEATABLE READ that does not wait looks at what it could not lock in the snapshot if MariaDB has
+///   `innodb_rollback_on_timeout`, or if READ COMMITTED is its session's level: a deleted row counts as held, a new one as missing.
+/// - Above READ COMMITTED, a row that was deleted and that somebody else has asked for since counts as held there: its record is locked.
 /// - A search in full text finds what others have [committed][fulltext], and nothing that this transaction has written.
-///
 /// - Rows whose key has a column that is an `ENUM` or a `SET`, or that is indexed in descending order, are locked in the order of the
 ///   index up to 512 of them; of more than that, the chunks are in another order: two such sets can deadlock.
 /// - A query over a join does not find columns of its own table that are `INVISIBLE`.
@@ -180,12 +193,6 @@ pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
     allow_missing: bool,
     name_holders: bool,
     words: PhantomData<fn() -> W>,
-}
-
-struct Gathered<'a, DB: LockingBackend> {
-    model: Box<dyn Model<DB>>,
-    queries: Vec<Box<dyn Choice<DB> + 'a>>,
-    strength: Strength,
 }
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
@@ -356,18 +363,6 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     fn with(mut self, strength: Strength) -> Self {
         self.strength = strength;
         self
-    }
-
-    fn gathered<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
-        let model = TypeId::of::<T>();
-        let strength = self.strength;
-        let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
-            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength }));
-            self.parts.len() - 1
-        });
-        let gathered = &mut self.parts[index].1;
-        gathered.strength = gathered.strength.max(strength);
-        gathered
     }
 }
 

@@ -1,17 +1,37 @@
 //! A set as it is locked: its options, its advisory locks in order, and its rows table by table.
 
-use std::collections::BTreeMap;
+use std::{any::TypeId, collections::BTreeMap};
 
-use super::{AdvisoryPart, Gathered, LockSet, PatientRow};
+use super::{AdvisoryPart, LockSet, PatientRow};
 use crate::{
-    backend::LockingBackend,
+    backend::{LockingBackend, TableDialogue},
     diesel_internals::sql_of,
     error::{LockError, Result},
     mode::{Patience, Strength},
     sql::{Choice, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
 };
 
+/// What a set wants of one model.
+pub(super) struct Gathered<'a, DB: LockingBackend> {
+    pub(super) model: Box<dyn Model<DB>>,
+    pub(super) queries: Vec<Box<dyn Choice<DB> + 'a>>,
+    pub(super) strength: Strength,
+}
+
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
+    /// What is wanted of this model, asked for at the set's present strength.
+    pub(super) fn gathered<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
+        let model = TypeId::of::<T>();
+        let strength = self.strength;
+        let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
+            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength }));
+            self.parts.len() - 1
+        });
+        let gathered = &mut self.parts[index].1;
+        gathered.strength = gathered.strength.max(strength);
+        gathered
+    }
+
     pub(crate) fn of_row<T: LockTarget<DB>>(row: PatientRow<T, W>) -> Self {
         let mut set = LockSet::new().id::<T>(row.id).patient(row.patience);
         set.name_holders = row.name_holders;
@@ -61,9 +81,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.0 = table.0.max(strength);
             table.1.push(QueriedModel { model, choices });
         }
+        let names: Vec<_> = if tables.len() > 1 { tables.keys().cloned().collect() } else { Vec::new() };
         let mut dialogues = Vec::with_capacity(tables.len());
         for (name, (strength, models)) in tables {
             dialogues.push(DB::table(name, models, strength, patience)?);
+        }
+        if let [first, _, ..] = &mut dialogues[..] {
+            first.among(names);
         }
         Ok((dialogues, asks_again))
     }

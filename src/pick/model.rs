@@ -76,6 +76,8 @@ pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
     changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     asks_again: bool,
     dialogue: DB::Pick,
+    /// A row comes once for each of its partners.
+    repeats: bool,
     picked: PhantomData<fn() -> T>,
 }
 
@@ -103,8 +105,8 @@ where
         let table = model.text().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
         let dialogue = DB::Pick::new(&query, &text, &mut *model, pick, changed)?;
-        let asks_again = !text.own;
-        Ok(PickModels { query, model, table, changes, asks_again, dialogue, picked: PhantomData })
+        let (asks_again, repeats) = (!text.own, text.joins);
+        Ok(PickModels { query, model, table, changes, asks_again, dialogue, repeats, picked: PhantomData })
     }
 }
 
@@ -143,7 +145,7 @@ where
         let rows: Box<dyn Any> = self.model.answer(self.dialogue.answer(), &self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
         let mut rows = self.dialogue.arrange(rows);
-        if rows.len() > 1 {
+        if self.repeats && rows.len() > 1 {
             let mut seen = HashSet::new();
             rows.retain(|row| seen.insert(row.lock_key()));
         }

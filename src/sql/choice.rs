@@ -75,6 +75,8 @@ pub struct Shape {
     pub offset: bool,
     /// `DISTINCT`, `GROUP BY` or `HAVING`: a row of the answer is not a row of the table.
     pub folded: bool,
+    /// `GROUP BY` or `HAVING`: which rows are chosen may depend on the other rows.
+    pub grouped: bool,
     /// `DISTINCT`: what is ordered by must be selected, and a limit counts what is distinct in the query's own select list.
     pub distinct: bool,
 }
@@ -113,6 +115,7 @@ macro_rules! walk_same_clauses {
                 limited,
                 offset: limited && sql_of::<DB>(&self.limit_offset)?.contains("OFFSET"),
                 folded: !(is_empty(&self.distinct)? && is_empty(&self.group_by)? && is_empty(&self.having)?),
+                grouped: !(is_empty(&self.group_by)? && is_empty(&self.having)?),
                 distinct: !is_empty(&self.distinct)?,
             })
         }

@@ -1,5 +1,7 @@
 //! How a backend writes down many keys at once; one implementation per backend, in its tongue.
 
+use std::cmp::Ordering;
+
 use diesel::{backend::Backend, query_builder::AstPass, result::QueryResult};
 
 /// The key columns of a model, seen by a backend that has to name many keys `K` in one statement.
@@ -45,6 +47,12 @@ pub trait KeyList<DB: Backend, K> {
     /// Whether two keys that Rust tells apart are certainly two to the server as well.
     fn is_exact() -> bool {
         true
+    }
+
+    /// How the server orders two keys; nothing if only the server knows, which is the same for all keys of the type.
+    fn compare(one: &K, other: &K) -> Option<Ordering> {
+        let _ = (one, other);
+        None
     }
 
     /// The keys in a form that Rust orders as the server orders the keys; nothing if only the server knows how, or if the

@@ -4,7 +4,6 @@ mod choice;
 mod clause;
 mod columns;
 mod helper;
-mod isolation;
 mod kept;
 mod key_list;
 mod lock_clause;
@@ -26,7 +25,7 @@ pub use self::{
     columns::Columns,
     key_list::{KeyList, Rank},
     lock_target::LockTarget,
-    model::{Answer, Finished, Keys, Model, ModelRows, ModelText, RowId},
+    model::{Answer, Finished, Keys, Model, ModelRows, ModelText, RowId, Sequence},
     queried_model::QueriedModel,
     query_text::QueryText,
     row_lock::{
@@ -38,12 +37,12 @@ pub use self::{
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
-    isolation::SetIsolation,
     kept::Kept,
     lock_clause::{LockClause, LockedQuery},
     model::FoundRows,
     queried_model::Chosen,
     query_text::{check_changes, check_model, locked_text},
+    raw_text::{COMMON_OPERATORS, POSTGRES_CALLS},
     row_lock::{ForChanging, LockWords},
     row_set::RowSet,
     tokens::{Token, Tokens},

@@ -63,6 +63,9 @@ pub trait ModelRows<DB: Backend>: Send {
     /// How many keys were asked for, as often as they were.
     fn asked(&self) -> usize;
 
+    /// Whether the rows are those that were asked for, one for each key in the order of asking. No key is looked up.
+    fn came_as_asked(&self) -> bool;
+
     /// The numbers of the keys that were asked for, each once, in the order of asking.
     fn number_asked(&mut self) -> Vec<RowId>;
 
@@ -81,6 +84,12 @@ pub trait ModelRows<DB: Backend>: Send {
     /// The same of these rows.
     fn ranks(&self, rows: &[RowId]) -> Option<Vec<Rank>>;
 
+    /// How the keys of these rows follow each other.
+    fn sequence(&self, rows: &[RowId]) -> Sequence;
+
+    /// Puts rows into the order of their keys, if Rust knows it.
+    fn sort(&self, rows: &mut [RowId]);
+
     /// Whether two keys that Rust tells apart are certainly two to the server as well.
     fn is_exact(&self) -> bool;
 
@@ -88,6 +97,20 @@ pub trait ModelRows<DB: Backend>: Send {
 
     /// The names of the rows that were asked for by key, as often as they were.
     fn asked_names(&self, table: &TableName) -> Vec<RowName>;
+}
+
+/// How the keys of rows follow each other.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sequence {
+    /// Each is greater than the one before.
+    Ascending,
+    /// One is less than the one before.
+    Disordered,
+    /// Each is another than the one before; only the server knows more.
+    Unknown,
+    /// One is that of the row before.
+    Repeated,
 }
 
 pub(super) struct ModelOf<T, DB, ST>

@@ -39,7 +39,8 @@ pub struct QueryText {
     /// There is raw SQL in the conditions.
     pub(crate) raw: bool,
     /// There is one table, and the conditions, and the order of a limit, have no subquery and call nothing that may read tables: a server
-    /// that evaluates them on the version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything.
+    /// that evaluates them on the version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything. On MySQL and
+    /// MariaDB a query that folds rows together does not count either: it cannot be asked about a single row.
     pub(crate) own: bool,
 }
 
@@ -86,16 +87,23 @@ impl QueryText {
         let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
         let subquery = in_tables.subquery || in_filter.subquery;
         let raw = has_raw_sql(&filter)?;
+        // A list of values is kept out of Diesel's cache like raw SQL where there are no arrays. PostgreSQL calls a function of the row by a
+        // name in quotes as well.
+        let may_be_anything = |raw: bool, clause: &Clause| raw && (clause.bare || !dialect.more_clauses);
         // Under a limit the order decides as well which rows are chosen.
-        let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || has_raw_sql(&behind)?);
+        // A search in full text has no other words than raw SQL.
+        let raw_order = may_be_anything(has_raw_sql(&behind)?, &in_behind) && !in_behind.full_text;
+        let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || raw_order);
         let joins = tables.contains(" JOIN ");
+        let grouped = shape.grouped && dialect.more_clauses;
         let text = Arc::new(QueryText {
             joins,
             from: tables,
             full_text: in_filter.full_text || in_behind.full_text,
             raw,
             own: !(joins
-                || raw
+                || grouped
+                || (may_be_anything(raw, &in_filter) && !in_filter.full_text)
                 || has_raw_sql(&from)?
                 || subquery
                 || in_tables.foreign

@@ -23,6 +23,18 @@ pub(crate) struct Clause {
     pub(crate) full_text: bool,
     /// A function or an operator that is not one of the few that are known to read nothing: it may read tables.
     pub(crate) foreign: bool,
+    /// A word that the query builder does not write, and that is no call: a name without quotes, for one.
+    pub(crate) bare: bool,
+}
+
+/// Words that the query builder writes among conditions and orders.
+const OF_THE_BUILDER: [&str; 20] = [
+    "AND", "ASC", "BETWEEN", "BY", "DESC", "ESCAPE", "FALSE", "FROM", "IN", "IS", "LIKE", "LIMIT", "NOT", "NULL",
+    "OFFSET", "OR", "ORDER", "TRUE", "WHERE", "XOR",
+];
+
+fn is_bare(word: &Token<'_>, rest: &str) -> bool {
+    !(word.is_one_of(&OF_THE_BUILDER) || rest.trim_start().starts_with('('))
 }
 
 /// Why nothing can be written behind a clause. What would change the meaning of a statement is told at its top and among conditions,
@@ -75,13 +87,16 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
         let token = token.map_err(Refused::Unreadable)?;
         match token {
             Token::Sign(b'(') => {
-                clause.foreign |= is_foreign_call(before);
+                let sign = sql.len() - tokens.rest().len() - 1;
+                clause.foreign |= is_foreign_call(before, &sql[..sign], dialect);
                 groups.push(Group::of(before, &tokens));
             }
             Token::Sign(b')') => drop(groups.pop().ok_or(Refused::Parenthesis)?),
             Token::Sign(b';') => return Err(Refused::Statements),
-            Token::Sign(_) => clause.foreign |= is_foreign_operator(sql, tokens.rest()),
-            Token::Word(word) if may_matter(word) => {
+            Token::Sign(_) => clause.foreign |= is_foreign_operator(sql, tokens.rest(), dialect),
+            Token::Word(word) if !may_matter(word) => clause.bare = clause.bare || is_bare(&token, tokens.rest()),
+            Token::Word(_) => {
+                clause.bare = clause.bare || is_bare(&token, tokens.rest());
                 clause.subquery |= begins_subquery(&token, &tokens);
                 clause.full_text |= dialect.more_clauses && token.is_word("MATCH");
                 if is_locking_clause(&token, &mut tokens.clone(), dialect) {
@@ -121,7 +136,7 @@ fn may_matter(word: &str) -> bool {
 
 /// What may stand before a parenthesis: keywords, types, and functions of PostgreSQL's own that depend on their arguments, on the time or on
 /// nothing. Where a server has no function of a name, the user may; and a cast may be a function of the user's.
-const KNOWN: [&str; 73] = [
+pub(crate) const POSTGRES_CALLS: [&str; 73] = [
     "ABS",
     "ALL",
     "AND",
@@ -197,31 +212,33 @@ const KNOWN: [&str; 73] = [
     "WHERE",
 ];
 
-/// Whether a function is called whose name, before its parenthesis, is not a known one.
-fn is_foreign_call(before: Token<'_>) -> bool {
-    match before {
-        Token::Word(word) => KNOWN
-            .binary_search_by(|known| {
-                let word = word.bytes().map(|byte| byte.to_ascii_uppercase());
-                known.bytes().cmp(word)
-            })
-            .is_err(),
-        Token::Name(_) => true,
+/// Whether a function is called whose name is not a known one; `before` is the text up to its parenthesis. A name behind a schema is no
+/// word.
+fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
+    match name {
+        Token::Word(word) => {
+            let is_in = |list: &[&str]| {
+                let word = || word.bytes().map(|byte| byte.to_ascii_uppercase());
+                list.binary_search_by(|known| known.bytes().cmp(word())).is_ok()
+            };
+            !(is_in(dialect.keywords) || before.ends_with(word) && is_in(dialect.functions))
+        }
+        Token::Name(_) | Token::Text => true,
         _ => false,
     }
 }
 
 /// The operators that compare, calculate or put texts together.
-const KNOWN_OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];
+pub(crate) const COMMON_OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];
 
 /// Whether an operator, or a cast by `::`, begins with the last sign before `rest` and is not a known one.
-fn is_foreign_operator(sql: &str, rest: &str) -> bool {
+fn is_foreign_operator(sql: &str, rest: &str, dialect: &Dialect) -> bool {
     let is_part = |byte: &u8| b"+-*/<>=~!@#%^&|`?:".contains(byte);
     let (before, from) = sql.as_bytes().split_at(sql.len() - rest.len() - 1);
     let length = from.iter().take_while(|byte| is_part(byte)).count();
     // Behind a comment one begins as well.
     let begins = length > 0 && (before.ends_with(b"*/") || !before.last().is_some_and(is_part));
-    begins && !KNOWN_OPERATORS.iter().any(|known| known.as_bytes() == &from[..length])
+    begins && !dialect.operators.iter().any(|known| known.as_bytes() == &from[..length])
 }
 
 /// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.

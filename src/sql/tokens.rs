@@ -21,6 +21,13 @@ pub struct Dialect {
     pub(crate) hash_comments: bool,
     /// `LOCK IN SHARE MODE`, `PROCEDURE` and `MINUS` are clauses.
     pub(crate) more_clauses: bool,
+    /// What may stand before a parenthesis and reads no table, in order.
+    pub(crate) keywords: &'static [&'static str],
+    /// Functions of the server's own that read no table, in order: nobody else's is called by such a name if the parenthesis stands
+    /// right behind it.
+    pub(crate) functions: &'static [&'static str],
+    /// Operators that compare, calculate or put texts together.
+    pub(crate) operators: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

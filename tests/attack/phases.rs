@@ -101,10 +101,11 @@ impl Phase {
     /// Whether some of its calls are to be refused.
     pub(crate) fn refuses(&self, family: Family, level: Level) -> bool {
         let plain_reads_lock = family == Family::Mysql && level == Level::Serializable;
-        let refused = |class: Class| plain_reads_lock || (!class.is_own() && keeps_a_snapshot(family, level));
+        let keeps = keeps_a_snapshot(family, level);
         match &self.play {
-            Play::Sets(sets) => sets.two_names || sets.class.is_some_and(refused),
-            Play::Jobs(class) => *class == Class::Trigger || refused(*class),
+            // Among the questions about the row itself are some that only the model knows to be so: in raw SQL, by a function, with a join.
+            Play::Sets(sets) => sets.two_names || (sets.class.is_some() && keeps),
+            Play::Jobs(class) => *class == Class::Trigger || plain_reads_lock || (!class.is_own() && keeps),
         }
     }
 

@@ -174,7 +174,8 @@ fn a_distinct_query_chooses_first() {
 fn a_join_chooses_first_and_locks_none_of_the_joined_tables() {
     assert_sends(
         LockSet::new().query::<Parent>(parents::table.inner_join(children::table).filter(children::note.ne(""))),
-        &[r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
+        &[
+            r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
              "wanted" ("o", "c", "k0") AS MATERIALIZED (
                  (SELECT "parents"."tableoid", "parents"."ctid", "parents"."id"
                   FROM ("parents" INNER JOIN "children" ON ("children"."parent_id" = "parents"."id"))
@@ -186,7 +187,19 @@ fn a_join_chooses_first_and_locks_none_of_the_joined_tables() {
              (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted"))) THEN 2 ELSE 0 END
              FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted")))
              AS "among" ("k0") ON "parents"."id" = "among"."k0"
-             ORDER BY "parents"."id" FOR UPDATE OF "parents""#],
+             ORDER BY "parents"."id" FOR UPDATE OF "parents""#,
+            r#"WITH "wanted" ("k0") AS MATERIALIZED (SELECT unnest($1) UNION ALL (
+                 SELECT * FROM (SELECT "parents"."id"
+                  FROM ("parents" INNER JOIN "children" ON ("children"."parent_id" = "parents"."id"))
+                  WHERE ("children"."note" != $2)) AS "again" ("k0")
+                 WHERE ("k0") = ANY($3)))
+             SELECT "parents"."id", "parents"."data", "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($4)))),
+                 "parents"."id" IN
+             (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted")))
+             FROM "parents" INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT "k0" FROM "wanted" UNION ALL SELECT unnest($5))))
+             AS "among" ("k0") ON "parents"."id" = "among"."k0"
+             ORDER BY "parents"."id""#,
+        ],
     );
 }
 

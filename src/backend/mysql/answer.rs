@@ -102,6 +102,14 @@ impl ModelAnswer {
         }
     }
 
+    /// The query, asked anew, chooses the row. If it is locked, it matches.
+    pub(super) fn settled(&mut self, query: usize, row: RowId) {
+        self.chosen(query, row);
+        if self.is_held.contains(row) {
+            self.matches(query, row);
+        }
+    }
+
     /// The locked row matches the query.
     pub(super) fn matches(&mut self, query: usize, row: RowId) {
         self.queries[query].matches.insert(row);
@@ -135,6 +143,12 @@ impl ModelAnswer {
         let row = |place: &usize| self.candidates[*place];
         let asked = places.iter().filter(|place| **place < self.asked_candidates);
         (places.iter().map(row).collect(), asked.map(row).collect())
+    }
+
+    /// Those of the rows that were asked for by key.
+    pub(super) fn asked_among(&self, rows: &[RowId]) -> Vec<RowId> {
+        let asked: RowSet = self.asked.iter().flatten().copied().collect();
+        rows.iter().copied().filter(|row| asked.contains(*row)).collect()
     }
 
     /// All candidates have had their chance.
@@ -187,15 +201,16 @@ impl ModelAnswer {
         absent
     }
 
-    /// The keys that were asked for and are unknown to Rust, and the rows, locked or busy, that they may be. The number of rows says
+    /// The keys that were asked for and are unknown to Rust, and the rows, `held` or `busy`, that they may be. The number of rows says
     /// nothing here: the caller may look a row up in the words in which it was asked for.
-    pub(super) fn doubtful(&self, among_busy: bool) -> Doubtful {
+    pub(super) fn doubtful(&self, held: bool, busy: bool) -> Doubtful {
         let unknown = self.unknown(|row| self.is_busy.contains(row));
-        let known = if among_busy { &self.busy } else { &self.held };
+        let (held, busy) = (self.held.iter().filter(|_| held), self.busy.iter().filter(|_| busy));
+        let known: Vec<_> = held.chain(busy).copied().collect();
         if unknown.is_empty() || known.is_empty() {
             return Doubtful::default();
         }
-        Doubtful { unknown, known: known.clone() }
+        Doubtful { unknown, known }
     }
 
     /// The server says that the key is that of the row.

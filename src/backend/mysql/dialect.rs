@@ -3,6 +3,7 @@
 //! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/comments.html
 //! [mariadb]: https://mariadb.com/docs/server/reference/sql-structure/sql-language-structure/comment-syntax
 
+use super::native::{FUNCTIONS, KEYWORDS, OPERATORS};
 use crate::sql::Dialect;
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -13,6 +14,9 @@ pub(super) const DIALECT: Dialect = Dialect {
     executable_comments: true,
     hash_comments: true,
     more_clauses: true,
+    keywords: &KEYWORDS,
+    functions: &FUNCTIONS,
+    operators: &OPERATORS,
 };
 
 #[cfg(test)]

@@ -1,29 +1,34 @@
 //! What is sent for one table, in which order: which keys do the queries choose? lock them, by key; do they still match?
 
+mod absent;
 mod model_in_set;
 mod next_step;
+mod step;
 
 use std::time::Duration;
 
 use diesel::{deserialize, mysql::Mysql, result::QueryResult};
 
-use self::model_in_set::ModelInSet;
+use self::{model_in_set::ModelInSet, step::Step};
 use super::{
     answer::Doubtful,
     cover::Uncovered,
     fitness::Fitness,
     holders::{Holders, holder},
-    lock_rows::{LockModel, LockRows, Recheck, Resolve, Sort},
+    levels::{Refused, of_serializable},
+    lock_rows::{LockModel, LockRows},
     plan::{CHUNK, Chunks},
     reader::{LockedModel, LockedReader, NumberReader, Ranks, Status},
-    words::Asked,
+    resolve::{Recheck, Resolve},
+    sort::Sort,
+    words::{Asked, Nothing},
 };
 use crate::{
-    backend::{Exchange, TableDialogue},
+    backend::{Answer, Exchange, TableDialogue},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, Named, QueriedModel, TableName},
+    sql::{Finished, Named, QueriedModel, RowId, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -48,49 +53,11 @@ pub struct MysqlTable<'a> {
     doubtful: Doubtful,
     wait: Wait,
     looks: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Which rows does query `query` of model `model` choose?
-    Resolve {
-        model: usize,
-        query: usize,
-    },
-    /// And now that the rows are locked?
-    Again {
-        model: usize,
-        query: usize,
-    },
-    /// In which order does the server have the candidates?
-    Sort,
-    /// Lock a chunk of them.
-    Lock {
-        chunk: usize,
-    },
-    /// Can the rows be locked? To be known before the chunk is.
-    Ask {
-        chunk: usize,
-    },
-    /// They can; to be remembered by the session.
-    Remember {
-        chunk: usize,
-    },
-    /// Which of the locked rows that the query chose does it match?
-    Recheck {
-        model: usize,
-        query: usize,
-    },
-    /// Which of the keys that did not come back are those of rows that did, or that are busy, to the server? Letters may be large or small.
-    Same {
-        model: usize,
-        busy: bool,
-    },
-    /// Which of the rows that did not come back exist?
-    Absent {
-        model: usize,
-    },
-    Done,
+    /// The rows that are tried one list after the other, the next one last, and those of the statement that is sent.
+    tries: Vec<Vec<RowId>>,
+    tried: Vec<RowId>,
+    /// Rows were locked behind the one pass, and are not in their place.
+    late: bool,
 }
 
 impl<'a> MysqlTable<'a> {
@@ -100,7 +67,7 @@ impl<'a> MysqlTable<'a> {
         strength: Strength,
         patience: Patience,
     ) -> QueryResult<Self> {
-        let models = parts.into_iter().map(|part| ModelInSet::new(part, &name)).collect::<QueryResult<Vec<_>>>()?;
+        let models = parts.into_iter().map(ModelInSet::new).collect::<QueryResult<Vec<_>>>()?;
         let uncovered = Uncovered::together(models.iter().map(|model| &model.uncovered));
         let Some(first) = models.first() else { return Err(diesel::result::Error::NotFound) };
         let fitness = Fitness::of(&name, first.text())?;
@@ -117,6 +84,9 @@ impl<'a> MysqlTable<'a> {
             doubtful: Doubtful::default(),
             wait: patience.wait(),
             looks: 0,
+            tries: vec![],
+            tried: vec![],
+            late: false,
         };
         table.step = match table.query_after(None, |_, _| true) {
             Some((model, query)) => Step::Resolve { model, query },
@@ -131,21 +101,22 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn exchange(&mut self) -> Option<Exchange<'_, Mysql>> {
-        let MysqlTable { name, models, uncovered, fitness, strength, wait, ranks, step, .. } = self;
-        let (name, strength) = (&*name, *strength);
+        let MysqlTable { models, uncovered, fitness, strength, wait, ranks, step, .. } = self;
+        let strength = *strength;
         match *step {
             Step::Done => None,
             Step::Resolve { model, query } | Step::Again { model, query } => {
                 let ModelInSet { model, choices, asked, answer, now, .. } = models.get_mut(model)?;
                 let (text, rows) = model.sides();
-                let in_place = matches!(asked[query], Asked::AtOnce | Asked::InPlace);
-                let again = matches!(step, Step::Again { .. }) && in_place;
+                let again = matches!(step, Step::Again { .. });
                 answer.ask(query);
                 let chosen = choices.get(query)?;
                 let asking = (&*chosen.query, chosen.shape);
-                let without = now.keys().filter(|_| again);
-                let statement = Statement::new(Resolve { name, text, asking, without });
-                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Chosen(query) };
+                // What is asked anew sees who has left.
+                let without = now.keys().filter(|_| again && asked[query] != Asked::Anew);
+                let statement = Statement::new(Named(Resolve { text, asking, without }));
+                let status = if again && asked[query] == Asked::Anew { Status::Settled } else { Status::Chosen };
+                let reader = NumberReader { rows, width: text.width(), answer, status: status(query) };
                 Some(Exchange::new(statement, reader))
             }
             Step::Sort => {
@@ -158,12 +129,12 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                 let statement = Statement::new(Named(Sort { text: models.first()?.text(), lists }));
                 Some(Exchange::new(statement, Ranks(ranks)))
             }
-            Step::Same { model, .. } => {
+            Step::Same { model, .. } | Step::Order { model } => {
                 let model = models.get(model)?;
                 let statement = Statement::new(Named(Sort { text: model.text(), lists: vec![(model.now.keys()?, 0)] }));
                 Some(Exchange::new(statement, Ranks(ranks)))
             }
-            Step::Lock { .. } => {
+            Step::Lock { .. } | Step::Try { .. } => {
                 let mixed = models.len() > 1 || models.iter().any(|model| !model.choices.is_empty());
                 let (mut locks, mut readers) = (Vec::new(), Vec::new());
                 for ModelInSet { model, choices, asked, answer, all, now, now_asked, .. } in models {
@@ -174,18 +145,20 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
                     locks.push(LockModel { text, now: now.keys(), asked, at_once: queries });
                     readers.push(LockedModel { rows, answer, width: text.width(), at_once });
                 }
-                let (lock, uncovered, fitness) = (Some((strength, *wait)), Some(&*uncovered), Some(&*fitness));
+                let wait = if matches!(step, Step::Try { .. }) { Wait::Fail } else { *wait };
+                let (lock, uncovered, fitness) = (Some((strength, wait)), Some(&*uncovered), Some(&*fitness));
                 let statement = LockRows { models: locks, lock, mixed, uncovered, fitness };
                 Some(Exchange::new(Statement::new(statement), LockedReader { models: readers, mixed }))
             }
             Step::Ask { .. } => Some(fitness.ask()),
+            Step::Fail => Some(Exchange { statement: Statement::new(Nothing), answer: Answer::Nothing }),
             Step::Remember { .. } => Some(fitness.remember()),
             Step::Recheck { model, query } => {
                 let ModelInSet { model, choices, asked, uncovered, answer, now, .. } = models.get_mut(model)?;
                 let (text, rows) = model.sides();
                 let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
                 let asking = (&*chosen.query, chosen.shape);
-                let statement = Named(Recheck { name, text, held, asking, strength, asked, uncovered });
+                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
                 let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
                 Some(Exchange::new(Statement::new(statement), reader))
             }
@@ -201,8 +174,9 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
     }
 
     fn end_of_rows(&mut self) -> Result<()> {
-        self.step = match self.step {
-            Step::Done => Step::Done,
+        let last = self.step;
+        self.step = match last {
+            Step::Done | Step::Fail => Step::Done,
             Step::Resolve { model, query } => match self.query_after(Some((model, query)), |_, _| true) {
                 Some((model, query)) => Step::Resolve { model, query },
                 None => self.plan()?,
@@ -227,32 +201,50 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
             }
             Step::Absent { model } if self.models[model].next(CHUNK) => Step::Absent { model },
             Step::Absent { model } => self.absent(model + 1),
+            Step::Try { model } => {
+                self.late = true;
+                self.try_next(model)
+            }
+            Step::Order { model } => {
+                let mut ranks = std::mem::take(&mut self.ranks);
+                ranks.sort_unstable();
+                self.models[model].answer.sort_by(ranks.into_iter().map(|(_, rank)| rank).collect());
+                self.order(model + 1)
+            }
         };
-        if self.step == Step::Done {
-            self.done()?;
+        if !matches!(last, Step::Order { .. }) {
+            self.put_in_order();
         }
-        Ok(())
+        if self.step == Step::Done { self.done() } else { Ok(()) }
     }
 
     /// Whoever would have waited asks again, as if the row had been left out.
     fn class(&self, error: LockError) -> LockError {
-        // MariaDB says that a wait of no time at all took too long.
-        let held = match &error {
-            LockError::Contended { .. } => true,
-            LockError::TimedOut { source: Some(source), .. } => LockError::is_of_a_wait(source),
-            _ => false,
-        };
-        let moved = held && self.wait == Wait::Fail;
-        if moved { LockError::Moved { table: self.name.quoted().to_owned() } } else { error }
+        match self.step {
+            Step::Lock { .. } if self.wait == Wait::Fail && is_held(&error) => {
+                LockError::Moved { table: self.name.quoted().to_owned() }
+            }
+            Step::Resolve { .. } | Step::Again { .. } if Refused::Serializable.is_of(&error) => of_serializable(),
+            _ => error,
+        }
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
-        let Step::Lock { chunk } = self.step else { return false };
-        let asks = self.fitness.must_ask(error);
-        if asks {
-            self.step = Step::Ask { chunk };
+        let next = match self.step {
+            Step::Lock { chunk } if self.fitness.must_ask(error) => Some(Step::Ask { chunk }),
+            Step::Absent { model } if Refused::Snapshot.is_of(error) => Some(self.try_all(model)),
+            Step::Try { model } if is_held(error) => Some(self.try_halves(model)),
+            _ => None,
+        };
+        if let Some(next) = next {
+            self.step = next;
+            self.put_in_order();
+            // An error is told at the end of rows only.
+            if self.step == Step::Done && self.done().is_err() {
+                self.step = Step::Fail;
+            }
         }
-        asks
+        next.is_some()
     }
 
     fn finish(self) -> Vec<Finished> {
@@ -278,5 +270,14 @@ impl TableDialogue<Mysql> for MysqlTable<'_> {
 
     fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
         holder(row)
+    }
+}
+
+/// Whether an error says that a row is held. MariaDB says that a wait of no time at all took too long.
+fn is_held(error: &LockError) -> bool {
+    match error {
+        LockError::Contended { .. } => true,
+        LockError::TimedOut { source: Some(source), .. } => LockError::is_of_a_wait(source),
+        _ => false,
     }
 }

@@ -7,11 +7,10 @@ use diesel::{
     sql_types::BigInt,
 };
 
-use super::fitness::Fitness;
 use super::words::{
-    Asked, Asking, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock,
-    with_names,
+    Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
 };
+use super::{fitness::Fitness, levels::Refused};
 use crate::{
     backend::Picking,
     mode::Wait,
@@ -26,13 +25,14 @@ use crate::{
 /// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
 /// ```
 ///
-/// The first condition is that of [`Fitness`].
+/// The first conditions are those of [`Refused::Serializable`], where the candidates would be locked as they are read, and of
+/// [`Fitness`].
 ///
 /// The candidates are read without a lock and then looked up one by one until enough of them are locked: so nothing else is.
 /// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next
 /// worker.
 pub(super) struct FreeRows<'q> {
-    pub(super) asking: Asking<'q>,
+    pub(super) query: &'q dyn Choice<Mysql>,
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) asked: Asked,
     /// Rows that do not match, though they seem to.
@@ -44,7 +44,7 @@ pub(super) struct FreeRows<'q> {
 
 impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        let FreeRows { asking: (query, _), text, asked, without, pick, candidates, fitness } = self;
+        let FreeRows { query, text, asked, without, pick, candidates, fitness } = self;
         keep_out_of_cache(&mut pass);
         read_and_lock(&mut pass);
         let width = text.key_width();
@@ -63,6 +63,8 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
         names(&mut pass, CANDIDATES, 0..width);
         pass.push_sql(")");
         pass.push_sql(" WHERE ");
+        Refused::Serializable.walk_condition(&mut pass);
+        pass.push_sql(" AND ");
         fitness.walk_condition(&mut pass)?;
         if *asked == Asked::AtOnce {
             pass.push_sql(" AND EXISTS (SELECT 1 FROM DUAL");

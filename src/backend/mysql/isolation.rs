@@ -28,12 +28,28 @@ fn are_fresh(row: &RowRef<'_, Mysql>) -> deserialize::Result<bool> {
     row.get_value::<BigInt, i64, _>(0).map(|fresh| fresh != 0)
 }
 
-/// The level as the variables of the servers name it.
-pub(super) fn name(isolation: Isolation) -> &'static str {
-    match isolation {
-        Isolation::ReadCommitted => "'READ-COMMITTED'",
-        Isolation::RepeatableRead => "'REPEATABLE-READ'",
-        Isolation::Serializable => "'SERIALIZABLE'",
+/// The level of the open transaction, as far as it is known.
+pub(super) const LEVEL: &str =
+    "COALESCE(@diesel_lockset_isolation, /*!80001 @@transaction_isolation */ /*M! @@tx_isolation */)";
+
+/// Chooses the level of the next transaction, and has the session remember it until it is [forgotten](FORGET).
+pub(super) struct Isolate(pub(super) Isolation);
+
+pub(super) const FORGET: &str = "SET @diesel_lockset_isolation = NULL";
+
+impl QueryFragment<Mysql> for Isolate {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let name = match self.0 {
+            Isolation::ReadCommitted => "'READ-COMMITTED'",
+            Isolation::RepeatableRead => "'REPEATABLE-READ'",
+            Isolation::Serializable => "'SERIALIZABLE'",
+        };
+        // Without `SESSION` the variable is that of the next transaction alone.
+        pass.push_sql("SET /*!80001 @@transaction_isolation */ /*M! @@tx_isolation */ = ");
+        pass.push_sql(name);
+        pass.push_sql(", @diesel_lockset_isolation = ");
+        pass.push_sql(name);
+        Ok(())
     }
 }
 
@@ -41,9 +57,9 @@ struct Question;
 
 impl QueryFragment<Mysql> for Question {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql(
-            "SELECT COALESCE(@diesel_lockset_isolation, /*!80001 @@transaction_isolation */ /*M! @@tx_isolation */) = 'READ-COMMITTED'",
-        );
+        pass.push_sql("SELECT ");
+        pass.push_sql(LEVEL);
+        pass.push_sql(" = 'READ-COMMITTED'");
         Ok(())
     }
 }

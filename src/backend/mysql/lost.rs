@@ -20,16 +20,15 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::isolation;
-use crate::{backend::Rescue, diesel_internals::Statement, error::LockError, mode::Isolation};
+use crate::{backend::Rescue, diesel_internals::Statement, error::LockError};
 
 pub(super) const RESCUE: Rescue<Mysql> = Rescue {
     rolled_back: LockError::is_of_a_lost_transaction,
     may_roll_back: LockError::is_of_a_wait,
     ask: || Statement::new(Text(ROLLS_BACK_ON_TIMEOUT)),
     fence,
-    arm: (|isolation| Statement::new(Arm { isolation, of_cluster: true }), "SAVEPOINT diesel_lockset"),
-    arm_without: ("WSREP_LAST_WRITTEN_GTID", |isolation| Statement::new(Arm { isolation, of_cluster: false })),
+    arm: (|| Statement::new(Text(ARM)), "SAVEPOINT diesel_lockset"),
+    arm_without: ("WSREP_LAST_WRITTEN_GTID", || Statement::new(Text(ARM_WITHOUT))),
     check: "RELEASE SAVEPOINT diesel_lockset",
     ask_cluster: || Statement::new(Text(NOTHING_WRITTEN)),
     check_open: || Statement::new(Text(OPEN)),
@@ -39,24 +38,12 @@ pub(super) const RESCUE: Rescue<Mysql> = Rescue {
 /// MariaDB has one error for a wait that took too long and for `NOWAIT`, and rolls back after both.
 const ROLLS_BACK_ON_TIMEOUT: &str = "SELECT 1 FROM DUAL WHERE @@innodb_rollback_on_timeout";
 
-/// `SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0, @diesel_lockset_isolation = .., ..`
-struct Arm {
-    isolation: Option<Isolation>,
-    /// With the last write of the session that its cluster has taken, if there is one: another one comes of a commit only. A MariaDB that
-    /// was built without clusters does not know it.
-    of_cluster: bool,
-}
+/// The last write of the session that its cluster has taken, if there is one: another one comes of a commit only.
+const ARM: &str = "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0\
+                   /*M!100400 , @diesel_lockset_written = WSREP_LAST_WRITTEN_GTID() */";
 
-impl QueryFragment<Mysql> for Arm {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql("SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0, @diesel_lockset_isolation = ");
-        pass.push_sql(self.isolation.map_or("NULL", isolation::name));
-        if self.of_cluster {
-            pass.push_sql("/*M!100400 , @diesel_lockset_written = WSREP_LAST_WRITTEN_GTID() */");
-        }
-        Ok(())
-    }
-}
+/// For a MariaDB that was built without clusters.
+const ARM_WITHOUT: &str = "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0";
 
 /// A node rolls back what another node's commit collides with, and tells the session with the next command; if it was at the
 /// end of a prepared statement then, which has no answer, nobody is told. Seen with MariaDB 10.11.
@@ -67,7 +54,7 @@ const NOTHING_WRITTEN: &str = "SELECT 1 FROM DUAL WHERE 0 /*M!100400 OR \
 /// client library takes the statement for unread, and waits for ever when it is executed again.
 const OPEN: &str = "SET @diesel_lockset_open = 1 /*M! AND IF(@@in_transaction, 1, (SELECT 1 UNION SELECT 2)) */";
 
-const DISARM: &str = "SET autocommit = @diesel_lockset_autocommit, @diesel_lockset_isolation = NULL";
+const DISARM: &str = "SET autocommit = @diesel_lockset_autocommit";
 
 /// Statement by statement: if a text of several is cancelled between two of them, MariaDB says that there is more to come and
 /// never sends it, and the client waits for ever. Seen with 10.11 and 11.8.

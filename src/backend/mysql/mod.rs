@@ -10,18 +10,21 @@ mod dialect;
 mod dialogue;
 mod fitness;
 mod free_rows;
-mod full_text;
 mod holders;
 mod isolation;
 mod key_list;
+mod levels;
 mod listed;
 mod lock_rows;
 mod lost;
+mod native;
 mod pick;
 mod plan;
 mod reader;
+mod resolve;
 mod row_lock;
 mod same_table;
+mod sort;
 mod words;
 
 use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
@@ -38,7 +41,7 @@ use super::{HasShareLocks, LockingBackend, Picking, Rescue, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
-    mode::{Patience, Strength},
+    mode::{Isolation, Patience, Strength},
     sql::{Choice, Dialect, Named, QueriedModel, TableName},
 };
 
@@ -51,7 +54,13 @@ impl LockingBackend for Mysql {
 
     const SNAPSHOTS: Snapshots<Mysql> = isolation::SNAPSHOTS;
 
+    fn isolate(isolation: Isolation) -> Statement<'static, Mysql> {
+        Statement::new(isolation::Isolate(isolation))
+    }
+
     const ISOLATION_COMES_FIRST: bool = true;
+
+    const FORGET_ISOLATION: Option<&'static str> = Some(isolation::FORGET);
 
     const RESCUE: Option<Rescue<Mysql>> = Some(lost::RESCUE);
 

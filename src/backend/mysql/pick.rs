@@ -2,12 +2,9 @@
 //! claim, change them and read them again.
 
 use diesel::{
-    deserialize,
     mysql::Mysql,
     query_builder::QueryFragment,
     result::{Error as DieselError, QueryResult},
-    row::Row,
-    sql_types::BigInt,
 };
 
 use super::{
@@ -15,14 +12,16 @@ use super::{
     cover::Uncovered,
     fitness::Fitness,
     free_rows::{Change, Count, FreeRows},
+    levels::{Refused, of_serializable},
     listed::Listed,
-    lock_rows::{LockModel, LockRows, Recheck},
-    reader::{NumberReader, Status},
-    words::Asked,
+    lock_rows::{LockModel, LockRows},
+    reader::{Counter, NumberReader, Picked, PickedReader, Status},
+    resolve::Recheck,
+    words::{Asked, Nothing},
 };
 use crate::{
-    backend::{self, Exchange, PickDialogue, Picking, Reader},
-    diesel_internals::{RowRef, Statement},
+    backend::{self, Exchange, PickDialogue, Picking},
+    diesel_internals::Statement,
     error::{LockError, Result},
     mode::{Strength, Wait},
     sql::{Answer, Choice, Model, ModelRows, Named, QueryText, RowId, Shape, TableName},
@@ -62,6 +61,8 @@ enum Step {
     /// They can; to be remembered by the session.
     Remember,
     Recheck,
+    /// Refused under the level of the session. Nothing was locked.
+    Refuse,
     Count,
     Change,
     Reload,
@@ -80,7 +81,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         let (text_of_model, rows) = model.sides();
         let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
         let (fitness, uncovered) = (Fitness::of(&table, text_of_model)?, Uncovered::of(text_of_model)?);
-        let asked = Asked::of((query, shape), text, &table)?;
+        let asked = Asked::of(text);
         if asked != Asked::AtOnce {
             // A join may repeat a row.
             rows.number_asked();
@@ -140,16 +141,17 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Free => {
                 let pick = Picking { table, strength, limit };
                 let (candidates, without) = (*candidates, now.keys());
-                let statement = Named(FreeRows { asking, text, asked, without, pick, candidates, fitness });
+                let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
                 let matches = asked == Asked::AtOnce;
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
                 Exchange::new(Statement::new(statement), reader)
             }
             Step::Ask => fitness.ask(),
             Step::Remember => fitness.remember(),
+            Step::Refuse => Exchange { statement: Statement::new(Nothing), answer: backend::Answer::Nothing },
             Step::Recheck => {
                 let held = now.keys()?;
-                let statement = Named(Recheck { name: table, text, held, asking, strength, asked, uncovered });
+                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
                 let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
                 Exchange::new(Statement::new(statement), reader)
             }
@@ -184,6 +186,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             Step::Ask if self.fitness.judge()? => Step::Remember,
             Step::Ask => Step::Ask,
             Step::Remember => Step::Free,
+            Step::Refuse => return Err(of_serializable()),
             Step::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Step::Recheck,
             Step::Free => self.enough(rows),
             Step::Recheck if self.now.next(rows, most) => Step::Recheck,
@@ -211,11 +214,13 @@ impl PickDialogue<Mysql> for MysqlPick {
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
-        let asks = self.step == Step::Free && self.fitness.must_ask(error);
-        if asks {
-            self.step = Step::Ask;
-        }
-        asks
+        let next = match self.step {
+            Step::Free if self.fitness.must_ask(error) => Some(Step::Ask),
+            Step::Free if Refused::Serializable.is_of(error) => Some(Step::Refuse),
+            _ => None,
+        };
+        self.step = next.unwrap_or(self.step);
+        next.is_some()
     }
 
     fn answer(&mut self) -> Answer {
@@ -267,49 +272,8 @@ impl MysqlPick {
     }
 }
 
-/// Reads rows that are locked, and keeps them.
-struct PickedReader<'e> {
-    rows: &'e mut dyn ModelRows<Mysql>,
-    answer: &'e mut ModelAnswer,
-    width: usize,
-    status: Picked,
-}
-
-/// Why they are read.
-enum Picked {
-    /// They were free. Are they known to match the query under the lock?
-    Free { matches: bool },
-    /// They were changed.
-    Changed,
-}
-
-impl Reader<Mysql> for PickedReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        let number = self.rows.read(&row.window(0..self.width))?;
-        match self.status {
-            Picked::Free { matches } => {
-                self.answer.picked(number);
-                if matches {
-                    self.answer.matches(0, number);
-                }
-            }
-            Picked::Changed => self.answer.changed(number),
-        }
-        Ok(())
-    }
-}
-
 /// A row was changed, and is not there any more under the key that it had.
 fn gone_from_its_key() -> LockError {
     let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
     LockError::Unsupported { clause: "a claim that changes the primary key", advice }
-}
-
-struct Counter<'e>(&'e mut i64);
-
-impl Reader<Mysql> for Counter<'_> {
-    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
-        *self.0 = row.get_value::<BigInt, i64, _>(0)?;
-        Ok(())
-    }
 }

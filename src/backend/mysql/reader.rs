@@ -46,6 +46,8 @@ impl Reader<Mysql> for LockedReader<'_> {
 pub(super) enum Status {
     /// Query `.0` chooses it. Nothing is locked by that.
     Chosen(usize),
+    /// Query `.0`, asked anew, chooses it. If it is locked, it matches.
+    Settled(usize),
     /// It is locked, and matches query `.0`.
     Matches(usize),
     /// It is there, and could not be locked without waiting.
@@ -65,8 +67,41 @@ impl Reader<Mysql> for NumberReader<'_> {
         let number = self.rows.number(&row.window(0..self.width))?;
         match self.status {
             Status::Chosen(query) => self.answer.chosen(query, number),
+            Status::Settled(query) => self.answer.settled(query, number),
             Status::Matches(query) => self.answer.matches(query, number),
             Status::Busy => self.answer.busy(number),
+        }
+        Ok(())
+    }
+}
+
+/// Reads rows that are locked, and keeps them.
+pub(super) struct PickedReader<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Mysql>,
+    pub(super) answer: &'e mut ModelAnswer,
+    pub(super) width: usize,
+    pub(super) status: Picked,
+}
+
+/// Why they are read.
+pub(super) enum Picked {
+    /// They were free. Are they known to match the query under the lock?
+    Free { matches: bool },
+    /// They were changed.
+    Changed,
+}
+
+impl Reader<Mysql> for PickedReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
+        let number = self.rows.read(&row.window(0..self.width))?;
+        match self.status {
+            Picked::Free { matches } => {
+                self.answer.picked(number);
+                if matches {
+                    self.answer.matches(0, number);
+                }
+            }
+            Picked::Changed => self.answer.changed(number),
         }
         Ok(())
     }
@@ -79,6 +114,16 @@ impl Reader<Mysql> for Ranks<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let place = row.get_value::<BigInt, i64, _>(0)?;
         self.0.push((usize::try_from(place)?, row.get_value::<BigInt, i64, _>(1)?));
+        Ok(())
+    }
+}
+
+/// Reads a number.
+pub(super) struct Counter<'e>(pub(super) &'e mut i64);
+
+impl Reader<Mysql> for Counter<'_> {
+    fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
+        *self.0 = row.get_value::<BigInt, i64, _>(0)?;
         Ok(())
     }
 }

@@ -1,15 +1,17 @@
-//! The pieces that the family's statements share: clauses, conditions on the key, a table in the place of another.
+//! The pieces that the family's statements share: clauses and conditions on the key.
 
 use std::ops::Range;
 
-use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
 
-use super::{cover::Uncovered, full_text::searches};
 use crate::{
-    diesel_internals::{has_raw_sql, sql_of},
     error::LockError,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, From, Keys, LockClause, ModelText, QueryText, Shape, TableName, key_helper},
+    sql::{Keys, LockClause, ModelText, QueryText, TableName, key_helper},
 };
 
 /// Keeps a statement that returns rows out of Diesel's cache.
@@ -150,52 +152,6 @@ pub(super) fn key_among<'b>(
     Ok(())
 }
 
-/// Writes a user's query with the model's columns in front; all of its rows, unless it has a limit of its own.
-pub(super) fn choice<'b>(
-    pass: &mut AstPass<'_, 'b, Mysql>,
-    (query, shape): Asking<'b>,
-    text: &'b dyn ModelText<Mysql>,
-    rest: bool,
-    uncovered: Option<&Uncovered>,
-) -> QueryResult<()> {
-    query.walk_head(pass.reborrow())?;
-    text.walk_columns(pass.reborrow())?;
-    if let Some(uncovered) = uncovered.filter(|_| !shape.distinct) {
-        uncovered.walk_column(pass);
-    }
-    // `ORDER BY` may only name what a distinct query selects, and a limit counts what is distinct there.
-    if shape.distinct {
-        pass.push_sql(", ");
-        query.walk_select(pass.reborrow())?;
-    }
-    query.walk_from(pass.reborrow())?;
-    query.walk_filter(pass.reborrow())?;
-    if rest {
-        query.walk_rest(pass.reborrow())?;
-    }
-    if !(rest && shape.limited) {
-        without_limit(pass);
-    }
-    Ok(())
-}
-
-/// Writes ``WITH `t` AS (SELECT * FROM `t` ..)``: what follows sees only those rows of the table where it names the table.
-pub(super) fn in_place_of_table<'b>(
-    pass: &mut AstPass<'_, 'b, Mysql>,
-    name: &TableName,
-    text: &'b dyn ModelText<Mysql>,
-    rows: impl FnOnce(&mut AstPass<'_, 'b, Mysql>) -> QueryResult<()>,
-) -> QueryResult<()> {
-    pass.push_sql("WITH ");
-    pass.push_identifier(name.bare())?;
-    pass.push_sql(" AS (SELECT *");
-    from_table(pass, text)?;
-    pass.push_sql(" WHERE ");
-    rows(pass)?;
-    pass.push_sql(") ");
-    Ok(())
-}
-
 /// Writes ``WITH `name` (`k0`, `k1`) AS (SELECT ``.
 pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: usize) {
     pass.push_sql("WITH ");
@@ -217,47 +173,34 @@ pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Rang
     }
 }
 
-/// A query and what it has besides tables and filters.
-pub(super) type Asking<'q> = (&'q dyn Choice<Mysql>, Shape);
-
-/// How a query can be asked under the lock.
+/// How a query can be asked about rows that are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// By the locking statement itself: the query is over the table alone.
+    /// By the locking statement itself: its conditions are about the row alone.
     AtOnce,
-    /// By a statement over the table alone, beside the keys of the locked rows: `MATCH .. AGAINST` wants the table itself, with all of
+    /// By a locking read of the table alone, beside the keys of the held rows: `MATCH .. AGAINST` wants the table itself, with all of
     /// its indexes, and in the same `SELECT`.
     Beside,
-    /// By a statement in which the locked rows stand in place of the table.
-    InPlace,
-    /// By the query as it is: it names the table more than once, or with its schema, or searches it in full text. MariaDB has no word to lock only that
-    /// table, and reads what the transaction's snapshot shows.
-    Joined,
+    /// By a plain read, whose snapshot is younger than the locks under READ COMMITTED: what it reads beside the row is not locked.
+    Anew,
 }
 
 impl Asked {
-    pub(super) fn of((query, shape): Asking<'_>, text: &QueryText, name: &TableName) -> QueryResult<Self> {
-        let from = &text.from;
-        if !shape.folded && from.strip_prefix(" FROM ") == Some(name.quoted()) {
-            return Ok(if text.full_text { Asked::Beside } else { Asked::AtOnce });
+    pub(super) fn of(text: &QueryText) -> Self {
+        match text {
+            QueryText { own: false, .. } => Asked::Anew,
+            QueryText { full_text: true, .. } => Asked::Beside,
+            QueryText { .. } => Asked::AtOnce,
         }
-        // What stands in place of the table has no index.
-        if text.full_text && searches(query, name)? {
-            return Ok(Asked::Joined);
-        }
-        let filter = sql_of::<Mysql>(&Filter(query))?;
-        let mut quoted = String::from("`");
-        quoted.push_str(&name.bare().replace('`', "``"));
-        quoted.push('`');
-        let tables = |sql: &str| {
-            let as_table = |(i, _): &(usize, &str)| !sql[i + quoted.len()..].starts_with('.');
-            sql.match_indices(&*quoted).filter(as_table).count()
-        };
-        // Raw SQL may name it without quotes, in any letters.
-        let in_raw_sql = |sql: &str| sql.replace(&*quoted, "").to_lowercase().contains(&name.bare().to_lowercase());
-        let raw = text.raw || has_raw_sql::<Mysql>(&From(query))?;
-        let hidden = raw && (in_raw_sql(from) || in_raw_sql(&filter));
-        let once = tables(from) == 1 && tables(&filter) == 0 && name.quoted() == quoted && !hidden;
-        Ok(if once { Asked::InPlace } else { Asked::Joined })
+    }
+}
+
+/// `DO 0`, for an end that must be told behind a statement.
+pub(super) struct Nothing;
+
+impl QueryFragment<Mysql> for Nothing {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        pass.push_sql("DO 0");
+        Ok(())
     }
 }

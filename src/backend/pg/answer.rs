@@ -1,7 +1,10 @@
 //! What the statements have told about the rows of one model, as sets of numbers.
 
+mod marks;
+
 use std::collections::HashMap;
 
+use self::marks::Marks;
 use crate::sql::{Answer, RowId};
 
 /// What has become of the rows of one model.
@@ -34,6 +37,12 @@ pub(super) struct Outcome {
     /// Rows were chosen, and none came.
     lost: bool,
     looked: bool,
+    /// The rows are all that were read, as they came.
+    as_read: bool,
+    /// Keys that were asked for, exist, can be locked, and are not.
+    there: Vec<RowId>,
+    /// Rows came after the first statement, at the end.
+    late: bool,
     /// How many rows were asked for by key, as far as only the server compared.
     by_key: Option<usize>,
 }
@@ -56,6 +65,9 @@ impl Default for Outcome {
             counts: [(0, 0); 2],
             lost: false,
             looked: false,
+            as_read: true,
+            there: Vec::new(),
+            late: false,
             by_key: Some(0),
         }
     }
@@ -99,7 +111,9 @@ impl Outcome {
         if doubtful && !(asked || firm || limited) {
             self.doubtful.push(row);
         }
-        if asked || firm || limited { self.rows.push(row) } else { self.others.push(row) }
+        let chosen = asked || firm || limited;
+        self.as_read &= chosen;
+        if chosen { self.rows.push(row) } else { self.others.push(row) }
     }
 
     /// Group `group` of the queries chose so many rows in all; this row is one of them, or not.
@@ -126,6 +140,23 @@ impl Outcome {
     pub(super) fn locked_more(&mut self, row: RowId) {
         self.others.push(row);
         self.more.push(row);
+    }
+
+    /// A row that was asked for and locked because it was found to exist.
+    pub(super) fn locked_late(&mut self, row: RowId) {
+        self.rows.push(row);
+        self.more.push(row);
+        (self.late, self.as_read, self.by_key) = (true, false, None);
+    }
+
+    /// A row in its place.
+    pub(super) fn in_order(&mut self, row: RowId) {
+        self.rows.push(row);
+    }
+
+    /// A row that was asked for, exists and can be locked.
+    pub(super) fn is_there(&mut self, row: RowId) {
+        self.there.push(row);
     }
 
     /// A row that exists and that others hold.
@@ -162,7 +193,7 @@ impl Outcome {
     pub(super) fn look_again(&mut self) -> Vec<RowId> {
         let mut held = std::mem::take(&mut self.others);
         held.append(&mut self.rows);
-        (self.looked, self.moved, self.by_key) = (true, false, None);
+        (self.looked, self.moved, self.as_read, self.late, self.by_key) = (true, false, false, false, None);
         self.unheld.clear();
         held
     }
@@ -177,6 +208,23 @@ impl Outcome {
 
     pub(super) fn unheld(&self) -> &[RowId] {
         &self.unheld
+    }
+
+    /// The rows of the answer, and whether some of them came late.
+    pub(super) fn rows(&self) -> (&[RowId], bool) {
+        (&self.rows, self.late)
+    }
+
+    /// Puts the rows in another order.
+    pub(super) fn reorder(&mut self, rows: Vec<RowId>) {
+        self.rows = rows;
+        (self.late, self.as_read) = (false, false);
+    }
+
+    /// What exists of the keys that did not come counts as found unheld; whether there is any.
+    pub(super) fn take_there(&mut self) -> bool {
+        self.unheld = std::mem::take(&mut self.there);
+        !self.unheld.is_empty()
     }
 
     /// Begins a lock of what the last look found unheld.
@@ -242,36 +290,8 @@ impl Outcome {
             let there = Marks::of([&self.rows, &self.skipped]);
             missing.retain(|key| !there.has(self.row_of(*key)));
         }
-        let all = !self.looked && self.others.is_empty();
         let same = self.same.into_iter().collect();
-        Answer { rows: (!all).then_some(self.rows), missing, skipped: self.skipped, same }
-    }
-}
-
-/// A set of rows.
-#[derive(Debug, Default)]
-struct Marks(Vec<bool>);
-
-impl Marks {
-    fn of<'r>(lists: impl IntoIterator<Item = &'r Vec<RowId>>) -> Self {
-        let mut marks = Marks::default();
-        for row in lists.into_iter().flatten() {
-            marks.insert(*row);
-        }
-        marks
-    }
-
-    /// Whether it was not in it.
-    fn insert(&mut self, row: RowId) -> bool {
-        let number = row.0 as usize;
-        if self.0.len() <= number {
-            self.0.resize(number + 1, false);
-        }
-        !std::mem::replace(&mut self.0[number], true)
-    }
-
-    fn has(&self, row: RowId) -> bool {
-        self.0.get(row.0 as usize).is_some_and(|mark| *mark)
+        Answer { rows: (!self.as_read).then_some(self.rows), missing, skipped: self.skipped, same }
     }
 }
 

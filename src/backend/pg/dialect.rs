@@ -2,7 +2,7 @@
 //!
 //! [manual]: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
-use crate::sql::Dialect;
+use crate::sql::{COMMON_OPERATORS, Dialect, POSTGRES_CALLS};
 
 pub(super) const DIALECT: Dialect = Dialect {
     name_quote: b'"',
@@ -12,6 +12,9 @@ pub(super) const DIALECT: Dialect = Dialect {
     executable_comments: false,
     hash_comments: false,
     more_clauses: false,
+    keywords: &POSTGRES_CALLS,
+    functions: &[],
+    operators: &COMMON_OPERATORS,
 };
 
 #[cfg(test)]

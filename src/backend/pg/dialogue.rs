@@ -1,26 +1,30 @@
 //! What is sent for one table, in which order: nearly always one statement, more only when rows changed in between, or
 //! when some are absent and the caller does not wait.
 
+mod next_step;
+
 use std::time::Duration;
 
 use diesel::{deserialize, pg::Pg, result::QueryResult};
 
+pub(super) use self::next_step::two_rows_of_one_key;
 use super::{
     holders::{Holders, holder},
     lock_query::LockQuery,
     lock_rows::LockRows,
-    look_again::{Lists, LookAgain},
+    look_again::{HeldRows, Lists, LookAgain},
     model::PgModel,
     reader::{Reading, RowReader},
     row_security::{AbsentReader, AbsentRows, Policies, PoliciesReader},
     same_rows::SameRows,
+    same_table::{AnyRow, PartsOfEachOther, a_table_and_its_part, alike},
 };
 use crate::{
     backend::{Exchange, TableDialogue},
     diesel_internals::{RowRef, Statement, sql_of},
-    error::{Holder, LockError, LockObstacle, Result, RowName},
+    error::{Holder, LockError, Result, RowName},
     mode::{Patience, Strength, Wait},
-    sql::{Finished, Keys, Named, QueriedModel, RowId, TableName},
+    sql::{Finished, Keys, Named, QueriedModel, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -40,17 +44,20 @@ pub struct PgTable<'a> {
     strength: Strength,
     patience: Patience,
     step: Step,
-    looks: usize,
     /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
     busy: Vec<RowName>,
     /// The rows that no lock of this session's reaches; the call fails when the reason is known.
     unlockable: Vec<RowName>,
     may_name_policies: bool,
     policies: Option<String>,
+    /// One table of the set is a part of another.
+    has_parts: bool,
 }
 
 /// The next statement, with the keys that it is about.
 enum Step {
+    /// Are these tables of the set parts of each other?
+    Parts(Vec<String>, Box<Step>),
     /// One query makes up the table's part: it locks by itself.
     LockQuery,
     LockRows,
@@ -59,6 +66,10 @@ enum Step {
     Look(usize, Lists),
     /// A look at model `.0` found rows that are wanted and not held.
     LockMore(usize, Box<dyn Keys<Pg>>),
+    /// Keys of model `.0` that did not come exist.
+    LockLate(usize, Box<dyn Keys<Pg>>),
+    /// In which order do the rows of model `.0` come?
+    Order(usize, Box<dyn Keys<Pg>>),
     /// Model `.0` has rows that did not come back: are they missing, held, or can they not be locked at all?
     Absent(usize, After, Box<dyn Keys<Pg>>),
     /// Which policies keep rows from being locked?
@@ -77,6 +88,8 @@ enum After {
     Busy,
     /// The end: a limited query goes on to rows that may not be waited for.
     Moved,
+    /// The same, of keys that were asked for.
+    OutOfTurn,
 }
 
 impl<'a> PgTable<'a> {
@@ -109,126 +122,12 @@ impl<'a> PgTable<'a> {
             strength,
             patience,
             step,
-            looks: 0,
             busy: Vec::new(),
             unlockable: Vec::new(),
             may_name_policies: false,
             policies: None,
+            has_parts: false,
         })
-    }
-
-    /// The first model, from `from` on, about which something must still be asked.
-    fn next(&mut self, from: usize) -> Step {
-        for i in from..self.models.len() {
-            let model = &mut self.models[i];
-            let short = model.outcome.is_short();
-            let look = model.outcome.is_unsettled()
-                || match self.patience {
-                    Patience::NoWait => (!model.choices.is_empty() && short) || !model.absent().is_empty(),
-                    // What was skipped is no reason to ask again.
-                    Patience::SkipLocked => false,
-                    Patience::Block | Patience::Timeout(_) => {
-                        short && model.choices.iter().any(|choice| choice.shape.limited)
-                    }
-                };
-            if look {
-                return Step::Look(i, model.look_again());
-            }
-            if let Some(step) = self.ask_about_unknown(i) {
-                return step;
-            }
-        }
-        Step::Done
-    }
-
-    /// Asks about keys that were asked for and did not come back, if there is more to be told than that.
-    fn ask_about_unknown(&mut self, i: usize) -> Option<Step> {
-        let model = &mut self.models[i];
-        let unknown = model.unknown(self.patience == Patience::SkipLocked);
-        if unknown.is_empty() { self.ask_about_absent(i) } else { Some(Step::Same(i, model.keys(&unknown))) }
-    }
-
-    /// The look of a call that fails at once has told what is there.
-    fn ask_about_absent(&mut self, i: usize) -> Option<Step> {
-        let absent = if self.patience == Patience::NoWait { Vec::new() } else { self.models[i].absent() };
-        self.absent_step(i, &absent, After::Next)
-    }
-
-    fn absent_step(&self, i: usize, absent: &[RowId], after: After) -> Option<Step> {
-        (!absent.is_empty()).then(|| Step::Absent(i, after, self.models[i].keys(absent)))
-    }
-
-    /// What follows a look at model `i`.
-    fn looked(&mut self, i: usize) -> Step {
-        let model = &mut self.models[i];
-        // For those who skip there is one more try, then what is held by others is left out.
-        if !model.outcome.unheld().is_empty() && (self.patience != Patience::SkipLocked || self.looks == 0) {
-            return Step::LockMore(i, model.lock_more());
-        }
-        self.ask_about_unknown(i).unwrap_or_else(|| self.next(i + 1))
-    }
-
-    /// What follows a lock of rows that a look at model `i` found.
-    fn locked_more(&mut self, i: usize) -> Result<Step> {
-        self.looks += 1;
-        let after = match self.patience {
-            Patience::NoWait => After::Busy,
-            Patience::Block | Patience::Timeout(_) => After::Moved,
-            Patience::SkipLocked => return Ok(self.look(i)),
-        };
-        let left_out = self.models[i].outcome.left_out();
-        self.absent_step(i, &left_out, after).map_or_else(|| self.look_once_more(i), Ok)
-    }
-
-    /// What follows when the server has told which keys are those of rows.
-    fn told_same(&mut self, i: usize) -> Step {
-        let skipped = self.models[i].outcome.take_skipped();
-        // What does not exist has not been skipped.
-        let step = match self.absent_step(i, &skipped, After::Next) {
-            None if self.patience != Patience::SkipLocked => self.ask_about_absent(i),
-            step => step,
-        };
-        step.unwrap_or_else(|| self.next(i + 1))
-    }
-
-    fn look(&mut self, i: usize) -> Step {
-        Step::Look(i, self.models[i].look_again())
-    }
-
-    fn look_once_more(&mut self, i: usize) -> Result<Step> {
-        let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
-        if waits && self.looks > MOST_LOOKS { Err(self.moved()) } else { Ok(self.look(i)) }
-    }
-
-    fn moved(&self) -> LockError {
-        LockError::Moved { table: self.name.quoted().to_owned() }
-    }
-
-    /// What follows when the rows of model `i` that did not come back were looked at.
-    fn absent(&mut self, i: usize, after: After) -> Result<Step> {
-        let model = &self.models[i];
-        self.unlockable = model.names(model.outcome.unlockable(), &self.name);
-        match after {
-            _ if !self.unlockable.is_empty() && self.may_name_policies => Ok(Step::Policies),
-            _ if !self.unlockable.is_empty() => Err(self.not_lockable()),
-            After::Next => Ok(self.next(i + 1)),
-            After::Busy => {
-                let busy = model.names(model.outcome.skipped(), &self.name);
-                if busy.is_empty() {
-                    // What was held was deleted meanwhile, and what the last lock has got is still to be read.
-                    return self.look_once_more(i);
-                }
-                self.busy.extend(busy);
-                Ok(self.next(i + 1))
-            }
-            After::Moved => Err(self.moved()),
-        }
-    }
-
-    fn not_lockable(&mut self) -> LockError {
-        let (table, rows) = (self.name.quoted().to_owned(), std::mem::take(&mut self.unlockable));
-        let reason = LockObstacle::RowSecurity { policies: self.policies.take() };
-        LockError::NotLockable { table, rows, reason, source: None }
     }
 }
 
@@ -247,12 +146,22 @@ fn refuse_too_many_values(statement: &LockRows<'_>) -> QueryResult<()> {
 }
 
 impl TableDialogue<Pg> for PgTable<'_> {
+    fn among(&mut self, tables: Vec<TableName>) {
+        let tables = alike(&tables);
+        if !tables.is_empty() {
+            self.step = Step::Parts(tables, Box::new(std::mem::replace(&mut self.step, Step::Done)));
+        }
+    }
+
     fn exchange(&mut self) -> Option<Exchange<'_, Pg>> {
-        let PgTable { name, models, strength, patience, may_name_policies, policies, step, .. } = self;
+        let PgTable { name, models, strength, patience, may_name_policies, policies, step, has_parts, .. } = self;
         let (name, strength, wait) = (&*name, *strength, patience.wait());
         let count = *patience == Patience::NoWait;
         let (statement, readers, reading) = match step {
             Step::Done => return None,
+            Step::Parts(tables, _) => {
+                return Some(Exchange::new(Statement::new(PartsOfEachOther(tables)), AnyRow(has_parts)));
+            }
             Step::LockQuery => {
                 let (sql, reader) = models.first_mut()?.sides();
                 let query = &*sql.choices.first()?.query;
@@ -283,6 +192,17 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 let statement = LockRows { name, models: vec![sql], strength, wait, count: false };
                 (Statement::new(Named(statement)), vec![reader], Reading::More)
             }
+            Step::LockLate(i, keys) => {
+                let (sql, reader) = models.get_mut(*i)?.about(&**keys);
+                let wait = Wait::SkipLocked;
+                let statement = LockRows { name, models: vec![sql], strength, wait, count: false };
+                (Statement::new(Named(statement)), vec![reader], Reading::Late)
+            }
+            Step::Order(i, keys) => {
+                let (sql, reader) = models.get_mut(*i)?.about(&**keys);
+                let statement = Statement::new(Named(HeldRows { text: sql.text, keys: sql.keys }));
+                (statement, vec![reader], Reading::Order)
+            }
             Step::Absent(i, _, keys) => {
                 let (sql, model) = models.get_mut(*i)?.about(&**keys);
                 let statement = Statement::new(Named(AbsentRows { name, text: sql.text, keys: sql.keys }));
@@ -304,11 +224,15 @@ impl TableDialogue<Pg> for PgTable<'_> {
     fn end_of_rows(&mut self) -> Result<()> {
         self.step = match std::mem::replace(&mut self.step, Step::Done) {
             Step::Done => Step::Done,
-            Step::LockQuery | Step::LockRows => self.next(0),
-            Step::Look(i, _) => self.looked(i),
+            Step::Parts(..) if self.has_parts => return Err(a_table_and_its_part()),
+            Step::Parts(_, first) => *first,
+            Step::LockQuery | Step::LockRows => self.next(0)?,
+            Step::Look(i, _) => self.looked(i)?,
             Step::LockMore(i, _) => self.locked_more(i)?,
+            Step::LockLate(i, _) => self.locked_late(i)?,
+            Step::Order(i, _) => self.put_in_order(i)?,
             Step::Absent(i, after, _) => self.absent(i, after)?,
-            Step::Same(i, _) => self.told_same(i),
+            Step::Same(i, _) => self.told_same(i)?,
             Step::Policies => return Err(self.not_lockable()),
         };
         if self.is_done() && !self.busy.is_empty() {

@@ -12,6 +12,7 @@ use diesel::{
 use crate::{
     backend::Snapshots,
     diesel_internals::{RowRef, Statement},
+    mode::Isolation,
 };
 
 /// Under READ COMMITTED each statement does ([manual][levels]). Under SERIALIZABLE none does, but two transactions of which each does what
@@ -22,6 +23,21 @@ pub(super) const SNAPSHOTS: Snapshots<Pg> = Snapshots { ask: || Statement::new(Q
 
 fn are_fresh(row: &RowRef<'_, Pg>) -> deserialize::Result<bool> {
     row.get_value::<Bool, bool, _>(0)
+}
+
+/// `SET TRANSACTION ISOLATION LEVEL ..`, the first statement of a transaction.
+pub(super) struct Isolate(pub(super) Isolation);
+
+impl QueryFragment<Pg> for Isolate {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("SET TRANSACTION ISOLATION LEVEL ");
+        pass.push_sql(match self.0 {
+            Isolation::ReadCommitted => "READ COMMITTED",
+            Isolation::RepeatableRead => "REPEATABLE READ",
+            Isolation::Serializable => "SERIALIZABLE",
+        });
+        Ok(())
+    }
 }
 
 struct Question;

@@ -3,13 +3,16 @@
 //! So the text of a statement is the same for one key and for a million, Diesel's statement cache serves all of them, and
 //! the limit of 65,535 parameters does not matter.
 
-use std::any::TypeId;
+use std::{
+    any::{Any, TypeId},
+    cmp::Ordering,
+};
 
 use diesel::{
     Column,
     expression::Expression,
-    pg::Pg,
-    query_builder::{AstPass, QueryFragment},
+    pg::{Pg, PgMetadataLookup, PgTypeMetadata},
+    query_builder::{AstPass, BindCollector, QueryFragment, bind_collector::RawBytesBindCollector},
     result::QueryResult,
     serialize::ToSql,
     sql_types::{Array, BigInt, HasSqlType, Integer, SingleValue, SmallInt, SqlType, Uuid},
@@ -30,6 +33,10 @@ where
 
     fn is_exact() -> bool {
         exact::<ST>()
+    }
+
+    fn compare(one: &K, other: &K) -> Option<Ordering> {
+        compare::<ST, K>(one, other)
     }
 
     fn columns(_: &[K]) -> Self::Columns {
@@ -72,6 +79,12 @@ macro_rules! composite_keys {
 
             fn is_exact() -> bool {
                 $(exact::<$ST>())&&+
+            }
+
+            fn compare(one: &($($K,)+), other: &($($K,)+)) -> Option<Ordering> {
+                let mut order = Ordering::Equal;
+                $(order = order.then(compare::<$ST, $K>(&one.$i, &other.$i)?);)+
+                Some(order)
             }
 
             fn columns(keys: &[($($K,)+)]) -> Self::Columns {
@@ -143,6 +156,43 @@ composite_keys! {
 fn exact<ST: 'static>() -> bool {
     [TypeId::of::<SmallInt>(), TypeId::of::<Integer>(), TypeId::of::<BigInt>(), TypeId::of::<Uuid>()]
         .contains(&TypeId::of::<ST>())
+}
+
+/// How the server orders two of [these](exact), told by what is sent: the highest byte comes first, and numbers have a sign.
+fn compare<ST, K>(one: &K, other: &K) -> Option<Ordering>
+where
+    ST: 'static,
+    K: LockKey + ToSql<ST, Pg>,
+    Pg: HasSqlType<ST>,
+{
+    let integers: [&dyn Any; 2] = [one, other];
+    if let [Some(one), Some(other)] = integers.map(|key| key.downcast_ref::<i64>()) {
+        return Some(one.cmp(other));
+    }
+    if let [Some(one), Some(other)] = integers.map(|key| key.downcast_ref::<i32>()) {
+        return Some(one.cmp(other));
+    }
+    if !exact::<ST>() {
+        return None;
+    }
+    let sent = |key: &K| {
+        let mut sent = RawBytesBindCollector::<Pg>::new();
+        sent.push_bound_value::<ST, K>(key, &mut BuiltIn).ok()?;
+        let mut bytes = sent.binds.pop()??;
+        let sign = if TypeId::of::<ST>() == TypeId::of::<Uuid>() { 0 } else { 0x80 };
+        *bytes.first_mut()? ^= sign;
+        Some(bytes)
+    };
+    Some(sent(one)?.cmp(&sent(other)?))
+}
+
+/// The types that are [exact] are the server's own, and nobody asks for their numbers.
+struct BuiltIn;
+
+impl PgMetadataLookup for BuiltIn {
+    fn lookup_type(&mut self, _: &str, _: Option<&str>) -> PgTypeMetadata {
+        PgTypeMetadata::new(0, 0)
+    }
 }
 
 /// A column of `table!`.

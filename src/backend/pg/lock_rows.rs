@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// So many are looked up as `= ANY($1)`. Such an array is searched from its beginning for each row that changed while it was waited
-/// for, if the plan is kept for any array; more keys are joined with the table.
+/// for, if the plan is kept for any array; more keys are joined with the table. So are several whose order only the server knows: of
+/// the array, a row comes also if it was another's key that it got while it was waited for, and in the place of its old one.
 const FEW_KEYS: usize = 5_000;
 
 /// One table, all models of it, their keys and queries. Behind [`walk_guard`].
@@ -85,6 +86,7 @@ impl<'q> LockRows<'q> {
     fn array(&self) -> Option<&'q dyn Keys<Pg>> {
         let mut lists = self.models.iter().map(|model| model.keys).filter(|keys| !keys.is_empty());
         let only = lists.next().filter(|only| self.table().key_width() == 1 && only.len() <= FEW_KEYS);
+        let only = only.filter(|only| only.len() == 1 || only.has_order());
         only.filter(|_| lists.next().is_none() && !self.queries())
     }
 

@@ -111,3 +111,19 @@ impl QueryFragment<Pg> for LookAgain<'_> {
         self.text.walk_key(pass)
     }
 }
+
+/// `SELECT cols FROM t .. ORDER BY key` of rows that are held: the server's order.
+pub(super) struct HeldRows<'q> {
+    pub(super) text: &'q dyn ModelText<Pg>,
+    pub(super) keys: &'q dyn Keys<Pg>,
+}
+
+impl QueryFragment<Pg> for HeldRows<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("SELECT ");
+        self.text.walk_columns(pass.reborrow())?;
+        from_table_among(&mut pass, self.text, |pass| self.keys.walk(pass.reborrow()))?;
+        pass.push_sql(" ORDER BY ");
+        self.text.walk_key(pass)
+    }
+}

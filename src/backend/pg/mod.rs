@@ -18,6 +18,7 @@ mod model;
 mod pick;
 mod pick_again;
 mod pick_at_once;
+mod pick_reader;
 mod placed;
 mod reader;
 mod row_lock;
@@ -43,7 +44,7 @@ use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking, Snap
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
-    mode::{Patience, Strength},
+    mode::{Isolation, Patience, Strength},
     sql::{Choice, Dialect, Named, QueriedModel, TableName},
 };
 
@@ -59,6 +60,10 @@ impl LockingBackend for Pg {
     type Pick = PgPick;
 
     const SNAPSHOTS: Snapshots<Pg> = isolation::SNAPSHOTS;
+
+    fn isolate(isolation: Isolation) -> Statement<'static, Pg> {
+        Statement::new(isolation::Isolate(isolation))
+    }
 
     const ISOLATION_COMES_FIRST: bool = false;
 

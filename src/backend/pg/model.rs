@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::RowName,
-    sql::{Chosen, Finished, Keys, Model, ModelText, QueriedModel, RowId, TableName},
+    sql::{Chosen, Finished, Keys, Model, ModelText, QueriedModel, RowId, Sequence, TableName},
 };
 
 /// What a statement is written from: a model, a list of keys, and queries.
@@ -27,13 +27,26 @@ pub(super) struct PgModel<'a> {
     pub(super) outcome: Outcome,
     /// The numbers of the keys that were asked for, once somebody wants them.
     numbers: Option<Vec<RowId>>,
+    /// How often rows were locked that a look had found.
+    pub(super) looks: usize,
+    /// The server was asked which of the keys that did not come exist.
+    pub(super) absent_asked: bool,
+}
+
+/// Whether the rows of the answer are as they should be.
+pub(super) enum Order {
+    Right,
+    /// Only the server knows.
+    Unknown(Box<dyn Keys<Pg>>),
+    /// Two rows have one key.
+    Twice,
 }
 
 impl<'a> PgModel<'a> {
     pub(super) fn new(queried: QueriedModel<'a, Pg>) -> Self {
         let QueriedModel { model, choices } = queried;
         let asked = model.rows().asked_keys();
-        PgModel { model, choices, asked, outcome: Outcome::default(), numbers: None }
+        PgModel { model, choices, asked, outcome: Outcome::default(), numbers: None, looks: 0, absent_asked: false }
     }
 
     /// Whether rows were asked for by key.
@@ -88,7 +101,9 @@ impl<'a> PgModel<'a> {
 
     /// The keys that were asked for and are not those of rows to Rust, if the server may see it otherwise.
     pub(super) fn unknown(&mut self, skips: bool) -> Vec<RowId> {
-        if !self.has_keys() || self.model.rows().is_exact() {
+        let rows = self.model.rows();
+        let told = rows.is_exact() || (self.outcome.is_complete(self.asked.len()) && rows.came_as_asked());
+        if told || !self.has_keys() {
             return Vec::new();
         }
         self.number();
@@ -102,6 +117,30 @@ impl<'a> PgModel<'a> {
         let [firm, doubtful, held] =
             [self.outcome.firm(), self.outcome.doubtful(), &held].map(|rows| self.model.rows().keys(rows));
         Lists { firm, doubtful, held }
+    }
+
+    /// Puts the rows in the order of the key. A row that was waited for may have come with another key than the one that it was sorted
+    /// by.
+    pub(super) fn put_in_order(&mut self) -> Order {
+        let (rows, late) = self.outcome.rows();
+        let typed = self.model.rows();
+        match typed.sequence(rows) {
+            Sequence::Repeated => return Order::Twice,
+            Sequence::Ascending => return Order::Right,
+            Sequence::Unknown if !late => return Order::Right,
+            Sequence::Unknown | Sequence::Disordered => {}
+        }
+        let keys = typed.keys(rows);
+        let mut rows = rows.to_vec();
+        self.number();
+        if !keys.has_order() {
+            self.outcome.reorder(Vec::new());
+            return Order::Unknown(keys);
+        }
+        self.model.rows().sort(&mut rows);
+        let twice = self.model.rows().sequence(&rows) == Sequence::Repeated;
+        self.outcome.reorder(rows);
+        if twice { Order::Twice } else { Order::Right }
     }
 
     /// Begins a lock of what the last look found unheld.

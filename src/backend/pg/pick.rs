@@ -1,27 +1,24 @@
 //! What a pick sends: one statement, or, if the query's conditions are not all about the row itself, one that locks and one that
 //! looks again.
 
-use diesel::{
-    deserialize,
-    pg::Pg,
-    query_builder::QueryFragment,
-    result::QueryResult,
-    row::Row,
-    sql_types::{BigInt, Bool},
-};
+use std::collections::HashSet;
+
+use diesel::{pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
 use super::{
+    dialogue::two_rows_of_one_key,
     pick_again::{Change, Look},
     pick_at_once::{Claim, Pick},
+    pick_reader::{ClaimedReader, LookReader, PickedReader},
     sources::check_first,
     text::{Remembered, TextKey},
 };
 use crate::{
-    backend::{Exchange, PickDialogue, Picking, Reader},
-    diesel_internals::{RowRef, Statement},
-    error::Result,
+    backend::{Exchange, PickDialogue, Picking},
+    diesel_internals::Statement,
+    error::{LockError, Result},
     mode::Strength,
-    sql::{Answer, Choice, Columns, Keys, Model, ModelRows, Named, QueryText, RowId, TableName},
+    sql::{Answer, Choice, Columns, Keys, Model, Named, QueryText, RowId, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -49,6 +46,8 @@ pub struct PgPick {
     /// How many it found that do not match any more.
     left: usize,
     looks: usize,
+    /// How many rows the statement that changes them was about.
+    picked: usize,
     /// Where each claimed row stands in the order of the query.
     places: Option<Vec<i64>>,
 }
@@ -87,6 +86,7 @@ impl PickDialogue<Pg> for PgPick {
             held: None,
             left: 0,
             looks: 0,
+            picked: 0,
             places,
         })
     }
@@ -101,8 +101,20 @@ impl PickDialogue<Pg> for PgPick {
         model: &'e mut dyn Model<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
     ) -> Option<Exchange<'e, Pg>> {
-        let PgPick { table, strength, limit, changes: written, looks_again, step, found, held, left, places, .. } =
-            self;
+        let PgPick {
+            table,
+            strength,
+            limit,
+            changes: written,
+            looks_again,
+            step,
+            found,
+            held,
+            left,
+            picked,
+            places,
+            ..
+        } = self;
         if *step == Step::Done {
             return None;
         }
@@ -125,8 +137,11 @@ impl PickDialogue<Pg> for PgPick {
                         Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Of(text), pick } })
                     }
                 };
-                let places = places.as_mut().filter(|_| at_once.is_some());
-                Exchange::new(statement, PickedReader { rows, width, found, places })
+                if at_once.is_some() {
+                    let places = places.as_mut()?;
+                    return Some(Exchange::new(statement, ClaimedReader { rows, width, found, picked, places }));
+                }
+                Exchange::new(statement, PickedReader { rows, width, found, places: None })
             }
             Step::Look => {
                 let statement = Statement::new(Named(Look { query, text, held: held? }));
@@ -140,6 +155,17 @@ impl PickDialogue<Pg> for PgPick {
     }
 
     fn end_of_rows(&mut self, model: &mut dyn Model<Pg>) -> Result<()> {
+        let twice = |found: &[RowId]| {
+            let mut seen = HashSet::new();
+            !found.iter().all(|row| seen.insert(*row))
+        };
+        if self.step == Step::Look && twice(&self.found) {
+            return Err(two_rows_of_one_key());
+        }
+        // Some of several are an answer: in autocommit their change is committed.
+        if self.found.is_empty() && self.picked > 0 {
+            return Err(refused_changes());
+        }
         let next = match self.step {
             Step::Take if self.looks_again && !self.found.is_empty() => Step::Look,
             // With what is true now. What it holds is free to it.
@@ -151,6 +177,7 @@ impl PickDialogue<Pg> for PgPick {
             // A row that comes again is the same row.
             model.sides().1.number_asked();
             self.held = Some(model.rows().keys(&self.found));
+            self.picked = if next == Step::Change { self.found.len() } else { 0 };
         }
         self.looks += usize::from(self.step == Step::Look);
         self.step = next;
@@ -176,38 +203,9 @@ pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) ->
     Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
 }
 
-struct PickedReader<'e> {
-    rows: &'e mut dyn ModelRows<Pg>,
-    width: usize,
-    found: &'e mut Vec<RowId>,
-    /// Behind the columns stands the row's place.
-    places: Option<&'e mut Vec<i64>>,
-}
-
-impl Reader<Pg> for PickedReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        if let Some(places) = &mut self.places {
-            places.push(row.get_value::<BigInt, i64, _>(self.width)?);
-        }
-        self.found.push(self.rows.read(&row.window(0..self.width))?);
-        Ok(())
-    }
-}
-
-struct LookReader<'e> {
-    rows: &'e mut dyn ModelRows<Pg>,
-    width: usize,
-    found: &'e mut Vec<RowId>,
-    left: &'e mut usize,
-}
-
-impl Reader<Pg> for LookReader<'_> {
-    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
-        if row.get_value::<Bool, bool, _>(self.width)? {
-            self.found.push(self.rows.read(&row.window(0..self.width))?);
-        } else {
-            *self.left += 1;
-        }
-        Ok(())
-    }
+/// A trigger may keep rows from being changed, and tells nobody: whoever claims would get nothing, for ever.
+fn refused_changes() -> LockError {
+    let advice = "a trigger of the table has kept every row that was picked from being changed, and they would be picked again and again: \
+                  leave them out in the query, or have the trigger raise an error";
+    LockError::Unsupported { clause: "rows that a trigger does not let be changed", advice }
 }

@@ -82,7 +82,8 @@ impl QueryFragment<Pg> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let Change { text, held, changes } = self;
         with_held(&mut pass, text.key_width(), *held)?;
-        placed::walk_change(pass.reborrow(), *text, *changes, PLACED)?;
+        pass.push_sql(" ");
+        placed::walk_change(pass.reborrow(), *text, *changes, PLACED, false)?;
         placed::place(&mut pass);
         Ok(())
     }
@@ -90,7 +91,7 @@ impl QueryFragment<Pg> for Change<'_> {
 
 fn with_held<'b>(pass: &mut AstPass<'_, 'b, Pg>, width: usize, held: &'b dyn Keys<Pg>) -> QueryResult<()> {
     pass.push_sql("WITH ");
-    placed::walk_picked(pass, width, |pass| held.walk(pass.reborrow()))?;
-    placed::with_placed(pass, width);
+    placed::walk_picked(pass, width, false, |pass| held.walk(pass.reborrow()))?;
+    placed::with_placed(pass, width, false);
     Ok(())
 }

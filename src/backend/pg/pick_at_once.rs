@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, Columns, ModelText},
+    sql::{Choice, Columns, ModelText, helper_name},
 };
 
 /// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`, behind [`walk_guard`].
@@ -42,10 +42,14 @@ impl QueryFragment<Pg> for Pick<'_> {
 }
 
 /// ```sql
-/// WITH _picked (k0) AS MATERIALIZED (SELECT t.id ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED),
-///   _placed AS (..)
-/// UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING cols, _placed._place
+/// WITH _picked (k0, _part) AS MATERIALIZED (SELECT t.id, t.tableoid ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED),
+///   _placed AS (..), _changed AS (
+///     UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 AND t.tableoid = _placed._part RETURNING cols, _placed._place
+///   )
+/// SELECT * FROM (SELECT count(*) FROM _placed) AS _count LEFT JOIN _changed ON true
 /// ```
+///
+/// The count tells a row that a trigger kept from being changed from one that nobody has picked.
 ///
 /// The first of the helpers is that of [`walk_guard`].
 ///
@@ -67,24 +71,38 @@ impl QueryFragment<Pg> for Claim<'_> {
         let Claim { query, text, changes, pick } = self;
         walk_guard(&mut pass, pick.table);
         pass.push_sql(", ");
-        placed::walk_picked(&mut pass, text.key_width(), |pass| {
+        placed::walk_picked(&mut pass, text.key_width(), true, |pass| {
             query.walk_head(pass.reborrow())?;
             text.walk_key(pass.reborrow())?;
+            pass.push_sql(", ");
+            text.walk_table(pass.reborrow())?;
+            pass.push_sql(".\"tableoid\"");
             walk_picked(*query, pick, pass.reborrow())
         })?;
         let several = *pick.limit > 1;
         if several {
-            placed::with_placed(&mut pass, text.key_width());
+            placed::with_placed(&mut pass, text.key_width(), true);
         }
-        placed::walk_change(pass.reborrow(), *text, *changes, if several { PLACED } else { PICKED })?;
+        let source = if several { PLACED } else { PICKED };
+        pass.push_sql(", ");
+        pass.push_sql(CHANGED);
+        pass.push_sql(" AS (");
+        placed::walk_change(pass.reborrow(), *text, *changes, source, true)?;
         if several {
-            placed::place(&mut pass)
+            placed::place(&mut pass);
         } else {
-            pass.push_sql(", 1::bigint")
+            pass.push_sql(", 1::bigint");
         }
+        pass.push_sql(") SELECT * FROM (SELECT count(*) FROM ");
+        pass.push_sql(source);
+        pass.push_sql(") AS \"_count\" LEFT JOIN ");
+        pass.push_sql(CHANGED);
+        pass.push_sql(" ON true");
         Ok(())
     }
 }
+
+const CHANGED: &str = helper_name!("_changed");
 
 /// Up to here the number of rows is part of the text, so that a plan can be kept: of a limit that is a parameter PostgreSQL
 /// guesses a tenth of the table, finds that too dear and plans each call anew, which took longer than the pick itself. Beyond,

@@ -9,15 +9,16 @@ use diesel::{
 use super::words::{key_names, key_value};
 use crate::sql::{ModelText, helper_name, key_helper};
 
-/// Writes `_picked (k0) AS MATERIALIZED (..)`.
+/// Writes `_picked (k0) AS MATERIALIZED (..)`; with `parts`, behind the key stands the table or partition that the row is in.
 pub(super) fn walk_picked<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     width: usize,
+    parts: bool,
     keys: impl FnOnce(&mut AstPass<'_, 'b, Pg>) -> QueryResult<()>,
 ) -> QueryResult<()> {
     pass.push_sql(PICKED);
     pass.push_sql(" (");
-    key_names(pass, width);
+    names(pass, width, parts);
     pass.push_sql(") AS MATERIALIZED (");
     keys(pass)?;
     pass.push_sql(")");
@@ -26,11 +27,11 @@ pub(super) fn walk_picked<'b>(
 
 /// Writes `, _placed AS (SELECT k0, min(_place) AS _place FROM (SELECT *, row_number() OVER () AS _place FROM _picked) AS _numbered
 /// GROUP BY k0)`.
-pub(super) fn with_placed(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
+pub(super) fn with_placed(pass: &mut AstPass<'_, '_, Pg>, width: usize, parts: bool) {
     pass.push_sql(", ");
     pass.push_sql(PLACED);
     pass.push_sql(" AS (SELECT ");
-    key_names(pass, width);
+    names(pass, width, parts);
     pass.push_sql(", min(");
     pass.push_sql(PLACE);
     pass.push_sql(") AS ");
@@ -40,8 +41,16 @@ pub(super) fn with_placed(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
     pass.push_sql(" FROM ");
     pass.push_sql(PICKED);
     pass.push_sql(") AS \"_numbered\" GROUP BY ");
-    key_names(pass, width);
+    names(pass, width, parts);
     pass.push_sql(")");
+}
+
+fn names(pass: &mut AstPass<'_, '_, Pg>, width: usize, parts: bool) {
+    key_names(pass, width);
+    if parts {
+        pass.push_sql(", ");
+        pass.push_sql(PART);
+    }
 }
 
 /// Writes `t.id = (_placed.k0)`.
@@ -58,14 +67,17 @@ pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, text: &'b
     Ok(())
 }
 
-/// Writes ` UPDATE t SET .. FROM _placed WHERE t.id = (_placed.k0) RETURNING cols`.
+/// Writes `UPDATE t SET .. FROM _placed WHERE t.id = (_placed.k0) RETURNING cols`.
+///
+/// With `parts`, of the rows that were picked only: a table and one that inherits from it may both have a row of a key.
 pub(super) fn walk_change<'b>(
     mut pass: AstPass<'_, 'b, Pg>,
     text: &'b dyn ModelText<Pg>,
     changes: &'b dyn QueryFragment<Pg>,
     source: &str,
+    parts: bool,
 ) -> QueryResult<()> {
-    pass.push_sql(" UPDATE ");
+    pass.push_sql("UPDATE ");
     text.walk_table(pass.reborrow())?;
     pass.push_sql(" SET ");
     changes.walk_ast(pass.reborrow())?;
@@ -73,6 +85,14 @@ pub(super) fn walk_change<'b>(
     pass.push_sql(source);
     pass.push_sql(" WHERE ");
     is_key(&mut pass, source, text)?;
+    if parts {
+        pass.push_sql(" AND ");
+        text.walk_table(pass.reborrow())?;
+        pass.push_sql(".\"tableoid\" = ");
+        pass.push_sql(source);
+        pass.push_sql(".");
+        pass.push_sql(PART);
+    }
     pass.push_sql(" RETURNING ");
     text.walk_columns(pass)
 }
@@ -89,4 +109,6 @@ pub(super) fn place(pass: &mut AstPass<'_, '_, Pg>) {
 pub(super) const PICKED: &str = helper_name!("_picked");
 /// The keys, each once, with its place.
 pub(super) const PLACED: &str = helper_name!("_placed");
+/// The table or partition that a row is in.
+const PART: &str = helper_name!("_part");
 pub(super) const PLACE: &str = helper_name!("_place");

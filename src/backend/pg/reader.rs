@@ -65,6 +65,10 @@ pub(super) enum Reading {
     Again,
     /// Nothing: the row is held now.
     More,
+    /// Nothing: the row was asked for by key, and is held now.
+    Late,
+    /// Nothing: the rows are those of the answer, in their order.
+    Order,
     /// The place on the list of the key that the row was found by, see [`SameRows`](super::same_rows::SameRows).
     Same {
         /// What is not held was skipped.
@@ -96,6 +100,14 @@ impl ModelReader<'_> {
             Reading::More => {
                 let number = self.rows.read(columns)?;
                 self.outcome.locked_more(number);
+            }
+            Reading::Late => {
+                let number = self.rows.read(columns)?;
+                self.outcome.locked_late(number);
+            }
+            Reading::Order => {
+                let number = self.rows.read(columns)?;
+                self.outcome.in_order(number);
             }
             Reading::Same { skips } => {
                 let number = self.rows.number(columns)?;

@@ -89,14 +89,11 @@ impl Reader<Pg> for AbsentReader<'_> {
         let ModelReader { rows, outcome, width, .. } = &mut self.model;
         let passes = row.get_value::<Bool, bool, _>(*width)?;
         *self.may_name = row.get_value::<Bool, bool, _>(*width + 1)?;
-        if passes && !self.held {
-            return Ok(());
-        }
         let number = rows.number(&row.window(0..*width))?;
-        if passes {
-            outcome.is_skipped(number)
-        } else {
-            outcome.is_unlockable(number)
+        match (passes, self.held) {
+            (false, _) => outcome.is_unlockable(number),
+            (true, true) => outcome.is_skipped(number),
+            (true, false) => outcome.is_there(number),
         }
         Ok(())
     }

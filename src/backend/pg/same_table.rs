@@ -1,13 +1,19 @@
-//! Whether a name with a schema and one without are those of one table.
+//! Whether two tables of a set are one, or have rows in common.
 
 use diesel::{
+    deserialize,
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
     result::QueryResult,
-    sql_types::Text,
+    sql_types::{Array, Text},
 };
 
-use crate::{diesel_internals::Statement, sql::TableName};
+use crate::{
+    backend::Reader,
+    diesel_internals::{RowRef, Statement},
+    error::LockError,
+    sql::TableName,
+};
 
 /// Only the server knows what its `search_path` makes of a name without a schema.
 pub(super) fn question<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {
@@ -28,5 +34,81 @@ impl QueryFragment<Pg> for SameTable<'_> {
         pass.push_bind_param::<Text, str>(self.other.quoted())?;
         pass.push_sql(")");
         Ok(())
+    }
+}
+
+/// Those of the tables, as SQL names them, whose names suggest that one is a part of another: `jobs_2024` of `jobs`.
+///
+/// A question to the server for each set of several tables would cost as much as a table does.
+pub(super) fn alike(tables: &[TableName]) -> Vec<String> {
+    let begins = |one: &TableName, other: &TableName| one != other && one.bare().starts_with(other.bare());
+    let is_alike = |one: &&TableName| tables.iter().any(|other| begins(one, other) || begins(other, one));
+    tables.iter().filter(is_alike).map(|table| table.quoted().to_owned()).collect()
+}
+
+/// Has a row if one of the tables is a partition of another, or inherits from it, over any number of steps.
+pub(super) struct PartsOfEachOther<'q>(pub(super) &'q [String]);
+
+impl PartsOfEachOther<'_> {
+    fn walk_tables<'b>(&'b self, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(
+            " OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.to_regclass(\"name\")::pg_catalog.oid FROM unnest(",
+        );
+        pass.push_bind_param::<Array<Text>, [String]>(self.0)?;
+        pass.push_sql(") AS \"name\"))");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for PartsOfEachOther<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql(
+            "WITH RECURSIVE \"above\" (\"oid\") AS (SELECT \"inhparent\" FROM \"pg_catalog\".\"pg_inherits\" WHERE \"inhrelid\"",
+        );
+        self.walk_tables(&mut pass)?;
+        pass.push_sql(
+            " UNION SELECT \"inhparent\" FROM \"pg_catalog\".\"pg_inherits\" INNER JOIN \"above\" \
+             ON \"inhrelid\" OPERATOR(pg_catalog.=) \"above\".\"oid\") SELECT FROM \"above\" WHERE \"oid\"",
+        );
+        self.walk_tables(&mut pass)
+    }
+}
+
+/// Notes that there is a row.
+pub(super) struct AnyRow<'e>(pub(super) &'e mut bool);
+
+impl Reader<Pg> for AnyRow<'_> {
+    fn row(&mut self, _: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        *self.0 = true;
+        Ok(())
+    }
+}
+
+/// The rows of a part are rows of the whole.
+pub(super) fn a_table_and_its_part() -> LockError {
+    let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: lock all of them as rows of the \
+                  table, or all as rows of partitions";
+    LockError::Unsupported { clause: "a table beside one of its partitions, or one that inherits from it,", advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alike;
+    use crate::sql::TableName;
+
+    #[test]
+    fn tables_are_alike_if_one_name_begins_with_another() {
+        diesel::table! { jobs { id -> Integer, } }
+        diesel::table! { jobs_2024 { id -> Integer, } }
+        diesel::table! { old.jobs_2023 (id) { id -> Integer, } }
+        diesel::table! { job { id -> Integer, } }
+        diesel::table! { owners { id -> Integer, } }
+        macro_rules! names {
+            ($($table:expr),*) => { [$(TableName::of::<diesel::pg::Pg>(&$table).unwrap()),*] };
+        }
+        assert_eq!(alike(&names!(jobs::table, owners::table)), [""; 0]);
+        let tables = names!(jobs::table, jobs_2024::table, jobs_2023::table, owners::table);
+        assert_eq!(alike(&tables), ["\"jobs\"", "\"jobs_2024\"", "\"old\".\"jobs_2023\""]);
+        assert_eq!(alike(&names!(job::table, owners::table)), [""; 0]);
     }
 }

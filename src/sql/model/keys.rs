@@ -15,6 +15,9 @@ pub trait Keys<DB: Backend>: Send + fmt::Debug {
         self.len() == 0
     }
 
+    /// Whether Rust knows the order of such keys.
+    fn has_order(&self) -> bool;
+
     /// Writes the keys as a table expression; see [`KeyList::walk`].
     fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
@@ -62,6 +65,10 @@ where
 {
     fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    fn has_order(&self) -> bool {
+        self.keys.first().is_none_or(|key| C::compare(key, key).is_some())
     }
 
     fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -1,6 +1,7 @@
 //! The rows of a model and their numbers.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     marker::PhantomData,
     sync::Arc,
@@ -11,7 +12,7 @@ use diesel::{
     deserialize::{self, FromSqlRow},
 };
 
-use super::{Keys, ModelRows, RowId, finished::names, found_rows::FoundRows, keys::KeysOf};
+use super::{Keys, ModelRows, RowId, Sequence, finished::names, found_rows::FoundRows, keys::KeysOf};
 use crate::{
     diesel_internals::RowRef,
     error::RowName,
@@ -149,6 +150,11 @@ where
         self.asked.len()
     }
 
+    fn came_as_asked(&self) -> bool {
+        let mut pairs = self.rows.iter().zip(&*self.asked);
+        self.rows.len() == self.asked.len() && pairs.all(|(row, key)| row.lock_key() == *key)
+    }
+
     fn number_asked(&mut self) -> Vec<RowId> {
         let asked = Arc::clone(&self.asked);
         let numbers = self.numbers();
@@ -177,6 +183,30 @@ where
     fn ranks(&self, rows: &[RowId]) -> Option<Vec<Rank>> {
         let keys: Vec<_> = rows.iter().map(|row| self.key(*row)).collect();
         T::KeyColumns::ranks(&keys)
+    }
+
+    fn sequence(&self, rows: &[RowId]) -> Sequence {
+        let mut rows = rows.iter();
+        let Some(mut before) = rows.next().map(|row| self.key(*row)) else { return Sequence::Ascending };
+        let mut sequence = Sequence::Ascending;
+        for row in rows {
+            let key = self.key(*row);
+            match T::KeyColumns::compare(&before, &key) {
+                _ if before == key => return Sequence::Repeated,
+                Some(Ordering::Less) => {}
+                Some(_) => sequence = Sequence::Disordered,
+                None if sequence == Sequence::Ascending => sequence = Sequence::Unknown,
+                None => {}
+            }
+            before = key;
+        }
+        sequence
+    }
+
+    fn sort(&self, rows: &mut [RowId]) {
+        rows.sort_by(|one, other| {
+            T::KeyColumns::compare(&self.key(*one), &self.key(*other)).unwrap_or(Ordering::Equal)
+        });
     }
 
     fn is_exact(&self) -> bool {

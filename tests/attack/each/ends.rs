@@ -18,7 +18,9 @@ impl Judge<'_> {
             LockError::Deadlock { source, .. } => self.deadlock(source),
             LockError::Serialization { .. } if self.world.level != Level::ReadCommitted => self.tally.retryable += 1,
             LockError::Moved { .. } => self.tally.retryable += 1,
-            LockError::Unsupported { .. } if self.world.phase.refuses(FAMILY, self.world.level) => {
+            LockError::Unsupported { .. } | LockError::NotLockable { .. }
+                if self.world.phase.refuses(FAMILY, self.world.level) =>
+            {
                 self.tally.refused += 1
             }
             LockError::Contended { .. } | LockError::TimedOut { .. } => self.tally.contended += 1,
@@ -37,7 +39,10 @@ impl Judge<'_> {
 
     /// Whether a session goes on as it is after this error.
     pub(super) fn is_expected(&self, error: &LockError) -> bool {
-        let says_no = matches!(error.last(), LockError::Missing { .. } | LockError::Unsupported { .. });
+        let says_no = matches!(
+            error.last(),
+            LockError::Missing { .. } | LockError::Unsupported { .. } | LockError::NotLockable { .. }
+        );
         error.is_retryable() || error.is_contended() || says_no
     }
 

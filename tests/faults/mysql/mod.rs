@@ -4,6 +4,7 @@ mod advisory_deadlocks;
 mod broken;
 mod chained_clauses;
 mod commits;
+mod exact;
 mod foreign_connections;
 mod full_text;
 #[path = "../helper_names.rs"]
@@ -11,6 +12,7 @@ mod helper_names;
 mod holders;
 mod in_time;
 mod key_and_expression;
+mod levels;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
 #[path = "../old_snapshots.rs"]

@@ -13,6 +13,8 @@ mod foreign_connections;
 mod helper_names;
 mod holders;
 mod in_time;
+mod inheritance;
+mod joins;
 mod key_types;
 mod linear;
 #[path = "../lost_answers.rs"]
@@ -25,9 +27,11 @@ mod one_table;
 #[path = "../order.rs"]
 mod order;
 mod raw_sql;
+mod refused_changes;
 mod row_security;
 mod standby;
 mod views;
+mod whole;
 
 use crate::support::{arena::Arena, driver::Blocking as Driver};
 

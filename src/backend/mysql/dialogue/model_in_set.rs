@@ -24,18 +24,14 @@ pub(super) struct ModelInSet<'a> {
 }
 
 impl<'a> ModelInSet<'a> {
-    pub(super) fn new(
-        QueriedModel { mut model, choices }: QueriedModel<'a, Mysql>,
-        name: &TableName,
-    ) -> QueryResult<Self> {
+    pub(super) fn new(QueriedModel { mut model, choices }: QueriedModel<'a, Mysql>) -> QueryResult<Self> {
         let mut answer = ModelAnswer::new(model.rows().asked(), choices.iter().map(|choice| choice.shape.limited));
         if !choices.is_empty() {
             let (_, rows) = model.sides();
             answer.number_asked(|| rows.number_asked());
             answer.begin();
         }
-        let asked = choices.iter().map(|choice| Asked::of((&*choice.query, choice.shape), &choice.text, name));
-        let asked = asked.collect::<QueryResult<Vec<_>>>()?;
+        let asked = choices.iter().map(|choice| Asked::of(&choice.text)).collect();
         let uncovered = Uncovered::of(model.text())?;
         let (all, now, now_asked) = (choices.is_empty(), Listed::default(), Listed::default());
         Ok(ModelInSet { model, choices, asked, uncovered, answer, all, now, now_asked })
@@ -80,10 +76,22 @@ impl<'a> ModelInSet<'a> {
         self.now_asked.set(rows.keys(&asked));
     }
 
+    /// Lists these rows for the statement that locks them.
+    pub(super) fn list_rows(&mut self, rows: &[RowId]) {
+        let of = self.model.rows();
+        self.now.set(of.keys(rows));
+        self.now_asked.set(of.keys(&self.answer.asked_among(rows)));
+    }
+
+    /// Lists nothing.
+    pub(super) fn list_none(&mut self) {
+        (self.now, self.now_asked) = (Listed::default(), Listed::default());
+    }
+
     pub(super) fn forget_candidates(&mut self) {
         self.all = false;
         self.answer.forget_candidates();
-        self.now_asked = Listed::default();
+        self.list_none();
     }
 
     /// Queues these rows for statements of so many keys; whether there are any.

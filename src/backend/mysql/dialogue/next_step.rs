@@ -1,21 +1,15 @@
 //! What comes next, when the rows of a statement were read.
 
-use std::collections::HashMap;
-
 use super::{MOST_LOOKS, MysqlTable, Step, model_in_set::ModelInSet};
 use crate::{
-    backend::mysql::{
-        answer::Doubtful,
-        plan::{CHUNK, Chunks},
-        words::Asked,
-    },
+    backend::mysql::{plan::Chunks, words::Asked},
     error::{LockError, Result, RowName},
     mode::{Patience, Wait},
     sql::Rank,
 };
 
 /// So many parameters fit into a statement.
-const MOST_PARAMETERS: usize = 65_535;
+pub(super) const MOST_PARAMETERS: usize = 65_535;
 
 impl MysqlTable<'_> {
     /// The first query behind `last` that `suits`.
@@ -65,7 +59,13 @@ impl MysqlTable<'_> {
     /// Asks the next query that the locking statement could not ask.
     pub(super) fn recheck(&mut self, last: Option<(usize, usize)>) -> Step {
         let mut last = last;
-        while let Some((model, query)) = self.query_after(last, |of, query| of.asked[query] != Asked::AtOnce) {
+        // A limited query that is asked anew says by that what it matches.
+        let asks = |of: &ModelInSet<'_>, query: usize| match of.asked[query] {
+            Asked::AtOnce => false,
+            Asked::Beside => true,
+            Asked::Anew => !of.choices[query].shape.limited,
+        };
+        while let Some((model, query)) = self.query_after(last, asks) {
             let of = &mut self.models[model];
             if of.begin(of.answer.to_check(query), of.uncovered.most) {
                 return Step::Recheck { model, query };
@@ -75,66 +75,16 @@ impl MysqlTable<'_> {
         self.same(0, false)
     }
 
-    /// Asks about keys that did not come back, among those that are held or those that are busy, unless Rust knows as well as the server
-    /// which are equal.
-    pub(super) fn same(&mut self, first: usize, busy: bool) -> Step {
-        for (model, of) in self.models.iter_mut().enumerate().skip(first) {
-            if of.model.rows().is_exact() || of.model.rows().asked() == 0 {
-                continue;
-            }
-            of.number_asked();
-            let mut doubtful = of.answer.doubtful(busy);
-            // Of the known rows, as many as can be named.
-            let most = MOST_PARAMETERS / of.text().key_width();
-            doubtful.unknown.truncate(most);
-            doubtful.known.truncate(most - doubtful.unknown.len());
-            if of.begin([&doubtful.unknown[..], &doubtful.known].concat(), most) {
-                self.doubtful = doubtful;
-                return Step::Same { model, busy };
-            }
-        }
-        if busy {
-            self.models.iter_mut().for_each(ModelInSet::forget_candidates);
-            return self.again(None);
-        }
-        self.absent(0)
-    }
-
-    /// Takes the server's ranks of the doubtful keys: those that are the same to it have the same.
-    pub(super) fn tell_same(&mut self, model: usize) {
-        let ranks = std::mem::take(&mut self.ranks);
-        let Doubtful { unknown, known } = std::mem::take(&mut self.doubtful);
-        let (keys, rows): (Vec<_>, Vec<_>) = ranks.into_iter().partition(|(place, _)| *place < unknown.len());
-        let rows: HashMap<i64, usize> = rows.into_iter().map(|(place, rank)| (rank, place - unknown.len())).collect();
-        for (place, rank) in keys {
-            if let Some(row) = rows.get(&rank).and_then(|row| known.get(*row)) {
-                self.models[model].answer.tell_same(unknown[place], *row);
-            }
-        }
-    }
-
-    /// Looks at what did not come back, if the call does not wait.
-    pub(super) fn absent(&mut self, first: usize) -> Step {
-        for (model, of) in self.models.iter_mut().enumerate().skip(first) {
-            if !of.answer.is_all_found() {
-                of.number_asked();
-            }
-            if self.wait == Wait::SkipLocked && of.begin(of.answer.absent(), CHUNK) {
-                return Step::Absent { model };
-            }
-        }
-        self.same(0, true)
-    }
-
-    /// Asks a limited query again: rows that it chose may have left it, and others have taken their place.
+    /// Asks a limited query once more: rows that it chose may have left it, and others have taken their place.
     pub(super) fn again(&mut self, last: Option<(usize, usize)>) -> Step {
         let again = |of: &ModelInSet<'_>, query: usize| {
+            let anew = of.asked[query] == Asked::Anew;
             of.choices[query].shape.limited
                 && match self.patience {
                     Patience::Block | Patience::Timeout(_) => true,
-                    Patience::NoWait => of.answer.has_lost(query),
+                    Patience::NoWait => anew || of.answer.has_lost(query),
                     // One more try; what is held by others is left out.
-                    Patience::SkipLocked => self.looks == 0 && of.answer.has_lost(query),
+                    Patience::SkipLocked => anew || (self.looks == 0 && of.answer.has_lost(query)),
                 }
         };
         match self.query_after(last, again) {
@@ -150,10 +100,12 @@ impl MysqlTable<'_> {
 
     /// The queries have all been asked again: is there anything new to lock?
     pub(super) fn more(&mut self) -> Result<Step> {
-        if self.models.iter().all(|model| model.candidates() == 0) {
+        let tried = self.patience == Patience::SkipLocked && self.looks > 0;
+        if tried || self.models.iter().all(|model| model.candidates() == 0) {
             return Ok(Step::Done);
         }
         self.looks += 1;
+        self.late = true;
         if self.looks > MOST_LOOKS {
             return Err(LockError::Moved { table: self.name.quoted().to_owned() });
         }
@@ -167,6 +119,25 @@ impl MysqlTable<'_> {
             wait => wait,
         };
         self.plan()
+    }
+
+    /// When nothing is left to lock, asks for the order of rows some of which were locked late.
+    pub(super) fn put_in_order(&mut self) {
+        if self.step == Step::Done && self.late {
+            self.step = self.order(0);
+        }
+    }
+
+    /// Asks for the order of the rows, where Rust does not know it.
+    pub(super) fn order(&mut self, first: usize) -> Step {
+        for (model, of) in self.models.iter_mut().enumerate().skip(first) {
+            let held = of.answer.held().to_vec();
+            let fits = held.len() * of.text().key_width() <= MOST_PARAMETERS;
+            if !of.model.rows().is_exact() && held.len() > 1 && fits && of.begin(held, usize::MAX) {
+                return Step::Order { model };
+            }
+        }
+        Step::Done
     }
 
     /// Everything has been locked that will be.
@@ -184,7 +155,7 @@ impl MysqlTable<'_> {
                 return Err(LockError::Moved { table: self.name.quoted().to_owned() });
             }
         }
-        if self.looks > 0 {
+        if self.late {
             self.models.iter_mut().for_each(ModelInSet::sort);
         }
         Ok(())

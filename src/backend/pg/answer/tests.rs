@@ -146,3 +146,23 @@ fn queries_are_short_if_one_group_is() {
     outcome.none_came(true);
     assert!(outcome.is_short());
 }
+
+#[test]
+fn what_is_found_to_exist_is_locked_late_or_left_out() {
+    let mut outcome = Outcome::default();
+    let asked = rows(&[0, 1, 2, 3]);
+    outcome.came(RowId(1));
+    assert_eq!(outcome.absent(&asked), rows(&[0, 2, 3]));
+    for row in [0, 2] {
+        outcome.is_there(RowId(row));
+    }
+    assert!(outcome.take_there());
+    assert_eq!(outcome.lock_more(), rows(&[0, 2]));
+    outcome.locked_late(RowId(2));
+    assert_eq!(outcome.left_out(), rows(&[0]));
+    assert!(!outcome.take_there(), "the row was deleted once more");
+    assert_eq!(outcome.rows(), (&rows(&[1, 2])[..], true));
+    outcome.reorder(rows(&[2, 1]));
+    let answer = outcome.answer(&asked);
+    assert_eq!((answer.rows, answer.missing, answer.skipped), (Some(rows(&[2, 1])), rows(&[0, 3]), rows(&[])));
+}

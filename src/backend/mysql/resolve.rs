@@ -1,0 +1,166 @@
+//! The statements that ask a query which rows it chooses: before they are locked, and once more when they are held.
+
+use diesel::{
+    mysql::Mysql,
+    query_builder::{AstPass, QueryFragment},
+    result::QueryResult,
+};
+
+use super::{
+    cover::Uncovered,
+    levels::Refused,
+    words::{
+        Asked, from_table, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
+        without_limit,
+    },
+};
+use crate::{
+    diesel_internals::is_empty,
+    mode::{Strength, Wait},
+    sql::{Choice, Filter, Keys, ModelText, Shape, helper_name},
+};
+
+/// A query and what it has besides tables and filters.
+pub(super) type Asking<'q> = (&'q dyn Choice<Mysql>, Shape);
+
+/// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
+/// order.
+///
+/// Under SERIALIZABLE, where plain reads lock, it fails before it reads a row: beside the tables of the query stands
+/// `(SELECT 1 FROM DUAL WHERE ..)`. In the query's own conditions raw SQL may have an `OR` without parentheses; behind `HAVING` it would
+/// keep the servers from reading a limited query along an index.
+///
+/// Rows that turned out not to match can be left out, so that a limit goes on to others where the transaction's snapshot is older than
+/// what they are now: of a query over the table alone, by `HAVING NOT (id IN (..))`.
+pub(super) struct Resolve<'q> {
+    pub(super) text: &'q dyn ModelText<Mysql>,
+    pub(super) asking: Asking<'q>,
+    pub(super) without: Option<&'q dyn Keys<Mysql>>,
+}
+
+impl QueryFragment<Mysql> for Resolve<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
+        let Resolve { text, asking: (query, shape), without } = *self;
+        select(&mut pass, (query, shape), text)?;
+        if without.is_some() {
+            pass.push_sql(", ");
+            text.walk_key(pass.reborrow())?;
+        }
+        query.walk_from(pass.reborrow())?;
+        pass.push_sql(" INNER JOIN (SELECT 1 FROM DUAL WHERE ");
+        Refused::Serializable.walk_condition(&mut pass);
+        pass.push_sql(") AS ");
+        pass.push_sql(LEVEL);
+        query.walk_filter(pass.reborrow())?;
+        if let Some(without) = without {
+            pass.push_sql(" HAVING NOT (");
+            key_among(&mut pass, text, [without])?;
+            pass.push_sql(")");
+        }
+        query.walk_rest(pass.reborrow())?;
+        if !shape.limited {
+            without_limit(&mut pass);
+        }
+        Ok(())
+    }
+}
+
+const LEVEL: &str = helper_name!("lockset_level");
+
+/// Which of the held rows does a query match?
+///
+/// ```sql
+/// WITH held (k0) AS (SELECT id FROM t FORCE INDEX (PRIMARY) WHERE id IN (..))
+/// SELECT cols FROM t INNER JOIN .. INNER JOIN held ON t.id = (k0) WHERE ..
+/// ```
+///
+/// A plain read, which locks nothing: under READ COMMITTED its snapshot is younger than the locks.
+///
+/// A query with `MATCH .. AGAINST` over `t` alone is asked by a locking read, which shows the rows as they are under every level:
+///
+/// ```sql
+/// WITH held (k0) AS (..) SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE
+/// ```
+pub(super) struct Recheck<'q> {
+    pub(super) text: &'q dyn ModelText<Mysql>,
+    pub(super) held: &'q dyn Keys<Mysql>,
+    pub(super) asking: Asking<'q>,
+    pub(super) asked: Asked,
+    pub(super) strength: Strength,
+    pub(super) uncovered: &'q Uncovered,
+}
+
+impl QueryFragment<Mysql> for Recheck<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
+        let Recheck { text, held, asking: (query, shape), asked, strength, uncovered } = *self;
+        let beside = asked == Asked::Beside;
+        if beside {
+            read_and_lock(&mut pass);
+        }
+        // Not in the condition: raw SQL in it may have an `OR` without parentheses.
+        with_names(&mut pass, HELD, text.key_width());
+        text.walk_key(pass.reborrow())?;
+        from_table(&mut pass, text)?;
+        pass.push_sql(" WHERE ");
+        key_among(&mut pass, text, [held])?;
+        pass.push_sql(") ");
+        if !beside {
+            select(&mut pass, (query, shape), text)?;
+            query.walk_from(pass.reborrow())?;
+            pass.push_sql(" INNER JOIN ");
+            pass.push_sql(HELD);
+            on_held(&mut pass, text)?;
+            query.walk_filter(pass.reborrow())?;
+            if shape.folded && !shape.limited {
+                query.walk_rest(pass.reborrow())?;
+            }
+            without_limit(&mut pass);
+            return Ok(());
+        }
+        pass.push_sql("SELECT ");
+        text.walk_columns(pass.reborrow())?;
+        uncovered.walk_column(&mut pass);
+        pass.push_sql(" FROM ");
+        pass.push_sql(HELD);
+        pass.push_sql(" STRAIGHT_JOIN ");
+        text.walk_table(pass.reborrow())?;
+        on_held(&mut pass, text)?;
+        if !is_empty::<Mysql>(&Filter(query))? {
+            query.walk_filter(pass.reborrow())?;
+            // Never true, which neither server knows beforehand. But for it, MariaDB would find the rows by the full-text index, and
+            // lock all that it finds there.
+            pass.push_sql(" OR RAND() < 0");
+        }
+        locking_clause(&mut pass, strength, None, Wait::Block)
+    }
+}
+
+/// Writes the head of a query with the columns of the model.
+fn select<'b>(
+    pass: &mut AstPass<'_, 'b, Mysql>,
+    (query, shape): Asking<'b>,
+    text: &'b dyn ModelText<Mysql>,
+) -> QueryResult<()> {
+    query.walk_head(pass.reborrow())?;
+    text.walk_columns(pass.reborrow())?;
+    // `ORDER BY` may only name what a distinct query selects, and a limit counts what is distinct there.
+    if shape.distinct {
+        pass.push_sql(", ");
+        query.walk_select(pass.reborrow())?;
+    }
+    Ok(())
+}
+
+/// Writes ` ON t.id = (held.k0)`.
+fn on_held<'b>(pass: &mut AstPass<'_, 'b, Mysql>, text: &'b dyn ModelText<Mysql>) -> QueryResult<()> {
+    pass.push_sql(" ON ");
+    key_value(pass, text)?;
+    pass.push_sql(" = (");
+    names(pass, HELD, 0..text.key_width());
+    pass.push_sql(")");
+    Ok(())
+}
+
+const HELD: &str = helper_name!("lockset_held");

@@ -1,0 +1,150 @@
+//! What follows what the last statement has told.
+
+use super::{After, MOST_LOOKS, PgTable, Step};
+use crate::{
+    backend::pg::model::Order,
+    error::{LockError, LockObstacle, Result},
+    mode::Patience,
+    sql::RowId,
+};
+
+impl PgTable<'_> {
+    /// What is asked of the models from `i` on, when the first statement has come.
+    pub(super) fn next(&mut self, i: usize) -> Result<Step> {
+        let Some(model) = self.models.get_mut(i) else { return Ok(Step::Done) };
+        let short = model.outcome.is_short();
+        let look = model.outcome.is_unsettled()
+            || match self.patience {
+                Patience::NoWait => (!model.choices.is_empty() && short) || !model.absent().is_empty(),
+                // What was skipped is no reason to ask again.
+                Patience::SkipLocked => false,
+                Patience::Block | Patience::Timeout(_) => {
+                    short && model.choices.iter().any(|choice| choice.shape.limited)
+                }
+            };
+        if look { Ok(self.look(i)) } else { self.ask_about_unknown(i) }
+    }
+
+    /// Asks about keys that were asked for and did not come, if there is more to be told than that.
+    fn ask_about_unknown(&mut self, i: usize) -> Result<Step> {
+        let model = &mut self.models[i];
+        let unknown = model.unknown(self.patience == Patience::SkipLocked);
+        if unknown.is_empty() { self.ask_about_absent(i) } else { Ok(Step::Same(i, model.keys(&unknown))) }
+    }
+
+    /// A key is missing only if a statement has not found it that began when nothing was waited for any more: the row may have been
+    /// replaced by one with the same key. The look of a call that fails at once has told what is there.
+    fn ask_about_absent(&mut self, i: usize) -> Result<Step> {
+        let model = &mut self.models[i];
+        let told = self.patience == Patience::NoWait || std::mem::replace(&mut model.absent_asked, true);
+        let absent = if told { Vec::new() } else { model.absent() };
+        self.absent_step(i, &absent, After::Next).map_or_else(|| self.put_in_order(i), Ok)
+    }
+
+    fn absent_step(&self, i: usize, absent: &[RowId], after: After) -> Option<Step> {
+        (!absent.is_empty()).then(|| Step::Absent(i, after, self.models[i].keys(absent)))
+    }
+
+    /// The end of model `i`.
+    pub(super) fn put_in_order(&mut self, i: usize) -> Result<Step> {
+        match self.models[i].put_in_order() {
+            Order::Right => self.next(i + 1),
+            Order::Unknown(keys) => Ok(Step::Order(i, keys)),
+            Order::Twice => Err(two_rows_of_one_key()),
+        }
+    }
+
+    /// What follows a look at model `i`.
+    pub(super) fn looked(&mut self, i: usize) -> Result<Step> {
+        let model = &mut self.models[i];
+        // For those who skip there is one more try, then what is held by others is left out.
+        if !model.outcome.unheld().is_empty() && (self.patience != Patience::SkipLocked || model.looks == 0) {
+            return Ok(Step::LockMore(i, model.lock_more()));
+        }
+        self.ask_about_unknown(i)
+    }
+
+    /// What follows a lock of rows that a look at model `i` found.
+    pub(super) fn locked_more(&mut self, i: usize) -> Result<Step> {
+        self.models[i].looks += 1;
+        let after = match self.patience {
+            Patience::NoWait => After::Busy,
+            Patience::Block | Patience::Timeout(_) => After::Moved,
+            Patience::SkipLocked => return Ok(self.look(i)),
+        };
+        let left_out = self.models[i].outcome.left_out();
+        self.absent_step(i, &left_out, after).map_or_else(|| self.look_once_more(i), Ok)
+    }
+
+    /// What follows a lock of keys that exist although they did not come.
+    pub(super) fn locked_late(&mut self, i: usize) -> Result<Step> {
+        let left_out = self.models[i].outcome.left_out();
+        self.absent_step(i, &left_out, After::OutOfTurn).map_or_else(|| self.ask_about_unknown(i), Ok)
+    }
+
+    /// What follows when the server has told which keys are those of rows.
+    pub(super) fn told_same(&mut self, i: usize) -> Result<Step> {
+        let skipped = self.models[i].outcome.take_skipped();
+        match self.absent_step(i, &skipped, After::Next) {
+            Some(step) => Ok(step),
+            // What does not exist has not been skipped.
+            None if self.patience == Patience::SkipLocked => self.put_in_order(i),
+            None => self.ask_about_absent(i),
+        }
+    }
+
+    fn look(&mut self, i: usize) -> Step {
+        Step::Look(i, self.models[i].look_again())
+    }
+
+    fn look_once_more(&mut self, i: usize) -> Result<Step> {
+        if self.waits() && self.models[i].looks > MOST_LOOKS { Err(self.moved()) } else { Ok(self.look(i)) }
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.patience, Patience::Block | Patience::Timeout(_))
+    }
+
+    fn moved(&self) -> LockError {
+        LockError::Moved { table: self.name.quoted().to_owned() }
+    }
+
+    /// What follows when the rows of model `i` that did not come back were looked at.
+    pub(super) fn absent(&mut self, i: usize, after: After) -> Result<Step> {
+        let model = &mut self.models[i];
+        self.unlockable = model.names(model.outcome.unlockable(), &self.name);
+        if !self.unlockable.is_empty() {
+            return if self.may_name_policies { Ok(Step::Policies) } else { Err(self.not_lockable()) };
+        }
+        match after {
+            After::Next if model.outcome.take_there() => Ok(Step::LockLate(i, model.lock_more())),
+            After::Next => self.put_in_order(i),
+            After::Busy => {
+                let busy = model.names(model.outcome.skipped(), &self.name);
+                if busy.is_empty() {
+                    // What was held was deleted meanwhile, and what the last lock has got is still to be read.
+                    return self.look_once_more(i);
+                }
+                self.busy.extend(busy);
+                self.next(i + 1)
+            }
+            After::Moved | After::OutOfTurn if model.outcome.take_there() => Err(self.moved()),
+            // They were deleted meanwhile.
+            After::Moved => self.look_once_more(i),
+            After::OutOfTurn => self.ask_about_unknown(i),
+        }
+    }
+
+    pub(super) fn not_lockable(&mut self) -> LockError {
+        let (table, rows) = (self.name.quoted().to_owned(), std::mem::take(&mut self.unlockable));
+        let reason = LockObstacle::RowSecurity { policies: self.policies.take() };
+        LockError::NotLockable { table, rows, reason, source: None }
+    }
+}
+
+/// The rows of a set are told apart by their keys.
+pub(in crate::backend::pg) fn two_rows_of_one_key() -> LockError {
+    let advice = "a table and one that inherits from it can both have a row of a key, and nobody can tell which of them is meant: \
+                  lock by a key that all of them share, or make the keys differ";
+    LockError::Unsupported { clause: "several rows of one key", advice }
+}

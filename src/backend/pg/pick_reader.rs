@@ -1,0 +1,72 @@
+//! Reads the rows of picks and claims.
+
+use diesel::{
+    deserialize,
+    pg::Pg,
+    row::Row,
+    sql_types::{BigInt, Bool, Nullable},
+};
+
+use crate::{
+    backend::Reader,
+    diesel_internals::RowRef,
+    sql::{ModelRows, RowId},
+};
+
+/// Reads the rows of [`Claim`](super::pick_at_once::Claim).
+pub(super) struct ClaimedReader<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Pg>,
+    pub(super) width: usize,
+    pub(super) found: &'e mut Vec<RowId>,
+    pub(super) picked: &'e mut usize,
+    pub(super) places: &'e mut Vec<i64>,
+}
+
+impl Reader<Pg> for ClaimedReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        *self.picked = row.get_value::<BigInt, i64, _>(0)?.try_into()?;
+        // Nothing is changed: the row of the count alone.
+        let Some(place) = row.get_value::<Nullable<BigInt>, Option<i64>, _>(self.width + 1)? else { return Ok(()) };
+        self.places.push(place);
+        self.found.push(self.rows.read(&row.window(1..self.width + 1))?);
+        Ok(())
+    }
+}
+
+/// Reads the rows of a [`Pick`](super::pick_at_once::Pick), or of a [`Change`](super::pick_again::Change).
+pub(super) struct PickedReader<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Pg>,
+    pub(super) width: usize,
+    pub(super) found: &'e mut Vec<RowId>,
+    /// Behind the columns stands the row's place.
+    pub(super) places: Option<&'e mut Vec<i64>>,
+}
+
+impl Reader<Pg> for PickedReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        if let Some(places) = &mut self.places {
+            places.push(row.get_value::<BigInt, i64, _>(self.width)?);
+        }
+        self.found.push(self.rows.read(&row.window(0..self.width))?);
+        Ok(())
+    }
+}
+
+/// Reads the rows of a [`Look`](super::pick_again::Look).
+pub(super) struct LookReader<'e> {
+    pub(super) rows: &'e mut dyn ModelRows<Pg>,
+    pub(super) width: usize,
+    pub(super) found: &'e mut Vec<RowId>,
+    pub(super) left: &'e mut usize,
+}
+
+impl Reader<Pg> for LookReader<'_> {
+    fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
+        if row.get_value::<Bool, bool, _>(self.width)? {
+            self.found.push(self.rows.read(&row.window(0..self.width))?);
+        } else {
+            *self.left += 1;
+        }
+        Ok(())
+    }
+}
