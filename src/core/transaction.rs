@@ -27,9 +27,7 @@ use super::{
     implicit_rollback::{self, Tripwire},
     registry,
 };
-use crate::{
-    backend::LockingBackend, diesel_internals::Statement, error::LockError, mode::Isolation, sql::SetIsolation,
-};
+use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
 
 /// A transaction that was begun here and has not ended.
 pub(crate) struct Begun {
