@@ -90,10 +90,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "old snapshots",
         play: Play::Sets(Sets { old_snapshots: true, changes: PASSING, ..KEYS }),
         on: |_, level| level == Level::RepeatableRead,
-        known: |family, _| {
-            let held = family == Family::Mysql;
-            held.then_some(Open { kind: "a deleted row that others have asked for is held", rules: &[Whole] })
-        },
+        known: nowhere,
     },
     Phase {
         name: "one table, two names",

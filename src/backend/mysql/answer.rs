@@ -37,6 +37,8 @@ pub(super) struct ModelAnswer {
     same: HashMap<RowId, RowId>,
     /// Locked rows that were read again after a change.
     changed: RowSet,
+    /// The held rows are in another order than that in which they came.
+    sorted: bool,
 }
 
 /// What one query says.
@@ -255,6 +257,7 @@ impl ModelAnswer {
 
     /// Puts rows that were locked late in their place; `ranks` are those of the rows that are held.
     pub(super) fn sort_by(&mut self, ranks: Vec<impl Ord>) {
+        self.sorted = true;
         let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(&mut self.held)).collect();
         ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
         self.held = ranked.into_iter().map(|(_, row)| row).collect();
@@ -262,7 +265,8 @@ impl ModelAnswer {
 
     /// The answer of a set.
     pub(super) fn finish(self) -> Answer {
-        let plain = self.queries.is_empty() && self.busy.is_empty() && self.found_count == self.held.len();
+        let plain =
+            self.queries.is_empty() && self.busy.is_empty() && !self.sorted && self.found_count == self.held.len();
         let mut missing = self.unfound();
         missing.retain(|key| !self.is_busy.contains(*key));
         let named: RowSet = self.asked.iter().flatten().chain(self.same.values()).copied().collect();
