@@ -42,7 +42,6 @@ pub(crate) use self::{
     model::FoundRows,
     queried_model::Chosen,
     query_text::{check_changes, check_model, locked_text},
-    raw_text::{COMMON_OPERATORS, POSTGRES_CALLS},
     row_lock::{ForChanging, LockWords},
     row_set::RowSet,
     tokens::{Token, Tokens},

@@ -134,84 +134,6 @@ fn may_matter(word: &str) -> bool {
     }
 }
 
-/// What may stand before a parenthesis: keywords, types, and functions of PostgreSQL's own that depend on their arguments, on the time or on
-/// nothing. Where a server has no function of a name, the user may; and a cast may be a function of the user's.
-pub(crate) const POSTGRES_CALLS: [&str; 73] = [
-    "ABS",
-    "ALL",
-    "AND",
-    "ANY",
-    "ARRAY",
-    "AS",
-    "ASCII",
-    "AVG",
-    "BETWEEN",
-    "BY",
-    "CASE",
-    "CEIL",
-    "CEILING",
-    "CHAR",
-    "CHAR_LENGTH",
-    "COALESCE",
-    "CONCAT",
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "CURRENT_TIMESTAMP",
-    "DATE",
-    "DATE_PART",
-    "DATE_TRUNC",
-    "DECIMAL",
-    "ELSE",
-    "EXTRACT",
-    "FLOOR",
-    "FROM",
-    "GREATEST",
-    "ILIKE",
-    "IN",
-    "INTERVAL",
-    "IS",
-    "JOIN",
-    "LEAST",
-    "LEFT",
-    "LENGTH",
-    "LIKE",
-    "LOCALTIME",
-    "LOCALTIMESTAMP",
-    "LOWER",
-    "LTRIM",
-    "MAX",
-    "MIN",
-    "MOD",
-    "NOT",
-    "NOW",
-    "NULLIF",
-    "NUMERIC",
-    "ON",
-    "OR",
-    "POSITION",
-    "POWER",
-    "REPLACE",
-    "RIGHT",
-    "ROUND",
-    "ROW",
-    "RTRIM",
-    "SIGN",
-    "SIMILAR",
-    "SOME",
-    "SUBSTR",
-    "SUBSTRING",
-    "SUM",
-    "THEN",
-    "TO",
-    "TRIM",
-    "TRUNC",
-    "UPPER",
-    "USING",
-    "VARCHAR",
-    "WHEN",
-    "WHERE",
-];
-
 /// Whether a function is called whose name is not a known one; `before` is the text up to its parenthesis. A name behind a schema is no
 /// word.
 fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
@@ -227,9 +149,6 @@ fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
         _ => false,
     }
 }
-
-/// The operators that compare, calculate or put texts together.
-pub(crate) const COMMON_OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];
 
 /// Whether an operator, or a cast by `::`, begins with the last sign before `rest` and is not a known one.
 fn is_foreign_operator(sql: &str, rest: &str, dialect: &Dialect) -> bool {

@@ -20,11 +20,13 @@ impl RowSet {
         self.0.get(row.0 as usize).copied().unwrap_or(false)
     }
 
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
     /// The rows in the order of their numbers.
+    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = RowId> {
         (0..).zip(&self.0).filter(|(_, is_in)| **is_in).map(|(number, _)| RowId(number))
     }

@@ -1,11 +1,8 @@
 //! What the statements have told about the rows of one model, as sets of numbers.
 
-mod marks;
-
 use std::collections::HashMap;
 
-use self::marks::Marks;
-use crate::sql::{Answer, RowId};
+use crate::sql::{Answer, RowId, RowSet};
 
 /// What has become of the rows of one model.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ pub(super) struct Outcome {
     /// Keys that were asked for and are not those of rows to Rust.
     unknown: Vec<RowId>,
     /// The rows, and what was skipped, while the server is asked about them.
-    known: Marks,
+    known: RowSet,
     /// Such keys, and the row that the server knows by them.
     same: HashMap<RowId, RowId>,
     /// For each group of queries: how many rows it chose, how many of them came.
@@ -60,7 +57,7 @@ impl Default for Outcome {
             skipped: Vec::new(),
             unlockable: Vec::new(),
             unknown: Vec::new(),
-            known: Marks::default(),
+            known: RowSet::default(),
             same: HashMap::new(),
             counts: [(0, 0); 2],
             lost: false,
@@ -235,8 +232,8 @@ impl Outcome {
 
     /// What the last look found unheld and the lock that followed did not get.
     pub(super) fn left_out(&self) -> Vec<RowId> {
-        let more = Marks::of([&self.more]);
-        self.unheld.iter().copied().filter(|row| !more.has(*row)).collect()
+        let more = self.more.iter().copied().collect::<RowSet>();
+        self.unheld.iter().copied().filter(|row| !more.contains(*row)).collect()
     }
 
     /// What exists and was skipped, to be asked about once more.
@@ -263,8 +260,8 @@ impl Outcome {
         if self.is_complete(asked.len()) {
             return Vec::new();
         }
-        let rows = Marks::of([&self.rows]);
-        asked.iter().copied().filter(|key| !rows.has(self.row_of(*key))).collect()
+        let rows = self.rows.iter().copied().collect::<RowSet>();
+        asked.iter().copied().filter(|key| !rows.contains(self.row_of(*key))).collect()
     }
 
     /// Which of the keys that were asked for are not those of rows to Rust, if the server has found any row by key or rows may have
@@ -273,9 +270,9 @@ impl Outcome {
         if !skips && self.by_key == Some(0) {
             return Vec::new();
         }
-        let rows = Marks::of([&self.rows]);
-        self.unknown = asked.iter().copied().filter(|key| !rows.has(*key)).collect();
-        self.known = Marks::of([&self.rows, &self.skipped]);
+        let rows = self.rows.iter().copied().collect::<RowSet>();
+        self.unknown = asked.iter().copied().filter(|key| !rows.contains(*key)).collect();
+        self.known = self.rows.iter().chain(&self.skipped).copied().collect::<RowSet>();
         self.unknown.clone()
     }
 
@@ -287,8 +284,8 @@ impl Outcome {
     pub(super) fn answer(self, asked: &[RowId]) -> Answer {
         let mut missing = self.absent(asked);
         if !missing.is_empty() {
-            let there = Marks::of([&self.rows, &self.skipped]);
-            missing.retain(|key| !there.has(self.row_of(*key)));
+            let there = self.rows.iter().chain(&self.skipped).copied().collect::<RowSet>();
+            missing.retain(|key| !there.contains(self.row_of(*key)));
         }
         let same = self.same.into_iter().collect();
         Answer { rows: (!self.as_read).then_some(self.rows), missing, skipped: self.skipped, same }

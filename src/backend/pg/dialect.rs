@@ -2,7 +2,8 @@
 //!
 //! [manual]: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
-use crate::sql::{COMMON_OPERATORS, Dialect, POSTGRES_CALLS};
+use super::native::{CALLS, OPERATORS};
+use crate::sql::Dialect;
 
 pub(super) const DIALECT: Dialect = Dialect {
     name_quote: b'"',
@@ -12,9 +13,9 @@ pub(super) const DIALECT: Dialect = Dialect {
     executable_comments: false,
     hash_comments: false,
     more_clauses: false,
-    keywords: &POSTGRES_CALLS,
+    keywords: &CALLS,
     functions: &[],
-    operators: &COMMON_OPERATORS,
+    operators: &OPERATORS,
 };
 
 #[cfg(test)]

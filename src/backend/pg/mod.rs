@@ -15,6 +15,7 @@ mod lock_query;
 mod lock_rows;
 mod look_again;
 mod model;
+mod native;
 mod pick;
 mod pick_again;
 mod pick_at_once;
