@@ -175,6 +175,7 @@ fn a_join_chooses_first_and_locks_none_of_the_joined_tables() {
     assert_sends(
         LockSet::new().query::<Parent>(parents::table.inner_join(children::table).filter(children::note.ne(""))),
         &[
+            r#"SELECT pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'repeatable read'"#,
             r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
              "wanted" ("o", "c", "k0") AS MATERIALIZED (
                  (SELECT "parents"."tableoid", "parents"."ctid", "parents"."id"
@@ -209,6 +210,7 @@ fn a_subquery_chooses_first_and_is_asked_again() {
         LockSet::new()
             .query::<Parent>(parents::table.filter(parents::id.eq_any(children::table.select(children::parent_id)))),
         &[
+            r#"SELECT pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'repeatable read'"#,
             r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0)),
              "wanted" ("o", "c", "k0") AS MATERIALIZED (
                  (SELECT "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents"

@@ -116,7 +116,7 @@ fn a_claim_by_a_subquery_is_committed_when_it_returns_and_asks_for_nothing_twice
     let query = jobs::table.filter(jobs::id.eq_any(new)).order(jobs::id.desc());
     let claimed: Vec<Job> = query.claim(3, jobs::attempts.eq(jobs::attempts + 1), session.conn()).unwrap();
     assert_eq!(claimed.iter().map(|job| (job.id, job.attempts)).collect::<Vec<_>>(), [(4, 1), (3, 1), (2, 1)]);
-    assert_eq!(sent.take().len(), 5, "BEGIN, lock, look, change, COMMIT");
+    assert_eq!(sent.take().len(), 6, "BEGIN, its level, lock, look, change, COMMIT");
     assert_eq!(arena.number("SELECT COUNT(*) FROM jobs WHERE attempts = 1"), 3);
     assert!(arena.held_keys("jobs", "id").is_empty());
 }
