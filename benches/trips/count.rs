@@ -26,6 +26,9 @@ pub(crate) trait Countable: Server {
     /// Parameters of the URL of a connection without encryption: its negotiation may connect twice.
     const PARAMETERS: &'static [(&'static str, &'static str)];
 
+    /// Chooses the isolation level of the session.
+    const READ_COMMITTED: &str;
+
     /// Makes and fills the tables.
     fn make_tables(&mut self) -> Result<()>;
 
@@ -74,7 +77,10 @@ fn connect<C: Countable>(database: &DatabaseOn<C>) -> Result<(C, Proxy)> {
     if url.set_host(Some("127.0.0.1")).is_err() || url.set_port(Some(proxy.port)).is_err() {
         return Err(format!("the URL of {} cannot be pointed at the proxy", C::VARIABLE).into());
     }
-    Ok((C::establish(url.as_str())?, proxy))
+    let mut conn = C::establish(url.as_str())?;
+    // A join is answered at this level only.
+    conn.batch_execute(C::READ_COMMITTED)?;
+    Ok((conn, proxy))
 }
 
 fn count_call<C: Countable>(conn: &mut C, proxy: &Proxy, verb: &Verb<C>) -> Result<Count> {

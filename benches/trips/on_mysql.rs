@@ -14,6 +14,8 @@ impl Countable for Conn {
     const PORT: u16 = 3306;
     const PARAMETERS: &'static [(&'static str, &'static str)] = &[];
 
+    const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
     fn make_tables(&mut self) -> Result<()> {
         verbs::tables::make(self)
     }

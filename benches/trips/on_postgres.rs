@@ -17,6 +17,8 @@ impl Countable for Conn {
     const PORT: u16 = 5432;
     const PARAMETERS: &'static [(&'static str, &'static str)] = &[("sslmode", "disable"), ("gssencmode", "disable")];
 
+    const READ_COMMITTED: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
     fn make_tables(&mut self) -> Result<()> {
         verbs::tables::make(self)
     }
