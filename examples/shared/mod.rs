@@ -46,6 +46,9 @@ pub(crate) trait Server: Connection + Send {
 
     /// How many sessions of this database wait for a lock.
     const WAITING: &'static str;
+
+    /// Chooses the isolation level of a session, where it is another one than READ COMMITTED: queries over joins want that.
+    const LEVEL: Option<&'static str> = None;
 }
 
 #[cfg(feature = "postgres")]
@@ -66,6 +69,7 @@ impl Server for MysqlConnection {
                                    FROM /*!80022 performance_schema */ /*M! information_schema */ . processlist \
                                    WHERE db = database() AND (info LIKE '%FOR UPDATE%' OR info LIKE '%GET_LOCK(%') \
                                    AND info NOT LIKE '%processlist%'";
+    const LEVEL: Option<&'static str> = Some("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
 }
 
 /// A new, empty database on the server that the variable names, dropped together with this value.
@@ -89,7 +93,11 @@ impl<C: Server> DatabaseOn<C> {
 
     /// A session of its own.
     pub(crate) fn connect(&self) -> Result<C> {
-        Ok(C::establish(&self.url())?)
+        let mut conn = C::establish(&self.url())?;
+        if let Some(level) = C::LEVEL {
+            conn.batch_execute(level)?;
+        }
+        Ok(conn)
     }
 
     /// The server's URL with this database in place of the one that it names, in either form that libpq reads.
