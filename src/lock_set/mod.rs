@@ -276,7 +276,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// [Raw SQL](crate::LockQueryDsl#raw-sql) behind which what a set writes would not count is refused when the set is locked, with
     /// [`LockError::Unsupported`](crate::LockError::Unsupported), before anything is sent.
     ///
-    /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked.
+    /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked: on PostgreSQL, nor is one that was
+    /// deleted and inserted again while the set waited for it.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
         self.gathered::<T>().queries.push(query.into_choice());
         self

@@ -1,7 +1,7 @@
 //! What is attacked, one phase after the other.
 
 use crate::{
-    book::Rule::{Deadlock, Exact, Fresh, Least, Once, Order, Whole},
+    book::Rule::{Deadlock, Error, Exact, Fresh, Least, Once, Order, Whole},
     phases::{Change, Class, Family, Level, Open, Phase, Play, Sets, keeps_a_snapshot},
 };
 
@@ -78,7 +78,11 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "re-inserted rows",
         play: Play::Sets(Sets { changes: &[Change::Update, Change::Mark, Change::Replace], ..queries(Class::Own) }),
         on: everywhere,
-        known: nowhere,
+        known: |family, _| {
+            // Like any row that begins to match when the query has been run.
+            (family == Family::Postgres)
+                .then_some(Open { kind: "a query does not find a row that came anew", rules: &[Whole] })
+        },
     },
     Phase {
         name: "two models",
@@ -102,7 +106,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "columns from elsewhere",
         play: Play::Sets(Sets { counts: true, changes: UPDATES, ..KEYS }),
         on: everywhere,
-        known: |_, _| Some(Open { kind: "as old as the statement, not promised", rules: &[Fresh] }),
+        known: |_, _| Some(Open { kind: "as old as the statement, not promised", rules: &[Fresh, Error] }),
     },
     Phase { name: "subqueries", play: Play::Sets(queries(Class::Subquery)), on: everywhere, known: in_an_order },
     Phase {
