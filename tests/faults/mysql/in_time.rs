@@ -20,7 +20,8 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_millis(1000);
 /// The server says only now and then who waits for whom.
 const LONG: Duration = Duration::from_millis(4000);
-const TOLERANCE: Duration = Duration::from_millis(300);
+/// For messages, and for a machine that has other things to do; shorter than what was waited for before.
+const TOLERANCE: Duration = Duration::from_millis(450);
 
 #[test]
 fn a_wait_for_the_table_adds_no_more_than_its_whole_seconds() {

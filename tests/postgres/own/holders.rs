@@ -14,6 +14,7 @@ use crate::{
     support::{
         driver::Session,
         models::{Account, Order, Seat},
+        patience::DEADLINE,
         schema::accounts,
     },
 };
@@ -156,7 +157,7 @@ fn with_nobody_in_the_way_a_set_that_would_name_holders_locks_as_usual() {
     let mut session = Driver::connect(arena.url());
     session.begin().unwrap();
     session.lock_set(LockSet::new().ids::<Account>([1, 2]).name_holders()).unwrap();
-    session.lock_set(LockSet::new().id::<Account>(3).name_holders().timeout(SHORT)).unwrap();
+    session.lock_set(LockSet::new().id::<Account>(3).name_holders().timeout(DEADLINE)).unwrap();
     session.lock_set(LockSet::new().id::<Account>(4).name_holders().no_wait()).unwrap();
     let missing = session.lock_set(LockSet::new().ids::<Account>([5, 99]).name_holders());
     assert!(matches!(missing, Err(LockError::Missing { .. })), "{missing:?}");
