@@ -107,11 +107,11 @@ pub use self::{
     },
     blocking::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
-        RunLockTransaction, RunPatientRow,
+        RunLockTransaction, RunRowRequest,
     },
     error::{Attempt, Holder, LockError, LockObstacle, Refusal, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
-    lock_set::{LockSet, Locked, PatientRow},
+    lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,
     mode::{Isolation, Strength},
     pick::{ClaimFrom, PickFrom},

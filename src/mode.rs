@@ -41,7 +41,7 @@ pub(crate) enum Wait {
 /// What a whole call does about rows that somebody else holds.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Patience {
+pub enum WaitPolicy {
     /// Wait as long as the server waits.
     #[default]
     Block,
@@ -53,18 +53,18 @@ pub enum Patience {
     Timeout(Duration),
 }
 
-impl Patience {
+impl WaitPolicy {
     /// A timeout; none at all means not to wait.
     pub(crate) fn timeout(duration: Duration) -> Self {
-        if duration.is_zero() { Patience::NoWait } else { Patience::Timeout(duration) }
+        if duration.is_zero() { WaitPolicy::NoWait } else { WaitPolicy::Timeout(duration) }
     }
 
     /// What the locking statements say: the two that do not wait skip what is held and look at what is missing, because a
     /// `NOWAIT` that fails takes the transaction with it and does not say which rows were busy.
     pub(crate) fn wait(self) -> Wait {
         match self {
-            Patience::Block | Patience::Timeout(_) => Wait::Block,
-            Patience::NoWait | Patience::SkipLocked => Wait::SkipLocked,
+            WaitPolicy::Block | WaitPolicy::Timeout(_) => Wait::Block,
+            WaitPolicy::NoWait | WaitPolicy::SkipLocked => Wait::SkipLocked,
         }
     }
 }

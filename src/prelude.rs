@@ -2,6 +2,6 @@
 
 pub use crate::{
     AdvisoryLock, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, PickDsl as _,
-    RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _, RunLockTransaction as _, RunPatientRow as _,
+    RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _, RunLockTransaction as _, RunRowRequest as _,
     advisory_locked,
 };

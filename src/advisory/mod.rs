@@ -6,7 +6,7 @@ mod number;
 use std::{fmt, marker::PhantomData, time::Duration};
 
 pub use self::name::{AdvisoryName, KeyText};
-use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
+use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 
 /// A lock on a name: of an object, of an object and a method, or of the application's own choice.
 ///
@@ -113,7 +113,7 @@ use crate::{key::IntoKey, lockable::Lockable, mode::Patience};
 #[must_use = "a lock is not taken until a verb such as `hold` is called on it"]
 pub struct AdvisoryLock<M = Exclusive> {
     name: AdvisoryName,
-    patience: Patience,
+    wait_policy: WaitPolicy,
     mode: PhantomData<M>,
 }
 
@@ -155,7 +155,7 @@ impl AdvisoryLock {
     }
 
     fn new(name: AdvisoryName) -> Self {
-        AdvisoryLock { name, patience: Patience::Block, mode: PhantomData }
+        AdvisoryLock { name, wait_policy: WaitPolicy::Block, mode: PhantomData }
     }
 }
 
@@ -173,7 +173,7 @@ impl<M> AdvisoryLock<M> {
     /// [`LockError::Contended`](crate::LockError::Contended);
     /// [`try_hold`](crate::RunAdvisoryLock::try_hold) and those that need not have it give nothing.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.patience = Patience::timeout(timeout);
+        self.wait_policy = WaitPolicy::timeout(timeout);
         self
     }
 
@@ -181,7 +181,7 @@ impl<M> AdvisoryLock<M> {
     ///
     /// PostgreSQL only.
     pub fn shared(self) -> AdvisoryLock<Shared> {
-        AdvisoryLock { name: self.name, patience: self.patience, mode: PhantomData }
+        AdvisoryLock { name: self.name, wait_policy: self.wait_policy, mode: PhantomData }
     }
 
     /// What is locked: the canonical text, and the key that the server sees.
@@ -190,18 +190,18 @@ impl<M> AdvisoryLock<M> {
         &self.name
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        self.patience
+    pub(crate) fn wait_policy(&self) -> WaitPolicy {
+        self.wait_policy
     }
 }
 
 impl<M: AdvisoryMode> fmt::Debug for AdvisoryLock<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AdvisoryLock { name, patience, .. } = self;
+        let AdvisoryLock { name, wait_policy, .. } = self;
         f.debug_struct("AdvisoryLock")
             .field("name", name)
             .field("shared", &M::SHARED)
-            .field("patience", patience)
+            .field("wait_policy", wait_policy)
             .finish()
     }
 }

@@ -22,10 +22,10 @@ use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     key::LockName,
-    mode::{Isolation, Patience, Strength},
+    mode::{Isolation, Strength, WaitPolicy},
     sql::{
-        Answer as Rows, Choice, Dialect, Finished, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockWords, Model,
-        QueriedModel, QueryText, TableName,
+        Answer as Rows, AnySelect, Dialect, ErasedRows, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockStrength,
+        Model, QueriedModel, QueryText, TableName,
     },
 };
 
@@ -45,14 +45,14 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// The conversation that locks one table's part of a set.
     #[doc(hidden)]
-    type Table<'a>: TableDialogue<Self>;
+    type Table<'a>: TablePlan<Self>;
 
     #[doc(hidden)]
     fn table<'a>(
         name: TableName,
         parts: Vec<QueriedModel<'a, Self>>,
         strength: Strength,
-        patience: Patience,
+        wait_policy: WaitPolicy,
     ) -> QueryResult<Self::Table<'a>>;
 
     /// Asks whether two names are those of one table, if they can be: the answer has a row then.
@@ -66,7 +66,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// Locks what a single query wants, as far as it can be had at once, and asks for the keys of the rest.
     #[doc(hidden)]
     fn busy_rows<'q>(
-        query: &'q dyn Choice<Self>,
+        query: &'q dyn AnySelect<Self>,
         key: &'q dyn QueryFragment<Self>,
         table: &'q TableName,
         strength: Strength,
@@ -82,7 +82,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// The conversation that takes the first free rows of a query.
     #[doc(hidden)]
-    type Pick: PickDialogue<Self>;
+    type Pick: PickPlan<Self>;
 
     /// Refuses a query, of this text, whose rows the locking clause would not mean.
     #[doc(hidden)]
@@ -92,7 +92,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// Locks the first free rows of a query and loads what it selects by itself.
     #[doc(hidden)]
-    fn pick_selected<'q>(query: &'q dyn Choice<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
+    fn pick_selected<'q>(query: &'q dyn AnySelect<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
 
     /// How to ask whether each statement of the open transaction sees what was committed before it.
     #[doc(hidden)]
@@ -123,10 +123,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// What keeps a connection out of autocommit whose transaction the server has rolled back by itself; nothing where the
     /// server refuses every statement until it is told to roll back.
     #[doc(hidden)]
-    const RESCUE: Option<Rescue<Self>> = None;
+    const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Self>> = None;
 
     /// A statement that fails in a transaction that the server has given up, to be sent before the commit where the connection
-    /// does not tell; nothing where [`RESCUE`](Self::RESCUE) finds out.
+    /// does not tell; nothing where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) finds out.
     #[doc(hidden)]
     const PROBE: Option<&'static str> = None;
 }
@@ -144,7 +144,7 @@ pub struct Snapshots<DB: Backend> {
 /// What to send about transactions that the server may roll back by itself, to go on without one.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
-pub struct Rescue<DB: Backend> {
+pub struct ImplicitRollback<DB: Backend> {
     /// Whether the error of a statement says that it has just done so.
     pub(crate) rolled_back: fn(&DieselError) -> bool,
     /// Whether it says so if the server is set up that way.
@@ -152,7 +152,7 @@ pub struct Rescue<DB: Backend> {
     /// Has a row if it is.
     pub(crate) ask: fn() -> Statement<'static, DB>,
     /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
-    pub(crate) fence: fn(u32) -> Vec<String>,
+    pub(crate) placeholder: fn(u32) -> Vec<String>,
     /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself, and that it
     /// was lost will show.
     pub(crate) arm: (fn() -> Statement<'static, DB>, &'static str),
@@ -208,7 +208,7 @@ pub trait HasKeyLocks: LockingBackend {}
 macro_rules! strengths {
     ($($word:ident => $strength:ident on $has:ident;)*) => {$(
         #[diagnostic::do_not_recommend]
-        impl<DB: $has> LockWords<DB> for $word {
+        impl<DB: $has> LockStrength<DB> for $word {
             const STRENGTH: Strength = Strength::$strength;
         }
     )*};
@@ -225,7 +225,7 @@ strengths! {
 ///
 /// It decides everything and sends nothing, so that a blocking and an async shell can share it.
 #[doc(hidden)]
-pub trait TableDialogue<DB: Backend>: Sized {
+pub trait TablePlan<DB: Backend>: Sized {
     /// How often to ask for holders until somebody is named.
     const ASKS_FOR_HOLDERS: usize = 1;
 
@@ -233,10 +233,10 @@ pub trait TableDialogue<DB: Backend>: Sized {
     fn among(&mut self, _tables: Vec<TableName>) {}
 
     /// The next statement and who reads its rows; nothing when the rows are locked.
-    fn exchange(&mut self) -> Option<Exchange<'_, DB>>;
+    fn next_step(&mut self) -> Option<Step<'_, DB>>;
 
     /// All rows of the last statement were read.
-    fn end_of_rows(&mut self) -> Result<()>;
+    fn step_done(&mut self) -> Result<()>;
 
     /// What an error of the last statement means for the call.
     fn class(&self, error: LockError) -> LockError {
@@ -249,7 +249,7 @@ pub trait TableDialogue<DB: Backend>: Sized {
     }
 
     /// The rows, model by model.
-    fn finish(self) -> Vec<Finished>;
+    fn finish(self) -> Vec<ErasedRows>;
 
     /// Whether there is nothing more to send.
     fn is_done(&self) -> bool;
@@ -269,12 +269,12 @@ pub trait TableDialogue<DB: Backend>: Sized {
     fn holder(row: &RowRef<'_, DB>) -> deserialize::Result<Holder>;
 }
 
-/// A pick or a claim of models as a conversation. Decides everything and sends nothing, as [`TableDialogue`].
+/// A pick or a claim of models as a conversation. Decides everything and sends nothing, as [`TablePlan`].
 #[doc(hidden)]
-pub trait PickDialogue<DB: Backend>: Sized {
+pub trait PickPlan<DB: Backend>: Sized {
     /// `changes` is the text of what a claim changes.
     fn new(
-        query: &dyn Choice<DB>,
+        query: &dyn AnySelect<DB>,
         text: &QueryText,
         model: &mut dyn Model<DB>,
         pick: Picking<'_>,
@@ -285,17 +285,17 @@ pub trait PickDialogue<DB: Backend>: Sized {
     fn claims_in_steps(&self) -> bool;
 
     /// The next statement and who reads its rows; nothing when it is done.
-    fn exchange<'e>(
+    fn next_step<'e>(
         &'e mut self,
-        query: &'e dyn Choice<DB>,
+        query: &'e dyn AnySelect<DB>,
         model: &'e mut dyn Model<DB>,
         changes: Option<&'e dyn QueryFragment<DB>>,
-    ) -> Option<Exchange<'e, DB>>;
+    ) -> Option<Step<'e, DB>>;
 
     /// All rows of the last statement were read.
-    fn end_of_rows(&mut self, model: &mut dyn Model<DB>) -> Result<()>;
+    fn step_done(&mut self, model: &mut dyn Model<DB>) -> Result<()>;
 
-    /// As [`TableDialogue::goes_on`].
+    /// As [`TablePlan::goes_on`].
     fn goes_on(&mut self, _error: &LockError) -> bool {
         false
     }
@@ -314,39 +314,39 @@ pub trait Clock<DB: Backend>: Default {
     const OUTLIVES_A_ROLLBACK: bool;
 
     /// Gives the statements that follow so much time. To be sent before each of them.
-    fn limit(&mut self, left: Duration) -> Exchange<'_, DB>;
+    fn limit(&mut self, left: Duration) -> Step<'_, DB>;
 
     /// Puts the setting back, if it was changed. To be sent at the end, unless the transaction is aborted and a rollback does
     /// it.
-    fn restore(&mut self) -> Option<Exchange<'_, DB>>;
+    fn restore(&mut self) -> Option<Step<'_, DB>>;
 }
 
 /// A statement and what is to be done with its answer.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
-pub struct Exchange<'e, DB: Backend> {
+pub struct Step<'e, DB: Backend> {
     pub(crate) statement: Statement<'e, DB>,
-    pub(crate) answer: Answer<'e, DB>,
+    pub(crate) answer: Response<'e, DB>,
 }
 
 /// What is done with the answer to a statement.
-pub(crate) enum Answer<'e, DB: Backend> {
+pub(crate) enum Response<'e, DB: Backend> {
     /// It has rows, which are read.
-    Rows(Box<dyn Reader<DB> + Send + 'e>),
+    Rows(Box<dyn RowSink<DB> + Send + 'e>),
     /// It changes rows, which are added up.
     #[allow(dead_code, reason = "of one backend only")]
     Changed(&'e mut usize),
     Nothing,
 }
 
-impl<'e, DB: Backend> Exchange<'e, DB> {
-    pub(crate) fn new(statement: Statement<'e, DB>, reader: impl Reader<DB> + Send + 'e) -> Self {
-        Exchange { statement, answer: Answer::Rows(Box::new(reader)) }
+impl<'e, DB: Backend> Step<'e, DB> {
+    pub(crate) fn new(statement: Statement<'e, DB>, reader: impl RowSink<DB> + Send + 'e) -> Self {
+        Step { statement, answer: Response::Rows(Box::new(reader)) }
     }
 }
 
 /// Takes the rows of one statement.
 #[doc(hidden)]
-pub trait Reader<DB: Backend> {
+pub trait RowSink<DB: Backend> {
     fn row(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<()>;
 }

@@ -162,7 +162,7 @@ fn class<Conn>(
 where
     Conn: LockConnection,
 {
-    let undone = Conn::Backend::RESCUE.is_none() && watched.metadata().run_in_transaction();
+    let undone = Conn::Backend::IMPLICIT_ROLLBACK.is_none() && watched.metadata().run_in_transaction();
     let unsent = match watched.progress.get() {
         Progress::Waits => true,
         Progress::Runs => undone,

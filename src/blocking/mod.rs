@@ -20,7 +20,7 @@ pub use self::{
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},
-    row::RunPatientRow,
+    row::RunRowRequest,
     set::{LockDsl, RunLockSet},
     transaction::RunLockTransaction,
 };

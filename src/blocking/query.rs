@@ -17,7 +17,7 @@ use crate::{
     core::{self, Clause},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
-    sql::{Blocking, Choice, LockWords, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
+    sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
 
 /// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
@@ -134,15 +134,15 @@ macro_rules! with_a_look_first {
         where
             DB: LockingBackend + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
-            Q: Query<SqlType: CompatibleType<U, DB>> + Choice<DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + AnySelect<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
-            L: LockWords<DB>,
+            L: LockStrength<DB>,
             Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                let RowLock { query, table, patience, .. } = &self;
-                let clause = Clause { query, table, strength: L::STRENGTH, patience: *patience };
+                let RowLock { query, table, wait_policy, .. } = &self;
+                let clause = Clause { query, table, strength: L::STRENGTH, wait_policy: *wait_policy };
                 now(core::load_in_time(&mut Driver(conn), &self, clause))
             }
         }

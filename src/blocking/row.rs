@@ -1,16 +1,16 @@
-//! Locking one row with limited patience over a blocking connection.
+//! Locking one row with limited wait_policy over a blocking connection.
 
 use super::{connection::LockConnection, set::RunLockSet};
 use crate::{
     backend::LockingBackend,
     error::Result,
-    lock_set::{LockSet, PatientRow},
+    lock_set::{LockSet, RowRequest},
     lockable::Lockable,
     sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
 
-/// Locks a [`PatientRow`] over a blocking connection.
-pub trait RunPatientRow<T> {
+/// Locks a [`RowRequest`] over a blocking connection.
+pub trait RunRowRequest<T> {
     /// The row, or for `skip_locked` perhaps none.
     type Row;
 
@@ -28,7 +28,7 @@ pub trait RunPatientRow<T> {
 
 macro_rules! whole_rows {
     ($($word:ident),*) => {$(
-        impl<T: Lockable> RunPatientRow<T> for PatientRow<T, $word> {
+        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $word> {
             type Row = T;
 
             fn lock<Conn>(self, conn: &mut Conn) -> Result<T>
@@ -44,7 +44,7 @@ macro_rules! whole_rows {
 
 whole_rows!(NoWait, Timeout);
 
-impl<T: Lockable> RunPatientRow<T> for PatientRow<T, SkipLocked> {
+impl<T: Lockable> RunRowRequest<T> for RowRequest<T, SkipLocked> {
     type Row = Option<T>;
 
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Option<T>>
@@ -56,7 +56,7 @@ impl<T: Lockable> RunPatientRow<T> for PatientRow<T, SkipLocked> {
     }
 }
 
-fn set<T, DB, W>(row: PatientRow<T, W>) -> LockSet<'static, DB, W>
+fn set<T, DB, W>(row: RowRequest<T, W>) -> LockSet<'static, DB, W>
 where
     DB: LockingBackend,
     T: LockTarget<DB>,

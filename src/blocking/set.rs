@@ -13,9 +13,9 @@ use crate::{
     core,
     error::{LockError, Result},
     key::IntoKey,
-    lock_set::{LockSet, Locked, PatientRow},
+    lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,
-    mode::Patience,
+    mode::WaitPolicy,
     sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
 
@@ -39,7 +39,7 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// | [`LockError::NotInTransaction`] | nothing; nothing was sent | there is none |
     /// | [`LockError::Unsupported`] | nothing; nothing was sent | goes on |
     /// | [`LockError::Missing`] | every row that exists | goes on |
-    /// | [`LockError::Moved`] | what was found so far | goes on |
+    /// | [`LockError::LimitedRowsChanged`] | what was found so far | goes on |
     /// | [`LockError::NotLockable`]: the table is a view, say | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |
     /// | [`LockError::NotLockable`]: row-level security | every other row | goes on |
     /// | [`LockError::Unsupported`]: one table under two keys or two names, or beside a partition of it | nothing | goes on |
@@ -134,22 +134,22 @@ pub trait LockDsl: Lockable {
     /// Locks the row at once or not at all: `account.no_wait().lock(conn)?`.
     ///
     /// If somebody else holds it: [`LockError::Contended`], and the transaction goes on. See [`LockSet::no_wait`].
-    fn no_wait(&self) -> PatientRow<Self, NoWait> {
-        PatientRow::new(self.lock_key(), Patience::NoWait)
+    fn no_wait(&self) -> RowRequest<Self, NoWait> {
+        RowRequest::new(self.lock_key(), WaitPolicy::NoWait)
     }
 
     /// Locks the row unless somebody else holds it: `account.skip_locked().lock(conn)?` is `None` then.
     ///
     /// A row that does not exist is [`LockError::Missing`] all the same.
-    fn skip_locked(&self) -> PatientRow<Self, SkipLocked> {
-        PatientRow::new(self.lock_key(), Patience::SkipLocked)
+    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
+        RowRequest::new(self.lock_key(), WaitPolicy::SkipLocked)
     }
 
     /// Waits so long at most: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
     ///
     /// Then: [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait). See [`LockSet::timeout`].
-    fn timeout(&self, timeout: Duration) -> PatientRow<Self, Timeout> {
-        PatientRow::new(self.lock_key(), Patience::timeout(timeout))
+    fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
+        RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
     }
 
     /// Opens a transaction, locks the row, runs the closure with the fresh row, commits.

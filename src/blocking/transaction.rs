@@ -23,7 +23,7 @@ pub trait RunLockTransaction<Kind = Concrete> {
     ///
     /// # Errors
     ///
-    /// The closure's error, unchanged, if it is not one to retry. [`LockError::GaveUp`], turned into the closure's error
+    /// The closure's error, unchanged, if it is not one to retry. [`LockError::RetriesExhausted`], turned into the closure's error
     /// type, with the number of tries and the last error, if it is and the retries or the time are used up. Diesel's errors
     /// of `BEGIN` and `COMMIT`. [`LockError::Aborted`] if the closure returns `Ok` and its transaction is over. In each case nothing of
     /// the closure's work is kept, but for what it has committed by itself.
@@ -52,7 +52,7 @@ impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
         let mut retries = Retries::new(&self, nested);
         let hook = &mut self.hook;
         loop {
-            let begun = now(core::begin_watched::<_, E>(&mut Blocking(conn), self.isolation, self.refuse_disorder));
+            let begun = now(core::begin_watched::<_, E>(&mut Blocking(conn), self.isolation, self.deny_out_of_order));
             let outcome = begun.and_then(|begun| in_transaction(conn, begun, &mut f));
             let error = match outcome {
                 Ok(value) => return Ok(value),
@@ -62,7 +62,9 @@ impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
                 Verdict::Pass => return Err(error),
                 Verdict::GiveUp => {
                     let (tries, elapsed) = (retries.tries(), retries.elapsed());
-                    return Err(LockError::GaveUp { tries, elapsed, nested, source: error.into_boxed() }.into());
+                    return Err(
+                        LockError::RetriesExhausted { tries, elapsed, nested, source: error.into_boxed() }.into()
+                    );
                 }
                 Verdict::Retry(pause) => {
                     if let Some(hook) = hook {

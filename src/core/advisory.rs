@@ -4,14 +4,14 @@ use std::panic::resume_unwind;
 
 use diesel::result::QueryResult;
 
-use super::{catch::catch, driver::Driver, give_up::give_up, timer::Timer};
+use super::{catch::catch, driver::Driver, mark_broken::mark_broken, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
     diesel_internals::{rollback_flag, set_rollback_flag},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
-    mode::Patience,
+    mode::WaitPolicy,
 };
 
 /// Whether a lock was taken.
@@ -43,13 +43,14 @@ where
         Span::Transaction => return Err(LockError::NotInTransaction),
     };
     let name = (lock.name(), M::SHARED);
-    let patience = if must || lock.patience() != Patience::Block { lock.patience() } else { Patience::NoWait };
-    let mut timer = Timer::<D::DB>::start(patience);
-    if patience != Patience::Block {
+    let wait_policy =
+        if must || lock.wait_policy() != WaitPolicy::Block { lock.wait_policy() } else { WaitPolicy::NoWait };
+    let mut timer = Timer::<D::DB>::start(wait_policy);
+    if wait_policy != WaitPolicy::Block {
         let free = ask(try_lock, name, driver).await.map_err(|error| timer.class(error))?;
-        match patience {
+        match wait_policy {
             _ if free => return Ok(Taken::Yes),
-            Patience::Timeout(_) => {}
+            WaitPolicy::Timeout(_) => {}
             _ => return if must { Err(contended(lock.name())) } else { Ok(Taken::No) },
         }
     }
@@ -88,7 +89,7 @@ async fn wait<D: Driver<DB: HasAdvisoryLocks>>(
         let waited = until_taken(timer, driver, call, name).await;
         if timer.restore(driver).await.is_err() {
             // What a pool hands out must not have a limit that nobody asked for.
-            give_up(driver).await;
+            mark_broken(driver).await;
         }
         return waited;
     }
@@ -141,7 +142,7 @@ where
     match ask(AdvisoryCall::Unlock, name, driver).await {
         // The session may have gone to another database since: whatever it holds ends with it.
         Ok(false) if D::DB::NAMES_CHANGE => {
-            give_up(driver).await;
+            mark_broken(driver).await;
             return false;
         }
         Ok(held) => return held,
@@ -153,7 +154,7 @@ where
             return held;
         }
     }
-    give_up(driver).await;
+    mark_broken(driver).await;
     false
 }
 
@@ -163,7 +164,7 @@ pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &Ad
     let Some(statement) = D::DB::release(name.in_all_forms()) else { return };
     let released = catch(driver.rows(statement, |_| Ok(()))).await;
     if !matches!(released, Ok(Ok(()))) {
-        give_up(driver).await;
+        mark_broken(driver).await;
     }
     if let Err(panic) = released {
         resume_unwind(panic);

@@ -10,7 +10,7 @@ use crate::{
     backend::{Clock, HasAdvisoryLocks, LockingBackend},
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result},
-    mode::Patience,
+    mode::WaitPolicy,
 };
 
 /// How much longer than its timeout a call may take for the question. That needs the tables that the call wanted, and may have to
@@ -41,7 +41,7 @@ pub(super) async fn in_time<'q, D: Driver>(
     if driver.begin().await.is_err() {
         return Vec::new();
     }
-    let limited = Timer::<D::DB>::start(Patience::Timeout(time)).limit(driver).await;
+    let limited = Timer::<D::DB>::start(WaitPolicy::Timeout(time)).limit(driver).await;
     let asked = match limited {
         Ok(()) => ask(driver, end, times, question).await,
         Err(_) => Ok(Vec::new()),

@@ -3,19 +3,19 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, give_up::give_up};
+use super::{driver::Driver, mark_broken::mark_broken};
 use crate::{
-    backend::{LockingBackend, Rescue},
+    backend::{ImplicitRollback, LockingBackend},
     diesel_internals::{Statement, mark_aborted},
     error::LockError,
 };
 
 /// Looks at what came of a statement of ours. If it was the end of the transaction, another one takes its place that can only
 /// be rolled back.
-pub(super) async fn heed<D: Driver, T>(driver: &mut D, outcome: QueryResult<T>) -> QueryResult<T> {
-    if let (Err(error), Some(rescue)) = (&outcome, D::DB::RESCUE) {
-        if (rescue.rolled_back)(error) || ((rescue.may_roll_back)(error) && does_roll_back(driver, &rescue).await) {
-            fence(driver).await;
+pub(super) async fn check_rollback<D: Driver, T>(driver: &mut D, outcome: QueryResult<T>) -> QueryResult<T> {
+    if let (Err(error), Some(rules)) = (&outcome, D::DB::IMPLICIT_ROLLBACK) {
+        if (rules.rolled_back)(error) || ((rules.may_roll_back)(error) && does_roll_back(driver, &rules).await) {
+            placeholder(driver).await;
         }
     }
     outcome
@@ -23,51 +23,51 @@ pub(super) async fn heed<D: Driver, T>(driver: &mut D, outcome: QueryResult<T>) 
 
 /// Whether the server takes the transaction back after an error that undoes the statement only on most servers. One that cannot
 /// say has been lost since.
-async fn does_roll_back<D: Driver>(driver: &mut D, rescue: &Rescue<D::DB>) -> bool {
+async fn does_roll_back<D: Driver>(driver: &mut D, rules: &ImplicitRollback<D::DB>) -> bool {
     let in_transaction = matches!(driver.depth(), Ok(Some(_)));
-    in_transaction && has_a_row(driver, rescue.ask).await.unwrap_or(true)
+    in_transaction && has_a_row(driver, rules.ask).await.unwrap_or(true)
 }
 
 /// After a nested transaction: if it took the outer ones along, those must not go on either.
-pub(super) async fn heed_outer<D: Driver>(driver: &mut D) {
+pub(super) async fn check_outer_rollback<D: Driver>(driver: &mut D) {
     if driver.is_aborted() {
-        fence(driver).await;
+        placeholder(driver).await;
     }
 }
 
-async fn fence<D: Driver>(driver: &mut D) {
-    let (Some(rescue), Ok(Some(depth))) = (D::DB::RESCUE, driver.depth()) else { return };
-    for statement in (rescue.fence)(depth.get() - 1) {
+async fn placeholder<D: Driver>(driver: &mut D) {
+    let (Some(rules), Ok(Some(depth))) = (D::DB::IMPLICIT_ROLLBACK, driver.depth()) else { return };
+    for statement in (rules.placeholder)(depth.get() - 1) {
         if driver.batch(&statement).await.is_err() {
-            return give_up(driver).await;
+            return mark_broken(driver).await;
         }
     }
     mark_aborted(driver.status());
 }
 
 /// Lies in the outermost transaction, if that is ours.
-pub(super) struct Tripwire {
+pub(super) struct AutocommitGuard {
     armed: bool,
 }
 
-impl Tripwire {
-    pub(super) const NONE: Tripwire = Tripwire { armed: false };
+impl AutocommitGuard {
+    pub(super) const NONE: AutocommitGuard = AutocommitGuard { armed: false };
 
     /// To be laid when the transaction has just begun.
     pub(super) async fn arm<D: Driver>(driver: &mut D) -> QueryResult<Self> {
         let outermost = driver.depth()?.is_some_and(|depth| depth.get() == 1);
-        match D::DB::RESCUE {
-            Some(rescue) if outermost => {
-                let (setting, mark) = rescue.arm;
+        match D::DB::IMPLICIT_ROLLBACK {
+            Some(rules) if outermost => {
+                let (setting, mark) = rules.arm;
                 if let Err(error) = driver.execute(setting()).await {
-                    let (function, setting) = rescue.arm_without;
+                    let (function, setting) = rules.arm_without;
                     if !error.to_string().contains(function) {
                         return Err(error);
                     }
                     driver.execute(setting()).await?;
                 }
                 driver.batch(mark).await?;
-                Ok(Tripwire { armed: true })
+                Ok(AutocommitGuard { armed: true })
             }
             _ => Ok(Self::NONE),
         }
@@ -79,8 +79,8 @@ impl Tripwire {
         D: Driver,
         E: From<LockError> + From<DieselError>,
     {
-        let Some(rescue) = D::DB::RESCUE.filter(|_| self.armed) else { return Ok(()) };
-        match driver.batch(rescue.check).await {
+        let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return Ok(()) };
+        match driver.batch(rules.check).await {
             Ok(()) => Ok(()),
             Err(error) => Err(lost(error, driver).await),
         }
@@ -89,9 +89,9 @@ impl Tripwire {
     /// To be called when the transaction has ended. If it has not, since somebody has cancelled the very `ROLLBACK`, it ends
     /// with the connection: to put the setting back would commit it.
     pub(super) async fn disarm<D: Driver>(self, driver: &mut D) {
-        let Some(rescue) = D::DB::RESCUE.filter(|_| self.armed) else { return };
-        if driver.depth() != Ok(None) || driver.execute((rescue.disarm)()).await.is_err() {
-            give_up(driver).await;
+        let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return };
+        if driver.depth() != Ok(None) || driver.execute((rules.disarm)()).await.is_err() {
+            mark_broken(driver).await;
         }
     }
 }
@@ -106,7 +106,7 @@ where
     let Err(error) = driver.commit().await else { return Ok(()) };
     // Diesel's manager counts a savepoint that it could not release; others let go of it and leave what was done in it.
     let undone = driver.depth() == Ok(depth) && driver.rollback().await.is_ok();
-    if D::DB::RESCUE.is_none() {
+    if D::DB::IMPLICIT_ROLLBACK.is_none() {
         return Err(error.into());
     }
     // The savepoint is not there to be released.
@@ -138,17 +138,17 @@ where
 
 /// Whether a cluster has rolled the transaction back, and nothing of it was committed: then it can be run again.
 async fn by_the_cluster<D: Driver>(driver: &mut D) -> bool {
-    match D::DB::RESCUE {
-        Some(rescue) => has_a_row(driver, rescue.ask_cluster).await == Ok(true),
+    match D::DB::IMPLICIT_ROLLBACK {
+        Some(rules) => has_a_row(driver, rules.ask_cluster).await == Ok(true),
         None => false,
     }
 }
 
 /// Fails if the transaction that is to be open is not.
 pub(super) async fn check<D: Driver>(driver: &mut D) -> Result<(), LockError> {
-    let Some(rescue) = D::DB::RESCUE else { return Ok(()) };
-    let open = driver.execute((rescue.check_open)()).await;
-    heed(driver, open).await.map(drop).map_err(|error| match LockError::of_locking_statement(error) {
+    let Some(rules) = D::DB::IMPLICIT_ROLLBACK else { return Ok(()) };
+    let open = driver.execute((rules.check_open)()).await;
+    check_rollback(driver, open).await.map(drop).map_err(|error| match LockError::of_locking_statement(error) {
         LockError::Query(DieselError::DatabaseError(..)) => LockError::rolled_back_by_cluster(),
         error => error,
     })

@@ -3,9 +3,9 @@
 mod advisory;
 mod catch;
 mod driver;
-mod give_up;
 mod holders;
 mod implicit_rollback;
+mod mark_broken;
 mod pick;
 mod query;
 mod registry;

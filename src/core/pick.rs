@@ -11,7 +11,7 @@ use super::{
     transaction::{begin_of_ours, end},
 };
 use crate::{
-    backend::Answer,
+    backend::Response,
     error::{LockError, Result},
     mode::Isolation,
     pick::Picks,
@@ -60,12 +60,12 @@ async fn run<D: Driver, T>(
     looks_before_changes: bool,
 ) -> Result<Vec<T>> {
     loop {
-        let Some(exchange) = picks.exchange() else { break };
-        if looks_before_changes && matches!(exchange.answer, Answer::Changed(_)) {
+        let Some(step) = picks.next_step() else { break };
+        if looks_before_changes && matches!(step.answer, Response::Changed(_)) {
             implicit_rollback::check(driver).await?;
         }
-        match send(driver, exchange).await.map_err(class) {
-            Ok(()) => picks.end_of_rows()?,
+        match send(driver, step).await.map_err(class) {
+            Ok(()) => picks.step_done()?,
             Err(error) if picks.goes_on(&error) => {}
             Err(error) => return Err(error.of_tables(&[picks.table().both()])),
         }

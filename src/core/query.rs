@@ -8,14 +8,14 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{driver::Driver, implicit_rollback::heed, timer::Timer};
+use super::{driver::Driver, implicit_rollback::check_rollback, timer::Timer};
 use crate::{
     backend::{Clock, HidesRows, LockingBackend},
     diesel_internals::CompatibleType,
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
-    mode::{Patience, Strength},
-    sql::{Choice, LockClause, LockedQuery, QueryText, TableName, locked_text},
+    mode::{Strength, WaitPolicy},
+    sql::{AnySelect, LockClause, LockedQuery, QueryText, TableName, locked_text},
 };
 
 /// What the rows of a query are in SQL when they are read into a `U`.
@@ -40,10 +40,10 @@ where
 
 /// The query behind a locking clause, and the table whose rows it locks.
 pub(crate) struct Clause<'q, DB: LockingBackend, S> {
-    pub(crate) query: &'q dyn Choice<DB>,
+    pub(crate) query: &'q dyn AnySelect<DB>,
     pub(crate) table: &'q S,
     pub(crate) strength: Strength,
-    pub(crate) patience: Patience,
+    pub(crate) wait_policy: WaitPolicy,
 }
 
 /// The same within a time, or without waiting: then it looks first whether somebody holds a row.
@@ -57,10 +57,10 @@ where
     check::<D::DB>(query)?;
     QueryText::of(clause.query, clause.query.shape()?, D::DB::DIALECT, None)?;
     let table = TableName::of::<D::DB>(clause.table)?;
-    if clause.patience == Patience::NoWait {
+    if clause.wait_policy == WaitPolicy::NoWait {
         at_once(driver, &clause, &table).await?;
     }
-    let mut timer = Timer::<D::DB>::start(clause.patience);
+    let mut timer = Timer::<D::DB>::start(clause.wait_policy);
     let rows = match timer.limit(driver).await {
         Ok(()) => rows(driver, query).await.map_err(|error| timer.class(error).of_tables(&[table.both()])),
         Err(error) => Err(error),
@@ -109,7 +109,7 @@ where
             Ok(())
         })
         .await;
-    let asked = heed(driver, asked).await;
+    let asked = check_rollback(driver, asked).await;
     asked.map_err(|error| LockError::of_locking_statement(error).of_tables(&[name.both()]))?;
     if busy.is_empty() {
         return Ok(());
@@ -165,5 +165,5 @@ where
     U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
 {
     let rows = driver.load(query).await;
-    heed(driver, rows).await
+    check_rollback(driver, rows).await
 }

@@ -5,7 +5,7 @@ use super::{
     advisory::contended,
     driver::Driver,
     holders,
-    implicit_rollback::{self, heed_outer},
+    implicit_rollback::{self, check_outer_rollback},
     registry,
     send::send,
     snapshot::refuse_old_snapshot,
@@ -14,12 +14,12 @@ use super::{
 use diesel::deserialize;
 
 use crate::{
-    backend::{AdvisoryCall, Clock, LockingBackend, TableDialogue},
+    backend::{AdvisoryCall, Clock, LockingBackend, TablePlan},
     diesel_internals::RowRef,
     error::{Attempt, Holder, LockError, Result},
     lock_set::{AdvisoryPart, LockSet, Locked},
-    mode::Patience,
-    sql::Finished,
+    mode::WaitPolicy,
+    sql::ErasedRows,
 };
 
 /// Locks a set in the open transaction.
@@ -33,7 +33,7 @@ pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W
 /// A call under way.
 struct Call<'c, D: Driver> {
     driver: &'c mut D,
-    patience: Patience,
+    wait_policy: WaitPolicy,
     timer: Timer<D::DB>,
     name_holders: bool,
     /// The last one that was locked.
@@ -54,11 +54,11 @@ where
     D: Driver<DB = DB>,
 {
     fn new<W>(driver: &'c mut D, set: &LockSet<'_, DB, W>) -> Self {
-        let patience = set.patience();
+        let wait_policy = set.wait_policy();
         Call {
             driver,
-            patience,
-            timer: Timer::start(patience),
+            wait_policy,
+            timer: Timer::start(wait_policy),
             name_holders: set.names_holders(),
             table: String::new(),
         }
@@ -66,7 +66,7 @@ where
 
     async fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
         let allow_missing = set.allows_missing();
-        let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
+        let waits = matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
         let savepoint = self.name_holders && waits && !set.is_empty();
         let names = set.take_advisory();
         let (tables, asks_again) = set.into_tables()?;
@@ -143,7 +143,7 @@ where
             (true, false) => {
                 let released = implicit_rollback::release(self.driver).await;
                 if released.is_err() {
-                    heed_outer(self.driver).await;
+                    check_outer_rollback(self.driver).await;
                 }
                 released
             }
@@ -162,7 +162,7 @@ where
 
     async fn name(&mut self, name: &AdvisoryPart<DB>) -> Result<()> {
         self.timer.limit(self.driver).await?;
-        let waits = matches!(self.patience, Patience::Block | Patience::Timeout(_));
+        let waits = matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
         let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
         let mut answer = Err((name.no_answer)());
         let asked = self
@@ -177,7 +177,7 @@ where
     }
 
     /// Locks the tables' parts.
-    async fn tables<'a>(&mut self, tables: Vec<DB::Table<'a>>) -> Result<Vec<Finished>, Failed<'a, DB>> {
+    async fn tables<'a>(&mut self, tables: Vec<DB::Table<'a>>) -> Result<Vec<ErasedRows>, Failed<'a, DB>> {
         let mut finished = Vec::new();
         for mut table in tables {
             match self.table(&mut table).await {
@@ -193,10 +193,10 @@ where
         table.name().quoted().clone_into(&mut self.table);
         while !table.is_done() {
             self.timer.limit(self.driver).await?;
-            let Some(exchange) = table.exchange() else { break };
-            let exchange = self.timer.in_time(exchange);
-            match send(self.driver, exchange).await.map_err(|error| table.class(self.timer.class(error))) {
-                Ok(()) => table.end_of_rows()?,
+            let Some(step) = table.next_step() else { break };
+            let step = self.timer.in_time(step);
+            match send(self.driver, step).await.map_err(|error| table.class(self.timer.class(error))) {
+                Ok(()) => table.step_done()?,
                 Err(error) if table.goes_on(&error) => {}
                 Err(error) => return Err(error.of_tables(&[table.name().both()])),
             }

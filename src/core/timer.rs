@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use super::{driver::Driver, give_up::give_up, send::send};
+use super::{driver::Driver, mark_broken::mark_broken, send::send};
 use crate::{
-    backend::{Clock, Exchange, LockingBackend},
+    backend::{Clock, LockingBackend, Step},
     error::{LockError, Refusal, Result},
-    mode::Patience,
+    mode::WaitPolicy,
 };
 
 /// Counts from the beginning of a call.
@@ -21,12 +21,12 @@ pub(super) struct Timer<DB: LockingBackend> {
 }
 
 impl<DB: LockingBackend> Timer<DB> {
-    pub(super) fn start(patience: Patience) -> Self {
-        let timeout = match patience {
-            Patience::Timeout(timeout) => Some(timeout),
-            Patience::Block | Patience::NoWait | Patience::SkipLocked => None,
+    pub(super) fn start(wait_policy: WaitPolicy) -> Self {
+        let timeout = match wait_policy {
+            WaitPolicy::Timeout(timeout) => Some(timeout),
+            WaitPolicy::Block | WaitPolicy::NoWait | WaitPolicy::SkipLocked => None,
         };
-        let at_once = patience == Patience::NoWait;
+        let at_once = wait_policy == WaitPolicy::NoWait;
         Timer { began: Instant::now(), timeout, at_once, tried: false, clock: DB::Clock::default() }
     }
 
@@ -56,11 +56,11 @@ impl<DB: LockingBackend> Timer<DB> {
     ///
     /// PostgreSQL counts the time of each message by itself: it would give as much to the preparing of a statement, which waits
     /// for the tables that it names, as to the running.
-    pub(super) fn in_time<'e>(&self, exchange: Exchange<'e, DB>) -> Exchange<'e, DB> {
+    pub(super) fn in_time<'e>(&self, step: Step<'e, DB>) -> Step<'e, DB> {
         if !self.is_limited() {
-            return exchange;
+            return step;
         }
-        Exchange { statement: exchange.statement.uncached(), ..exchange }
+        Step { statement: step.statement.uncached(), ..step }
     }
 
     /// What is left of the time, if there is a limit.
@@ -73,10 +73,10 @@ impl<DB: LockingBackend> Timer<DB> {
     ///
     /// The server may end this very statement, for which there is no more time than for those before it.
     pub(super) async fn restore<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
-        let Some(exchange) = self.clock.restore() else { return Ok(()) };
-        let sent = send(driver, exchange).await;
+        let Some(step) = self.clock.restore() else { return Ok(()) };
+        let sent = send(driver, step).await;
         if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(driver.depth(), Ok(Some(_)))) {
-            give_up(driver).await;
+            mark_broken(driver).await;
         }
         sent.map_err(|error| self.class(error))
     }

@@ -23,15 +23,15 @@ use super::{
     advisory::release_for_transaction,
     catch::catch,
     driver::Driver,
-    give_up::give_up,
-    implicit_rollback::{self, Tripwire},
+    implicit_rollback::{self, AutocommitGuard},
+    mark_broken::mark_broken,
     registry,
 };
 use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
 
 /// A transaction that was begun here and has not ended.
 pub(crate) struct Begun {
-    tripwire: Tripwire,
+    autocommit: AutocommitGuard,
     /// It is the outermost one, and advisory locks may last as long as it.
     outermost: bool,
     watched: bool,
@@ -47,17 +47,17 @@ where
 {
     let outermost = driver.depth()?.is_none();
     begin_at(driver, isolation).await?;
-    match Tripwire::arm(driver).await {
-        Ok(tripwire) => {
+    match AutocommitGuard::arm(driver).await {
+        Ok(autocommit) => {
             if outermost {
                 registry::open(driver);
             }
-            Ok(Begun { tripwire, outermost, watched: false, isolated: isolation.is_some() })
+            Ok(Begun { autocommit, outermost, watched: false, isolated: isolation.is_some() })
         }
         Err(error) => {
             let _ = driver.rollback().await;
             // Perhaps half of it was done.
-            give_up(driver).await;
+            mark_broken(driver).await;
             Err(error.into())
         }
     }
@@ -78,7 +78,7 @@ where
 /// [looked](implicit_rollback::check) for the transaction before.
 pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
     begin_at(driver, isolation).await?;
-    Ok(Begun { tripwire: Tripwire::NONE, outermost: false, watched: false, isolated: isolation.is_some() })
+    Ok(Begun { autocommit: AutocommitGuard::NONE, outermost: false, watched: false, isolated: isolation.is_some() })
 }
 
 async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<()> {
@@ -101,14 +101,14 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
-    let Begun { tripwire, outermost, watched, isolated } = begun;
+    let Begun { autocommit, outermost, watched, isolated } = begun;
     if watched {
         registry::unwatch(driver);
     }
-    let ended = catch(end_as(driver, tripwire, outcome)).await;
+    let ended = catch(end_as(driver, autocommit, outcome)).await;
     if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
         if driver.batch(forget).await.is_err() {
-            give_up(driver).await;
+            mark_broken(driver).await;
         }
     }
     if outermost {
@@ -119,13 +119,17 @@ where
     ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-async fn end_as<D, R, E>(driver: &mut D, tripwire: Tripwire, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
+async fn end_as<D, R, E>(
+    driver: &mut D,
+    autocommit: AutocommitGuard,
+    outcome: thread::Result<Result<R, E>>,
+) -> Result<R, E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
     let outcome = match outcome {
-        Ok(Ok(value)) => Ok(is_alive(driver, &tripwire).await.map(|()| value)),
+        Ok(Ok(value)) => Ok(is_alive(driver, &autocommit).await.map(|()| value)),
         failed => failed,
     };
     let outcome = match outcome {
@@ -136,13 +140,13 @@ where
             failed
         }
     };
-    implicit_rollback::heed_outer(driver).await;
-    tripwire.disarm(driver).await;
+    implicit_rollback::check_outer_rollback(driver).await;
+    autocommit.disarm(driver).await;
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Fails if the server has given the transaction up, or if it is not the one that was begun.
-async fn is_alive<D, E>(driver: &mut D, tripwire: &Tripwire) -> Result<(), E>
+async fn is_alive<D, E>(driver: &mut D, autocommit: &AutocommitGuard) -> Result<(), E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
@@ -155,7 +159,7 @@ where
             return Err(implicit_rollback::lost(error, driver).await);
         }
     }
-    tripwire.check(driver).await
+    autocommit.check(driver).await
 }
 
 async fn commit<D, E>(driver: &mut D) -> Result<(), E>
@@ -167,7 +171,7 @@ where
         // The closure has ended the transaction, and the server told Diesel. It may have begun another one since.
         None => {
             if driver.batch("ROLLBACK").await.is_err() {
-                give_up(driver).await;
+                mark_broken(driver).await;
             }
             Err(LockError::Aborted.into())
         }

@@ -39,7 +39,7 @@ impl RetryClass {
             }
             next = match (error.downcast_ref(), error.downcast_ref()) {
                 // What an inner transaction gave up on is as good as the error itself.
-                (Some(LockError::GaveUp { source, .. }), _) => Some(&**source),
+                (Some(LockError::RetriesExhausted { source, .. }), _) => Some(&**source),
                 (Some(LockError::Query(error)), _) if !matches!(error, DieselError::DatabaseError(..)) => Some(error),
                 (Some(error), _) => return error.class(),
                 (_, Some(DieselError::DatabaseError(..))) => {
@@ -167,7 +167,7 @@ impl LockError {
     /// The class of this very error.
     fn class(&self) -> Option<RetryClass> {
         match self {
-            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => {
+            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::LimitedRowsChanged { .. } => {
                 Some(RetryClass::Retryable)
             }
             LockError::Contended { .. } => Some(RetryClass::Contended),
@@ -193,14 +193,14 @@ impl Error for LockError {
             {
                 Some(source)
             }
-            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::Moved { .. } => {
+            LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::LimitedRowsChanged { .. } => {
                 Some(&RetryClass::Retryable)
             }
             LockError::ReadOnly(source) | LockError::ConnectionLost(source) | LockError::Canceled { source, .. } => {
                 Some(source)
             }
             LockError::NotLockable { source: Some(source), .. } => Some(&**source),
-            LockError::GaveUp { source, .. } => Some(&**source),
+            LockError::RetriesExhausted { source, .. } => Some(&**source),
             // Its text is part of ours.
             LockError::Query(error) => error.source(),
             LockError::NotInTransaction

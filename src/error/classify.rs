@@ -34,7 +34,7 @@ impl Class {
     /// raising them (with `SIGNAL`) is that its transaction is rolled back and run again, some times. The other mistake would
     /// be worse: the server has rolled back and nobody knows.
     ///
-    /// A timeout comes with nothing but its words and calls for nothing but patience: it stays without a class.
+    /// A timeout comes with nothing but its words and calls for nothing but wait_policy: it stays without a class.
     fn of_any_statement(kind: &DatabaseErrorKind, info: &Info) -> Option<Self> {
         match kind {
             // 40001 of PostgreSQL and 1213 of MySQL and MariaDB.

@@ -58,7 +58,7 @@ impl fmt::Display for LockError {
                  lock; run all of it again",
                 After(attempt.as_deref())
             ),
-            LockError::Moved { table } => write!(
+            LockError::LimitedRowsChanged { table } => write!(
                 f,
                 "rows of {table} changed while the set waited, and one that it wants now is held by another transaction; waiting \
                  for it behind what this transaction has locked could end in a deadlock: run the transaction again"
@@ -68,7 +68,7 @@ impl fmt::Display for LockError {
                 "this lock set goes back to {back_to} after an earlier one had locked {after}: another transaction that \
                  does the opposite can deadlock with it; put both into one set"
             ),
-            LockError::GaveUp { tries, elapsed, nested, .. } => {
+            LockError::RetriesExhausted { tries, elapsed, nested, .. } => {
                 let times = if *tries == 1 { "try" } else { "tries" };
                 write!(f, "gave up after {tries} {times} in {} ms", elapsed.as_millis())?;
                 match nested {

@@ -194,7 +194,7 @@ pub enum LockError {
     /// Waiting for it could end in a deadlock, wherever it stands in the order: what was waited for and has left may be locked all
     /// the same. The transaction goes on and holds what it has locked; to get the rows, run
     /// all of it again.
-    Moved {
+    LimitedRowsChanged {
         /// The table, as SQL names it.
         table: String,
     },
@@ -214,7 +214,7 @@ pub enum LockError {
     /// A [`LockTransaction`](crate::LockTransaction) gave up.
     ///
     /// Nothing of any try is kept. Inside another transaction, that transaction is as the last error says.
-    GaveUp {
+    RetriesExhausted {
         /// How often the closure was run.
         tries: u32,
         /// How long all of it took.

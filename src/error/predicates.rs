@@ -6,7 +6,7 @@ use super::{Attempt, LockError, Refusal, RetryClass, classify};
 
 impl LockError {
     /// Running the whole transaction again can succeed without anything else being done:
-    /// [`Deadlock`](Self::Deadlock), [`Serialization`](Self::Serialization) and [`Moved`](Self::Moved).
+    /// [`Deadlock`](Self::Deadlock), [`Serialization`](Self::Serialization) and [`LimitedRowsChanged`](Self::LimitedRowsChanged).
     ///
     /// A [`Contended`](Self::Contended) or [`TimedOut`](Self::TimedOut) call can be tried again too, but the caller has
     /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
@@ -54,7 +54,7 @@ impl LockError {
             LockError::Query(error) => {
                 matches!(error, DieselError::DatabaseError(..)) && !classify::is_of_the_statement(error)
             }
-            LockError::GaveUp { nested, .. } => {
+            LockError::RetriesExhausted { nested, .. } => {
                 *nested && !std::ptr::eq(self.last(), self) && self.last().transaction_is_lost()
             }
             LockError::NotInTransaction
@@ -64,7 +64,7 @@ impl LockError {
             | LockError::OutOfOrder { .. }
             | LockError::Aborted
             | LockError::CommitUnknown(_)
-            | LockError::Moved { .. } => false,
+            | LockError::LimitedRowsChanged { .. } => false,
         }
     }
 
@@ -206,10 +206,10 @@ impl LockError {
         }
     }
 
-    /// Of a [`GaveUp`](Self::GaveUp), the `LockError` that is its last error or lies beneath it; any other error as it is.
+    /// Of a [`RetriesExhausted`](Self::RetriesExhausted), the `LockError` that is its last error or lies beneath it; any other error as it is.
     #[must_use]
     pub fn last(&self) -> &LockError {
-        let LockError::GaveUp { source, .. } = self else { return self };
+        let LockError::RetriesExhausted { source, .. } = self else { return self };
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&**source);
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<LockError>() {

@@ -10,7 +10,7 @@ use crate::{
     error::{LockError, Result, RowName},
     key::{IntoKey, RowKey},
     lockable::Lockable,
-    sql::{Finished, FoundRows},
+    sql::{ErasedRows, FoundRows},
 };
 
 /// The locked rows of a [`LockSet`](crate::LockSet): fresh, by model, in the order of their primary key.
@@ -44,9 +44,9 @@ pub struct Locked {
 }
 
 impl Locked {
-    pub(crate) fn new(finished: Vec<Finished>, allow_missing: bool) -> Result<Self> {
+    pub(crate) fn new(finished: Vec<ErasedRows>, allow_missing: bool) -> Result<Self> {
         let mut locked = Locked { models: HashMap::new(), missing: Vec::new(), skipped: Vec::new() };
-        for Finished { model, rows, missing, skipped, .. } in finished {
+        for ErasedRows { model, rows, missing, skipped, .. } in finished {
             locked.skipped.extend(skipped);
             locked.missing.extend(missing);
             locked.models.insert(model, rows);

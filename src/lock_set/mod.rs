@@ -4,21 +4,21 @@ mod advisory_part;
 mod locked;
 #[cfg(test)]
 mod order_model;
-mod patience;
-mod patient_row;
+mod row_request;
 mod tables;
+mod wait_policy;
 
 use std::{any::TypeId, fmt, marker::PhantomData};
 
 pub(crate) use self::advisory_part::AdvisoryPart;
-use self::tables::Gathered;
-pub use self::{locked::Locked, patient_row::PatientRow};
+use self::tables::SetByTable;
+pub use self::{locked::Locked, row_request::RowRequest};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
     key::IntoKey,
     lockable::Lockable,
-    mode::{Patience, Strength},
+    mode::{Strength, WaitPolicy},
     sql::{Blocking, LockTarget, RowQuery},
 };
 
@@ -76,7 +76,7 @@ use crate::{
 ///
 /// A key that did not come is looked for once more, when nothing is waited for any more: the row may have been replaced by one with the same
 /// key while the set waited. If it exists it is locked, unless somebody holds it: then the call is
-/// [`LockError::Moved`](crate::LockError::Moved). So a key is missing only if a statement that began after all waits did not find it.
+/// [`LockError::LimitedRowsChanged`](crate::LockError::LimitedRowsChanged). So a key is missing only if a statement that began after all waits did not find it.
 ///
 /// A set with two rows of one key is [`LockError::Unsupported`](crate::LockError::Unsupported): a table and one that inherits from it
 /// (`INHERITS`) can have them. So is a table beside one of its partitions, or one that inherits from it, in one set, before anything is
@@ -186,13 +186,13 @@ use crate::{
 /// ```
 #[must_use = "a lock set locks nothing until `lock` is called on it"]
 pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
-    parts: Vec<(TypeId, Gathered<'a, DB>)>,
+    parts: Vec<(TypeId, SetByTable<'a, DB>)>,
     advisory: Vec<AdvisoryPart<DB>>,
     strength: Strength,
-    patience: Patience,
+    wait_policy: WaitPolicy,
     allow_missing: bool,
     name_holders: bool,
-    words: PhantomData<fn() -> W>,
+    policy: PhantomData<fn() -> W>,
 }
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
@@ -202,10 +202,10 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
             parts: Vec::new(),
             advisory: Vec::new(),
             strength: Strength::Update,
-            patience: Patience::Block,
+            wait_policy: WaitPolicy::Block,
             allow_missing: false,
             name_holders: false,
-            words: PhantomData,
+            policy: PhantomData,
         }
     }
 }
@@ -260,7 +260,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// decides which rows a limit takes; the rows are locked and returned in the order of the key all the same.
     ///
     /// A row comes back for the query only if it still matches when it is locked. If a row leaves a limited query while it is waited for,
-    /// the next one takes its place if it is free; if it is held, the call is [`LockError::Moved`](crate::LockError::Moved), which
+    /// the next one takes its place if it is free; if it is held, the call is [`LockError::LimitedRowsChanged`](crate::LockError::LimitedRowsChanged), which
     /// [`LockTransaction`](crate::LockTransaction) retries: behind the one pass in order nothing is waited for.
     ///
     /// Conditions on more than the row's own columns (a join, a subquery, a function that is not one of the server's common ones, an operator
@@ -279,7 +279,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// A query that matches nothing adds nothing. Rows that begin to match after it was run are not locked: on PostgreSQL, nor is one that was
     /// deleted and inserted again while the set waited for it.
     pub fn query<T: LockTarget<DB>>(mut self, query: impl RowQuery<'a, T, DB>) -> Self {
-        self.gathered::<T>().queries.push(query.into_choice());
+        self.gathered::<T>().queries.push(query.into_select());
         self
     }
 

@@ -2,29 +2,29 @@
 
 use std::{any::TypeId, collections::BTreeMap};
 
-use super::{AdvisoryPart, LockSet, PatientRow};
+use super::{AdvisoryPart, LockSet, RowRequest};
 use crate::{
-    backend::{LockingBackend, TableDialogue},
+    backend::{LockingBackend, TablePlan},
     diesel_internals::sql_of,
     error::{LockError, Result},
-    mode::{Patience, Strength},
-    sql::{Choice, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
+    mode::{Strength, WaitPolicy},
+    sql::{AnySelect, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
 };
 
 /// What a set wants of one model.
-pub(super) struct Gathered<'a, DB: LockingBackend> {
+pub(super) struct SetByTable<'a, DB: LockingBackend> {
     pub(super) model: Box<dyn Model<DB>>,
-    pub(super) queries: Vec<Box<dyn Choice<DB> + 'a>>,
+    pub(super) queries: Vec<Box<dyn AnySelect<DB> + 'a>>,
     pub(super) strength: Strength,
 }
 
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// What is wanted of this model, asked for at the set's present strength.
-    pub(super) fn gathered<T: LockTarget<DB>>(&mut self) -> &mut Gathered<'a, DB> {
+    pub(super) fn gathered<T: LockTarget<DB>>(&mut self) -> &mut SetByTable<'a, DB> {
         let model = TypeId::of::<T>();
         let strength = self.strength;
         let index = self.parts.iter().position(|(m, _)| *m == model).unwrap_or_else(|| {
-            self.parts.push((model, Gathered { model: T::model(), queries: Vec::new(), strength }));
+            self.parts.push((model, SetByTable { model: T::model(), queries: Vec::new(), strength }));
             self.parts.len() - 1
         });
         let gathered = &mut self.parts[index].1;
@@ -32,8 +32,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         gathered
     }
 
-    pub(crate) fn of_row<T: LockTarget<DB>>(row: PatientRow<T, W>) -> Self {
-        let mut set = LockSet::new().id::<T>(row.id).patient(row.patience);
+    pub(crate) fn of_row<T: LockTarget<DB>>(row: RowRequest<T, W>) -> Self {
+        let mut set = LockSet::new().id::<T>(row.id).with_policy(row.wait_policy);
         set.name_holders = row.name_holders;
         set
     }
@@ -46,8 +46,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         self.name_holders
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        self.patience
+    pub(crate) fn wait_policy(&self) -> WaitPolicy {
+        self.wait_policy
     }
 
     /// The advisory locks in the order in which they must be taken.
@@ -58,14 +58,14 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// The conversations, table by table in the order in which they must be held, and whether one of them has a query that is asked again
     /// when its rows are held.
     pub(crate) fn into_tables(self) -> Result<(Vec<DB::Table<'a>>, bool)> {
-        let (patience, mut asks_again) = (self.patience, false);
+        let (wait_policy, mut asks_again) = (self.wait_policy, false);
         let mut tables: BTreeMap<TableName, (Strength, Vec<QueriedModel<'a, DB>>)> = BTreeMap::new();
         let key = |model: &dyn Model<DB>| sql_of::<DB>(&KeyOf(model.text()));
-        for (_, Gathered { model, queries, strength, .. }) in self.parts {
+        for (_, SetByTable { model, queries, strength, .. }) in self.parts {
             if queries.is_empty() {
                 check_model(model.text(), DB::DIALECT)?;
             }
-            let choice = |query: Box<dyn Choice<DB> + 'a>| {
+            let choice = |query: Box<dyn AnySelect<DB> + 'a>| {
                 let shape = query.shape()?;
                 Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(model.text()))?, shape, query })
             };
@@ -82,13 +82,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             table.1.push(QueriedModel { model, choices });
         }
         let names: Vec<_> = if tables.len() > 1 { tables.keys().cloned().collect() } else { Vec::new() };
-        let mut dialogues = Vec::with_capacity(tables.len());
+        let mut plans = Vec::with_capacity(tables.len());
         for (name, (strength, models)) in tables {
-            dialogues.push(DB::table(name, models, strength, patience)?);
+            plans.push(DB::table(name, models, strength, wait_policy)?);
         }
-        if let [first, _, ..] = &mut dialogues[..] {
+        if let [first, _, ..] = &mut plans[..] {
             first.among(names);
         }
-        Ok((dialogues, asks_again))
+        Ok((plans, asks_again))
     }
 }

@@ -10,12 +10,12 @@ use diesel::{
 
 use super::{ClaimFrom, PickFrom, Picks, check, model::PickModels};
 use crate::{
-    backend::{Exchange, LockingBackend, Picking, Reader},
+    backend::{LockingBackend, Picking, RowSink, Step},
     diesel_internals::{CompatibleType, RowRef},
     error::Result,
     lockable::Lockable,
     mode::Strength,
-    sql::{Choice, ForChanging, LockTarget, LockWords, RowLock, TableName},
+    sql::{AnySelect, ExclusiveStrength, LockStrength, LockTarget, RowLock, TableName},
 };
 
 /// What the select list of `Q` is when it is read into a `U`.
@@ -25,9 +25,9 @@ type Selected<Q, U, DB> = <<Q as Query>::SqlType as CompatibleType<U, DB>>::SqlT
 impl<'a, U, DB, Q, S, L> PickFrom<'a, U, DB> for RowLock<Q, S, L>
 where
     DB: LockingBackend + QueryMetadata<Q::SqlType>,
-    Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>> + 'a,
+    Q: AnySelect<DB> + Query<SqlType: CompatibleType<U, DB>> + 'a,
     S: QuerySource<FromClause: QueryFragment<DB>>,
-    L: LockWords<DB>,
+    L: LockStrength<DB>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send + 'a,
     Selected<Q, U, DB>: 'a,
 {
@@ -49,8 +49,8 @@ where
     DB: LockingBackend,
     T: LockTarget<DB> + Lockable,
     T::Table: Table,
-    Q: Choice<DB> + 'a,
-    L: LockWords<DB> + ForChanging,
+    Q: AnySelect<DB> + 'a,
+    L: LockStrength<DB> + ExclusiveStrength,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self.query, n, L::STRENGTH, Some(changes))?))
@@ -70,7 +70,7 @@ struct PickSelected<Q, U> {
 impl<Q, U, DB> Picks<DB, U> for PickSelected<Q, U>
 where
     DB: LockingBackend,
-    Q: Choice<DB> + Query<SqlType: CompatibleType<U, DB>>,
+    Q: AnySelect<DB> + Query<SqlType: CompatibleType<U, DB>>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
 {
     fn asks_again(&self) -> bool {
@@ -81,17 +81,17 @@ where
         &self.table
     }
 
-    fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
+    fn next_step(&mut self) -> Option<Step<'_, DB>> {
         let PickSelected { query, table, limit, strength, rows, .. } = self;
         if rows.is_some() {
             return None;
         }
         let statement = DB::pick_selected(query, Picking { table, strength: *strength, limit });
         let read = |row: &RowRef<'_, DB>| U::build_from_row(row);
-        Some(Exchange::new(statement, RowsReader(rows.get_or_insert_default(), read)))
+        Some(Step::new(statement, RowsReader(rows.get_or_insert_default(), read)))
     }
 
-    fn end_of_rows(&mut self) -> Result<()> {
+    fn step_done(&mut self) -> Result<()> {
         Ok(())
     }
 
@@ -103,7 +103,7 @@ where
 /// Reads each row as the function says.
 struct RowsReader<'e, U, F>(&'e mut Vec<U>, F);
 
-impl<U, F, DB> Reader<DB> for RowsReader<'_, U, F>
+impl<U, F, DB> RowSink<DB> for RowsReader<'_, U, F>
 where
     DB: Backend,
     F: Fn(&RowRef<'_, DB>) -> deserialize::Result<U>,

@@ -6,9 +6,9 @@ mod model;
 use std::sync::Arc;
 
 use crate::{
-    backend::{Exchange, LockingBackend},
+    backend::{LockingBackend, Step},
     error::{LockError, Result},
-    sql::{Choice, ModelText, QueryText, TableName},
+    sql::{AnySelect, ModelText, QueryText, TableName},
 };
 
 use diesel::query_builder::QueryFragment;
@@ -68,10 +68,10 @@ pub trait Picks<DB: LockingBackend, T> {
     fn table(&self) -> &TableName;
 
     /// What to send next, and who reads its rows; nothing when it is done.
-    fn exchange(&mut self) -> Option<Exchange<'_, DB>>;
+    fn next_step(&mut self) -> Option<Step<'_, DB>>;
 
     /// All rows of the last statement were read.
-    fn end_of_rows(&mut self) -> Result<()>;
+    fn step_done(&mut self) -> Result<()>;
 
     /// Whether it goes on after an error of the last statement, which has locked nothing.
     fn goes_on(&mut self, _error: &LockError) -> bool {
@@ -84,7 +84,7 @@ pub trait Picks<DB: LockingBackend, T> {
 
 /// Sees to it that the rows of the query are rows of a table, that their number is ours to say, and that what is written behind the
 /// query counts. It selects the columns of `model`, or by itself.
-fn check<DB: LockingBackend>(query: &dyn Choice<DB>, model: Option<&dyn ModelText<DB>>) -> Result<Arc<QueryText>> {
+fn check<DB: LockingBackend>(query: &dyn AnySelect<DB>, model: Option<&dyn ModelText<DB>>) -> Result<Arc<QueryText>> {
     let shape = query.shape()?;
     if shape.folded {
         return Err(LockError::folded("DISTINCT, GROUP BY or HAVING"));

@@ -9,20 +9,20 @@ use diesel::{
 
 use super::{ClaimFrom, PickFrom, Picks, check};
 use crate::{
-    backend::{Exchange, LockingBackend, PickDialogue, Picking},
+    backend::{LockingBackend, PickPlan, Picking, Step},
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     error::{LockError, Result},
     mode::Strength,
-    sql::{Choice, ChosenBy, ForUpdate, FoundRows, LockTarget, Model, TableName, check_changes},
+    sql::{AnySelect, ForUpdate, FoundRows, LockTarget, Model, QueriedBy, TableName, check_changes},
 };
 
 #[diagnostic::do_not_recommend]
 impl<'a, T, DB, F, S, D, W, O, LOf> PickFrom<'a, T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     DB: LockingBackend,
-    T: LockTarget<DB> + ChosenBy<Self>,
+    T: LockTarget<DB> + QueriedBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + LockingDsl<ForUpdate> + 'a,
+    Self: AnySelect<DB> + LockingDsl<ForUpdate> + 'a,
 {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self, n, Strength::Update, None)?))
@@ -33,9 +33,9 @@ where
 impl<'a, 'q, T, DB, F, ST> PickFrom<'a, T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
 where
     DB: LockingBackend + DieselReserveSpecialization,
-    T: LockTarget<DB> + ChosenBy<Self>,
+    T: LockTarget<DB> + QueriedBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + 'a,
+    Self: AnySelect<DB> + 'a,
 {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self, n, Strength::Update, None)?))
@@ -46,9 +46,9 @@ where
 impl<'a, T, DB, F, S, D, W, O, LOf> ClaimFrom<'a, T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     DB: LockingBackend,
-    T: LockTarget<DB> + ChosenBy<Self>,
+    T: LockTarget<DB> + QueriedBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + LockingDsl<ForUpdate> + 'a,
+    Self: AnySelect<DB> + LockingDsl<ForUpdate> + 'a,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self, n, Strength::Update, Some(changes))?))
@@ -59,9 +59,9 @@ where
 impl<'a, 'q, T, DB, F, ST> ClaimFrom<'a, T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
 where
     DB: LockingBackend + DieselReserveSpecialization,
-    T: LockTarget<DB> + ChosenBy<Self>,
+    T: LockTarget<DB> + QueriedBy<Self>,
     F: QuerySource,
-    Self: Choice<DB> + 'a,
+    Self: AnySelect<DB> + 'a,
 {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
         Ok(Box::new(PickModels::new(self, n, Strength::Update, Some(changes))?))
@@ -75,7 +75,7 @@ pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
     table: TableName,
     changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
     asks_again: bool,
-    dialogue: DB::Pick,
+    plan: DB::Pick,
     /// A row comes once for each of its partners.
     repeats: bool,
     picked: PhantomData<fn() -> T>,
@@ -83,7 +83,7 @@ pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
 
 impl<'a, Q, T, DB> PickModels<'a, Q, T, DB>
 where
-    Q: Choice<DB>,
+    Q: AnySelect<DB>,
     T: LockTarget<DB>,
     DB: LockingBackend,
 {
@@ -104,20 +104,20 @@ where
         }
         let table = model.text().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
-        let dialogue = DB::Pick::new(&query, &text, &mut *model, pick, changed)?;
+        let plan = DB::Pick::new(&query, &text, &mut *model, pick, changed)?;
         let (asks_again, repeats) = (!text.own, text.joins);
-        Ok(PickModels { query, model, table, changes, asks_again, dialogue, repeats, picked: PhantomData })
+        Ok(PickModels { query, model, table, changes, asks_again, plan, repeats, picked: PhantomData })
     }
 }
 
 impl<Q, T, DB> Picks<DB, T> for PickModels<'_, Q, T, DB>
 where
-    Q: Choice<DB>,
+    Q: AnySelect<DB>,
     T: LockTarget<DB>,
     DB: LockingBackend,
 {
     fn claims_in_steps(&self) -> bool {
-        self.dialogue.claims_in_steps()
+        self.plan.claims_in_steps()
     }
 
     fn asks_again(&self) -> bool {
@@ -128,23 +128,23 @@ where
         &self.table
     }
 
-    fn exchange(&mut self) -> Option<Exchange<'_, DB>> {
-        self.dialogue.exchange(&self.query, &mut *self.model, self.changes.as_deref())
+    fn next_step(&mut self) -> Option<Step<'_, DB>> {
+        self.plan.next_step(&self.query, &mut *self.model, self.changes.as_deref())
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
-        self.dialogue.goes_on(error)
+        self.plan.goes_on(error)
     }
 
-    fn end_of_rows(&mut self) -> Result<()> {
-        self.dialogue.end_of_rows(&mut *self.model)
+    fn step_done(&mut self) -> Result<()> {
+        self.plan.step_done(&mut *self.model)
     }
 
     /// A join that repeats a row counts it each time; it comes back once.
     fn finish(mut self: Box<Self>) -> Vec<T> {
-        let rows: Box<dyn Any> = self.model.answer(self.dialogue.answer(), &self.table).rows;
+        let rows: Box<dyn Any> = self.model.answer(self.plan.answer(), &self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
-        let mut rows = self.dialogue.arrange(rows);
+        let mut rows = self.plan.arrange(rows);
         if self.repeats && rows.len() > 1 {
             let mut seen = HashSet::new();
             rows.retain(|row| seen.insert(row.lock_key()));

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{choice::Choice, model::ModelText};
+use super::{any_select::AnySelect, model::ModelText};
 
 macro_rules! pieces {
     ($($(#[$doc:meta])* $piece:ident of $whole:ident by $walk:ident;)*) => {$(
@@ -24,15 +24,15 @@ macro_rules! pieces {
 
 pieces! {
     /// `SELECT`, and `DISTINCT` if there is one.
-    Head of Choice by walk_head;
+    Head of AnySelect by walk_head;
     /// The select list of a query.
-    Selected of Choice by walk_select;
+    Selected of AnySelect by walk_select;
     /// The tables of a query.
-    From of Choice by walk_from;
+    From of AnySelect by walk_from;
     /// The conditions of a query.
-    Filter of Choice by walk_filter;
+    Filter of AnySelect by walk_filter;
     /// Everything behind the conditions.
-    Behind of Choice by walk_rest;
+    Behind of AnySelect by walk_rest;
     /// The key columns of a model.
     KeyOf of ModelText by walk_key;
     /// The columns that a model selects.

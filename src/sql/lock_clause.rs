@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use super::{
-    row_lock::{LockWords, RowLock},
+    row_lock::{LockStrength, RowLock},
     table_name::TableName,
 };
 use crate::{
@@ -153,7 +153,7 @@ where
     DB: Backend<QueryBuilder: Default> + Default,
     Q: LockedQuery<DB>,
     S: QuerySource<FromClause: QueryFragment<DB>>,
-    L: LockWords<DB>,
+    L: LockStrength<DB>,
 {
     fn unlockable(&self) -> QueryResult<Option<&'static str>> {
         self.query.unlockable()
@@ -173,7 +173,7 @@ where
 
     fn add_clauses(&self, clauses: &mut Vec<LockClause>) -> QueryResult<()> {
         self.query.add_clauses(clauses)?;
-        let (table, wait) = (TableName::of::<DB>(&self.table.from_clause())?, self.patience.wait());
+        let (table, wait) = (TableName::of::<DB>(&self.table.from_clause())?, self.wait_policy.wait());
         clauses.push(LockClause { table, strength: L::STRENGTH, wait });
         if wait != Wait::Block {
             clauses.iter_mut().for_each(|clause| clause.wait = wait);

@@ -1,10 +1,10 @@
 //! The grammar: what a set wants of a table, as query nodes that no backend is named in.
 
-mod choice;
+mod any_select;
+mod cache;
 mod clause;
 mod columns;
 mod helper;
-mod kept;
 mod key_list;
 mod lock_clause;
 mod lock_target;
@@ -21,11 +21,11 @@ mod tokens;
 pub(crate) use self::clause::{Behind, ColumnsOf, Filter, From, KeyOf};
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub use self::{
-    choice::{Choice, ChosenBy, RowQuery, Shape},
+    any_select::{AnySelect, QueriedBy, RowQuery, Shape},
     columns::Columns,
     key_list::{KeyList, Rank},
     lock_target::LockTarget,
-    model::{Answer, Finished, Keys, Model, ModelRows, ModelText, RowId, Sequence},
+    model::{Answer, ErasedRows, Keys, Model, ModelRows, ModelText, RowId, Sequence},
     queried_model::QueriedModel,
     query_text::QueryText,
     row_lock::{
@@ -36,13 +36,13 @@ pub use self::{
     tokens::Dialect,
 };
 pub(crate) use self::{
+    cache::Cache,
     helper::{Named, helper_name, key_helper},
-    kept::Kept,
     lock_clause::{LockClause, LockedQuery},
     model::FoundRows,
     queried_model::Chosen,
     query_text::{check_changes, check_model, locked_text},
-    row_lock::{ForChanging, LockWords},
+    row_lock::{ExclusiveStrength, LockStrength},
     row_set::RowSet,
     tokens::{Token, Tokens},
 };

@@ -21,7 +21,7 @@ use diesel::{
 };
 
 pub(crate) use self::found_rows::FoundRows;
-pub use self::{finished::Finished, keys::Keys, rows::Answer, text::ModelText};
+pub use self::{finished::ErasedRows, keys::Keys, rows::Answer, text::ModelText};
 use self::{rows::RowsOf, text::TextOf};
 use super::{
     key_list::{KeyList, Rank},
@@ -45,7 +45,7 @@ pub trait Model<DB: Backend>: Send {
     fn sides(&mut self) -> (&dyn ModelText<DB>, &mut dyn ModelRows<DB>);
 
     /// The rows of the answer, typed again.
-    fn answer(self: Box<Self>, answer: Answer, table: &TableName) -> Finished;
+    fn answer(self: Box<Self>, answer: Answer, table: &TableName) -> ErasedRows;
 }
 
 /// The keys that were asked for, and the rows that came.
@@ -166,7 +166,7 @@ where
         (&self.text, &mut self.rows)
     }
 
-    fn answer(self: Box<Self>, answer: Answer, table: &TableName) -> Finished {
-        Finished::new(self.rows.answer(answer), table)
+    fn answer(self: Box<Self>, answer: Answer, table: &TableName) -> ErasedRows {
+        ErasedRows::new(self.rows.answer(answer), table)
     }
 }

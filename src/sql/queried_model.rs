@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diesel::backend::Backend;
 
 use super::{
-    choice::{Choice, Shape},
+    any_select::{AnySelect, Shape},
     model::Model,
     query_text::QueryText,
 };
@@ -20,7 +20,7 @@ pub struct QueriedModel<'a, DB: Backend> {
 
 /// One query of a model.
 pub(crate) struct Chosen<'a, DB: Backend> {
-    pub(crate) query: Box<dyn Choice<DB> + 'a>,
+    pub(crate) query: Box<dyn AnySelect<DB> + 'a>,
     pub(crate) shape: Shape,
     pub(crate) text: Arc<QueryText>,
 }

@@ -5,9 +5,9 @@ use std::{any::TypeId, sync::Arc};
 use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult};
 
 use super::{
-    choice::{Choice, Shape},
+    any_select::{AnySelect, Shape},
+    cache::Cache,
     clause::{Behind, ColumnsOf, Filter, From, Head, Selected},
-    kept::Kept,
     lock_clause::{LockedQuery, WithoutClauses},
     model::ModelText,
     raw_text::{Allowed, Clause, read},
@@ -18,9 +18,9 @@ use crate::{
     error::Result,
 };
 
-static QUERIES: Kept<Key, Arc<QueryText>> = Kept::new();
-static MODELS: Kept<Key, ()> = Kept::new();
-static STATEMENTS: Kept<Key, Option<Arc<str>>> = Kept::new();
+static QUERIES: Cache<Key, Arc<QueryText>> = Cache::new();
+static MODELS: Cache<Key, ()> = Cache::new();
+static STATEMENTS: Cache<Key, Option<Arc<str>>> = Cache::new();
 
 /// The query or model, the backend, and the model whose columns a query selects.
 type Key = (TypeId, TypeId, Option<TypeId>);
@@ -47,7 +47,7 @@ pub struct QueryText {
 impl QueryText {
     /// Refuses a query behind which nothing can be written. It selects the columns of `model`, or by itself.
     pub(crate) fn of<DB>(
-        query: &dyn Choice<DB>,
+        query: &dyn AnySelect<DB>,
         shape: Shape,
         dialect: &'static Dialect,
         model: Option<&dyn ModelText<DB>>,

@@ -12,7 +12,7 @@ use diesel::{
 
 use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement},
-    mode::{Patience, Strength},
+    mode::{Strength, WaitPolicy},
 };
 
 /// Locking clauses that name the table whose rows they lock; Diesel's own lock every table of a join.
@@ -212,18 +212,18 @@ impl RowByRow for is_aggregate::Never {}
 pub struct RowLock<Q, S, L, W = Blocking> {
     pub(crate) query: Q,
     pub(crate) table: S,
-    pub(crate) patience: Patience,
-    words: PhantomData<(L, W)>,
+    pub(crate) wait_policy: WaitPolicy,
+    policy: PhantomData<(L, W)>,
 }
 
 impl<Q, S, L> RowLock<Q, S, L> {
     fn new<A: AsQuery<Query = Q>>(query: A, table: S) -> Self {
-        RowLock { query: query.as_query(), table, patience: Patience::Block, words: PhantomData }
+        RowLock { query: query.as_query(), table, wait_policy: WaitPolicy::Block, policy: PhantomData }
     }
 
     /// Leaves out the rows that somebody else holds, instead of waiting for them: in this clause and all before it.
     pub fn skip_locked(self) -> RowLock<Q, S, L, SkipLocked> {
-        self.patient(Patience::SkipLocked)
+        self.with_policy(WaitPolicy::SkipLocked)
     }
 
     /// Does not wait: if somebody else holds a row of the query, loading it is
@@ -237,7 +237,7 @@ impl<Q, S, L> RowLock<Q, S, L> {
     /// A query with an `OFFSET` is refused, with [`LockError::Unsupported`](crate::LockError::Unsupported): rows that are skipped would not
     /// be counted.
     pub fn no_wait(self) -> RowLock<Q, S, L, NoWait> {
-        self.patient(Patience::NoWait)
+        self.with_policy(WaitPolicy::NoWait)
     }
 
     /// Waits so long at most, in all; then loading it is [`LockError::TimedOut`](crate::LockError::TimedOut) and the
@@ -248,11 +248,11 @@ impl<Q, S, L> RowLock<Q, S, L> {
     /// | --- |
     /// | the query between two statements that set `statement_timeout` and put it back |
     pub fn timeout(self, timeout: Duration) -> RowLock<Q, S, L, Timeout> {
-        self.patient(Patience::timeout(timeout))
+        self.with_policy(WaitPolicy::timeout(timeout))
     }
 
-    fn patient<W>(self, patience: Patience) -> RowLock<Q, S, L, W> {
-        RowLock { query: self.query, table: self.table, patience, words: PhantomData }
+    fn with_policy<W>(self, wait_policy: WaitPolicy) -> RowLock<Q, S, L, W> {
+        RowLock { query: self.query, table: self.table, wait_policy, policy: PhantomData }
     }
 }
 
@@ -266,15 +266,15 @@ impl<Q, S, L, W> QueryId for RowLock<Q, S, L, W> {
 }
 
 /// The strength of a locking clause, from its type, on a backend that has it.
-pub(crate) trait LockWords<DB> {
+pub(crate) trait LockStrength<DB> {
     const STRENGTH: Strength;
 }
 
 /// A strength that keeps all others from changing the row.
-pub(crate) trait ForChanging {}
+pub(crate) trait ExclusiveStrength {}
 
-impl ForChanging for ForUpdate {}
-impl ForChanging for ForNoKeyUpdate {}
+impl ExclusiveStrength for ForUpdate {}
+impl ExclusiveStrength for ForNoKeyUpdate {}
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(

@@ -4,7 +4,7 @@ use std::{any::TypeId, fmt, sync::Arc};
 
 use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult};
 
-use super::kept::Kept;
+use super::cache::Cache;
 use crate::diesel_internals::sql_of;
 
 /// A table by its quoted name, with its schema if the model names one.
@@ -22,7 +22,7 @@ struct Parts {
     schema: Option<String>,
 }
 
-static TABLES: Kept<(TypeId, TypeId), TableName> = Kept::new();
+static TABLES: Cache<(TypeId, TypeId), TableName> = Cache::new();
 
 impl TableName {
     pub(crate) fn of<DB>(table: &dyn QueryFragment<DB>) -> QueryResult<Self>

@@ -18,7 +18,7 @@ pub(crate) use self::{
 ///
 /// [`run`](crate::RunLockTransaction::run) opens the transaction, runs the closure, commits. If that fails with
 /// [`Deadlock`](crate::LockError::Deadlock), [`Serialization`](crate::LockError::Serialization) or
-/// [`Moved`](crate::LockError::Moved), everything is rolled back and run again after a pause that grows and is jittered, so
+/// [`LimitedRowsChanged`](crate::LockError::LimitedRowsChanged), everything is rolled back and run again after a pause that grows and is jittered, so
 /// that two losers do not meet again.
 ///
 /// The closure must not do anything that a rollback does not undo, or must bear doing it twice. It leaves the end of the
@@ -29,7 +29,7 @@ pub(crate) use self::{
 /// [`CommitUnknown`](crate::LockError::CommitUnknown).
 ///
 /// Only the outermost transaction can be run again: inside an open one the closure is run once, in a savepoint, and an error
-/// that could be retried comes back as [`GaveUp`](crate::LockError::GaveUp), which says so; an outer `LockTransaction`
+/// that could be retried comes back as [`RetriesExhausted`](crate::LockError::RetriesExhausted), which says so; an outer `LockTransaction`
 /// finds its class and retries.
 ///
 /// # The closure's error
@@ -48,7 +48,7 @@ pub(crate) use self::{
 /// A transaction of one [`LockSet`](crate::LockSet) does not deadlock with another such; one of several sets does not as long as none
 /// goes back behind an earlier one. That is watched: going back to an earlier table, or to an earlier key of the same
 /// table, is reported as a warning of `tracing` (with the feature of that name), or refused with
-/// [`refuse_disorder`](Self::refuse_disorder). Keys are compared where every server compares them alike: integers.
+/// [`deny_out_of_order`](Self::deny_out_of_order). Keys are compared where every server compares them alike: integers.
 ///
 /// # Example: retry, with a look at each failure
 ///
@@ -77,7 +77,7 @@ pub struct LockTransaction<'h> {
     pub(crate) retry_contended: bool,
     pub(crate) retry_timed_out: bool,
     pub(crate) isolation: Option<Isolation>,
-    pub(crate) refuse_disorder: bool,
+    pub(crate) deny_out_of_order: bool,
     pub(crate) hook: Option<Hook<'h>>,
     pub(crate) retry_when: Option<Box<When<'h>>>,
 }
@@ -96,7 +96,7 @@ impl<'h> LockTransaction<'h> {
             retry_contended: false,
             retry_timed_out: false,
             isolation: None,
-            refuse_disorder: false,
+            deny_out_of_order: false,
             hook: None,
             retry_when: None,
         }
@@ -151,8 +151,8 @@ impl<'h> LockTransaction<'h> {
 
     /// A lock set that goes back behind an earlier one of this transaction is an error,
     /// [`OutOfOrder`](crate::LockError::OutOfOrder), not a warning. For tests, above all.
-    pub fn refuse_disorder(mut self) -> Self {
-        self.refuse_disorder = true;
+    pub fn deny_out_of_order(mut self) -> Self {
+        self.deny_out_of_order = true;
         self
     }
 

@@ -93,7 +93,7 @@ mod tests {
     use crate::error::{LockError, Refusal};
 
     fn moved() -> LockError {
-        LockError::Moved { table: "\"t\"".to_owned() }
+        LockError::LimitedRowsChanged { table: "\"t\"".to_owned() }
     }
 
     #[test]

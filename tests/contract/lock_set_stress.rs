@@ -77,7 +77,7 @@ impl Counts {
             match end {
                 Ok(()) => {}
                 Err(LockError::Deadlock { .. }) => counts.deadlocks += 1,
-                Err(LockError::Moved { .. }) => counts.moved += 1,
+                Err(LockError::LimitedRowsChanged { .. }) => counts.moved += 1,
                 Err(other) => panic!("{other:?}"),
             }
         }

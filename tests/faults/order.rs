@@ -77,7 +77,10 @@ fn a_limited_query_that_goes_on_to_another_row_does_not_wait_for_it() {
                 third.run("holds the other", move |s| s.lock_by_id::<Place>(other)).unwrap();
                 holder.run("commits", |s| s.commit()).unwrap();
                 let locked = locking.join();
-                assert!(matches!(locked, Err(LockError::Moved { .. })), "{level}, {change}, {other}: {locked:?}");
+                assert!(
+                    matches!(locked, Err(LockError::LimitedRowsChanged { .. })),
+                    "{level}, {change}, {other}: {locked:?}"
+                );
                 third.run("lets go", |s| s.rollback()).unwrap();
                 assert_eq!(lock(&locker, level, the_first).join().unwrap(), [other], "{level}, {change}");
             }
@@ -116,7 +119,10 @@ fn two_sets_do_not_deadlock_over_a_row_that_goes_away() {
             holder.run("commits", |s| s.commit()).unwrap();
             let (by_query, by_key) = (by_query.join(), by_key.join());
             // By the query 20 is had, or it is held by the keys.
-            assert!(matches!(by_query, Ok(_) | Err(LockError::Moved { .. })), "{level}, {change}: {by_query:?}");
+            assert!(
+                matches!(by_query, Ok(_) | Err(LockError::LimitedRowsChanged { .. })),
+                "{level}, {change}: {by_query:?}"
+            );
             assert_eq!(by_key.unwrap(), [20], "{level}, {change}");
         }
     }

@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use diesel_lockset::{
-    IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunPatientRow,
+    IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunRowRequest,
 };
 
 use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};

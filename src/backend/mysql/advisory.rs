@@ -15,8 +15,8 @@ use diesel::{
 };
 
 use super::{
+    fragments::keep_out_of_cache,
     holders::{HOLDER, TRANSACTION_ON_MYSQL, holder},
-    words::keep_out_of_cache,
 };
 use crate::{
     backend::{AdvisoryCall, HasAdvisoryLocks},

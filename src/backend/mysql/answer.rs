@@ -55,7 +55,7 @@ struct QueryAnswer {
 
 /// Keys that were asked for and not found, and the rows that they may be in other words.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Doubtful {
+pub(super) struct UnknownKeys {
     pub(super) unknown: Vec<RowId>,
     pub(super) known: Vec<RowId>,
 }
@@ -205,14 +205,14 @@ impl ModelAnswer {
 
     /// The keys that were asked for and are unknown to Rust, and the rows, `held` or `busy`, that they may be. The number of rows says
     /// nothing here: the caller may look a row up in the words in which it was asked for.
-    pub(super) fn doubtful(&self, held: bool, busy: bool) -> Doubtful {
+    pub(super) fn doubtful(&self, held: bool, busy: bool) -> UnknownKeys {
         let unknown = self.unknown(|row| self.is_busy.contains(row));
         let (held, busy) = (self.held.iter().filter(|_| held), self.busy.iter().filter(|_| busy));
         let known: Vec<_> = held.chain(busy).copied().collect();
         if unknown.is_empty() || known.is_empty() {
-            return Doubtful::default();
+            return UnknownKeys::default();
         }
-        Doubtful { unknown, known }
+        UnknownKeys { unknown, known }
     }
 
     /// The server says that the key is that of the row.

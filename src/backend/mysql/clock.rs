@@ -18,7 +18,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::{Answer, Clock, Exchange},
+    backend::{Clock, Response, Step},
     diesel_internals::Statement,
 };
 
@@ -32,16 +32,16 @@ pub struct MysqlClock {
 impl Clock<Mysql> for MysqlClock {
     const OUTLIVES_A_ROLLBACK: bool = true;
 
-    fn limit(&mut self, left: Duration) -> Exchange<'_, Mysql> {
+    fn limit(&mut self, left: Duration) -> Step<'_, Mysql> {
         let first = !std::mem::replace(&mut self.limited, true);
         // Rounded up, so that the time is up when the server says so; zero would mean no limit.
         let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).clamp(1, MOST);
-        Exchange { statement: Statement::new(Limit { first, milliseconds }), answer: Answer::Nothing }
+        Step { statement: Statement::new(Limit { first, milliseconds }), answer: Response::Nothing }
     }
 
-    fn restore(&mut self) -> Option<Exchange<'_, Mysql>> {
+    fn restore(&mut self) -> Option<Step<'_, Mysql>> {
         let limited = std::mem::take(&mut self.limited);
-        limited.then(|| Exchange { statement: Statement::new(Restore), answer: Answer::Nothing })
+        limited.then(|| Step { statement: Statement::new(Restore), answer: Response::Nothing })
     }
 }
 

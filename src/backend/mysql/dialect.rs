@@ -3,7 +3,7 @@
 //! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/comments.html
 //! [mariadb]: https://mariadb.com/docs/server/reference/sql-structure/sql-language-structure/comment-syntax
 
-use super::native::{FUNCTIONS, KEYWORDS, OPERATORS};
+use super::built_ins::{FUNCTIONS, KEYWORDS, OPERATORS};
 use crate::sql::Dialect;
 
 pub(super) const DIALECT: Dialect = Dialect {

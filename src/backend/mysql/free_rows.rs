@@ -7,14 +7,14 @@ use diesel::{
     sql_types::BigInt,
 };
 
-use super::words::{
+use super::fragments::{
     Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
 };
-use super::{fitness::Fitness, levels::Refused};
+use super::{key_check::KeyCheck, level_guard::Refused};
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, Keys, ModelText, TableName, helper_name},
+    sql::{AnySelect, Keys, ModelText, TableName, helper_name},
 };
 
 /// The first free rows, in the order of the query.
@@ -26,20 +26,20 @@ use crate::{
 /// ```
 ///
 /// The first conditions are those of [`Refused::Serializable`], where the candidates would be locked as they are read, and of
-/// [`Fitness`].
+/// [`KeyCheck`].
 ///
 /// The candidates are read without a lock and then looked up one by one until enough of them are locked: so nothing else is.
 /// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next
 /// worker.
 pub(super) struct FreeRows<'q> {
-    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) asked: Asked,
     /// Rows that do not match, though they seem to.
     pub(super) without: Option<&'q dyn Keys<Mysql>>,
     pub(super) pick: Picking<'q>,
     pub(super) candidates: i64,
-    pub(super) fitness: &'q Fitness,
+    pub(super) fitness: &'q KeyCheck,
 }
 
 impl QueryFragment<Mysql> for FreeRows<'_> {
@@ -84,7 +84,7 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
 
 /// How many candidates there are, up to so many.
 pub(super) struct Count<'q> {
-    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) candidates: i64,
 }
 
@@ -118,7 +118,7 @@ impl QueryFragment<Mysql> for Change<'_> {
 
 /// A pick of what the query itself selects: the clause goes onto the query.
 pub(super) struct PickSelected<'q> {
-    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) pick: Picking<'q>,
 }
 
@@ -133,7 +133,7 @@ impl QueryFragment<Mysql> for PickSelected<'_> {
 }
 
 fn walk_candidates<'b>(
-    query: &'b dyn Choice<Mysql>,
+    query: &'b dyn AnySelect<Mysql>,
     limit: &'b i64,
     must_have_a_key: Option<&TableName>,
     mut pass: AstPass<'_, 'b, Mysql>,

@@ -11,7 +11,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::words::keep_out_of_cache;
+use super::fragments::keep_out_of_cache;
 use crate::{diesel_internals::RowRef, error::Holder};
 
 /// The sessions whose transactions hold row locks: on MySQL of this table, as `performance_schema.data_locks` tells; on MariaDB,

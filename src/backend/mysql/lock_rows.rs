@@ -7,14 +7,14 @@ use diesel::{
 };
 
 use super::{
-    cover::Uncovered,
-    fitness::Fitness,
-    levels::Refused,
-    words::{from_table, keep_out_of_cache, key_among, locking_clause, read_and_lock, without_limit},
+    covering_index::Uncovered,
+    fragments::{from_table, keep_out_of_cache, key_among, locking_clause, read_and_lock, without_limit},
+    key_check::KeyCheck,
+    level_guard::Refused,
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Choice, Keys, ModelText},
+    sql::{AnySelect, Keys, ModelText},
 };
 
 /// One model's side of [`LockRows`].
@@ -24,12 +24,12 @@ pub(super) struct LockModel<'q> {
     /// Those of them that were asked for by key.
     pub(super) asked: Option<&'q dyn Keys<Mysql>>,
     /// The queries that the statement asks about each row.
-    pub(super) at_once: Vec<&'q dyn Choice<Mysql>>,
+    pub(super) at_once: Vec<&'q dyn AnySelect<Mysql>>,
 }
 
 /// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) AND .. ORDER BY id LIMIT 18446744073709551615 FOR UPDATE`
 ///
-/// The last condition is that of [`Fitness`], or, for a look that locks nothing, of [`Refused::Snapshot`]. Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
+/// The last condition is that of [`KeyCheck`], or, for a look that locks nothing, of [`Refused::Snapshot`]. Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
 /// table alone whether the row matches it: `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also
 /// where the transaction's snapshot is older.
 pub(super) struct LockRows<'q> {
@@ -40,7 +40,7 @@ pub(super) struct LockRows<'q> {
     pub(super) mixed: bool,
     pub(super) uncovered: Option<&'q Uncovered>,
     /// Must be known to be lockable, if it is to lock.
-    pub(super) fitness: Option<&'q Fitness>,
+    pub(super) fitness: Option<&'q KeyCheck>,
 }
 
 impl QueryFragment<Mysql> for LockRows<'_> {

@@ -4,45 +4,45 @@
 
 mod advisory;
 mod answer;
+mod built_ins;
+mod chunks;
 mod clock;
-mod cover;
+mod covering_index;
 mod dialect;
-mod dialogue;
-mod fitness;
+mod fragments;
 mod free_rows;
 mod holders;
+mod implicit_rollback;
 mod isolation;
+mod key_check;
 mod key_list;
-mod levels;
+mod level_guard;
 mod listed;
 mod lock_rows;
-mod lost;
-mod native;
 mod pick;
-mod plan;
 mod reader;
 mod resolve;
 mod row_lock;
 mod same_table;
 mod sort;
-mod words;
+mod table_plan;
 
 use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
 
 use self::{
     clock::MysqlClock,
     dialect::DIALECT,
-    dialogue::MysqlTable,
     free_rows::PickSelected,
     pick::MysqlPick,
     row_lock::{BusyRows, busy_key},
+    table_plan::MysqlTable,
 };
-use super::{HasShareLocks, LockingBackend, Picking, Rescue, Snapshots};
+use super::{HasShareLocks, ImplicitRollback, LockingBackend, Picking, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
-    mode::{Isolation, Patience, Strength},
-    sql::{Choice, Dialect, Named, QueriedModel, TableName},
+    mode::{Isolation, Strength, WaitPolicy},
+    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Mysql {
@@ -62,14 +62,14 @@ impl LockingBackend for Mysql {
 
     const FORGET_ISOLATION: Option<&'static str> = Some(isolation::FORGET);
 
-    const RESCUE: Option<Rescue<Mysql>> = Some(lost::RESCUE);
+    const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Mysql>> = Some(implicit_rollback::IMPLICIT_ROLLBACK);
 
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Mysql>> {
         same_table::question(one, other)
     }
 
     fn busy_rows<'q>(
-        query: &'q dyn Choice<Mysql>,
+        query: &'q dyn AnySelect<Mysql>,
         key: &'q dyn QueryFragment<Mysql>,
         table: &'q TableName,
         strength: Strength,
@@ -81,7 +81,7 @@ impl LockingBackend for Mysql {
         busy_key(row)
     }
 
-    fn pick_selected<'q>(query: &'q dyn Choice<Mysql>, pick: Picking<'q>) -> Statement<'q, Mysql> {
+    fn pick_selected<'q>(query: &'q dyn AnySelect<Mysql>, pick: Picking<'q>) -> Statement<'q, Mysql> {
         Statement::new(PickSelected { query, pick })
     }
 
@@ -93,9 +93,9 @@ impl LockingBackend for Mysql {
         name: TableName,
         parts: Vec<QueriedModel<'a, Self>>,
         strength: Strength,
-        patience: Patience,
+        wait_policy: WaitPolicy,
     ) -> QueryResult<Self::Table<'a>> {
-        MysqlTable::new(name, parts, strength, patience)
+        MysqlTable::new(name, parts, strength, wait_policy)
     }
 }
 

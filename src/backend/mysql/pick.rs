@@ -9,22 +9,22 @@ use diesel::{
 
 use super::{
     answer::ModelAnswer,
-    cover::Uncovered,
-    fitness::Fitness,
+    covering_index::Uncovered,
+    fragments::{Asked, Nothing},
     free_rows::{Change, Count, FreeRows},
-    levels::{Refused, of_serializable},
+    key_check::KeyCheck,
+    level_guard::{Refused, of_serializable},
     listed::Listed,
     lock_rows::{LockModel, LockRows},
     reader::{Counter, NumberReader, Picked, PickedReader, Status},
     resolve::Recheck,
-    words::{Asked, Nothing},
 };
 use crate::{
-    backend::{self, Exchange, PickDialogue, Picking},
+    backend::{PickPlan, Picking, Response, Step},
     diesel_internals::Statement,
     error::{LockError, Result},
     mode::{Strength, Wait},
-    sql::{Answer, Choice, Model, ModelRows, Named, QueryText, RowId, Shape, TableName},
+    sql::{Answer, AnySelect, Model, ModelRows, Named, QueryText, RowId, Shape, TableName},
 };
 
 /// The family's conversation about a pick.
@@ -38,11 +38,11 @@ pub struct MysqlPick {
     shape: Shape,
     asked: Asked,
     uncovered: Uncovered,
-    fitness: Fitness,
+    fitness: KeyCheck,
     answer: ModelAnswer,
     /// What the next statement is about, or is not.
     now: Listed,
-    step: Step,
+    stage: Stage,
     /// How many candidates are looked at.
     candidates: i64,
     /// How many there were when they were last counted.
@@ -54,7 +54,7 @@ pub struct MysqlPick {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum Stage {
     Free,
     /// Can the rows be locked?
     Ask,
@@ -69,9 +69,9 @@ enum Step {
     Done,
 }
 
-impl PickDialogue<Mysql> for MysqlPick {
+impl PickPlan<Mysql> for MysqlPick {
     fn new(
-        query: &dyn Choice<Mysql>,
+        query: &dyn AnySelect<Mysql>,
         text: &QueryText,
         model: &mut dyn Model<Mysql>,
         pick: Picking<'_>,
@@ -80,7 +80,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         let shape = query.shape()?;
         let (text_of_model, rows) = model.sides();
         let (table, strength, limit) = (pick.table.clone(), pick.strength, *pick.limit);
-        let (fitness, uncovered) = (Fitness::of(&table, text_of_model)?, Uncovered::of(text_of_model)?);
+        let (fitness, uncovered) = (KeyCheck::of(&table, text_of_model)?, Uncovered::of(text_of_model)?);
         let asked = Asked::of(text);
         if asked != Asked::AtOnce {
             // A join may repeat a row.
@@ -88,7 +88,7 @@ impl PickDialogue<Mysql> for MysqlPick {
         }
         // Other workers hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
-        let step = if limit > 0 { Step::Free } else { Step::Done };
+        let stage = if limit > 0 { Stage::Free } else { Stage::Done };
         Ok(MysqlPick {
             table,
             strength,
@@ -100,7 +100,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             fitness,
             answer: ModelAnswer::new(0, std::iter::once(false)),
             now: Listed::default(),
-            step,
+            stage,
             candidates,
             counted: 0,
             all_seen: false,
@@ -112,12 +112,12 @@ impl PickDialogue<Mysql> for MysqlPick {
         self.claims
     }
 
-    fn exchange<'e>(
+    fn next_step<'e>(
         &'e mut self,
-        query: &'e dyn Choice<Mysql>,
+        query: &'e dyn AnySelect<Mysql>,
         model: &'e mut dyn Model<Mysql>,
         changes: Option<&'e dyn QueryFragment<Mysql>>,
-    ) -> Option<Exchange<'e, Mysql>> {
+    ) -> Option<Step<'e, Mysql>> {
         let MysqlPick {
             table,
             strength,
@@ -128,7 +128,7 @@ impl PickDialogue<Mysql> for MysqlPick {
             fitness,
             answer,
             now,
-            step,
+            stage,
             candidates,
             counted,
             changed,
@@ -136,34 +136,34 @@ impl PickDialogue<Mysql> for MysqlPick {
         } = self;
         let (text, rows) = model.sides();
         let (asking, asked, strength) = ((query, *shape), *asked, *strength);
-        Some(match step {
-            Step::Done => return None,
-            Step::Free => {
+        Some(match stage {
+            Stage::Done => return None,
+            Stage::Free => {
                 let pick = Picking { table, strength, limit };
                 let (candidates, without) = (*candidates, now.keys());
                 let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
                 let matches = asked == Asked::AtOnce;
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
-                Exchange::new(Statement::new(statement), reader)
+                Step::new(Statement::new(statement), reader)
             }
-            Step::Ask => fitness.ask(),
-            Step::Remember => fitness.remember(),
-            Step::Refuse => Exchange { statement: Statement::new(Nothing), answer: backend::Answer::Nothing },
-            Step::Recheck => {
+            Stage::Ask => fitness.ask(),
+            Stage::Remember => fitness.remember(),
+            Stage::Refuse => Step { statement: Statement::new(Nothing), answer: Response::Nothing },
+            Stage::Recheck => {
                 let held = now.keys()?;
                 let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
                 let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
-                Exchange::new(Statement::new(statement), reader)
+                Step::new(Statement::new(statement), reader)
             }
-            Step::Count => {
+            Stage::Count => {
                 *counted = 0;
-                Exchange::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
+                Step::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
             }
-            Step::Change => Exchange {
+            Stage::Change => Step {
                 statement: Statement::new(Change { text, held: now.keys()?, changes: changes? }),
-                answer: backend::Answer::Changed(changed),
+                answer: Response::Changed(changed),
             },
-            Step::Reload => {
+            Stage::Reload => {
                 let only = LockModel { text, now: now.keys(), asked: None, at_once: vec![] };
                 let statement = LockRows {
                     models: vec![only],
@@ -173,53 +173,53 @@ impl PickDialogue<Mysql> for MysqlPick {
                     fitness: Some(fitness),
                 };
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Changed };
-                Exchange::new(Statement::new(statement), reader)
+                Step::new(Statement::new(statement), reader)
             }
         })
     }
 
-    fn end_of_rows(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
+    fn step_done(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
         let (_, rows) = model.sides();
-        let (most, step) = (self.uncovered.most, self.step);
-        self.step = match step {
-            Step::Done => Step::Done,
-            Step::Ask if self.fitness.judge()? => Step::Remember,
-            Step::Ask => Step::Ask,
-            Step::Remember => Step::Free,
-            Step::Refuse => return Err(of_serializable()),
-            Step::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Step::Recheck,
-            Step::Free => self.enough(rows),
-            Step::Recheck if self.now.next(rows, most) => Step::Recheck,
+        let (most, stage) = (self.uncovered.most, self.stage);
+        self.stage = match stage {
+            Stage::Done => Stage::Done,
+            Stage::Ask if self.fitness.judge()? => Stage::Remember,
+            Stage::Ask => Stage::Ask,
+            Stage::Remember => Stage::Free,
+            Stage::Refuse => return Err(of_serializable()),
+            Stage::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Stage::Recheck,
+            Stage::Free => self.enough(rows),
+            Stage::Recheck if self.now.next(rows, most) => Stage::Recheck,
             // Others may be free in place of those that have left the query, among the same candidates.
-            Step::Recheck if self.answer.drop_unmatched() => self.anew(rows),
-            Step::Recheck => self.enough(rows),
-            Step::Count if self.is_all() => self.picked(rows),
-            Step::Count => {
+            Stage::Recheck if self.answer.drop_unmatched() => self.anew(rows),
+            Stage::Recheck => self.enough(rows),
+            Stage::Count if self.is_all() => self.picked(rows),
+            Stage::Count => {
                 self.all_seen = self.counted < self.candidates;
                 if !self.all_seen {
                     self.candidates = self.candidates.saturating_mul(8);
                 }
                 self.anew(rows)
             }
-            Step::Change if self.now.next(rows, most) => Step::Change,
-            Step::Change if self.begin(self.answer.held_once(), rows) => Step::Reload,
-            Step::Reload if self.now.next(rows, most) => Step::Reload,
+            Stage::Change if self.now.next(rows, most) => Stage::Change,
+            Stage::Change if self.begin(self.answer.held_once(), rows) => Stage::Reload,
+            Stage::Reload if self.now.next(rows, most) => Stage::Reload,
             // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
             // not be taken for claimed.
-            Step::Reload if self.changed < self.answer.held_once().len() => return Err(DieselError::NotFound.into()),
-            Step::Reload if !self.answer.is_all_changed() => return Err(gone_from_its_key()),
-            Step::Change | Step::Reload => Step::Done,
+            Stage::Reload if self.changed < self.answer.held_once().len() => return Err(DieselError::NotFound.into()),
+            Stage::Reload if !self.answer.is_all_changed() => return Err(gone_from_its_key()),
+            Stage::Change | Stage::Reload => Stage::Done,
         };
         Ok(())
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
-        let next = match self.step {
-            Step::Free if self.fitness.must_ask(error) => Some(Step::Ask),
-            Step::Free if Refused::Serializable.is_of(error) => Some(Step::Refuse),
+        let next = match self.stage {
+            Stage::Free if self.fitness.must_ask(error) => Some(Stage::Ask),
+            Stage::Free if Refused::Serializable.is_of(error) => Some(Stage::Refuse),
             _ => None,
         };
-        self.step = next.unwrap_or(self.step);
+        self.stage = next.unwrap_or(self.stage);
         next.is_some()
     }
 
@@ -238,8 +238,8 @@ impl MysqlPick {
         self.now.begin(of, rows, self.uncovered.most)
     }
 
-    fn enough(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Step {
-        if self.count() < self.limit { Step::Count } else { self.picked(rows) }
+    fn enough(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Stage {
+        if self.count() < self.limit { Stage::Count } else { self.picked(rows) }
     }
 
     fn count(&self) -> i64 {
@@ -254,21 +254,21 @@ impl MysqlPick {
         self.counted <= self.count() || (self.all_seen && self.counted < self.candidates)
     }
 
-    fn picked(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Step {
+    fn picked(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Stage {
         if !self.claims {
-            return Step::Done;
+            return Stage::Done;
         }
         // The rows are read again.
         rows.number_asked();
-        if self.begin(self.answer.held_once(), rows) { Step::Change } else { Step::Done }
+        if self.begin(self.answer.held_once(), rows) { Stage::Change } else { Stage::Done }
     }
 
     /// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.
-    fn anew(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Step {
+    fn anew(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Stage {
         rows.number_asked();
         self.now.begin(self.answer.lost(0), rows, usize::MAX);
         self.answer.pick_anew();
-        Step::Free
+        Stage::Free
     }
 }
 

@@ -3,7 +3,7 @@
 use diesel::{deserialize, mysql::Mysql, row::Row, sql_types::BigInt};
 
 use super::answer::ModelAnswer;
-use crate::{backend::Reader, diesel_internals::RowRef, sql::ModelRows};
+use crate::{backend::RowSink, diesel_internals::RowRef, sql::ModelRows};
 
 /// Reads the rows that [`LockRows`](super::lock_rows::LockRows) has locked.
 pub(super) struct LockedReader<'e> {
@@ -19,7 +19,7 @@ pub(super) struct LockedModel<'e> {
     pub(super) at_once: Vec<usize>,
 }
 
-impl Reader<Mysql> for LockedReader<'_> {
+impl RowSink<Mysql> for LockedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let mut column = 0;
         let mut extra: usize = self.models.iter().map(|model| model.width).sum();
@@ -62,7 +62,7 @@ pub(super) struct NumberReader<'e> {
     pub(super) status: Status,
 }
 
-impl Reader<Mysql> for NumberReader<'_> {
+impl RowSink<Mysql> for NumberReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let number = self.rows.number(&row.window(0..self.width))?;
         match self.status {
@@ -91,7 +91,7 @@ pub(super) enum Picked {
     Changed,
 }
 
-impl Reader<Mysql> for PickedReader<'_> {
+impl RowSink<Mysql> for PickedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let number = self.rows.read(&row.window(0..self.width))?;
         match self.status {
@@ -110,7 +110,7 @@ impl Reader<Mysql> for PickedReader<'_> {
 /// Reads the places of keys in a list, each with its rank.
 pub(super) struct Ranks<'e>(pub(super) &'e mut Vec<(usize, i64)>);
 
-impl Reader<Mysql> for Ranks<'_> {
+impl RowSink<Mysql> for Ranks<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let place = row.get_value::<BigInt, i64, _>(0)?;
         self.0.push((usize::try_from(place)?, row.get_value::<BigInt, i64, _>(1)?));
@@ -121,7 +121,7 @@ impl Reader<Mysql> for Ranks<'_> {
 /// Reads a number.
 pub(super) struct Counter<'e>(pub(super) &'e mut i64);
 
-impl Reader<Mysql> for Counter<'_> {
+impl RowSink<Mysql> for Counter<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         *self.0 = row.get_value::<BigInt, i64, _>(0)?;
         Ok(())

@@ -7,21 +7,21 @@ use diesel::{
 };
 
 use super::{
-    cover::Uncovered,
-    levels::Refused,
-    words::{
+    covering_index::Uncovered,
+    fragments::{
         Asked, from_table, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
         without_limit,
     },
+    level_guard::Refused,
 };
 use crate::{
     diesel_internals::is_empty,
     mode::{Strength, Wait},
-    sql::{Choice, Filter, Keys, ModelText, Shape, helper_name},
+    sql::{AnySelect, Filter, Keys, ModelText, Shape, helper_name},
 };
 
 /// A query and what it has besides tables and filters.
-pub(super) type Asking<'q> = (&'q dyn Choice<Mysql>, Shape);
+pub(super) type Asking<'q> = (&'q dyn AnySelect<Mysql>, Shape);
 
 /// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
 /// order.

@@ -10,16 +10,16 @@ use diesel::{
     sql_types::Binary,
 };
 
-use super::words::{join_by_key, keep_out_of_cache, locking_clause, locking_clauses, read_and_lock, without_limit};
+use super::fragments::{join_by_key, keep_out_of_cache, locking_clause, locking_clauses, read_and_lock, without_limit};
 use crate::{
     diesel_internals::RowRef,
     mode::{Strength, Wait},
-    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper_name},
+    sql::{AnySelect, LockClause, LockStrength, LockedQuery, RowLock, TableName, helper_name},
 };
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
 where
-    L: LockWords<Mysql>,
+    L: LockStrength<Mysql>,
     Q: LockedQuery<Mysql>,
     S: QuerySource<FromClause: QueryFragment<Mysql>>,
 {
@@ -42,7 +42,7 @@ where
 ///   (SELECT k FROM (SELECT CONCAT(t.id) AS k .. FOR UPDATE SKIP LOCKED) AS locked) ORDER BY k
 /// ```
 pub(super) struct BusyRows<'q> {
-    pub(super) query: &'q dyn Choice<Mysql>,
+    pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) key: &'q dyn QueryFragment<Mysql>,
     pub(super) table: &'q TableName,
     pub(super) strength: Strength,

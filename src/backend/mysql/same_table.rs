@@ -7,7 +7,7 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::words::keep_out_of_cache;
+use super::fragments::keep_out_of_cache;
 use crate::{diesel_internals::Statement, sql::TableName};
 
 /// Only the server knows which database it is in, and whether the size of letters tells tables apart

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{from_table, keep_out_of_cache, names, with_names, without_limit};
+use super::fragments::{from_table, keep_out_of_cache, names, with_names, without_limit};
 use crate::sql::{Keys, ModelText, helper_name};
 
 /// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.

@@ -18,7 +18,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::{Answer, Clock, Exchange, Reader},
+    backend::{Clock, Response, RowSink, Step},
     diesel_internals::{RowRef, Statement},
 };
 
@@ -32,16 +32,16 @@ pub struct PgClock {
 impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
 
-    fn limit(&mut self, left: Duration) -> Exchange<'_, Pg> {
+    fn limit(&mut self, left: Duration) -> Step<'_, Pg> {
         // Rounded up, so that the time is up when the server says so; zero would mean no limit.
         let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
         let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
-        Exchange::new(statement, Before(&mut self.before))
+        Step::new(statement, Before(&mut self.before))
     }
 
-    fn restore(&mut self) -> Option<Exchange<'_, Pg>> {
-        Some(Exchange { statement: Statement::new(Restore(self.before.take()?)), answer: Answer::Nothing })
+    fn restore(&mut self) -> Option<Step<'_, Pg>> {
+        Some(Step { statement: Statement::new(Restore(self.before.take()?)), answer: Response::Nothing })
     }
 }
 
@@ -83,7 +83,7 @@ impl QueryFragment<Pg> for Restore {
 
 struct Before<'e>(&'e mut Option<String>);
 
-impl Reader<Pg> for Before<'_> {
+impl RowSink<Pg> for Before<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         *self.0 = Some(row.get_value::<Text, String, _>(0)?);
         Ok(())

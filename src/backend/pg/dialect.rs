@@ -2,7 +2,7 @@
 //!
 //! [manual]: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
-use super::native::{CALLS, OPERATORS};
+use super::built_ins::{CALLS, OPERATORS};
 use crate::sql::Dialect;
 
 pub(super) const DIALECT: Dialect = Dialect {

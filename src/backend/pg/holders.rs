@@ -12,8 +12,8 @@ use diesel::{
 };
 
 use super::{
+    fragments::{choice, from_table_among, key_names, union_all},
     model::ModelSql,
-    words::{choice, from_table_among, key_names, union_all},
 };
 use crate::{
     diesel_internals::RowRef,

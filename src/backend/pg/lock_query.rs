@@ -6,10 +6,10 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{table_guard::walk_guard, words::locking_clause};
+use super::{fragments::locking_clause, table_guard::walk_guard};
 use crate::{
     mode::{Strength, Wait},
-    sql::{Choice, Chosen, ModelText, TableName},
+    sql::{AnySelect, Chosen, ModelText, TableName},
 };
 
 /// `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct LockQuery<'q> {
     pub(super) name: &'q TableName,
     pub(super) text: &'q dyn ModelText<Pg>,
-    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) strength: Strength,
     pub(super) wait: Wait,
 }

@@ -7,12 +7,12 @@ use diesel::{
 };
 
 use super::{
-    model::ModelSql,
-    table_guard::walk_guard,
-    words::{
+    fragments::{
         choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, locking_clause, union_all,
         walk_position,
     },
+    model::ModelSql,
+    table_guard::walk_guard,
 };
 use crate::{
     mode::{Strength, Wait},

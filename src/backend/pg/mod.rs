@@ -4,49 +4,49 @@
 
 mod advisory;
 mod answer;
+mod built_ins;
 mod clock;
 mod column_type;
 mod dialect;
-mod dialogue;
+mod fragments;
 mod holders;
 mod isolation;
 mod key_list;
 mod lock_query;
 mod lock_rows;
-mod look_again;
 mod model;
-mod native;
+mod of_target;
 mod pick;
-mod pick_again;
-mod pick_at_once;
 mod pick_reader;
-mod placed;
+mod pick_recheck;
+mod picked_cte;
 mod reader;
+mod recheck;
 mod row_lock;
 mod row_security;
 mod same_rows;
 mod same_table;
-mod sources;
+mod single_pick;
+mod sql_cache;
 mod table_guard;
-mod text;
-mod words;
+mod table_plan;
 
 use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
 use self::{
     clock::PgClock,
     dialect::DIALECT,
-    dialogue::PgTable,
+    of_target::check_first,
     pick::PgPick,
     row_lock::{BusyRows, busy_key},
-    sources::check_first,
+    table_plan::PgTable,
 };
 use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
-    mode::{Isolation, Patience, Strength},
-    sql::{Choice, Dialect, Named, QueriedModel, TableName},
+    mode::{Isolation, Strength, WaitPolicy},
+    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -79,7 +79,7 @@ impl LockingBackend for Pg {
     const PROBE: Option<&'static str> = Some("SELECT 1");
 
     fn busy_rows<'q>(
-        query: &'q dyn Choice<Pg>,
+        query: &'q dyn AnySelect<Pg>,
         key: &'q dyn QueryFragment<Pg>,
         table: &'q TableName,
         strength: Strength,
@@ -95,7 +95,7 @@ impl LockingBackend for Pg {
         check_first(sql, table)
     }
 
-    fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
+    fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
         pick::pick_selected(query, pick)
     }
 
@@ -103,9 +103,9 @@ impl LockingBackend for Pg {
         name: TableName,
         parts: Vec<QueriedModel<'a, Self>>,
         strength: Strength,
-        patience: Patience,
+        wait_policy: WaitPolicy,
     ) -> QueryResult<Self::Table<'a>> {
-        PgTable::new(name, parts, strength, patience)
+        PgTable::new(name, parts, strength, wait_policy)
     }
 }
 

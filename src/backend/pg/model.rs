@@ -4,12 +4,12 @@ use diesel::pg::Pg;
 
 use super::{
     answer::Outcome,
-    look_again::Lists,
     reader::{Groups, ModelReader},
+    recheck::Lists,
 };
 use crate::{
     error::RowName,
-    sql::{Chosen, Finished, Keys, Model, ModelText, QueriedModel, RowId, Sequence, TableName},
+    sql::{Chosen, ErasedRows, Keys, Model, ModelText, QueriedModel, RowId, Sequence, TableName},
 };
 
 /// What a statement is written from: a model, a list of keys, and queries.
@@ -157,7 +157,7 @@ impl<'a> PgModel<'a> {
         self.model.rows().asked_names(table)
     }
 
-    pub(super) fn finish(mut self, table: &TableName) -> Finished {
+    pub(super) fn finish(mut self, table: &TableName) -> ErasedRows {
         let asked = if self.outcome.is_complete(self.asked.len()) { Vec::new() } else { self.number().to_vec() };
         self.model.answer(self.outcome.answer(&asked), table)
     }

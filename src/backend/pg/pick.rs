@@ -6,19 +6,19 @@ use std::collections::HashSet;
 use diesel::{pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
 use super::{
-    dialogue::two_rows_of_one_key,
-    pick_again::{Change, Look},
-    pick_at_once::{Claim, Pick},
+    of_target::check_first,
     pick_reader::{ClaimedReader, LookReader, PickedReader},
-    sources::check_first,
-    text::{Remembered, TextKey},
+    pick_recheck::{Change, Look},
+    single_pick::{Claim, Pick},
+    sql_cache::{Remembered, TextKey},
+    table_plan::two_rows_of_one_key,
 };
 use crate::{
-    backend::{Exchange, PickDialogue, Picking},
+    backend::{PickPlan, Picking, Step},
     diesel_internals::Statement,
     error::{LockError, Result},
     mode::Strength,
-    sql::{Answer, Choice, Columns, Keys, Model, Named, QueryText, RowId, TableName},
+    sql::{Answer, AnySelect, Columns, Keys, Model, Named, QueryText, RowId, TableName},
 };
 
 /// Conditions that are true at random could ask for looks for ever.
@@ -39,7 +39,7 @@ pub struct PgPick {
     /// Their text.
     changes: Option<String>,
     looks_again: bool,
-    step: Step,
+    stage: Stage,
     /// The rows that the last statement found, and their keys for the next.
     found: Vec<RowId>,
     held: Option<Box<dyn Keys<Pg>>>,
@@ -53,16 +53,16 @@ pub struct PgPick {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum Stage {
     Take,
     Look,
     Change,
     Done,
 }
 
-impl PickDialogue<Pg> for PgPick {
+impl PickPlan<Pg> for PgPick {
     fn new(
-        _query: &dyn Choice<Pg>,
+        _query: &dyn AnySelect<Pg>,
         text: &QueryText,
         _: &mut dyn Model<Pg>,
         pick: Picking<'_>,
@@ -81,7 +81,7 @@ impl PickDialogue<Pg> for PgPick {
             claims,
             changes,
             looks_again,
-            step: Step::Take,
+            stage: Stage::Take,
             found: Vec::new(),
             held: None,
             left: 0,
@@ -95,19 +95,19 @@ impl PickDialogue<Pg> for PgPick {
         self.claims && self.looks_again
     }
 
-    fn exchange<'e>(
+    fn next_step<'e>(
         &'e mut self,
-        query: &'e dyn Choice<Pg>,
+        query: &'e dyn AnySelect<Pg>,
         model: &'e mut dyn Model<Pg>,
         changes: Option<&'e dyn QueryFragment<Pg>>,
-    ) -> Option<Exchange<'e, Pg>> {
+    ) -> Option<Step<'e, Pg>> {
         let PgPick {
             table,
             strength,
             limit,
             changes: written,
             looks_again,
-            step,
+            stage,
             found,
             held,
             left,
@@ -115,7 +115,7 @@ impl PickDialogue<Pg> for PgPick {
             places,
             ..
         } = self;
-        if *step == Step::Done {
+        if *stage == Stage::Done {
             return None;
         }
         found.clear();
@@ -124,9 +124,9 @@ impl PickDialogue<Pg> for PgPick {
         let (width, pick) = (text.width(), Picking { table, strength: *strength, limit });
         let held = held.as_deref();
         let at_once = changes.filter(|_| !*looks_again);
-        Some(match *step {
-            Step::Done => return None,
-            Step::Take => {
+        Some(match *stage {
+            Stage::Done => return None,
+            Stage::Take => {
                 let key = TextKey::new(query, Some(text), &pick);
                 let statement = match at_once {
                     Some(changes) => {
@@ -139,48 +139,48 @@ impl PickDialogue<Pg> for PgPick {
                 };
                 if at_once.is_some() {
                     let places = places.as_mut()?;
-                    return Some(Exchange::new(statement, ClaimedReader { rows, width, found, picked, places }));
+                    return Some(Step::new(statement, ClaimedReader { rows, width, found, picked, places }));
                 }
-                Exchange::new(statement, PickedReader { rows, width, found, places: None })
+                Step::new(statement, PickedReader { rows, width, found, places: None })
             }
-            Step::Look => {
+            Stage::Look => {
                 let statement = Statement::new(Named(Look { query, text, held: held? }));
-                Exchange::new(statement, LookReader { rows, width, found, left })
+                Step::new(statement, LookReader { rows, width, found, left })
             }
-            Step::Change => {
+            Stage::Change => {
                 let statement = Statement::new(Named(Change { text, held: held?, changes: changes? }));
-                Exchange::new(statement, PickedReader { rows, width, found, places: places.as_mut() })
+                Step::new(statement, PickedReader { rows, width, found, places: places.as_mut() })
             }
         })
     }
 
-    fn end_of_rows(&mut self, model: &mut dyn Model<Pg>) -> Result<()> {
+    fn step_done(&mut self, model: &mut dyn Model<Pg>) -> Result<()> {
         let twice = |found: &[RowId]| {
             let mut seen = HashSet::new();
             !found.iter().all(|row| seen.insert(*row))
         };
-        if self.step == Step::Look && twice(&self.found) {
+        if self.stage == Stage::Look && twice(&self.found) {
             return Err(two_rows_of_one_key());
         }
         // Some of several are an answer: in autocommit their change is committed.
         if self.found.is_empty() && self.picked > 0 {
             return Err(refused_changes());
         }
-        let next = match self.step {
-            Step::Take if self.looks_again && !self.found.is_empty() => Step::Look,
+        let next = match self.stage {
+            Stage::Take if self.looks_again && !self.found.is_empty() => Stage::Look,
             // With what is true now. What it holds is free to it.
-            Step::Look if self.left > 0 && self.looks < MOST_LOOKS => Step::Take,
-            Step::Look if self.claims && !self.found.is_empty() => Step::Change,
-            Step::Take | Step::Look | Step::Change | Step::Done => Step::Done,
+            Stage::Look if self.left > 0 && self.looks < MOST_LOOKS => Stage::Take,
+            Stage::Look if self.claims && !self.found.is_empty() => Stage::Change,
+            Stage::Take | Stage::Look | Stage::Change | Stage::Done => Stage::Done,
         };
-        if next != Step::Done {
+        if next != Stage::Done {
             // A row that comes again is the same row.
             model.sides().1.number_asked();
             self.held = Some(model.rows().keys(&self.found));
-            self.picked = if next == Step::Change { self.found.len() } else { 0 };
+            self.picked = if next == Stage::Change { self.found.len() } else { 0 };
         }
-        self.looks += usize::from(self.step == Step::Look);
-        self.step = next;
+        self.looks += usize::from(self.stage == Stage::Look);
+        self.stage = next;
         Ok(())
     }
 
@@ -198,7 +198,7 @@ impl PickDialogue<Pg> for PgPick {
 }
 
 /// A pick that selects what the query selects by itself.
-pub(super) fn pick_selected<'q>(query: &'q dyn Choice<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
+pub(super) fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = TextKey::new(query, None, &pick);
     Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
 }

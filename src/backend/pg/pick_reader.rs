@@ -8,12 +8,12 @@ use diesel::{
 };
 
 use crate::{
-    backend::Reader,
+    backend::RowSink,
     diesel_internals::RowRef,
     sql::{ModelRows, RowId},
 };
 
-/// Reads the rows of [`Claim`](super::pick_at_once::Claim).
+/// Reads the rows of [`Claim`](super::single_pick::Claim).
 pub(super) struct ClaimedReader<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Pg>,
     pub(super) width: usize,
@@ -22,7 +22,7 @@ pub(super) struct ClaimedReader<'e> {
     pub(super) places: &'e mut Vec<i64>,
 }
 
-impl Reader<Pg> for ClaimedReader<'_> {
+impl RowSink<Pg> for ClaimedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         *self.picked = row.get_value::<BigInt, i64, _>(0)?.try_into()?;
         // Nothing is changed: the row of the count alone.
@@ -33,7 +33,7 @@ impl Reader<Pg> for ClaimedReader<'_> {
     }
 }
 
-/// Reads the rows of a [`Pick`](super::pick_at_once::Pick), or of a [`Change`](super::pick_again::Change).
+/// Reads the rows of a [`Pick`](super::single_pick::Pick), or of a [`Change`](super::pick_recheck::Change).
 pub(super) struct PickedReader<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Pg>,
     pub(super) width: usize,
@@ -42,7 +42,7 @@ pub(super) struct PickedReader<'e> {
     pub(super) places: Option<&'e mut Vec<i64>>,
 }
 
-impl Reader<Pg> for PickedReader<'_> {
+impl RowSink<Pg> for PickedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         if let Some(places) = &mut self.places {
             places.push(row.get_value::<BigInt, i64, _>(self.width)?);
@@ -52,7 +52,7 @@ impl Reader<Pg> for PickedReader<'_> {
     }
 }
 
-/// Reads the rows of a [`Look`](super::pick_again::Look).
+/// Reads the rows of a [`Look`](super::pick_recheck::Look).
 pub(super) struct LookReader<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Pg>,
     pub(super) width: usize,
@@ -60,7 +60,7 @@ pub(super) struct LookReader<'e> {
     pub(super) left: &'e mut usize,
 }
 
-impl Reader<Pg> for LookReader<'_> {
+impl RowSink<Pg> for LookReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         if row.get_value::<Bool, bool, _>(self.width)? {
             self.found.push(self.rows.read(&row.window(0..self.width))?);

@@ -9,10 +9,10 @@ use diesel::{
 
 use super::{
     answer::{Outcome, Reasons},
-    words::groups,
+    fragments::groups,
 };
 use crate::{
-    backend::Reader,
+    backend::RowSink,
     diesel_internals::RowRef,
     sql::{Chosen, ModelRows},
 };
@@ -61,7 +61,7 @@ pub(super) enum Reading {
     Query,
     /// One number per group of queries, see [`LockRows`](super::lock_rows::LockRows).
     Mixed,
-    /// Two booleans, held and wanted, see [`LookAgain`](super::look_again::LookAgain).
+    /// Two booleans, held and wanted, see [`Recheck`](super::recheck::Recheck).
     Again,
     /// Nothing: the row is held now.
     More,
@@ -165,7 +165,7 @@ impl<'e> RowReader<'e> {
 
 type Done = deserialize::Result<()>;
 
-impl Reader<Pg> for RowReader<'_> {
+impl RowSink<Pg> for RowReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> Done {
         if let Some(chosen) = self.empty(row)? {
             self.models.iter_mut().for_each(|model| model.outcome.none_came(chosen));

@@ -11,23 +11,23 @@ use diesel::{
 };
 
 use super::{
+    fragments::locking_clause,
     table_guard::{walk_guard, walk_guards},
-    words::locking_clause,
 };
 use crate::{
     diesel_internals::RowRef,
-    mode::{Patience, Strength, Wait},
-    sql::{Choice, LockClause, LockWords, LockedQuery, RowLock, TableName, helper_name},
+    mode::{Strength, Wait, WaitPolicy},
+    sql::{AnySelect, LockClause, LockStrength, LockedQuery, RowLock, TableName, helper_name},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
-    L: LockWords<Pg>,
+    L: LockStrength<Pg>,
     Q: LockedQuery<Pg>,
     S: QuerySource<FromClause: QueryFragment<Pg>>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if matches!(self.patience, Patience::Timeout(_)) {
+        if matches!(self.wait_policy, WaitPolicy::Timeout(_)) {
             // Parsed and run by one message, for which there is one time.
             pass.unsafe_to_cache_prepared();
         }
@@ -55,7 +55,7 @@ where
 /// A query with a limit chooses first, in a helper, and then `t WHERE id IN (SELECT * FROM chosen)` stands in its place: behind
 /// `SKIP LOCKED` the limit would go on to other rows. The first helper is that of [`walk_guard`].
 pub(super) struct BusyRows<'q> {
-    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) key: &'q dyn QueryFragment<Pg>,
     pub(super) table: &'q TableName,
     pub(super) strength: Strength,

@@ -22,11 +22,11 @@ use diesel::{
 };
 
 use super::{
+    fragments::{from_table_among, locking_clause},
     reader::ModelReader,
-    words::{from_table_among, locking_clause},
 };
 use crate::{
-    backend::{HidesRows, Reader},
+    backend::{HidesRows, RowSink},
     diesel_internals::{RowRef, Statement},
     error::LockObstacle,
     mode::{Strength, Wait},
@@ -84,7 +84,7 @@ pub(super) struct AbsentReader<'e> {
     pub(super) may_name: &'e mut bool,
 }
 
-impl Reader<Pg> for AbsentReader<'_> {
+impl RowSink<Pg> for AbsentReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         let ModelReader { rows, outcome, width, .. } = &mut self.model;
         let passes = row.get_value::<Bool, bool, _>(*width)?;
@@ -163,7 +163,7 @@ impl QueryFragment<Pg> for Policies<'_> {
 /// Reads the row of [`Policies`].
 pub(super) struct PoliciesReader<'e>(pub(super) &'e mut Option<String>);
 
-impl Reader<Pg> for PoliciesReader<'_> {
+impl RowSink<Pg> for PoliciesReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         *self.0 = policies(row)?;
         Ok(())

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{placed::is_key, words::key_names};
+use super::{fragments::key_names, picked_cte::is_key};
 use crate::sql::{Keys, ModelText, helper_name};
 
 /// ```sql

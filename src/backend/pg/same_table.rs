@@ -9,7 +9,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::Reader,
+    backend::RowSink,
     diesel_internals::{RowRef, Statement},
     error::LockError,
     sql::TableName,
@@ -77,7 +77,7 @@ impl QueryFragment<Pg> for PartsOfEachOther<'_> {
 /// Notes that there is a row.
 pub(super) struct AnyRow<'e>(pub(super) &'e mut bool);
 
-impl Reader<Pg> for AnyRow<'_> {
+impl RowSink<Pg> for AnyRow<'_> {
     fn row(&mut self, _: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         *self.0 = true;
         Ok(())

@@ -8,7 +8,7 @@ use crate::{error::RowName, key::RowKey, lockable::Lockable, sql::TableName};
 /// The answer of a set about one model.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
-pub struct Finished {
+pub struct ErasedRows {
     pub(crate) model: TypeId,
     /// `FoundRows<T>`
     pub(crate) rows: Box<dyn Any + Send>,
@@ -18,9 +18,9 @@ pub struct Finished {
     names: fn(&dyn Any, &TableName) -> Vec<RowName>,
 }
 
-impl Finished {
+impl ErasedRows {
     pub(super) fn new<T: Lockable>(rows: FoundRows<T>, table: &TableName) -> Self {
-        Finished {
+        ErasedRows {
             model: TypeId::of::<T>(),
             missing: names::<T>(table, rows.missing()),
             skipped: names::<T>(table, rows.skipped()),

@@ -17,7 +17,7 @@ impl Judge<'_> {
         match error.last() {
             LockError::Deadlock { source, .. } => self.deadlock(source),
             LockError::Serialization { .. } if self.world.level != Level::ReadCommitted => self.tally.retryable += 1,
-            LockError::Moved { .. } => self.tally.retryable += 1,
+            LockError::LimitedRowsChanged { .. } => self.tally.retryable += 1,
             LockError::Unsupported { .. } | LockError::NotLockable { .. }
                 if self.world.phase.refuses(FAMILY, self.world.level) =>
             {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{LockDsl as _, LockError, LockSet, RowName, RunLockSet as _, RunPatientRow as _, Strength};
+use diesel_lockset::{LockDsl as _, LockError, LockSet, RowName, RunLockSet as _, RunRowRequest as _, Strength};
 use fastrand::Rng;
 
 use super::{Conn, Db, STRENGTHS, asked::Asked, questions::of_class, strengthen};

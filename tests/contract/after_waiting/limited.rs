@@ -111,7 +111,7 @@ fn the_next_match_is_not_waited_for_behind_the_order() {
         waiting.blocked_by(&scene.holder);
         scene.holder.run("commits", |s| s.commit().unwrap());
         let error = waiting.join();
-        assert!(matches!(error, LockError::Moved { .. }) && error.is_retryable(), "{change}: {error:?}");
+        assert!(matches!(error, LockError::LimitedRowsChanged { .. }) && error.is_retryable(), "{change}: {error:?}");
         let again = scene.locker.start("locks the first again", |s| {
             s.begin().unwrap();
             first(1)(s)

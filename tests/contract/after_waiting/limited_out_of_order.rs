@@ -45,7 +45,7 @@ fn an_earlier_match_that_is_held_is_not_waited_for() {
     let third = scene.play.session("third");
     does(&third, "UPDATE jobs SET payload = 'mine' WHERE id = 3");
     let error = scene.after(DONE_4, last).unwrap_err();
-    assert!(matches!(&error, LockError::Moved { table } if *table == quoted("jobs")), "{error:?}");
+    assert!(matches!(&error, LockError::LimitedRowsChanged { table } if *table == quoted("jobs")), "{error:?}");
     assert!(error.is_retryable());
     assert!(!error.transaction_is_lost());
     assert!(error.to_string().contains("run the transaction again"), "{error}");
@@ -92,7 +92,7 @@ fn what_an_instance_holds_counts_for_the_order_too() {
         s.lock_set(LockSet::new().id::<Job>(5).query::<Job>(new)).map(|locked| job_ids(&locked))
     });
     let error = outcome.unwrap_err();
-    assert!(matches!(error, LockError::Moved { .. }), "{error:?}");
+    assert!(matches!(error, LockError::LimitedRowsChanged { .. }), "{error:?}");
 }
 
 /// F03, H02, H22.
@@ -117,5 +117,5 @@ fn what_another_model_of_the_table_holds_counts_for_the_order_too() {
     scene.holder.run("commits", |s| s.commit().unwrap());
     assert!(!waiting.still_blocked(), "waits for 6 while it holds 7");
     let error = waiting.join().unwrap_err();
-    assert!(matches!(error, LockError::Moved { .. }), "{error:?}");
+    assert!(matches!(error, LockError::LimitedRowsChanged { .. }), "{error:?}");
 }

@@ -82,7 +82,7 @@ fn what_is_retried_over_a_lost_connection_says_so() {
     let error = LockTransaction::new().run(session.conn(), |_| {
         tries += 1;
         arena.connect().terminate(pid);
-        Err::<(), _>(LockError::Moved { table: "accounts".to_owned() })
+        Err::<(), _>(LockError::LimitedRowsChanged { table: "accounts".to_owned() })
     });
     assert!(matches!(error, Err(LockError::ConnectionLost(_))), "{error:?}");
     assert_eq!(tries, 1);

@@ -21,7 +21,7 @@ fn accounts(conn: &mut Conn, ids: &[i32]) -> Result<(), LockError> {
 }
 
 fn refusing() -> LockTransaction<'static> {
-    LockTransaction::new().backoff(Duration::from_millis(1), Duration::from_millis(1)).refuse_disorder()
+    LockTransaction::new().backoff(Duration::from_millis(1), Duration::from_millis(1)).deny_out_of_order()
 }
 
 /// H03.

@@ -30,7 +30,7 @@ fn a_panic_rolls_back_and_goes_on_unwinding() {
     let mut session = Driver::connect(arena.url());
     let mut tries = 0;
     let panic = catch_unwind(AssertUnwindSafe(|| {
-        run(&mut session, LockTransaction::new().refuse_disorder(), |conn| {
+        run(&mut session, LockTransaction::new().deny_out_of_order(), |conn| {
             tries += 1;
             lock(conn, &[5])?;
             touch(conn, 5)?;
@@ -46,7 +46,7 @@ fn a_panic_rolls_back_and_goes_on_unwinding() {
     // No transaction is open, and no order is remembered.
     let outside = session.lock_by_id::<Account>(1);
     assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");
-    let done = run(&mut session, LockTransaction::new().refuse_disorder(), |conn| lock(conn, &[1]));
+    let done = run(&mut session, LockTransaction::new().deny_out_of_order(), |conn| lock(conn, &[1]));
     assert_eq!(done.unwrap().len(), 1);
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 5"), 0);
 }

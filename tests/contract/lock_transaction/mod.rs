@@ -58,5 +58,5 @@ fn touch(conn: &mut Conn, id: i32) -> Result<(), LockError> {
 
 /// An error that says: run it again.
 fn moved() -> LockError {
-    LockError::Moved { table: "accounts".to_owned() }
+    LockError::LimitedRowsChanged { table: "accounts".to_owned() }
 }

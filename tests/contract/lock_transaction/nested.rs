@@ -27,11 +27,11 @@ fn a_nested_one_is_run_once_and_says_why() {
         Err::<(), _>(moved())
     });
     let error = error.unwrap_err();
-    assert!(matches!(error, LockError::GaveUp { tries: 1, nested: true, .. }), "{error:?}");
+    assert!(matches!(error, LockError::RetriesExhausted { tries: 1, nested: true, .. }), "{error:?}");
     assert_eq!(tries, 1);
     let text = error.to_string();
     assert!(text.starts_with("gave up after 1 try in ") && text.contains("inside of another"), "{text}");
-    assert!(matches!(error.last(), LockError::Moved { .. }) && error.is_retryable(), "{error:?}");
+    assert!(matches!(error.last(), LockError::LimitedRowsChanged { .. }) && error.is_retryable(), "{error:?}");
     // Only what was done inside of it is undone.
     session.commit().unwrap();
     assert_eq!(arena.number("SELECT sum(v) FROM accounts WHERE id = 2"), 1);
@@ -64,7 +64,7 @@ fn an_outer_one_retries_what_an_inner_one_gave_up() {
         })
     });
     assert_eq!(tries, 2, "{error:?}");
-    assert!(matches!(error, Err(Own::Lock(LockError::GaveUp { tries: 2, nested: false, .. }))), "{error:?}");
+    assert!(matches!(error, Err(Own::Lock(LockError::RetriesExhausted { tries: 2, nested: false, .. }))), "{error:?}");
 }
 
 /// P05, P06.

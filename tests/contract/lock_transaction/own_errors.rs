@@ -144,7 +144,7 @@ fn giving_up_reaches_the_application_as_its_own_error_with_the_last_one_beneath(
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     let error = run(&mut session, quick(), |_| Err::<(), _>(Deep(moved().into()))).unwrap_err();
-    let Deep(Own::Lock(LockError::GaveUp { tries: 3, source, .. })) = error else { panic!("{error:?}") };
+    let Deep(Own::Lock(LockError::RetriesExhausted { tries: 3, source, .. })) = error else { panic!("{error:?}") };
     let last: &Deep = source.downcast_ref().unwrap();
-    assert!(matches!(last.0, Own::Lock(LockError::Moved { .. })), "{last:?}");
+    assert!(matches!(last.0, Own::Lock(LockError::LimitedRowsChanged { .. })), "{last:?}");
 }

@@ -31,7 +31,7 @@ fn pauses_grow_are_jittered_and_have_a_longest_one() {
         }
         Err::<(), _>(moved())
     });
-    assert!(matches!(error, Err(LockError::GaveUp { tries: 5, .. })), "{error:?}");
+    assert!(matches!(error, Err(LockError::RetriesExhausted { tries: 5, .. })), "{error:?}");
     let pauses = pauses.take();
     assert_eq!(pauses.len(), 4);
     for (pause, least) in pauses.iter().zip([40, 80, 100, 100]) {
@@ -50,13 +50,13 @@ fn no_retry_begins_after_the_deadline() {
         last = began.elapsed();
         Err::<(), _>(moved())
     });
-    let Err(LockError::GaveUp { tries, elapsed, .. }) = error else { panic!("{error:?}") };
+    let Err(LockError::RetriesExhausted { tries, elapsed, .. }) = error else { panic!("{error:?}") };
     assert!((2..=15).contains(&tries), "{tries}");
     assert!(last < 300 * MS + SLACK && elapsed <= 300 * MS + SLACK, "{last:?}, {elapsed:?}");
     for deadline in [Duration::ZERO, 19 * MS] {
         let transaction = LockTransaction::new().retries(1000).backoff(20 * MS, 20 * MS).deadline(deadline);
         let error = run(&mut session, transaction, |_| Err::<(), _>(moved()));
-        assert!(matches!(error, Err(LockError::GaveUp { tries: 1, .. })), "{error:?}");
+        assert!(matches!(error, Err(LockError::RetriesExhausted { tries: 1, .. })), "{error:?}");
     }
 }
 
@@ -67,5 +67,5 @@ fn a_pause_beyond_all_time_is_beyond_the_deadline() {
     let mut session = Driver::connect(arena.url());
     let transaction = LockTransaction::new().backoff(Duration::MAX, Duration::MAX).deadline(Duration::from_secs(1));
     let error = run(&mut session, transaction, |_| Err::<(), _>(moved()));
-    assert!(matches!(error, Err(LockError::GaveUp { tries: 1, .. })), "{error:?}");
+    assert!(matches!(error, Err(LockError::RetriesExhausted { tries: 1, .. })), "{error:?}");
 }

@@ -46,7 +46,7 @@ fn these_classes_are_retried_and_no_others() {
             assert_eq!(tries, expected, "{:?}", fails());
             let same = |error: &LockError| std::mem::discriminant(error) == std::mem::discriminant(&fails());
             match error.unwrap_err() {
-                LockError::GaveUp { tries: 3, nested: false, source, .. } if expected == 3 => {
+                LockError::RetriesExhausted { tries: 3, nested: false, source, .. } if expected == 3 => {
                     assert!(same(source.downcast_ref().unwrap()), "{source:?}");
                 }
                 error => assert!(expected == 1 && same(&error), "{error:?}"),
@@ -68,7 +68,7 @@ fn a_failed_try_leaves_nothing_and_the_hook_sees_each_of_them() {
     let mut session = Driver::connect(arena.url());
     let (mut tries, mut seen) = (0, Vec::new());
     let transaction = quick().retries(3).before_retry(|error, tries| {
-        assert!(matches!(error.downcast_ref(), Some(LockError::Moved { .. })), "{error:?}");
+        assert!(matches!(error.downcast_ref(), Some(LockError::LimitedRowsChanged { .. })), "{error:?}");
         // Rolled back already: no lock is kept during the pause.
         seen.push((tries, arena.probe("accounts", "id = 1"), arena.number("SELECT v FROM accounts WHERE id = 1")));
     });
@@ -93,7 +93,7 @@ fn giving_up_says_how_often_it_was_tried_and_what_came_last() {
     let transaction = quick().before_retry(|_, _| hooked += 1);
     let error = run(&mut session, transaction, |conn| touch(conn, 1).and(Err::<(), _>(moved()))).unwrap_err();
     assert_eq!(hooked, 2, "there is no retry after the last try");
-    assert!(matches!(error.last(), LockError::Moved { .. }), "{error:?}");
+    assert!(matches!(error.last(), LockError::LimitedRowsChanged { .. }), "{error:?}");
     assert!(error.is_retryable() && !error.is_contended() && !error.transaction_is_lost(), "{error:?}");
     assert!(error.to_string().starts_with("gave up after 3 tries in "), "{error}");
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 0);
@@ -108,7 +108,7 @@ fn without_retries_the_error_comes_as_it_is() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     let error = run(&mut session, quick().retries(0), |_| Err::<(), _>(moved()));
-    assert!(matches!(error, Err(LockError::Moved { .. })), "{error:?}");
+    assert!(matches!(error, Err(LockError::LimitedRowsChanged { .. })), "{error:?}");
 }
 
 /// O04, O05, P04.

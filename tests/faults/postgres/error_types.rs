@@ -7,7 +7,7 @@ use diesel::{
     prelude::*,
     result::{DatabaseErrorKind, Error as DieselError},
 };
-use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction, RunPatientRow};
+use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction, RunRowRequest};
 
 use crate::{
     isolation::Play,
@@ -119,7 +119,7 @@ type Fails = fn() -> LockError;
 /// Each class, with the tries without asking for more, with contended ones, with timed out ones.
 fn classes() -> [(Fails, [u32; 3]); 10] {
     [
-        (|| LockError::Moved { table: "accounts".to_owned() }, [3, 3, 3]),
+        (|| LockError::LimitedRowsChanged { table: "accounts".to_owned() }, [3, 3, 3]),
         (|| LockError::Deadlock { attempt: None, source: lost() }, [3, 3, 3]),
         (|| LockError::Deadlock { attempt: None, source: DieselError::NotFound }, [3, 3, 3]),
         (|| LockError::Serialization { attempt: None, source: lost() }, [3, 3, 3]),
@@ -207,7 +207,7 @@ fn the_class_is_found_in_what_was_given_up() {
     let conn = &mut arena.pg();
     macro_rules! nested {
         ($($E:ty),*) => {$(
-            for error in [|| <$E>::from(lost()), || <$E>::from(LockError::Moved { table: String::new() })] {
+            for error in [|| <$E>::from(lost()), || <$E>::from(LockError::LimitedRowsChanged { table: String::new() })] {
                 let mut tries = 0;
                 let given_up = quick().run(conn, |conn| {
                     tries += 1;
@@ -243,7 +243,7 @@ fn the_error_comes_back_as_it_was_and_can_be_looked_at_meanwhile() {
     });
     let given_up = transaction.run(conn, |conn| Ok::<_, anyhow::Error>(Account::lock_by_id(77, conn)?)).unwrap_err();
     assert_eq!((asked, seen), (3, 2));
-    let Some(LockError::GaveUp { tries: 3, .. }) = given_up.downcast_ref() else { panic!("{given_up:?}") };
+    let Some(LockError::RetriesExhausted { tries: 3, .. }) = given_up.downcast_ref() else { panic!("{given_up:?}") };
 }
 
 /// A transaction whose first try meets an error of a server, and whose second one would succeed.

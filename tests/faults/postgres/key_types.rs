@@ -51,7 +51,7 @@ macro_rules! keys {
     ($name:ident: $ST:ident, $K:ty) => {
         mod $name {
             use diesel::{connection::SimpleConnection as _, prelude::*};
-            use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, PickDsl, RunLockSet, RunPatientRow};
+            use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, PickDsl, RunLockSet, RunRowRequest};
 
             use super::{Raw, SETTINGS};
             use crate::{

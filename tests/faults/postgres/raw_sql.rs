@@ -12,7 +12,7 @@ use diesel::{
     sql_types::{Bool, Integer},
 };
 use diesel_lockset::{
-    LockDsl, LockError, LockQueryDsl, LockSet, Lockable, PickDsl, RunLockQuery, RunLockSet, RunPatientRow,
+    LockDsl, LockError, LockQueryDsl, LockSet, Lockable, PickDsl, RunLockQuery, RunLockSet, RunRowRequest,
 };
 
 use crate::support::{

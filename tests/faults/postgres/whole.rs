@@ -85,7 +85,7 @@ fn answer(arena: &Arena, meanwhile: &str, set: fn() -> LockSet<'static, Pg>, sho
     let asking = waiter.start("asks", move |s| {
         s.begin().unwrap();
         let answer = set().lock(s.conn()).map(show).map_err(|error| match error {
-            LockError::Moved { .. } => "moved".to_owned(),
+            LockError::LimitedRowsChanged { .. } => "moved".to_owned(),
             error => error.to_string(),
         });
         (answer, s.rollback().unwrap()).0
@@ -225,7 +225,7 @@ fn a_replaced_row_that_somebody_holds_is_out_of_turn_and_never_missing() {
         let error = LockSet::new().ids::<Good>([2, 3]).allow_missing().lock(s.conn()).map(goods).unwrap_err();
         let goes_on = s.execute("SELECT 1").is_ok();
         s.rollback().unwrap();
-        (matches!(error, LockError::Moved { .. }), error.is_retryable(), goes_on)
+        (matches!(error, LockError::LimitedRowsChanged { .. }), error.is_retryable(), goes_on)
     });
     asking.blocked_by(&holder);
     holder.run("commits", |s| s.execute("COMMIT")).unwrap();

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, RunPatientRow};
+use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, RunRowRequest};
 
 use super::{Arena, Driver};
 use crate::support::driver::Session;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{Holder, LockDsl, LockError, LockSet, RunPatientRow};
+use diesel_lockset::{Holder, LockDsl, LockError, LockSet, RunRowRequest};
 
 use super::{beginner, holder, stale};
 use crate::{

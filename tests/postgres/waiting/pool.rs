@@ -9,7 +9,7 @@ use diesel::{
     sql_query,
     sql_types::Text,
 };
-use diesel_lockset::{LockDsl, LockError, LockSet, RunLockSet, RunPatientRow};
+use diesel_lockset::{LockDsl, LockError, LockSet, RunLockSet, RunRowRequest};
 
 use super::{holder, stale};
 use crate::{

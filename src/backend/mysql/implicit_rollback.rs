@@ -20,13 +20,13 @@ use diesel::{
     result::QueryResult,
 };
 
-use crate::{backend::Rescue, diesel_internals::Statement, error::LockError};
+use crate::{backend::ImplicitRollback, diesel_internals::Statement, error::LockError};
 
-pub(super) const RESCUE: Rescue<Mysql> = Rescue {
+pub(super) const IMPLICIT_ROLLBACK: ImplicitRollback<Mysql> = ImplicitRollback {
     rolled_back: LockError::is_of_a_lost_transaction,
     may_roll_back: LockError::is_of_a_wait,
     ask: || Statement::new(Text(ROLLS_BACK_ON_TIMEOUT)),
-    fence,
+    placeholder,
     arm: (|| Statement::new(Text(ARM)), "SAVEPOINT diesel_lockset"),
     arm_without: ("WSREP_LAST_WRITTEN_GTID", || Statement::new(Text(ARM_WITHOUT))),
     check: "RELEASE SAVEPOINT diesel_lockset",
@@ -58,7 +58,7 @@ const DISARM: &str = "SET autocommit = @diesel_lockset_autocommit";
 
 /// Statement by statement: if a text of several is cancelled between two of them, MariaDB says that there is more to come and
 /// never sends it, and the client waits for ever. Seen with 10.11 and 11.8.
-fn fence(savepoints: u32) -> Vec<String> {
+fn placeholder(savepoints: u32) -> Vec<String> {
     // First a rollback: `START` would commit what is left of a transaction that was not rolled back after all, as after
     // a 1213 that a procedure has raised.
     let mut statements = vec!["ROLLBACK".to_owned(), "START TRANSACTION READ ONLY".to_owned()];
@@ -80,7 +80,7 @@ impl QueryFragment<Mysql> for Text {
 mod tests {
     #[test]
     fn diesel_finds_its_savepoints() {
-        assert_eq!(super::fence(0), ["ROLLBACK", "START TRANSACTION READ ONLY"]);
-        assert_eq!(super::fence(2)[2..], ["SAVEPOINT diesel_savepoint_1", "SAVEPOINT diesel_savepoint_2"]);
+        assert_eq!(super::placeholder(0), ["ROLLBACK", "START TRANSACTION READ ONLY"]);
+        assert_eq!(super::placeholder(2)[2..], ["SAVEPOINT diesel_savepoint_1", "SAVEPOINT diesel_savepoint_2"]);
     }
 }

@@ -8,13 +8,13 @@ use std::any::TypeId;
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
-use super::{dialect::DIALECT, plan::CHUNK};
+use super::{chunks::CHUNK, dialect::DIALECT};
 use crate::{
     diesel_internals::sql_of,
-    sql::{ColumnsOf, Kept, KeyOf, ModelText, Token, Tokens},
+    sql::{Cache, ColumnsOf, KeyOf, ModelText, Token, Tokens},
 };
 
-static MODELS: Kept<TypeId, Uncovered> = Kept::new();
+static MODELS: Cache<TypeId, Uncovered> = Cache::new();
 
 /// What keeps the primary key from covering what a statement reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, time::Duration};
 use super::LockSet;
 use crate::{
     backend::LockingBackend,
-    mode::Patience,
+    mode::WaitPolicy,
     sql::{NoWait, SkipLocked, Timeout},
 };
 
@@ -36,7 +36,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// # Ok(()) }) }
     /// ```
     pub fn no_wait(self) -> LockSet<'a, DB, NoWait> {
-        self.patient(Patience::NoWait)
+        self.with_policy(WaitPolicy::NoWait)
     }
 
     /// Leaves out the rows that somebody else holds; [`Locked::skipped`](crate::Locked::skipped) names those that were asked for by instance or key.
@@ -48,7 +48,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// | --- |
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
     pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
-        self.patient(Patience::SkipLocked)
+        self.with_policy(WaitPolicy::SkipLocked)
     }
 
     /// Waits so long at most, in all, for all rows of all tables together; then fails with
@@ -73,11 +73,11 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
     /// [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time
     pub fn timeout(self, timeout: Duration) -> LockSet<'a, DB, Timeout> {
-        self.patient(Patience::timeout(timeout))
+        self.with_policy(WaitPolicy::timeout(timeout))
     }
 
-    pub(super) fn patient<W>(self, patience: Patience) -> LockSet<'a, DB, W> {
+    pub(super) fn with_policy<W>(self, wait_policy: WaitPolicy) -> LockSet<'a, DB, W> {
         let LockSet { parts, advisory, strength, allow_missing, name_holders, .. } = self;
-        LockSet { parts, advisory, strength, patience, allow_missing, name_holders, words: PhantomData }
+        LockSet { parts, advisory, strength, wait_policy, allow_missing, name_holders, policy: PhantomData }
     }
 }

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, union_all};
+use super::fragments::{choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, union_all};
 use crate::sql::{Chosen, Keys, ModelText, helper_name};
 
 /// Asks the queries again, now that the rows are held, without locking anything.
@@ -22,7 +22,7 @@ use crate::sql::{Chosen, Keys, ModelText, helper_name};
 /// FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held)))) AS among (k0)
 ///   ON t.id = among.k0 ORDER BY t.id
 /// ```
-pub(super) struct LookAgain<'q> {
+pub(super) struct Recheck<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) choices: &'q [Chosen<'q, Pg>],
     /// All keys that were asked for: ask about them too, and every query as a whole: is anything wanted that is not held?
@@ -41,7 +41,7 @@ pub(super) struct Lists {
     pub(super) held: Box<dyn Keys<Pg>>,
 }
 
-impl LookAgain<'_> {
+impl Recheck<'_> {
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let width = self.text.key_width();
         pass.push_sql("WITH ");
@@ -91,7 +91,7 @@ impl LookAgain<'_> {
     }
 }
 
-impl QueryFragment<Pg> for LookAgain<'_> {
+impl QueryFragment<Pg> for Recheck<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.walk_wanted(pass.reborrow())?;
         pass.push_sql("SELECT ");

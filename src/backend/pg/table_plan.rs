@@ -12,19 +12,19 @@ use super::{
     holders::{Holders, holder},
     lock_query::LockQuery,
     lock_rows::LockRows,
-    look_again::{HeldRows, Lists, LookAgain},
     model::PgModel,
     reader::{Reading, RowReader},
+    recheck::{HeldRows, Lists, Recheck},
     row_security::{AbsentReader, AbsentRows, Policies, PoliciesReader},
     same_rows::SameRows,
     same_table::{AnyRow, PartsOfEachOther, a_table_and_its_part, alike},
 };
 use crate::{
-    backend::{Exchange, TableDialogue},
+    backend::{Step, TablePlan},
     diesel_internals::{RowRef, Statement, sql_of},
     error::{Holder, LockError, Result, RowName},
-    mode::{Patience, Strength, Wait},
-    sql::{Finished, Keys, Named, QueriedModel, TableName},
+    mode::{Strength, Wait, WaitPolicy},
+    sql::{ErasedRows, Keys, Named, QueriedModel, TableName},
 };
 
 /// A limited query that loses a row each time it is asked again would keep a set busy for ever.
@@ -42,8 +42,8 @@ pub struct PgTable<'a> {
     name: TableName,
     models: Vec<PgModel<'a>>,
     strength: Strength,
-    patience: Patience,
-    step: Step,
+    wait_policy: WaitPolicy,
+    stage: Stage,
     /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
     busy: Vec<RowName>,
     /// The rows that no lock of this session's reaches; the call fails when the reason is known.
@@ -55,9 +55,9 @@ pub struct PgTable<'a> {
 }
 
 /// The next statement, with the keys that it is about.
-enum Step {
+enum Stage {
     /// Are these tables of the set parts of each other?
-    Parts(Vec<String>, Box<Step>),
+    Parts(Vec<String>, Box<Stage>),
     /// One query makes up the table's part: it locks by itself.
     LockQuery,
     LockRows,
@@ -87,7 +87,7 @@ enum After {
     /// The rows that can be locked are held, and the call does not wait.
     Busy,
     /// The end: a limited query goes on to rows that may not be waited for.
-    Moved,
+    LimitedRowsChanged,
     /// The same, of keys that were asked for.
     OutOfTurn,
 }
@@ -97,31 +97,37 @@ impl<'a> PgTable<'a> {
         name: TableName,
         parts: Vec<QueriedModel<'a, Pg>>,
         strength: Strength,
-        patience: Patience,
+        wait_policy: WaitPolicy,
     ) -> QueryResult<Self> {
         let models: Vec<_> = parts.into_iter().map(PgModel::new).collect();
         let queries: usize = models.iter().map(|model| model.choices.len()).sum();
         let asked = models.iter().any(PgModel::has_keys);
-        let step = match (asked, &models[..]) {
+        let stage = match (asked, &models[..]) {
             // A query that skips by itself does not say that it skipped.
             (false, [model])
-                if queries == 1 && patience != Patience::NoWait && LockQuery::suits(&model.choices[0], &name) =>
+                if queries == 1 && wait_policy != WaitPolicy::NoWait && LockQuery::suits(&model.choices[0], &name) =>
             {
-                Step::LockQuery
+                Stage::LockQuery
             }
-            (false, _) if queries == 0 => Step::Done,
-            _ => Step::LockRows,
+            (false, _) if queries == 0 => Stage::Done,
+            _ => Stage::LockRows,
         };
         if queries > FEW_QUERIES {
             let models = models.iter().map(PgModel::sql).collect();
-            refuse_too_many_values(&LockRows { name: &name, models, strength, wait: patience.wait(), count: false })?;
+            refuse_too_many_values(&LockRows {
+                name: &name,
+                models,
+                strength,
+                wait: wait_policy.wait(),
+                count: false,
+            })?;
         }
         Ok(PgTable {
             name,
             models,
             strength,
-            patience,
-            step,
+            wait_policy,
+            stage,
             busy: Vec::new(),
             unlockable: Vec::new(),
             may_name_policies: false,
@@ -145,30 +151,30 @@ fn refuse_too_many_values(statement: &LockRows<'_>) -> QueryResult<()> {
     }
 }
 
-impl TableDialogue<Pg> for PgTable<'_> {
+impl TablePlan<Pg> for PgTable<'_> {
     fn among(&mut self, tables: Vec<TableName>) {
         let tables = alike(&tables);
         if !tables.is_empty() {
-            self.step = Step::Parts(tables, Box::new(std::mem::replace(&mut self.step, Step::Done)));
+            self.stage = Stage::Parts(tables, Box::new(std::mem::replace(&mut self.stage, Stage::Done)));
         }
     }
 
-    fn exchange(&mut self) -> Option<Exchange<'_, Pg>> {
-        let PgTable { name, models, strength, patience, may_name_policies, policies, step, has_parts, .. } = self;
-        let (name, strength, wait) = (&*name, *strength, patience.wait());
-        let count = *patience == Patience::NoWait;
-        let (statement, readers, reading) = match step {
-            Step::Done => return None,
-            Step::Parts(tables, _) => {
-                return Some(Exchange::new(Statement::new(PartsOfEachOther(tables)), AnyRow(has_parts)));
+    fn next_step(&mut self) -> Option<Step<'_, Pg>> {
+        let PgTable { name, models, strength, wait_policy, may_name_policies, policies, stage, has_parts, .. } = self;
+        let (name, strength, wait) = (&*name, *strength, wait_policy.wait());
+        let count = *wait_policy == WaitPolicy::NoWait;
+        let (statement, readers, reading) = match stage {
+            Stage::Done => return None,
+            Stage::Parts(tables, _) => {
+                return Some(Step::new(Statement::new(PartsOfEachOther(tables)), AnyRow(has_parts)));
             }
-            Step::LockQuery => {
+            Stage::LockQuery => {
                 let (sql, reader) = models.first_mut()?.sides();
                 let query = &*sql.choices.first()?.query;
                 let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait });
                 (statement, vec![reader], Reading::Query)
             }
-            Step::LockRows => {
+            Stage::LockRows => {
                 let mixed = models.len() > 1 || models.iter().any(|model| !model.choices.is_empty());
                 let (models, readers) = models.iter_mut().map(|model| model.first_sides(count)).unzip();
                 let statement = LockRows { name, models, strength, wait, count };
@@ -177,63 +183,63 @@ impl TableDialogue<Pg> for PgTable<'_> {
                 // Keys of one column, of one list, are the plain case: nothing to name.
                 let statement =
                     if statement.has_helpers() { Statement::new(Named(statement)) } else { Statement::new(statement) };
-                return Some(Exchange::new(statement, reader));
+                return Some(Step::new(statement, reader));
             }
-            Step::Look(i, lists) => {
+            Stage::Look(i, lists) => {
                 let (sql, reader) = models.get_mut(*i)?.sides();
                 let (text, choices, whole) = (sql.text, sql.choices, count.then_some(sql.keys));
-                let statement = Statement::new(Named(LookAgain { text, choices, whole, lists }));
+                let statement = Statement::new(Named(Recheck { text, choices, whole, lists }));
                 (statement, vec![reader], Reading::Again)
             }
-            Step::LockMore(i, keys) => {
+            Stage::LockMore(i, keys) => {
                 let (sql, reader) = models.get_mut(*i)?.about(&**keys);
                 // In no order any more: a row that did not come back may be held too, wherever it is now.
                 let wait = Wait::SkipLocked;
                 let statement = LockRows { name, models: vec![sql], strength, wait, count: false };
                 (Statement::new(Named(statement)), vec![reader], Reading::More)
             }
-            Step::LockLate(i, keys) => {
+            Stage::LockLate(i, keys) => {
                 let (sql, reader) = models.get_mut(*i)?.about(&**keys);
                 let wait = Wait::SkipLocked;
                 let statement = LockRows { name, models: vec![sql], strength, wait, count: false };
                 (Statement::new(Named(statement)), vec![reader], Reading::Late)
             }
-            Step::Order(i, keys) => {
+            Stage::Order(i, keys) => {
                 let (sql, reader) = models.get_mut(*i)?.about(&**keys);
                 let statement = Statement::new(Named(HeldRows { text: sql.text, keys: sql.keys }));
                 (statement, vec![reader], Reading::Order)
             }
-            Step::Absent(i, _, keys) => {
+            Stage::Absent(i, _, keys) => {
                 let (sql, model) = models.get_mut(*i)?.about(&**keys);
                 let statement = Statement::new(Named(AbsentRows { name, text: sql.text, keys: sql.keys }));
                 let held = wait == Wait::SkipLocked;
-                return Some(Exchange::new(statement, AbsentReader { model, held, may_name: may_name_policies }));
+                return Some(Step::new(statement, AbsentReader { model, held, may_name: may_name_policies }));
             }
-            Step::Policies => {
-                return Some(Exchange::new(Statement::new(Policies(name)), PoliciesReader(policies)));
+            Stage::Policies => {
+                return Some(Step::new(Statement::new(Policies(name)), PoliciesReader(policies)));
             }
-            Step::Same(i, keys) => {
+            Stage::Same(i, keys) => {
                 let (sql, reader) = models.get_mut(*i)?.about(&**keys);
                 let statement = Statement::new(Named(SameRows { text: sql.text, unknown: sql.keys }));
-                (statement, vec![reader], Reading::Same { skips: *patience == Patience::SkipLocked })
+                (statement, vec![reader], Reading::Same { skips: *wait_policy == WaitPolicy::SkipLocked })
             }
         };
-        Some(Exchange::new(statement, RowReader::new(readers, reading)))
+        Some(Step::new(statement, RowReader::new(readers, reading)))
     }
 
-    fn end_of_rows(&mut self) -> Result<()> {
-        self.step = match std::mem::replace(&mut self.step, Step::Done) {
-            Step::Done => Step::Done,
-            Step::Parts(..) if self.has_parts => return Err(a_table_and_its_part()),
-            Step::Parts(_, first) => *first,
-            Step::LockQuery | Step::LockRows => self.next(0)?,
-            Step::Look(i, _) => self.looked(i)?,
-            Step::LockMore(i, _) => self.locked_more(i)?,
-            Step::LockLate(i, _) => self.locked_late(i)?,
-            Step::Order(i, _) => self.put_in_order(i)?,
-            Step::Absent(i, after, _) => self.absent(i, after)?,
-            Step::Same(i, _) => self.told_same(i)?,
-            Step::Policies => return Err(self.not_lockable()),
+    fn step_done(&mut self) -> Result<()> {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Done => Stage::Done,
+            Stage::Parts(..) if self.has_parts => return Err(a_table_and_its_part()),
+            Stage::Parts(_, first) => *first,
+            Stage::LockQuery | Stage::LockRows => self.next(0)?,
+            Stage::Look(i, _) => self.looked(i)?,
+            Stage::LockMore(i, _) => self.locked_more(i)?,
+            Stage::LockLate(i, _) => self.locked_late(i)?,
+            Stage::Order(i, _) => self.put_in_order(i)?,
+            Stage::Absent(i, after, _) => self.absent(i, after)?,
+            Stage::Same(i, _) => self.told_same(i)?,
+            Stage::Policies => return Err(self.not_lockable()),
         };
         if self.is_done() && !self.busy.is_empty() {
             let rows = std::mem::take(&mut self.busy);
@@ -242,13 +248,13 @@ impl TableDialogue<Pg> for PgTable<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Vec<Finished> {
+    fn finish(self) -> Vec<ErasedRows> {
         let PgTable { name, models, .. } = self;
         models.into_iter().map(|model| model.finish(&name)).collect()
     }
 
     fn is_done(&self) -> bool {
-        matches!(self.step, Step::Done)
+        matches!(self.stage, Stage::Done)
     }
 
     fn name(&self) -> &TableName {

@@ -1,24 +1,24 @@
 //! What follows what the last statement has told.
 
-use super::{After, MOST_LOOKS, PgTable, Step};
+use super::{After, MOST_LOOKS, PgTable, Stage};
 use crate::{
     backend::pg::model::Order,
     error::{LockError, LockObstacle, Result},
-    mode::Patience,
+    mode::WaitPolicy,
     sql::RowId,
 };
 
 impl PgTable<'_> {
     /// What is asked of the models from `i` on, when the first statement has come.
-    pub(super) fn next(&mut self, i: usize) -> Result<Step> {
-        let Some(model) = self.models.get_mut(i) else { return Ok(Step::Done) };
+    pub(super) fn next(&mut self, i: usize) -> Result<Stage> {
+        let Some(model) = self.models.get_mut(i) else { return Ok(Stage::Done) };
         let short = model.outcome.is_short();
         let look = model.outcome.is_unsettled()
-            || match self.patience {
-                Patience::NoWait => (!model.choices.is_empty() && short) || !model.absent().is_empty(),
+            || match self.wait_policy {
+                WaitPolicy::NoWait => (!model.choices.is_empty() && short) || !model.absent().is_empty(),
                 // What was skipped is no reason to ask again.
-                Patience::SkipLocked => false,
-                Patience::Block | Patience::Timeout(_) => {
+                WaitPolicy::SkipLocked => false,
+                WaitPolicy::Block | WaitPolicy::Timeout(_) => {
                     short && model.choices.iter().any(|choice| choice.shape.limited)
                 }
             };
@@ -26,98 +26,98 @@ impl PgTable<'_> {
     }
 
     /// Asks about keys that were asked for and did not come, if there is more to be told than that.
-    fn ask_about_unknown(&mut self, i: usize) -> Result<Step> {
+    fn ask_about_unknown(&mut self, i: usize) -> Result<Stage> {
         let model = &mut self.models[i];
-        let unknown = model.unknown(self.patience == Patience::SkipLocked);
-        if unknown.is_empty() { self.ask_about_absent(i) } else { Ok(Step::Same(i, model.keys(&unknown))) }
+        let unknown = model.unknown(self.wait_policy == WaitPolicy::SkipLocked);
+        if unknown.is_empty() { self.ask_about_absent(i) } else { Ok(Stage::Same(i, model.keys(&unknown))) }
     }
 
     /// A key is missing only if a statement has not found it that began when nothing was waited for any more: the row may have been
     /// replaced by one with the same key. The look of a call that fails at once has told what is there.
-    fn ask_about_absent(&mut self, i: usize) -> Result<Step> {
+    fn ask_about_absent(&mut self, i: usize) -> Result<Stage> {
         let model = &mut self.models[i];
-        let told = self.patience == Patience::NoWait || std::mem::replace(&mut model.absent_asked, true);
+        let told = self.wait_policy == WaitPolicy::NoWait || std::mem::replace(&mut model.absent_asked, true);
         let absent = if told { Vec::new() } else { model.absent() };
         self.absent_step(i, &absent, After::Next).map_or_else(|| self.put_in_order(i), Ok)
     }
 
-    fn absent_step(&self, i: usize, absent: &[RowId], after: After) -> Option<Step> {
-        (!absent.is_empty()).then(|| Step::Absent(i, after, self.models[i].keys(absent)))
+    fn absent_step(&self, i: usize, absent: &[RowId], after: After) -> Option<Stage> {
+        (!absent.is_empty()).then(|| Stage::Absent(i, after, self.models[i].keys(absent)))
     }
 
     /// The end of model `i`.
-    pub(super) fn put_in_order(&mut self, i: usize) -> Result<Step> {
+    pub(super) fn put_in_order(&mut self, i: usize) -> Result<Stage> {
         match self.models[i].put_in_order() {
             Order::Right => self.next(i + 1),
-            Order::Unknown(keys) => Ok(Step::Order(i, keys)),
+            Order::Unknown(keys) => Ok(Stage::Order(i, keys)),
             Order::Twice => Err(two_rows_of_one_key()),
         }
     }
 
     /// What follows a look at model `i`.
-    pub(super) fn looked(&mut self, i: usize) -> Result<Step> {
+    pub(super) fn looked(&mut self, i: usize) -> Result<Stage> {
         let model = &mut self.models[i];
         // For those who skip there is one more try, then what is held by others is left out.
-        if !model.outcome.unheld().is_empty() && (self.patience != Patience::SkipLocked || model.looks == 0) {
-            return Ok(Step::LockMore(i, model.lock_more()));
+        if !model.outcome.unheld().is_empty() && (self.wait_policy != WaitPolicy::SkipLocked || model.looks == 0) {
+            return Ok(Stage::LockMore(i, model.lock_more()));
         }
         self.ask_about_unknown(i)
     }
 
     /// What follows a lock of rows that a look at model `i` found.
-    pub(super) fn locked_more(&mut self, i: usize) -> Result<Step> {
+    pub(super) fn locked_more(&mut self, i: usize) -> Result<Stage> {
         self.models[i].looks += 1;
-        let after = match self.patience {
-            Patience::NoWait => After::Busy,
-            Patience::Block | Patience::Timeout(_) => After::Moved,
-            Patience::SkipLocked => return Ok(self.look(i)),
+        let after = match self.wait_policy {
+            WaitPolicy::NoWait => After::Busy,
+            WaitPolicy::Block | WaitPolicy::Timeout(_) => After::LimitedRowsChanged,
+            WaitPolicy::SkipLocked => return Ok(self.look(i)),
         };
         let left_out = self.models[i].outcome.left_out();
         self.absent_step(i, &left_out, after).map_or_else(|| self.look_once_more(i), Ok)
     }
 
     /// What follows a lock of keys that exist although they did not come.
-    pub(super) fn locked_late(&mut self, i: usize) -> Result<Step> {
+    pub(super) fn locked_late(&mut self, i: usize) -> Result<Stage> {
         let left_out = self.models[i].outcome.left_out();
         self.absent_step(i, &left_out, After::OutOfTurn).map_or_else(|| self.ask_about_unknown(i), Ok)
     }
 
     /// What follows when the server has told which keys are those of rows.
-    pub(super) fn told_same(&mut self, i: usize) -> Result<Step> {
+    pub(super) fn told_same(&mut self, i: usize) -> Result<Stage> {
         let skipped = self.models[i].outcome.take_skipped();
         match self.absent_step(i, &skipped, After::Next) {
-            Some(step) => Ok(step),
+            Some(stage) => Ok(stage),
             // What does not exist has not been skipped.
-            None if self.patience == Patience::SkipLocked => self.put_in_order(i),
+            None if self.wait_policy == WaitPolicy::SkipLocked => self.put_in_order(i),
             None => self.ask_about_absent(i),
         }
     }
 
-    fn look(&mut self, i: usize) -> Step {
-        Step::Look(i, self.models[i].look_again())
+    fn look(&mut self, i: usize) -> Stage {
+        Stage::Look(i, self.models[i].look_again())
     }
 
-    fn look_once_more(&mut self, i: usize) -> Result<Step> {
+    fn look_once_more(&mut self, i: usize) -> Result<Stage> {
         if self.waits() && self.models[i].looks > MOST_LOOKS { Err(self.moved()) } else { Ok(self.look(i)) }
     }
 
     fn waits(&self) -> bool {
-        matches!(self.patience, Patience::Block | Patience::Timeout(_))
+        matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_))
     }
 
     fn moved(&self) -> LockError {
-        LockError::Moved { table: self.name.quoted().to_owned() }
+        LockError::LimitedRowsChanged { table: self.name.quoted().to_owned() }
     }
 
     /// What follows when the rows of model `i` that did not come back were looked at.
-    pub(super) fn absent(&mut self, i: usize, after: After) -> Result<Step> {
+    pub(super) fn absent(&mut self, i: usize, after: After) -> Result<Stage> {
         let model = &mut self.models[i];
         self.unlockable = model.names(model.outcome.unlockable(), &self.name);
         if !self.unlockable.is_empty() {
-            return if self.may_name_policies { Ok(Step::Policies) } else { Err(self.not_lockable()) };
+            return if self.may_name_policies { Ok(Stage::Policies) } else { Err(self.not_lockable()) };
         }
         match after {
-            After::Next if model.outcome.take_there() => Ok(Step::LockLate(i, model.lock_more())),
+            After::Next if model.outcome.take_there() => Ok(Stage::LockLate(i, model.lock_more())),
             After::Next => self.put_in_order(i),
             After::Busy => {
                 let busy = model.names(model.outcome.skipped(), &self.name);
@@ -128,9 +128,9 @@ impl PgTable<'_> {
                 self.busy.extend(busy);
                 self.next(i + 1)
             }
-            After::Moved | After::OutOfTurn if model.outcome.take_there() => Err(self.moved()),
+            After::LimitedRowsChanged | After::OutOfTurn if model.outcome.take_there() => Err(self.moved()),
             // They were deleted meanwhile.
-            After::Moved => self.look_once_more(i),
+            After::LimitedRowsChanged => self.look_once_more(i),
             After::OutOfTurn => self.ask_about_unknown(i),
         }
     }

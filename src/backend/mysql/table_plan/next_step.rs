@@ -1,10 +1,10 @@
 //! What comes next, when the rows of a statement were read.
 
-use super::{MOST_LOOKS, MysqlTable, Step, model_in_set::ModelInSet};
+use super::{MOST_LOOKS, MysqlTable, Stage, model_in_set::ModelInSet};
 use crate::{
-    backend::mysql::{plan::Chunks, words::Asked},
+    backend::mysql::{chunks::Chunks, fragments::Asked},
     error::{LockError, Result, RowName},
-    mode::{Patience, Wait},
+    mode::{Wait, WaitPolicy},
     sql::Rank,
 };
 
@@ -24,7 +24,7 @@ impl MysqlTable<'_> {
     }
 
     /// Puts the candidates in order.
-    pub(super) fn plan(&mut self) -> Result<Step> {
+    pub(super) fn plan(&mut self) -> Result<Stage> {
         let most = self.uncovered.most;
         let counts: Vec<usize> = self.models.iter().map(ModelInSet::candidates).collect();
         let ranks = || self.models.iter().map(ModelInSet::ranks).collect::<Option<Vec<_>>>();
@@ -38,7 +38,7 @@ impl MysqlTable<'_> {
                 return Err(LockError::too_many_keys());
             }
             self.models.iter_mut().for_each(ModelInSet::list_all);
-            return Ok(Step::Sort);
+            return Ok(Stage::Sort);
         } else {
             Chunks::by_rank(by_model(std::mem::take(&mut self.ranks), &counts), most)
         };
@@ -46,18 +46,18 @@ impl MysqlTable<'_> {
     }
 
     /// Locks the chunk, or goes on behind the last.
-    pub(super) fn lock(&mut self, chunk: usize) -> Step {
+    pub(super) fn lock(&mut self, chunk: usize) -> Stage {
         if chunk == self.chunks.count() {
             return self.recheck(None);
         }
         for (i, model) in self.models.iter_mut().enumerate() {
             model.list(&self.chunks.places(chunk, i));
         }
-        Step::Lock { chunk }
+        Stage::Lock { chunk }
     }
 
     /// Asks the next query that the locking statement could not ask.
-    pub(super) fn recheck(&mut self, last: Option<(usize, usize)>) -> Step {
+    pub(super) fn recheck(&mut self, last: Option<(usize, usize)>) -> Stage {
         let mut last = last;
         // A limited query that is asked anew says by that what it matches.
         let asks = |of: &ModelInSet<'_>, query: usize| match of.asked[query] {
@@ -68,7 +68,7 @@ impl MysqlTable<'_> {
         while let Some((model, query)) = self.query_after(last, asks) {
             let of = &mut self.models[model];
             if of.begin(of.answer.to_check(query), of.uncovered.most) {
-                return Step::Recheck { model, query };
+                return Stage::Recheck { model, query };
             }
             last = Some((model, query));
         }
@@ -76,15 +76,15 @@ impl MysqlTable<'_> {
     }
 
     /// Asks a limited query once more: rows that it chose may have left it, and others have taken their place.
-    pub(super) fn again(&mut self, last: Option<(usize, usize)>) -> Step {
+    pub(super) fn again(&mut self, last: Option<(usize, usize)>) -> Stage {
         let again = |of: &ModelInSet<'_>, query: usize| {
             let anew = of.asked[query] == Asked::Anew;
             of.choices[query].shape.limited
-                && match self.patience {
-                    Patience::Block | Patience::Timeout(_) => true,
-                    Patience::NoWait => anew || of.answer.has_lost(query),
+                && match self.wait_policy {
+                    WaitPolicy::Block | WaitPolicy::Timeout(_) => true,
+                    WaitPolicy::NoWait => anew || of.answer.has_lost(query),
                     // One more try; what is held by others is left out.
-                    Patience::SkipLocked => anew || (self.looks == 0 && of.answer.has_lost(query)),
+                    WaitPolicy::SkipLocked => anew || (self.looks == 0 && of.answer.has_lost(query)),
                 }
         };
         match self.query_after(last, again) {
@@ -92,29 +92,29 @@ impl MysqlTable<'_> {
                 // All of them, however many: one that is not named would take a place under the limit again.
                 let of = &mut self.models[model];
                 of.begin(of.answer.lost(query), usize::MAX);
-                Step::Again { model, query }
+                Stage::Again { model, query }
             }
-            None => Step::Done,
+            None => Stage::Done,
         }
     }
 
     /// The queries have all been asked again: is there anything new to lock?
-    pub(super) fn more(&mut self) -> Result<Step> {
-        let tried = self.patience == Patience::SkipLocked && self.looks > 0;
+    pub(super) fn more(&mut self) -> Result<Stage> {
+        let tried = self.wait_policy == WaitPolicy::SkipLocked && self.looks > 0;
         if tried || self.models.iter().all(|model| model.candidates() == 0) {
-            return Ok(Step::Done);
+            return Ok(Stage::Done);
         }
         self.looks += 1;
         self.late = true;
         if self.looks > MOST_LOOKS {
-            return Err(LockError::Moved { table: self.name.quoted().to_owned() });
+            return Err(LockError::LimitedRowsChanged { table: self.name.quoted().to_owned() });
         }
         // What is read from here on may be a row that another model has asked for.
         self.models.iter_mut().for_each(ModelInSet::number_asked);
         // The order is at its end: a row that was waited for and has left, deleted or under another key, may still be locked by this
         // session, and nobody says where. So nothing is waited for any more. To skip would not do on MariaDB: it joins the queue for the
         // row and leaves it at once, and whoever looks for a circle in that moment finds one.
-        self.wait = match self.patience.wait() {
+        self.wait = match self.wait_policy.wait() {
             Wait::Block => Wait::Fail,
             wait => wait,
         };
@@ -123,21 +123,21 @@ impl MysqlTable<'_> {
 
     /// When nothing is left to lock, asks for the order of rows some of which were locked late.
     pub(super) fn put_in_order(&mut self) {
-        if self.step == Step::Done && self.late {
-            self.step = self.order(0);
+        if self.stage == Stage::Done && self.late {
+            self.stage = self.order(0);
         }
     }
 
     /// Asks for the order of the rows, where Rust does not know it.
-    pub(super) fn order(&mut self, first: usize) -> Step {
+    pub(super) fn order(&mut self, first: usize) -> Stage {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             let held = of.answer.held().to_vec();
             let fits = held.len() * of.text().key_width() <= MOST_PARAMETERS;
             if !of.model.rows().is_exact() && held.len() > 1 && fits && of.begin(held, usize::MAX) {
-                return Step::Order { model };
+                return Stage::Order { model };
             }
         }
-        Step::Done
+        Stage::Done
     }
 
     /// Everything has been locked that will be.
@@ -147,12 +147,12 @@ impl MysqlTable<'_> {
             of.model.rows().names(&busy, &self.name)
         };
         let busy: Vec<RowName> = self.models.iter().flat_map(names).collect();
-        match self.patience {
+        match self.wait_policy {
             _ if busy.is_empty() => {}
-            Patience::NoWait => return Err(LockError::Contended { rows: busy, holders: vec![], source: None }),
-            Patience::SkipLocked => {}
-            Patience::Block | Patience::Timeout(_) => {
-                return Err(LockError::Moved { table: self.name.quoted().to_owned() });
+            WaitPolicy::NoWait => return Err(LockError::Contended { rows: busy, holders: vec![], source: None }),
+            WaitPolicy::SkipLocked => {}
+            WaitPolicy::Block | WaitPolicy::Timeout(_) => {
+                return Err(LockError::LimitedRowsChanged { table: self.name.quoted().to_owned() });
             }
         }
         if self.late {

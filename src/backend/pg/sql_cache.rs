@@ -12,16 +12,16 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::pick_at_once::is_written_out;
+use super::single_pick::is_written_out;
 use crate::{
     backend::Picking,
     diesel_internals::{has_raw_sql, sql_of},
     mode::Strength,
-    sql::{Choice, Kept, ModelText, TableName},
+    sql::{AnySelect, Cache, ModelText, TableName},
 };
 
 /// There are as many texts as calls in the program, times the numbers of rows that are written out.
-static TEXTS: Kept<TextKey, Arc<str>> = Kept::new();
+static TEXTS: Cache<TextKey, Arc<str>> = Cache::new();
 
 /// All that the text of a pick or a claim depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,11 @@ pub(super) struct TextKey {
 
 impl TextKey {
     /// Nothing if the same types can give another text at the next call: boxed queries, raw SQL.
-    pub(super) fn new(query: &dyn Choice<Pg>, model: Option<&dyn ModelText<Pg>>, pick: &Picking<'_>) -> Option<Self> {
+    pub(super) fn new(
+        query: &dyn AnySelect<Pg>,
+        model: Option<&dyn ModelText<Pg>>,
+        pick: &Picking<'_>,
+    ) -> Option<Self> {
         let model = match model {
             Some(text) => Some(text.static_id()?),
             None => None,

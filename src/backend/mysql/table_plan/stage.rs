@@ -1,8 +1,8 @@
 //! The steps of a table's conversation.
 
-/// A step, with the model, query or chunk of keys that it is about.
+/// A stage, with the model, query or chunk of keys that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Stage {
     /// Which rows does query `query` of model `model` choose?
     Resolve {
         model: usize,

@@ -34,7 +34,7 @@ use crate::{
 )]
 pub trait RowQuery<'a, T, DB: Backend> {
     #[doc(hidden)]
-    fn into_choice(self) -> Box<dyn Choice<DB> + 'a>;
+    fn into_select(self) -> Box<dyn AnySelect<DB> + 'a>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -42,10 +42,10 @@ impl<'a, Q, T, DB> RowQuery<'a, T, DB> for Q
 where
     DB: Backend,
     Q: AsQuery,
-    Q::Query: Choice<DB> + 'a,
-    T: ChosenBy<Q::Query>,
+    Q::Query: AnySelect<DB> + 'a,
+    T: QueriedBy<Q::Query>,
 {
-    fn into_choice(self) -> Box<dyn Choice<DB> + 'a> {
+    fn into_select(self) -> Box<dyn AnySelect<DB> + 'a> {
         Box::new(self.as_query())
     }
 }
@@ -55,10 +55,10 @@ where
 /// Asked of the model and not of the query: as long as nobody has said which model it is, there is nothing to try. The other
 /// way round the compiler tried every expression of Diesel's, for minutes, before it asked for a type.
 #[doc(hidden)]
-pub trait ChosenBy<Q>: Lockable {}
+pub trait QueriedBy<Q>: Lockable {}
 
 #[diagnostic::do_not_recommend]
-impl<T, Q> ChosenBy<Q> for T
+impl<T, Q> QueriedBy<Q> for T
 where
     T: Lockable,
     Q: SelectDsl<<T::Table as Table>::PrimaryKey>,
@@ -83,7 +83,7 @@ pub struct Shape {
 
 /// A query taken apart at its select list, with its type forgotten.
 #[doc(hidden)]
-pub trait Choice<DB: Backend>: Send {
+pub trait AnySelect<DB: Backend>: Send {
     /// What it is made of.
     fn shape(&self) -> QueryResult<Shape>;
 
@@ -140,7 +140,7 @@ macro_rules! walk_same_clauses {
 }
 
 // Eight parameters: the ninth, the locking clause, is left at its default, so a query that locks by itself is no choice.
-impl<DB, F, S, D, W, O, LOf, G, H> Choice<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf, G, H>
+impl<DB, F, S, D, W, O, LOf, G, H> AnySelect<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf, G, H>
 where
     DB: Backend<QueryBuilder: Default> + Default,
     Self: QueryId,
@@ -168,7 +168,7 @@ where
     }
 }
 
-impl<'q, DB, ST, F, GB> Choice<DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, GB>
+impl<'q, DB, ST, F, GB> AnySelect<DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, GB>
 where
     DB: Backend<QueryBuilder: Default> + DieselReserveSpecialization + Default,
     F: QuerySource,

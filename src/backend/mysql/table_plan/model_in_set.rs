@@ -3,8 +3,8 @@
 use diesel::{mysql::Mysql, result::QueryResult};
 
 use crate::{
-    backend::mysql::{answer::ModelAnswer, cover::Uncovered, listed::Listed, words::Asked},
-    sql::{Chosen, Finished, Model, ModelText, QueriedModel, Rank, RowId, TableName},
+    backend::mysql::{answer::ModelAnswer, covering_index::Uncovered, fragments::Asked, listed::Listed},
+    sql::{Chosen, ErasedRows, Model, ModelText, QueriedModel, Rank, RowId, TableName},
 };
 
 /// A model, the queries that choose its rows, and what is known of them.
@@ -111,7 +111,7 @@ impl<'a> ModelInSet<'a> {
         }
     }
 
-    pub(super) fn finish(self, name: &TableName) -> Finished {
+    pub(super) fn finish(self, name: &TableName) -> ErasedRows {
         self.model.answer(self.answer.finish(), name)
     }
 }

@@ -8,14 +8,14 @@ use diesel::{
 };
 
 use super::{
-    placed::{self, PICKED, PLACED},
+    fragments::locking_clause,
+    picked_cte::{self, PICKED, PLACED},
     table_guard::walk_guard,
-    words::locking_clause,
 };
 use crate::{
     backend::Picking,
     mode::Wait,
-    sql::{Choice, Columns, ModelText, helper_name},
+    sql::{AnySelect, Columns, ModelText, helper_name},
 };
 
 /// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`, behind [`walk_guard`].
@@ -23,7 +23,7 @@ use crate::{
 /// Rows are locked beneath the limit, so no more than it says; a row that changed in between is checked again and, if it no
 /// longer matches, the next one takes its place.
 pub(super) struct Pick<'q> {
-    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) columns: Columns<'q, Pg>,
     pub(super) pick: Picking<'q>,
 }
@@ -60,7 +60,7 @@ impl QueryFragment<Pg> for Pick<'_> {
 /// A materialized helper runs once, whatever the plan. `WHERE id IN (SELECT .. LIMIT 1 FOR UPDATE SKIP LOCKED)` may be run
 /// once for each row: measured on PostgreSQL 15, it took 20 of 20 rows under a nested loop.
 pub(super) struct Claim<'q> {
-    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) changes: &'q dyn QueryFragment<Pg>,
     pub(super) pick: Picking<'q>,
@@ -71,7 +71,7 @@ impl QueryFragment<Pg> for Claim<'_> {
         let Claim { query, text, changes, pick } = self;
         walk_guard(&mut pass, pick.table);
         pass.push_sql(", ");
-        placed::walk_picked(&mut pass, text.key_width(), true, |pass| {
+        picked_cte::walk_picked(&mut pass, text.key_width(), true, |pass| {
             query.walk_head(pass.reborrow())?;
             text.walk_key(pass.reborrow())?;
             pass.push_sql(", ");
@@ -81,15 +81,15 @@ impl QueryFragment<Pg> for Claim<'_> {
         })?;
         let several = *pick.limit > 1;
         if several {
-            placed::with_placed(&mut pass, text.key_width(), true);
+            picked_cte::with_placed(&mut pass, text.key_width(), true);
         }
         let source = if several { PLACED } else { PICKED };
         pass.push_sql(", ");
         pass.push_sql(CHANGED);
         pass.push_sql(" AS (");
-        placed::walk_change(pass.reborrow(), *text, *changes, source, true)?;
+        picked_cte::walk_change(pass.reborrow(), *text, *changes, source, true)?;
         if several {
-            placed::place(&mut pass);
+            picked_cte::place(&mut pass);
         } else {
             pass.push_sql(", 1::bigint");
         }
@@ -111,7 +111,11 @@ pub(super) fn is_written_out(limit: i64) -> bool {
     limit <= 100
 }
 
-fn walk_picked<'b>(query: &'b dyn Choice<Pg>, pick: &'b Picking<'_>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+fn walk_picked<'b>(
+    query: &'b dyn AnySelect<Pg>,
+    pick: &'b Picking<'_>,
+    mut pass: AstPass<'_, 'b, Pg>,
+) -> QueryResult<()> {
     query.walk_from(pass.reborrow())?;
     query.walk_filter(pass.reborrow())?;
     query.walk_rest(pass.reborrow())?;

@@ -6,7 +6,7 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::words::{key_names, key_value};
+use super::fragments::{key_names, key_value};
 use crate::sql::{ModelText, helper_name, key_helper};
 
 /// Writes `_picked (k0) AS MATERIALIZED (..)`; with `parts`, behind the key stands the table or partition that the row is in.

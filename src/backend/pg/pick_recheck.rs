@@ -7,10 +7,10 @@ use diesel::{
 };
 
 use super::{
-    placed::{self, PLACE, PLACED},
-    words::{in_hashed, key_name, key_names, key_value},
+    fragments::{in_hashed, key_name, key_names, key_value},
+    picked_cte::{self, PLACE, PLACED},
 };
-use crate::sql::{Choice, Keys, ModelText, helper_name};
+use crate::sql::{AnySelect, Keys, ModelText, helper_name};
 
 /// What the query chooses of the rows that are held.
 const AGAIN: &str = helper_name!("_again");
@@ -24,7 +24,7 @@ const AGAIN: &str = helper_name!("_again");
 /// FROM t INNER JOIN _placed ON t.id = _placed.k0 ORDER BY _placed._place
 /// ```
 pub(super) struct Look<'q> {
-    pub(super) query: &'q dyn Choice<Pg>,
+    pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) held: &'q dyn Keys<Pg>,
 }
@@ -61,7 +61,7 @@ impl QueryFragment<Pg> for Look<'_> {
         pass.push_sql(" INNER JOIN ");
         pass.push_sql(PLACED);
         pass.push_sql(" ON ");
-        placed::is_key(&mut pass, PLACED, *text)?;
+        picked_cte::is_key(&mut pass, PLACED, *text)?;
         pass.push_sql(" ORDER BY ");
         pass.push_sql(PLACED);
         pass.push_sql(".");
@@ -83,15 +83,15 @@ impl QueryFragment<Pg> for Change<'_> {
         let Change { text, held, changes } = self;
         with_held(&mut pass, text.key_width(), *held)?;
         pass.push_sql(" ");
-        placed::walk_change(pass.reborrow(), *text, *changes, PLACED, false)?;
-        placed::place(&mut pass);
+        picked_cte::walk_change(pass.reborrow(), *text, *changes, PLACED, false)?;
+        picked_cte::place(&mut pass);
         Ok(())
     }
 }
 
 fn with_held<'b>(pass: &mut AstPass<'_, 'b, Pg>, width: usize, held: &'b dyn Keys<Pg>) -> QueryResult<()> {
     pass.push_sql("WITH ");
-    placed::walk_picked(pass, width, false, |pass| held.walk(pass.reborrow()))?;
-    placed::with_placed(pass, width, false);
+    picked_cte::walk_picked(pass, width, false, |pass| held.walk(pass.reborrow()))?;
+    picked_cte::with_placed(pass, width, false);
     Ok(())
 }

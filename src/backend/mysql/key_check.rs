@@ -25,19 +25,19 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::words::keep_out_of_cache;
+use super::fragments::keep_out_of_cache;
 use crate::{
-    backend::{self, Exchange, Reader},
+    backend::{Response, RowSink, Step},
     diesel_internals::{RowRef, Statement, sql_of},
     error::{LockError, LockObstacle, Result},
-    sql::{Kept, KeyOf, ModelText, TableName},
+    sql::{Cache, KeyOf, ModelText, TableName},
 };
 
-static NAMES: Kept<TypeId, Arc<Names>> = Kept::new();
+static NAMES: Cache<TypeId, Arc<Names>> = Cache::new();
 
 /// A table and the key that a model names, and what the server says of them.
 #[derive(Debug)]
-pub(super) struct Fitness {
+pub(super) struct KeyCheck {
     names: Arc<Names>,
     answer: Answer,
     /// How often the server was asked.
@@ -60,12 +60,12 @@ struct Answer {
     primary_key: Option<String>,
 }
 
-impl Fitness {
+impl KeyCheck {
     pub(super) fn of(table: &TableName, text: &dyn ModelText<Mysql>) -> QueryResult<Self> {
         let names = NAMES.get_or_make(text.static_id(), || {
             QueryResult::Ok(Arc::new(Names::of(table, &sql_of::<Mysql>(&KeyOf(text))?)))
         })?;
-        Ok(Fitness { names, answer: Answer::default(), asks: 0 })
+        Ok(KeyCheck { names, answer: Answer::default(), asks: 0 })
     }
 
     /// Writes the condition that fails unless the table was asked about: `~0` is the largest number there is.
@@ -82,15 +82,15 @@ impl Fitness {
         self.asks == 0 && info.message().contains(&self.names.variable)
     }
 
-    pub(super) fn ask(&mut self) -> Exchange<'_, Mysql> {
+    pub(super) fn ask(&mut self) -> Step<'_, Mysql> {
         self.asks += 1;
         let question = Question(&self.names.table);
-        Exchange::new(Statement::new(question), AnswerReader(&mut self.answer))
+        Step::new(Statement::new(question), AnswerReader(&mut self.answer))
     }
 
-    pub(super) fn remember(&self) -> Exchange<'_, Mysql> {
+    pub(super) fn remember(&self) -> Step<'_, Mysql> {
         let statement = Statement::new(Remember { variable: &self.names.variable });
-        Exchange { statement, answer: backend::Answer::Nothing }
+        Step { statement, answer: Response::Nothing }
     }
 
     /// Refuses the table by what the server said of it; `false` if it is to be asked once more: MariaDB answers a question that is cancelled
@@ -187,7 +187,7 @@ impl Question<'_> {
 
 struct AnswerReader<'e>(&'e mut Answer);
 
-impl Reader<Mysql> for AnswerReader<'_> {
+impl RowSink<Mysql> for AnswerReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         self.0.engine = row.get_value::<Nullable<Text>, Option<String>, _>(0)?;
         self.0.transactions = row.get_value::<Nullable<BigInt>, Option<i64>, _>(1)? == Some(1);

@@ -8,11 +8,11 @@ use std::{
 /// Values by the types they follow from.
 ///
 /// It never shrinks: there are as many entries as queries, models and calls in the program.
-pub(crate) struct Kept<K, V>(RwLock<BTreeMap<K, V>>);
+pub(crate) struct Cache<K, V>(RwLock<BTreeMap<K, V>>);
 
-impl<K: Ord, V: Clone> Kept<K, V> {
+impl<K: Ord, V: Clone> Cache<K, V> {
     pub(crate) const fn new() -> Self {
-        Kept(RwLock::new(BTreeMap::new()))
+        Cache(RwLock::new(BTreeMap::new()))
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<V> {

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::{MysqlTable, Step, model_in_set::ModelInSet, next_step::MOST_PARAMETERS};
+use super::{MysqlTable, Stage, model_in_set::ModelInSet, next_step::MOST_PARAMETERS};
 use crate::{
-    backend::mysql::{answer::Doubtful, plan::CHUNK},
+    backend::mysql::{answer::UnknownKeys, chunks::CHUNK},
     mode::Wait,
 };
 
 impl MysqlTable<'_> {
     /// Asks about keys that did not come back, among those that are held or those that are busy, unless Rust knows as well as the server
     /// which are equal.
-    pub(super) fn same(&mut self, first: usize, busy: bool) -> Step {
+    pub(super) fn same(&mut self, first: usize, busy: bool) -> Stage {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             if of.model.rows().is_exact() || of.model.rows().asked() == 0 {
                 continue;
@@ -24,7 +24,7 @@ impl MysqlTable<'_> {
             doubtful.known.truncate(most - doubtful.unknown.len());
             if of.begin([&doubtful.unknown[..], &doubtful.known].concat(), most) {
                 self.doubtful = doubtful;
-                return Step::Same { model, busy };
+                return Stage::Same { model, busy };
             }
         }
         if busy {
@@ -37,7 +37,7 @@ impl MysqlTable<'_> {
     /// Takes the server's ranks of the doubtful keys: those that are the same to it have the same.
     pub(super) fn tell_same(&mut self, model: usize) {
         let ranks = std::mem::take(&mut self.ranks);
-        let Doubtful { unknown, known } = std::mem::take(&mut self.doubtful);
+        let UnknownKeys { unknown, known } = std::mem::take(&mut self.doubtful);
         let (keys, rows): (Vec<_>, Vec<_>) = ranks.into_iter().partition(|(place, _)| *place < unknown.len());
         let rows: HashMap<i64, usize> = rows.into_iter().map(|(place, rank)| (rank, place - unknown.len())).collect();
         for (place, rank) in keys {
@@ -48,36 +48,36 @@ impl MysqlTable<'_> {
     }
 
     /// Looks at what did not come back, if the call does not wait.
-    pub(super) fn absent(&mut self, first: usize) -> Step {
+    pub(super) fn absent(&mut self, first: usize) -> Stage {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             if !of.answer.is_all_found() {
                 of.number_asked();
             }
             if self.wait == Wait::SkipLocked && of.begin(of.answer.absent(), CHUNK) {
-                return Step::Absent { model };
+                return Stage::Absent { model };
             }
         }
         self.same(0, true)
     }
 
     /// Tries to lock what did not come back, without waiting, where a plain read would show what was there when the transaction began.
-    pub(super) fn try_all(&mut self, model: usize) -> Step {
+    pub(super) fn try_all(&mut self, model: usize) -> Stage {
         let absent = self.models[model].answer.absent();
         self.tries = absent.chunks(self.uncovered.most).map(<[_]>::to_vec).collect();
         self.try_next(model)
     }
 
     /// Tries the next of the lists.
-    pub(super) fn try_next(&mut self, model: usize) -> Step {
+    pub(super) fn try_next(&mut self, model: usize) -> Stage {
         let Some(rows) = self.tries.pop() else { return self.absent(model + 1) };
         self.models.iter_mut().for_each(ModelInSet::list_none);
         self.models[model].list_rows(&rows);
         self.tried = rows;
-        Step::Try { model }
+        Stage::Try { model }
     }
 
     /// One of the rows that were tried is busy: if there is only one, it is that one; else the halves are tried.
-    pub(super) fn try_halves(&mut self, model: usize) -> Step {
+    pub(super) fn try_halves(&mut self, model: usize) -> Stage {
         if let [busy] = self.tried[..] {
             self.models[model].answer.busy(busy);
         } else {

@@ -1,0 +1,37 @@
+//! One row that is not waited for at any price: `account.no_wait()`, `account.timeout(..)`.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::{lockable::Lockable, mode::WaitPolicy};
+
+/// One row with a say about waiting, made by [`LockDsl`](crate::LockDsl); [`lock`](crate::RunRowRequest::lock) locks it.
+#[must_use = "nothing is locked until `lock` is called"]
+pub struct RowRequest<T: Lockable, W> {
+    pub(crate) id: T::Key,
+    pub(crate) wait_policy: WaitPolicy,
+    pub(crate) name_holders: bool,
+    policy: PhantomData<fn() -> W>,
+}
+
+impl<T: Lockable, W> RowRequest<T, W> {
+    pub(crate) fn new(id: T::Key, wait_policy: WaitPolicy) -> Self {
+        RowRequest { id, wait_policy, name_holders: false, policy: PhantomData }
+    }
+
+    /// If the row is held, the error says by whom: [`LockSet::name_holders`](crate::LockSet::name_holders).
+    pub fn name_holders(mut self) -> Self {
+        self.name_holders = true;
+        self
+    }
+}
+
+impl<T: Lockable, W> fmt::Debug for RowRequest<T, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RowRequest { id, wait_policy, .. } = self;
+        f.debug_struct("RowRequest")
+            .field("model", &T::TYPE_NAME)
+            .field("id", id)
+            .field("wait_policy", wait_policy)
+            .finish()
+    }
+}
