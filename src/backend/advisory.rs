@@ -1,4 +1,4 @@
-//! What advisory locks need of a backend.
+//! The backend traits for advisory locks.
 
 use diesel::{
     deserialize,
@@ -12,23 +12,24 @@ use crate::{
     key::LockName,
 };
 
-/// What to do about an advisory lock.
+/// An operation on an advisory lock.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdvisoryCall {
-    /// Wait for it and take it, until it is released or the session ends; the answer says whether to ask again.
+    /// Waits for the lock and takes it, until it is released or the session ends. The answer is false if the caller must send the call
+    /// again.
     Lock,
-    /// Take it if it is free; the answer says whether it was.
+    /// Takes the lock if it is free. The answer says whether it was.
     TryLock,
-    /// Release it once; the answer says whether it was held.
+    /// Releases the lock once. The answer says whether it was held.
     Unlock,
-    /// Wait for it and take it, until the transaction ends.
+    /// Waits for the lock and takes it, until the transaction ends.
     LockForTransaction,
-    /// Take it until the transaction ends, if it is free; the answer says whether it was.
+    /// Takes the lock until the transaction ends, if it is free. The answer says whether it was.
     TryLockForTransaction,
-    /// Does this session hold it beyond the transaction?
+    /// Asks whether this session holds the lock beyond the transaction.
     IsMine,
-    /// Does anybody hold it?
+    /// Asks whether any session holds the lock.
     IsHeld,
 }
 
@@ -38,28 +39,29 @@ pub enum AdvisoryCall {
     note = "advisory locks exist on PostgreSQL, MySQL and MariaDB"
 )]
 pub trait HasAdvisoryLocks: LockingBackend {
-    /// Whether there are calls for a transaction: locks that end with it, by themselves.
+    /// True if the backend has locks that end with a transaction by themselves.
     #[doc(hidden)]
     const END_WITH_TRANSACTIONS: bool;
 
-    /// Whether a lock that was to be released and was not held is held under a name that cannot be told any more.
+    /// True if the server's name of a lock can change. A lock that is not found at its release may then be held under an earlier name,
+    /// which is no longer known.
     #[doc(hidden)]
     const NAMES_CHANGE: bool;
 
     #[doc(hidden)]
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Self>;
 
-    /// What it means that there is no answer.
+    /// Returns the error for a statement that returned no row.
     #[doc(hidden)]
     fn no_advisory_answer() -> DieselError {
         DieselError::NotFound
     }
 
-    /// Reads the answer.
+    /// Reads the answer to a call.
     #[doc(hidden)]
     fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Self>) -> QueryResult<bool>;
 
-    /// Asks for the sessions that hold the lock.
+    /// Builds the query for the sessions that hold the lock.
     #[doc(hidden)]
     fn advisory_holders<'q>(name: LockName<'q>) -> Statement<'q, Self>;
 
@@ -68,7 +70,7 @@ pub trait HasAdvisoryLocks: LockingBackend {
     fn advisory_holder(row: &RowRef<'_, Self>) -> deserialize::Result<Holder>;
 }
 
-/// A backend with advisory locks that others may share.
+/// A backend with shared advisory locks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared advisory locks",
     note = "`AdvisoryLock::shared` exists on PostgreSQL"

@@ -1,4 +1,4 @@
-//! What a set needs of a backend. Each backend says it in its own file, and only there is a backend named.
+//! The backend trait, and the traits of its plans. Only the module of a backend names that backend.
 
 mod advisory;
 #[cfg(feature = "mysql")]
@@ -31,19 +31,19 @@ use crate::{
 
 /// A backend whose rows can be locked.
 ///
-/// PostgreSQL is one, with the feature `postgres`; MySQL and MariaDB are, with the feature `mysql`. There is nothing to implement by
-/// hand.
+/// It is implemented for PostgreSQL with the feature `postgres`, and for MySQL and MariaDB with the feature `mysql`. There is nothing to
+/// implement by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",
     note = "enable the feature of the backend in Cargo.toml, for example `diesel_lockset = {{ features = [\"postgres\"] }}`"
 )]
 pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetadata<Untyped> + Send + 'static {
-    /// How the server reads the text of a statement.
+    /// The lexical rules by which the server reads the text of a statement.
     #[doc(hidden)]
     const DIALECT: &'static Dialect;
 
-    /// The conversation that locks one table's part of a set.
+    /// The plan that locks one table's part of a set.
     #[doc(hidden)]
     type Table<'a>: TablePlan<Self>;
 
@@ -55,15 +55,15 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
         wait_policy: WaitPolicy,
     ) -> QueryResult<Self::Table<'a>>;
 
-    /// Asks whether two names are those of one table, if they can be: the answer has a row then.
+    /// Builds the statement that asks whether two names denote the same table; `None` if they cannot. The answer has a row if they do.
     #[doc(hidden)]
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Self>>;
 
-    /// What bounds a call in time.
+    /// The time limit on the statements of one call.
     #[doc(hidden)]
     type Clock: Clock<Self>;
 
-    /// Locks what a single query wants, as far as it can be had at once, and asks for the keys of the rest.
+    /// Builds the statement that locks the free rows of a single query and returns the keys of the other rows.
     #[doc(hidden)]
     fn busy_rows<'q>(
         query: &'q dyn AnySelect<Self>,
@@ -72,117 +72,121 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
         strength: Strength,
     ) -> Statement<'q, Self>;
 
-    /// Reads a row of its answer.
+    /// Reads the key, as text, from a row of that answer.
     #[doc(hidden)]
     fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
 
-    /// How to ask for rows that are shown and cannot be locked; `None` where there are none.
+    /// The statements that find rows which a query shows and no lock can reach; `None` where there are no such rows.
     #[doc(hidden)]
     const HIDES_ROWS: Option<HidesRows<Self>> = None;
 
-    /// The conversation that takes the first free rows of a query.
+    /// The plan that takes the first free rows of a query.
     #[doc(hidden)]
     type Pick: PickPlan<Self>;
 
-    /// Refuses a query, of this text, whose rows the locking clause would not mean.
+    /// Refuses a query with this text if its locking clause would refer to another table than `table`.
     #[doc(hidden)]
     fn check_table(_sql: &str, _table: &TableName) -> Result<()> {
         Ok(())
     }
 
-    /// Locks the first free rows of a query and loads what it selects by itself.
+    /// Builds the statement that locks the first free rows of a query and returns the query's own select list.
     #[doc(hidden)]
     fn pick_selected<'q>(query: &'q dyn AnySelect<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
 
-    /// How to ask whether each statement of the open transaction sees what was committed before it.
+    /// The query that tells whether each statement of the open transaction sees what was committed before it.
     #[doc(hidden)]
     const SNAPSHOTS: Snapshots<Self>;
 
-    /// Chooses the isolation level of a transaction.
+    /// Builds the statement that sets the isolation level of a transaction.
     #[doc(hidden)]
     fn isolate(isolation: Isolation) -> Statement<'static, Self>;
 
-    /// Whether that is sent before the transaction begins, not in it.
+    /// True if that statement is sent before the transaction begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
 
-    /// Forgets which level was chosen, when the transaction has ended, where the session remembers it.
+    /// The statement that clears the isolation level that the session remembers, sent after the end of the transaction; `None` where the
+    /// session remembers no level.
     #[doc(hidden)]
     const FORGET_ISOLATION: Option<&'static str> = None;
 
-    /// Releases an advisory lock that was to last as long as a transaction, where the server does not by itself.
+    /// Builds the statement that releases an advisory lock at the end of a transaction; `None` where the server releases it by itself.
     #[doc(hidden)]
     fn release(_name: LockName<'_>) -> Option<Statement<'_, Self>> {
         None
     }
 
-    /// Ends the session, whatever state its transaction is in, where a broken connection could come to be used again.
+    /// The statements that end the session, whatever the state of its transaction. Empty where a connection that is marked as broken cannot
+    /// be used again.
     #[doc(hidden)]
     const END_SESSION: &'static [&'static str] = &[];
 
-    /// What keeps a connection out of autocommit whose transaction the server has rolled back by itself; nothing where the
-    /// server refuses every statement until it is told to roll back.
+    /// The statements that recover from an implicit rollback; `None` on PostgreSQL.
+    ///
+    /// After an implicit rollback the server goes on in autocommit. PostgreSQL refuses every statement until the client rolls back.
     #[doc(hidden)]
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Self>> = None;
 
-    /// A statement that fails in a transaction that the server has given up, to be sent before the commit where the connection
-    /// does not tell; nothing where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) finds out.
+    /// A statement that fails in a transaction that the server has given up. It is sent before the commit if the connection does not report
+    /// the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects it.
     #[doc(hidden)]
     const PROBE: Option<&'static str> = None;
 }
 
-/// A question about the snapshots of a transaction.
+/// The query for the snapshots of a transaction, and the function that reads its answer.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct Snapshots<DB: Backend> {
     pub(crate) ask: fn() -> Statement<'static, DB>,
-    /// Reads the one row of the answer: whether each statement sees what was committed before it, or the server finds out at the commit that
-    /// it should have.
+    /// Reads the only row of the answer. True if each statement sees what was committed before it, or if the server finds out at the commit
+    /// that it should have.
     pub(crate) are_fresh: fn(&RowRef<'_, DB>) -> deserialize::Result<bool>,
 }
 
-/// What to send about transactions that the server may roll back by itself, to go on without one.
+/// The statements and error checks for a server that may roll a transaction back by itself and go on without one.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct ImplicitRollback<DB: Backend> {
-    /// Whether the error of a statement says that it has just done so.
+    /// Returns whether the error of a statement says that the server has just rolled the transaction back.
     pub(crate) rolled_back: fn(&DieselError) -> bool,
-    /// Whether it says so if the server is set up that way.
+    /// Returns whether the error says so on a server that is configured to roll back after it.
     pub(crate) may_roll_back: fn(&DieselError) -> bool,
-    /// Has a row if it is.
+    /// Builds the query for that configuration. The answer has a row if the server rolls back.
     pub(crate) ask: fn() -> Statement<'static, DB>,
-    /// Puts a transaction into the place of the lost one that takes no writes and has so many of Diesel's savepoints.
+    /// Builds the statements that replace the lost transaction by one that takes no writes and has this number of Diesel's savepoints.
     pub(crate) placeholder: fn(u32) -> Vec<String>,
-    /// Sent when a transaction has begun, one after the other: what comes after its loss is not committed by itself, and that it
-    /// was lost will show.
+    /// The two statements that are sent, one after the other, when a transaction has begun. With them, statements after an implicit
+    /// rollback are not committed by themselves, and `check` detects the rollback.
     pub(crate) arm: (fn() -> Statement<'static, DB>, &'static str),
-    /// In place of the first half of `arm` where that names a function that the server does not have: its name, and what to send.
+    /// The replacement for the first statement of `arm` on a server that lacks a function: the name of the function, and the statement.
     pub(crate) arm_without: (&'static str, fn() -> Statement<'static, DB>),
-    /// Sent before the commit; fails if the transaction is not the one that it was armed in.
+    /// The statement that is sent before the commit. It fails if the open transaction is not the one that `arm` was sent in.
     pub(crate) check: &'static str,
-    /// Has a row if it is not because a cluster has rolled that one back, and nothing was committed since.
+    /// Builds the query that is sent after `check` has failed. The answer has a row if a cluster has rolled the transaction back and
+    /// nothing was committed since.
     pub(crate) ask_cluster: fn() -> Statement<'static, DB>,
-    /// Fails if no transaction is open, as far as the server can tell.
+    /// Builds a statement that fails if no transaction is open, as far as the server can tell.
     pub(crate) check_open: fn() -> Statement<'static, DB>,
-    /// Undoes the rest of `arm`, when the transaction has ended.
+    /// Builds the statement that undoes the rest of `arm`, after the end of the transaction.
     pub(crate) disarm: fn() -> Statement<'static, DB>,
 }
 
-/// Questions about rows that a plain query shows and no lock of the session's reaches.
+/// The queries about rows that a plain query shows and no lock of this session can reach.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct HidesRows<DB: Backend> {
-    /// Which of these rows of a table, by their keys as text, are such?
+    /// Builds the query that returns such rows among the given rows of a table. The rows are given by their keys as text.
     pub(crate) among: for<'q> fn(&'q dyn QueryFragment<DB>, &'q TableName, &'q [String]) -> Statement<'q, DB>,
-    /// Reads a row of the answer: the key, and whether the reason may be asked for.
+    /// Reads a row of that answer: the key, and whether the session may ask for the reason.
     pub(crate) hidden: fn(&RowRef<'_, DB>) -> deserialize::Result<(String, bool)>,
-    /// Why?
+    /// Builds the query for the reason.
     pub(crate) why: for<'q> fn(&'q TableName) -> Statement<'q, DB>,
-    /// Reads the row of the answer.
+    /// Reads the row of that answer, if there is one.
     pub(crate) reason: fn(Option<&RowRef<'_, DB>>) -> deserialize::Result<LockObstacle>,
 }
 
-/// How many rows to pick, from which table of a query, how strongly.
+/// The target of a pick: the table of the query, the lock strength, and the number of rows.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Picking<'q> {
@@ -191,14 +195,14 @@ pub struct Picking<'q> {
     pub(crate) limit: &'q i64,
 }
 
-/// A backend with locks that others may share.
+/// A backend with shared row locks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared row locks",
     note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB"
 )]
 pub trait HasShareLocks: LockingBackend {}
 
-/// A backend that tells locks on a row from locks on its key.
+/// A backend that distinguishes locks on a row from locks on its key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell a lock on a row from a lock on its key",
     note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update` or `for_share`"
@@ -221,58 +225,58 @@ strengths! {
     ForKeyShare => KeyShare on HasKeyLocks;
 }
 
-/// One table's part of a set as a conversation: what to send next, and what its rows mean.
+/// The plan for one table's part of a set: the next step to run, and the evaluation of its response.
 ///
-/// It decides everything and sends nothing, so that a blocking and an async shell can share it.
+/// It decides everything and sends nothing, so that blocking and async drivers can share it.
 #[doc(hidden)]
 pub trait TablePlan<DB: Backend>: Sized {
-    /// How often to ask for holders until somebody is named.
+    /// The number of times to ask for holders, until one is named.
     const ASKS_FOR_HOLDERS: usize = 1;
 
-    /// Tells the first table of a set, before anything is sent, which tables there are.
+    /// Receives the names of all tables of the set. It is called on the first of several tables, before anything is sent.
     fn among(&mut self, _tables: Vec<TableName>) {}
 
-    /// The next statement and who reads its rows; nothing when the rows are locked.
+    /// Returns the next step; `None` when the rows are locked.
     fn next_step(&mut self) -> Option<Step<'_, DB>>;
 
-    /// All rows of the last statement were read.
+    /// Moves on to the next stage, after all rows of the last statement were read.
     fn step_done(&mut self) -> Result<()>;
 
-    /// What an error of the last statement means for the call.
+    /// Returns the error that the call reports for an error of the last statement.
     fn class(&self, error: LockError) -> LockError {
         error
     }
 
-    /// Whether the conversation goes on after an error of the last statement, which has locked nothing.
+    /// Returns whether the plan goes on after an error of the last statement, which has locked nothing.
     fn goes_on(&mut self, _error: &LockError) -> bool {
         false
     }
 
-    /// The rows, model by model.
+    /// Returns the rows, model by model.
     fn finish(self) -> Vec<ErasedRows>;
 
-    /// Whether there is nothing more to send.
+    /// True if there is nothing more to send.
     fn is_done(&self) -> bool;
 
-    /// The table, as SQL names it.
+    /// Returns the name of the table in SQL.
     fn name(&self) -> &TableName;
 
-    /// The rows that were asked for by key.
+    /// Returns the names of the rows that were requested by key.
     fn asked(&self) -> Vec<RowName>;
 
-    /// A question after a failure: who holds what this table's part of the set wants?
+    /// Builds the query, sent after a failure, for the sessions that hold the rows of this table's part of the set.
     ///
-    /// If an error undoes nothing but its own statement, the statement itself sees to it that it takes no longer than that.
+    /// Where an error undoes only its own statement, the statement itself limits its run time to `time`.
     fn holders(&self, time: Duration) -> Statement<'_, DB>;
 
-    /// Reads a row of its answer.
+    /// Reads a row of that answer.
     fn holder(row: &RowRef<'_, DB>) -> deserialize::Result<Holder>;
 }
 
-/// A pick or a claim of models as a conversation. Decides everything and sends nothing, as [`TablePlan`].
+/// The plan for a pick or a claim of models. It decides everything and sends nothing, as [`TablePlan`].
 #[doc(hidden)]
 pub trait PickPlan<DB: Backend>: Sized {
-    /// `changes` is the text of what a claim changes.
+    /// Builds the plan. `changes` is the text of the changes that a claim makes; `None` for a pick.
     fn new(
         query: &dyn AnySelect<DB>,
         text: &QueryText,
@@ -281,10 +285,10 @@ pub trait PickPlan<DB: Backend>: Sized {
         changes: Option<String>,
     ) -> QueryResult<Self>;
 
-    /// Whether this is a claim of several statements, which must be one transaction.
+    /// Returns whether this is a claim of several statements, which must be one transaction.
     fn claims_in_steps(&self) -> bool;
 
-    /// The next statement and who reads its rows; nothing when it is done.
+    /// Returns the next step; `None` when the plan is done.
     fn next_step<'e>(
         &'e mut self,
         query: &'e dyn AnySelect<DB>,
@@ -292,36 +296,36 @@ pub trait PickPlan<DB: Backend>: Sized {
         changes: Option<&'e dyn QueryFragment<DB>>,
     ) -> Option<Step<'e, DB>>;
 
-    /// All rows of the last statement were read.
+    /// Moves on to the next stage, after all rows of the last statement were read.
     fn step_done(&mut self, model: &mut dyn Model<DB>) -> Result<()>;
 
-    /// As [`TablePlan::goes_on`].
+    /// Returns whether the plan goes on after an error, as [`TablePlan::goes_on`].
     fn goes_on(&mut self, _error: &LockError) -> bool {
         false
     }
 
-    /// Which of the rows that the model has read are the answer.
+    /// Returns the rows of the answer, out of those that the model has read.
     fn answer(&mut self) -> Rows;
 
     /// Puts the rows in the order of the query.
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T>;
 }
 
-/// Bounds the statements of one call in time, by a setting of the server that it puts back afterwards.
+/// Limits the statements of one call in time, by a setting of the server, and restores the setting afterwards.
 #[doc(hidden)]
 pub trait Clock<DB: Backend>: Default {
-    /// Whether a rollback does not put the setting back.
+    /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
 
-    /// Gives the statements that follow so much time. To be sent before each of them.
+    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them.
     fn limit(&mut self, left: Duration) -> Step<'_, DB>;
 
-    /// Puts the setting back, if it was changed. To be sent at the end, unless the transaction is aborted and a rollback does
-    /// it.
+    /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
+    /// rollback restores the setting.
     fn restore(&mut self) -> Option<Step<'_, DB>>;
 }
 
-/// A statement and what is to be done with its answer.
+/// A step of a plan: a statement and the handler of its response.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct Step<'e, DB: Backend> {
@@ -329,11 +333,11 @@ pub struct Step<'e, DB: Backend> {
     pub(crate) answer: Response<'e, DB>,
 }
 
-/// What is done with the answer to a statement.
+/// The handler of the response to a statement.
 pub(crate) enum Response<'e, DB: Backend> {
-    /// It has rows, which are read.
+    /// The response has rows, which the sink reads.
     Rows(Box<dyn RowSink<DB> + Send + 'e>),
-    /// It changes rows, which are added up.
+    /// The statement changes rows. Their number is added to this one.
     #[allow(dead_code, reason = "of one backend only")]
     Changed(&'e mut usize),
     Nothing,
@@ -345,7 +349,7 @@ impl<'e, DB: Backend> Step<'e, DB> {
     }
 }
 
-/// Takes the rows of one statement.
+/// A row sink: reads the rows of one statement.
 #[doc(hidden)]
 pub trait RowSink<DB: Backend> {
     fn row(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<()>;

@@ -1,6 +1,6 @@
-//! The family's advisory locks: [user locks of MySQL][mysql] and [of MariaDB][mariadb].
+//! Advisory locks: [user locks of MySQL][mysql] and [of MariaDB][mariadb].
 //!
-//! Their names are those of the whole server, so the database is part of each: the server puts it in, at no extra round trip.
+//! Their names are shared by all databases of the server, so the database is part of each name. The server adds it, at no extra round trip.
 //!
 //! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html
 //! [mariadb]: https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/get_lock
@@ -52,22 +52,25 @@ impl HasAdvisoryLocks for Mysql {
     }
 }
 
+/// Builds the statement that releases a lock.
 pub(super) fn release(name: LockName<'_>) -> Statement<'_, Mysql> {
     Mysql::advisory(AdvisoryCall::Unlock, name, false)
 }
 
-/// The answer of a session that has chosen no database.
+/// The answer to a session that has chosen no database.
 const NO_DATABASE: i64 = -1;
 
-/// NULL: MariaDB's whole answer if the statement is killed or its time is up. In MySQL's words, which MySQL raises then.
+/// Builds the error for the answer NULL, which is MariaDB's only answer if the statement is killed or its time is up. It has the text of
+/// the error that MySQL raises then.
 fn ended() -> DieselError {
     DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new("Query execution was interrupted".to_owned()))
 }
 
-/// As long as both servers take: a year. MariaDB does not know -1 for ever; it would answer NULL, without a lock.
+/// The longest timeout that both servers take: a year. MariaDB does not accept -1 as an unlimited wait; it would answer NULL, without a
+/// lock.
 const FOR_EVER: &str = ", 31536000)";
 
-/// `SELECT GET_LOCK(.., 0)` and its sisters.
+/// Calls a lock function: `SELECT GET_LOCK(.., 0)`, `RELEASE_LOCK` or `IS_USED_LOCK`.
 struct Advisory<'q> {
     call: AdvisoryCall,
     name: &'q [u8],
@@ -76,7 +79,7 @@ struct Advisory<'q> {
 impl QueryFragment<Mysql> for Advisory<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        // There are no calls for a transaction: nobody may ask for them.
+        // These servers have no calls for a transaction, and no caller can ask for them.
         let (function, rest) = match self.call {
             AdvisoryCall::Lock | AdvisoryCall::LockForTransaction => ("GET_LOCK(", FOR_EVER),
             AdvisoryCall::TryLock | AdvisoryCall::TryLockForTransaction => ("GET_LOCK(", ", 0)"),
@@ -95,7 +98,7 @@ impl QueryFragment<Mysql> for Advisory<'_> {
     }
 }
 
-/// The same columns as those of a row's holders.
+/// Reads the sessions that hold a lock, with the same columns as for the holders of a row.
 struct Holders<'q> {
     name: &'q [u8],
 }
@@ -118,9 +121,10 @@ impl QueryFragment<Mysql> for Holders<'_> {
     }
 }
 
-/// Writes the name on the server. Of bytes, whatever character set the session speaks: `0x7C` is `|`.
+/// Writes the name of the lock on the server. The parts are joined as bytes, whatever the character set of the session: `0x7C` is `|`.
 ///
-/// `DATABASE()` in a prepared statement is that in which it was prepared, as are the tables of all of Diesel's statements.
+/// In a prepared statement `DATABASE()` is the database in which it was prepared. The same holds for the tables of all of Diesel's
+/// statements.
 fn walk_name<'b>(name: &'b [u8], pass: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
     pass.push_sql("CONVERT(LEFT(SHA2(CONCAT(CAST(DATABASE() AS BINARY), 0x7C, CAST(");
     pass.push_bind_param::<Binary, [u8]>(name)?;

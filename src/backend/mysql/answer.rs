@@ -1,4 +1,4 @@
-//! What is known of the rows of one model, in one call: by numbers, without their type.
+//! The bookkeeping of the rows of one model in one call. It works with row numbers, without the types of rows and keys.
 
 #[cfg(test)]
 mod tests;
@@ -8,52 +8,54 @@ use std::collections::HashMap;
 use crate::sql::RowSet;
 use crate::sql::{Answer, RowId};
 
-/// The book-keeping of one model's answer.
+/// The state of one model's answer.
 ///
-/// The keys that were asked for have no numbers as long as nobody must tell them apart: a set by key alone whose rows all come back pays
-/// for no hash.
+/// The requested keys have no row numbers until they must be told apart. So a set by key alone whose rows all come back computes no hash.
 #[derive(Debug, Default)]
 pub(super) struct ModelAnswer {
-    /// How many keys were asked for, as often as they were.
+    /// The number of requested keys, with repetitions.
     asked_count: usize,
-    /// Their numbers, each once.
+    /// The row numbers of the requested keys, each once.
     asked: Option<Vec<RowId>>,
     queries: Vec<QueryAnswer>,
-    /// To be locked next, each once; those asked for by key come first.
+    /// The rows to be locked next, each once. Requested keys come first.
     candidates: Vec<RowId>,
+    /// The candidate rows as a set.
     listed: RowSet,
-    /// How many of the candidates were asked for by key.
+    /// The number of requested keys among the candidate rows.
     asked_candidates: usize,
-    /// In the order in which they were locked.
+    /// The locked rows, in the order in which they were locked.
     held: Vec<RowId>,
+    /// The locked rows as a set.
     is_held: RowSet,
-    /// Those of them that the server found by a key that was asked for.
+    /// The locked rows that the server found by a requested key.
     found: RowSet,
-    /// How many those are.
+    /// The number of rows in `found`.
     found_count: usize,
+    /// The rows that exist and could not be locked without waiting.
     busy: Vec<RowId>,
     is_busy: RowSet,
-    /// Keys that were asked for and that are those of locked or busy rows to the server and not to Rust: "ada" of "Ada".
+    /// Requested keys that are keys of locked or busy rows to the server and not to Rust, such as "ada" for the row "Ada".
     same: HashMap<RowId, RowId>,
     /// Locked rows that were read again after a change.
     changed: RowSet,
-    /// The held rows are in another order than that in which they came.
+    /// True if the locked rows were sorted, and so are not in the order in which they came.
     sorted: bool,
 }
 
-/// What one query says.
+/// The rows that one query chooses.
 #[derive(Debug, Default)]
 struct QueryAnswer {
     limited: bool,
-    /// What it has ever chosen.
+    /// All rows that it has chosen in this call.
     chosen: RowSet,
-    /// What it chose when it was last asked.
+    /// The rows that it chose when it was last read.
     now: RowSet,
-    /// What matched it under the lock.
+    /// The rows that matched it under the lock.
     matches: RowSet,
 }
 
-/// Keys that were asked for and not found, and the rows that they may be in other words.
+/// Requested keys that were not found, and the rows whose keys they may be in another spelling.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct UnknownKeys {
     pub(super) unknown: Vec<RowId>,
@@ -61,18 +63,18 @@ pub(super) struct UnknownKeys {
 }
 
 impl ModelAnswer {
-    /// Of so many keys and of queries, of each of which is told whether it has a limit.
+    /// Creates the state for this number of requested keys and for these queries. `limited` says of each query whether it has a limit.
     pub(super) fn new(asked_count: usize, limited: impl Iterator<Item = bool>) -> Self {
         let queries = limited.map(|limited| QueryAnswer { limited, ..QueryAnswer::default() }).collect();
         ModelAnswer { asked_count, queries, ..ModelAnswer::default() }
     }
 
-    /// Tells the numbers of the keys that were asked for.
+    /// Sets the row numbers of the requested keys, unless they have numbers already.
     pub(super) fn number_asked(&mut self, asked: impl FnOnce() -> Vec<RowId>) {
         self.asked.get_or_insert_with(asked);
     }
 
-    /// Makes the keys that were asked for, which have numbers, the first candidates.
+    /// Makes the requested keys, which have row numbers, the first candidate rows.
     pub(super) fn begin(&mut self) {
         let asked = self.asked.clone().unwrap_or_default();
         self.asked_candidates = asked.len();
@@ -80,12 +82,12 @@ impl ModelAnswer {
         self.candidates = asked;
     }
 
-    /// A query is about to be asked which rows it chooses.
+    /// Clears the last result of a query that is about to be read.
     pub(super) fn ask(&mut self, query: usize) {
         self.queries[query].now.clear();
     }
 
-    /// A query chooses the row. Nothing is locked by that.
+    /// Marks the row as chosen by a query. This locks nothing.
     pub(super) fn chosen(&mut self, query: usize, row: RowId) {
         let query = &mut self.queries[query];
         query.now.insert(row);
@@ -94,7 +96,7 @@ impl ModelAnswer {
         }
     }
 
-    /// The row is locked. Did the server find it by a key that was asked for?
+    /// Marks the row as locked. `asked` is true if the server found it by a requested key.
     pub(super) fn locked(&mut self, row: RowId, asked: bool) {
         if asked && self.found.insert(row) {
             self.found_count += 1;
@@ -104,7 +106,7 @@ impl ModelAnswer {
         }
     }
 
-    /// The query, asked anew, chooses the row. If it is locked, it matches.
+    /// Marks the row as chosen by a query that was read again as a whole. If the row is locked, it matches.
     pub(super) fn settled(&mut self, query: usize, row: RowId) {
         self.chosen(query, row);
         if self.is_held.contains(row) {
@@ -112,26 +114,26 @@ impl ModelAnswer {
         }
     }
 
-    /// The locked row matches the query.
+    /// Marks the locked row as matching the query.
     pub(super) fn matches(&mut self, query: usize, row: RowId) {
         self.queries[query].matches.insert(row);
     }
 
-    /// The row is there, and could not be locked without waiting.
+    /// Marks the row as busy: it exists, and could not be locked without waiting.
     pub(super) fn busy(&mut self, row: RowId) {
         if self.is_busy.insert(row) {
             self.busy.push(row);
         }
     }
 
-    /// The row is locked, picked out of the only query. A join may repeat it, and each time counts.
+    /// Marks the row as locked and picked from the only query. A join may repeat the row, and each time counts.
     pub(super) fn picked(&mut self, row: RowId) {
         self.queries[0].chosen.insert(row);
         self.is_held.insert(row);
         self.held.push(row);
     }
 
-    /// The locked row was read again after a change.
+    /// Marks the locked row as read again after a change.
     pub(super) fn changed(&mut self, row: RowId) {
         self.changed.insert(row);
     }
@@ -140,61 +142,61 @@ impl ModelAnswer {
         &self.candidates
     }
 
-    /// The candidates at these places, and those of them that were asked for by key.
+    /// Returns the candidate rows at these places, and the requested keys among them.
     pub(super) fn candidates_at(&self, places: &[usize]) -> (Vec<RowId>, Vec<RowId>) {
         let row = |place: &usize| self.candidates[*place];
         let asked = places.iter().filter(|place| **place < self.asked_candidates);
         (places.iter().map(row).collect(), asked.map(row).collect())
     }
 
-    /// Those of the rows that were asked for by key.
+    /// Returns the requested keys among the rows.
     pub(super) fn asked_among(&self, rows: &[RowId]) -> Vec<RowId> {
         let asked: RowSet = self.asked.iter().flatten().copied().collect();
         rows.iter().copied().filter(|row| asked.contains(*row)).collect()
     }
 
-    /// All candidates have had their chance.
+    /// Clears the candidate rows, after each of them was tried.
     pub(super) fn forget_candidates(&mut self) {
         self.candidates.clear();
         self.listed.clear();
         self.asked_candidates = 0;
     }
 
-    /// The locked rows that a query chose.
+    /// Returns the locked rows that a query chose.
     pub(super) fn to_check(&self, query: usize) -> Vec<RowId> {
         let chosen = &self.queries[query].chosen;
         self.held.iter().copied().filter(|row| chosen.contains(*row)).collect()
     }
 
-    /// Whether a row that a query chose turned out not to match it, or to be gone or busy.
+    /// Returns whether a row that a query chose turned out not to match it, or to be gone or busy.
     pub(super) fn has_lost(&self, query: usize) -> bool {
         let QueryAnswer { chosen, matches, .. } = &self.queries[query];
         chosen.iter().any(|row| !matches.contains(row))
     }
 
-    /// The rows that a query chose and that do not match it, or are gone.
+    /// Returns the rows that a query chose and that do not match it, or are gone.
     pub(super) fn lost(&self, query: usize) -> Vec<RowId> {
         let QueryAnswer { chosen, matches, .. } = &self.queries[query];
         chosen.iter().filter(|row| !matches.contains(*row) && !self.is_busy.contains(*row)).collect()
     }
 
-    /// Whether as many rows came back as keys were asked for, so that none is missing, whatever Rust holds for equal.
+    /// Returns whether as many rows came back as keys were requested. Then none is missing, whichever keys are equal to Rust.
     pub(super) fn is_all_found(&self) -> bool {
         self.asked_count == self.found_count || self.asked.as_ref().is_some_and(|asked| asked.len() == self.found_count)
     }
 
-    /// What was asked for and not found.
+    /// Returns the requested keys that were not found.
     fn unfound(&self) -> Vec<RowId> {
         if self.is_all_found() { Vec::new() } else { self.unknown(|_| false) }
     }
 
-    /// The keys that were asked for and are those of no locked row as far as Rust knows, nor `known` otherwise.
+    /// Returns the requested keys that are no keys of locked rows to Rust, that have no entry in `same`, and for which `known` is false.
     fn unknown(&self, known: impl Fn(RowId) -> bool) -> Vec<RowId> {
         let asked = self.asked.iter().flatten().copied();
         asked.filter(|row| !(self.is_held.contains(*row) || self.same.contains_key(row) || known(*row))).collect()
     }
 
-    /// What was to be locked and is not.
+    /// Returns the rows that were to be locked and are not.
     pub(super) fn absent(&self) -> Vec<RowId> {
         let mut absent = self.unfound();
         let mut seen: RowSet = absent.iter().copied().collect();
@@ -203,8 +205,11 @@ impl ModelAnswer {
         absent
     }
 
-    /// The keys that were asked for and are unknown to Rust, and the rows, `held` or `busy`, that they may be. The number of rows says
-    /// nothing here: the caller may look a row up in the words in which it was asked for.
+    /// Returns the requested keys that are unknown to Rust, and the rows whose keys they may be: locked rows with `held`, busy rows with
+    /// `busy`.
+    ///
+    /// The number of rows that came back does not matter here, since the caller may look a row up by the spelling in which it was
+    /// requested.
     pub(super) fn doubtful(&self, held: bool, busy: bool) -> UnknownKeys {
         let unknown = self.unknown(|row| self.is_busy.contains(row));
         let (held, busy) = (self.held.iter().filter(|_| held), self.busy.iter().filter(|_| busy));
@@ -215,18 +220,18 @@ impl ModelAnswer {
         UnknownKeys { unknown, known }
     }
 
-    /// The server says that the key is that of the row.
+    /// Notes that the key is a key of the row to the server.
     pub(super) fn tell_same(&mut self, key: RowId, row: RowId) {
         self.same.insert(key, row);
     }
 
-    /// Forgets what was picked, but not which rows turned out not to match.
+    /// Clears the picked rows, but not the record of rows that turned out not to match.
     pub(super) fn pick_anew(&mut self) {
         self.held.clear();
         self.is_held.clear();
     }
 
-    /// Drops what was picked and does not match; whether there was any.
+    /// Removes the picked rows that do not match. Returns whether there were any.
     pub(super) fn drop_unmatched(&mut self) -> bool {
         let (before, matches) = (self.held.len(), &self.queries[0].matches);
         self.held.retain(|row| matches.contains(*row));
@@ -234,28 +239,28 @@ impl ModelAnswer {
         self.held.len() < before
     }
 
-    /// The rows that are locked; what a join repeats, as often as it was picked.
+    /// Returns the locked rows. A row that a join repeats is there as often as it was picked.
     pub(super) fn held(&self) -> &[RowId] {
         &self.held
     }
 
-    /// The same, each once.
+    /// Returns the locked rows, each once.
     pub(super) fn held_once(&self) -> Vec<RowId> {
         let mut seen = RowSet::default();
         self.held.iter().copied().filter(|row| seen.insert(*row)).collect()
     }
 
-    /// Whether each of them was read again under the key that it had.
+    /// Returns whether each locked row was read again under the key that it had.
     pub(super) fn is_all_changed(&self) -> bool {
         self.held.iter().all(|row| self.changed.contains(*row))
     }
 
-    /// The rows that are there and were not locked after all.
+    /// Returns the busy rows that were not locked later.
     pub(super) fn busy_rows(&self) -> impl Iterator<Item = RowId> {
         self.busy.iter().copied().filter(|row| !self.is_held.contains(*row))
     }
 
-    /// Puts rows that were locked late in their place; `ranks` are those of the rows that are held.
+    /// Moves rows that were locked late to their place. `ranks` are the ranks of the locked rows.
     pub(super) fn sort_by(&mut self, ranks: Vec<impl Ord>) {
         self.sorted = true;
         let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(&mut self.held)).collect();
@@ -263,7 +268,7 @@ impl ModelAnswer {
         self.held = ranked.into_iter().map(|(_, row)| row).collect();
     }
 
-    /// The answer of a set.
+    /// Returns the answer of a set.
     pub(super) fn finish(self) -> Answer {
         let plain =
             self.queries.is_empty() && self.busy.is_empty() && !self.sorted && self.found_count == self.held.len();
@@ -278,13 +283,14 @@ impl ModelAnswer {
         Answer { rows, missing, skipped, same: self.same.into_iter().collect() }
     }
 
-    /// The answer of a pick: all that is locked.
+    /// Returns the answer of a pick: all locked rows.
     pub(super) fn picks(self) -> Answer {
         Answer { rows: Some(self.held), ..Answer::default() }
     }
 }
 
 impl QueryAnswer {
+    /// Returns whether the row is part of the answer: it matched under the lock, and a limited query still chooses it.
     fn wants(&self, row: RowId) -> bool {
         self.matches.contains(row) && if self.limited { &self.now } else { &self.chosen }.contains(row)
     }

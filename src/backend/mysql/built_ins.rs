@@ -1,9 +1,9 @@
-//! What the servers do by themselves, without a look at a table, on all versions of both.
+//! The built-in functions, keywords and operators that read no table, on all versions of MySQL and MariaDB.
 //!
-//! A stored function may have the name of one of the servers' own. It is called only where its database stands in front, or backticks
-//! around it, or a space behind it.
+//! A stored function may have the name of a built-in function. It is called only if the name has its database in front, or backticks around
+//! it, or a space after it.
 
-/// Functions that depend on their arguments or on the time. Not `MD5` and `SHA1`, which MySQL 9.7 has lost.
+/// Functions that depend on their arguments or on the time only. `MD5` and `SHA1` are not among them, since MySQL 9.7 has removed them.
 pub(super) const FUNCTIONS: [&str; 118] = [
     "ABS",
     "ACOS",
@@ -125,14 +125,14 @@ pub(super) const FUNCTIONS: [&str; 118] = [
     "YEAR",
 ];
 
-/// Keywords and types before a parenthesis.
+/// Keywords and types that may stand before a parenthesis.
 pub(super) const KEYWORDS: [&str; 32] = [
     "AGAINST", "ALL", "AND", "AS", "BETWEEN", "BINARY", "BY", "CASE", "CHAR", "DECIMAL", "DISTINCT", "DIV", "ELSE",
     "FROM", "IN", "INTERVAL", "IS", "JOIN", "LIKE", "MATCH", "NOT", "ON", "OR", "REGEXP", "RLIKE", "ROW", "THEN",
     "USING", "VARCHAR", "WHEN", "WHERE", "XOR",
 ];
 
-/// Nobody adds operators on these servers.
+/// Operators. These servers have no user-defined operators.
 pub(super) const OPERATORS: [&str; 24] = [
     "=", "<=>", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||", "&&", "!", "~", "&", "|", "^", "<<",
     ">>", "->", "->>",

@@ -1,27 +1,28 @@
-//! Which keys go into which statement.
+//! The division of the keys to lock into chunks, one for each statement.
 
 use crate::sql::Rank;
 
-/// So many keys go into one statement at most: from a thousand on MariaDB turns a list into a subquery, and a far longer one is
-/// too much for the range optimizer of either server, which then reads, and locks, the whole table.
+/// The largest number of keys in one statement. From a thousand on MariaDB turns a list into a subquery. The range optimizers of both
+/// servers give up on a far longer list, and the server then reads, and locks, the whole table.
 pub(super) const CHUNK: usize = 512;
 
-/// The candidates of all parts in the order in which they must be locked, in chunks.
+/// The candidate rows of all parts, in the order in which they must be locked, in chunks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Chunks(Vec<Vec<Place>>);
 
-/// The candidate `.1` of part `.0`.
+/// The place of a candidate row: the part, and the number of the row in the part.
 pub(super) type Place = (usize, usize);
 
 impl Chunks {
-    /// All candidates in one statement, which orders by itself, if they are few enough; `counts` says how many each part has.
+    /// Puts all candidate rows into one statement, which orders them by itself, if they are few enough. `counts` has the number of
+    /// candidate rows of each part.
     pub(super) fn one(counts: &[usize], most: usize) -> Option<Self> {
         let all: Vec<Place> =
             counts.iter().enumerate().flat_map(|(part, count)| (0..*count).map(move |i| (part, i))).collect();
         (all.len() <= most).then(|| Chunks(if all.is_empty() { vec![] } else { vec![all] }))
     }
 
-    /// By their ranks, part by part.
+    /// Divides the candidate rows by their ranks, which are given part by part.
     pub(super) fn by_rank(ranks: Vec<Vec<Rank>>, most: usize) -> Self {
         let ranks = ranks.into_iter().enumerate();
         let mut all: Vec<(Rank, Place)> = ranks
@@ -33,7 +34,7 @@ impl Chunks {
         for (rank, place) in all {
             let same = last.as_ref() == Some(&rank);
             match chunks.last_mut() {
-                // A key that two parts name is locked by one statement.
+                // A key that occurs in two parts is locked by one statement.
                 Some(chunk) if same || chunk.len() < most => chunk.push(place),
                 _ => chunks.push(vec![place]),
             }
@@ -46,7 +47,7 @@ impl Chunks {
         self.0.len()
     }
 
-    /// The candidates of one part in one chunk.
+    /// Returns the candidate rows of one part in one chunk.
     pub(super) fn places(&self, chunk: usize, part: usize) -> Vec<usize> {
         self.0[chunk].iter().filter(|place| place.0 == part).map(|place| place.1).collect()
     }

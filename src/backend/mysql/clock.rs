@@ -1,9 +1,9 @@
-//! The time that a call may take, by the limit on a statement that each server has: [`max_execution_time`][mysql] on MySQL,
+//! The time limit of a call, by the limit on a statement that each server has: [`max_execution_time`][mysql] on MySQL,
 //! [`max_statement_time`][mariadb] on MariaDB.
 //!
-//! `innodb_lock_wait_timeout` would be the obvious setting, but it counts whole seconds, and each wait by itself: a statement
-//! that waits for four rows in turn may take four times as long. [`lock_wait_timeout`][metadata], which bounds the wait for a
-//! table that somebody alters, counts whole seconds too, but there is nothing else for that.
+//! `innodb_lock_wait_timeout` would be the obvious setting, but it counts whole seconds, and each wait by itself: a statement that waits
+//! for four rows in turn may take four times as long. [`lock_wait_timeout`][metadata], which bounds the wait for a table that another
+//! session alters, counts whole seconds too, but there is no other setting for that wait.
 //!
 //! [metadata]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_lock_wait_timeout
 //! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
@@ -22,7 +22,7 @@ use crate::{
     diesel_internals::Statement,
 };
 
-/// What the setting was is kept by the server, in a variable of the session, and put back from there.
+/// The clock of MySQL and MariaDB. The server keeps the earlier settings in variables of the session, and restores them from there.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct MysqlClock {
@@ -34,7 +34,7 @@ impl Clock<Mysql> for MysqlClock {
 
     fn limit(&mut self, left: Duration) -> Step<'_, Mysql> {
         let first = !std::mem::replace(&mut self.limited, true);
-        // Rounded up, so that the time is up when the server says so; zero would mean no limit.
+        // Rounded up, so that the time is up when the server says so. Zero would mean no limit.
         let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).clamp(1, MOST);
         Step { statement: Statement::new(Limit { first, milliseconds }), answer: Response::Nothing }
     }
@@ -45,9 +45,10 @@ impl Clock<Mysql> for MysqlClock {
     }
 }
 
-/// The longest that both servers take.
+/// The longest limit, in milliseconds, that both servers take.
 const MOST: u64 = 31_536_000_000;
 
+/// Sets the limits, and keeps the earlier settings if `first` is set.
 struct Limit {
     first: bool,
     milliseconds: u64,
@@ -55,11 +56,11 @@ struct Limit {
 
 impl QueryFragment<Mysql> for Limit {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        // A number of our own; as a parameter, MariaDB would take it for a decimal and MySQL refuse it.
+        // The crate writes the number into the text. As a parameter, MariaDB would take it for a decimal, and MySQL would refuse it.
         pass.unsafe_to_cache_prepared();
         let (milliseconds, seconds) =
             (self.milliseconds, format!("{}.{:03}", self.milliseconds / 1000, self.milliseconds % 1000));
-        // All values are read before the first is set, so that the variable of the session is of use from the second time on.
+        // All values are read before the first is set, so the session variable is of use from the second call on.
         let (mysql, mariadb) = match self.first {
             true => ("@@max_execution_time", "@@max_statement_time"),
             false => ("@diesel_lockset_limit", "@diesel_lockset_limit"),
@@ -68,8 +69,8 @@ impl QueryFragment<Mysql> for Limit {
         if self.first {
             pass.push_sql("@diesel_lockset_limit = /*!80001 @@max_execution_time */ /*M! @@max_statement_time */, ");
         }
-        // To prepare a statement may take longer than to run it: behind somebody who alters the table, and for whom neither limit
-        // counts.
+        // To prepare a statement may take longer than to run it, if another session alters the table. Neither of the two limits counts
+        // while it waits for that session.
         let metadata = if self.first { "@@lock_wait_timeout" } else { "@diesel_lockset_metadata" };
         if self.first {
             pass.push_sql("@diesel_lockset_metadata = @@lock_wait_timeout, ");
@@ -85,7 +86,8 @@ impl QueryFragment<Mysql> for Limit {
     }
 }
 
-/// If nothing was kept, nothing was set: the statement that should have done both was cancelled.
+/// Restores the earlier settings. If the session variables have no value, the statement that should have kept and set the limits was
+/// cancelled, so nothing was set.
 struct Restore;
 
 impl QueryFragment<Mysql> for Restore {

@@ -1,8 +1,8 @@
-//! Models that read nothing but their key.
+//! Prevents full scans of the primary key by models that read nothing but their key.
 //!
-//! The primary key covers what such a model reads, and then MySQL may go through the whole of it instead of looking its keys up,
-//! though the index is forced: it locks every row of the table (seen on 9.7 when a third of a table was asked for). So another
-//! column is read along, or, if the table has none, one row at a time.
+//! The primary key covers what such a model reads. MySQL may then go through the whole index instead of looking the keys up, although the
+//! index is forced, and so locks every row of the table (seen on 9.7 when a third of a table was asked for). So the statement reads another
+//! column as well or, if the table has none, one row at a time.
 
 use std::any::TypeId;
 
@@ -16,18 +16,20 @@ use crate::{
 
 static MODELS: Cache<TypeId, Uncovered> = Cache::new();
 
-/// What keeps the primary key from covering what a statement reads.
+/// The additional column, or the limit on keys, that keeps the primary key from covering a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Uncovered {
-    /// Another column, to be read along.
+    /// Another column that the statement reads as well.
     pub(super) column: Option<String>,
-    /// How many keys may go into one statement.
+    /// The largest number of keys in one statement.
     pub(super) most: usize,
 }
 
 impl Uncovered {
+    /// The value for a model that reads a column outside of the key.
     const BY_ITSELF: Self = Uncovered { column: None, most: CHUNK };
 
+    /// Returns the value for a model. It is cached if the type of the model determines its columns.
     pub(super) fn of(text: &dyn ModelText<Mysql>) -> QueryResult<Self> {
         MODELS.get_or_make(text.static_id(), || {
             let (key, all) = (sql_of::<Mysql>(&KeyOf(text))?, text.all_columns()?);
@@ -35,10 +37,10 @@ impl Uncovered {
         })
     }
 
-    /// By the texts of what a model selects, of the key, and of all columns of the table.
+    /// Returns the value for the texts of the selected columns, of the key, and of all columns of the table.
     ///
-    /// Only a column that stands by itself counts as read: what an expression reads may all be of the key, and to read a column
-    /// along that is read already costs nothing.
+    /// Only a column that stands by itself counts as read. The columns that an expression reads may all belong to the key, and to read a
+    /// column that is read already costs nothing.
     fn told(selected: &str, key: &str, all: &str) -> Self {
         let key = listed(key);
         let mut beyond = listed(all).into_iter().filter(|column| !key.contains(column));
@@ -51,12 +53,12 @@ impl Uncovered {
         Uncovered { column, most }
     }
 
-    /// Of several models of one table: what one of them reads keeps the key from covering all of it.
+    /// Combines the values of several models of one table. A column outside of the key that one of them reads serves all of them.
     pub(super) fn together<'m>(models: impl Iterator<Item = &'m Self>) -> Self {
         models.max_by_key(|model| (model.most, model.column.is_none())).cloned().unwrap_or(Self::BY_ITSELF)
     }
 
-    /// Writes the other column, as the last of a select list.
+    /// Writes the additional column, as the last of a select list.
     pub(super) fn walk_column(&self, pass: &mut AstPass<'_, '_, Mysql>) {
         if let Some(column) = &self.column {
             pass.push_sql(", ");
@@ -65,7 +67,7 @@ impl Uncovered {
     }
 }
 
-/// The columns of a list, whose names may have commas.
+/// Splits a list of columns, whose names may contain commas.
 fn listed(columns: &str) -> Vec<&str> {
     let mut tokens = Tokens::new(columns, &DIALECT);
     let (mut listed, mut rest) = (Vec::new(), columns);

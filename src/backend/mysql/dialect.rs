@@ -1,4 +1,4 @@
-//! How [MySQL][mysql] and [MariaDB][mariadb] read text.
+//! The lexical rules of [MySQL][mysql] and [MariaDB][mariadb].
 //!
 //! [mysql]: https://dev.mysql.com/doc/refman/9.7/en/comments.html
 //! [mariadb]: https://mariadb.com/docs/server/reference/sql-structure/sql-language-structure/comment-syntax

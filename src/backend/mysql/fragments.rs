@@ -1,4 +1,4 @@
-//! The pieces that the family's statements share: clauses and conditions on the key.
+//! The SQL fragments that several statements share: clauses, and conditions on the key.
 
 use std::ops::Range;
 
@@ -14,37 +14,39 @@ use crate::{
     sql::{Keys, LockClause, ModelText, QueryText, TableName, key_helper},
 };
 
-/// Keeps a statement that returns rows out of Diesel's cache.
+/// Keeps a statement that returns rows out of Diesel's statement cache.
 ///
-/// The server begins its answer before it locks the rows. If an error follows, such as a deadlock, the client library takes the
-/// statement for one whose rows were not all read, and waits for them, for ever, when it is executed again. Seen with libmariadb
-/// 3.3 and all servers; also for a statement about one key, if somebody cancels it at the right moment.
+/// The server begins its answer before it locks the rows. If an error follows, such as a deadlock, the client library takes the statement
+/// for one whose rows were not all read. When the statement is executed again, the library waits for these rows for ever. Seen with
+/// libmariadb 3.3 and all servers; also for a statement about one key, if it is cancelled at the right moment.
 pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.unsafe_to_cache_prepared();
 }
 
-/// Begins a statement that reads some rows plainly and locks others: a row that changed between the two is no error.
+/// Begins a statement that reads some rows plainly and locks others. A row that changed between the two is then no error.
 ///
-/// MariaDB from 11.6.2 on takes it for one, also under READ COMMITTED, where each statement has a snapshot of its own. Under the
-/// other levels, where the transaction has one, the server's setting stays as it is.
+/// MariaDB from 11.6.2 on treats it as an error, also under READ COMMITTED, where each statement has a snapshot of its own. Under the
+/// levels at which the transaction has a snapshot, the server's setting stays as it is.
 pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.push_sql(
         "/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@transaction_isolation IN ('REPEATABLE-READ', 'SERIALIZABLE')) FOR */ ",
     );
 }
 
-/// Writes the limit that is none: without a limit of its own a statement would end at the session's `sql_select_limit`
-/// ([manual][manual]), and rows that exist would be taken for missing ones.
+/// Writes the largest possible limit. Without a limit of its own, a statement would end at the session's `sql_select_limit`
+/// ([manual][manual]), and existing rows would be taken for missing ones.
 ///
 /// [manual]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_sql_select_limit
 pub(super) fn without_limit(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.push_sql(" LIMIT 18446744073709551615");
 }
 
-/// Writes ` FOR UPDATE [NOWAIT | SKIP LOCKED]` or its shared sister, which the two servers spell differently: MySQL runs what stands
-/// in `/*!80001 .. */`, MariaDB what stands in `/*M! .. */`, and each takes the other for a comment.
+/// Writes ` FOR UPDATE [NOWAIT | SKIP LOCKED]`, or the clause for a shared lock.
 ///
-/// `of` names the table of a join whose rows are meant. MariaDB has no word for that.
+/// The two servers have different clauses for shared locks. MySQL runs the text in `/*!80001 .. */`, MariaDB that in `/*M! .. */`, and each
+/// of them takes the other one for a comment.
+///
+/// `of` names the table of a join whose rows are to be locked. MariaDB has no clause for that.
 pub(super) fn locking_clause(
     pass: &mut AstPass<'_, '_, Mysql>,
     strength: Strength,
@@ -69,7 +71,8 @@ pub(super) fn locking_clause(
     Ok(())
 }
 
-/// Writes the clauses of a query, of which MariaDB takes one: the strongest, on all tables. It skips if each of them does.
+/// Writes the locking clauses of a query. MariaDB takes only one of them, which gets the greatest strength and applies to all tables. It
+/// skips locked rows if each of the clauses does.
 ///
 /// `/*!80001 FOR UPDATE OF a FOR SHARE OF b */ /*M! FOR UPDATE */`
 pub(super) fn locking_clauses(pass: &mut AstPass<'_, '_, Mysql>, mut clauses: Vec<LockClause>) -> QueryResult<()> {
@@ -94,17 +97,16 @@ pub(super) fn locking_clauses(pass: &mut AstPass<'_, '_, Mysql>, mut clauses: Ve
 
 /// Writes the name of a table inside of a comment that only MySQL runs.
 pub(super) fn table_in_comment(pass: &mut AstPass<'_, '_, Mysql>, table: &TableName) -> QueryResult<()> {
-    // MariaDB looks for the end of a comment also between backticks.
+    // MariaDB searches for the end of a comment also between backticks.
     if table.bare().contains("*/") || table.bare().contains("/*") {
         return Err(LockError::comment_in_a_name().into());
     }
     pass.push_identifier(table.bare())
 }
 
-/// Writes ` FROM` the table by its primary key.
+/// Writes ` FROM` and the table, and forces the primary key as the index.
 ///
-/// Whatever other index the server might prefer, it would lock the rows in the order of that index, and rows that it merely
-/// reads.
+/// With another index, the server would lock the rows in the order of that index, and also rows that it only reads.
 pub(super) fn from_table<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b dyn ModelText<Mysql>) -> QueryResult<()> {
     pass.push_sql(" FROM ");
     table.walk_table(pass.reborrow())?;
@@ -112,11 +114,11 @@ pub(super) fn from_table<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b dyn M
     Ok(())
 }
 
-/// Writes a join that adds nothing to a query, in which the table is named by its primary key: ``LEFT JOIN (SELECT 1 FROM `t` FORCE
-/// INDEX (PRIMARY) LIMIT 0) AS `..` ON FALSE``.
+/// Writes a join that adds nothing to a query, and that names the primary key of a table: ``LEFT JOIN (SELECT 1 FROM `t` FORCE INDEX
+/// (PRIMARY) LIMIT 0) AS `..` ON FALSE``.
 ///
-/// A view has no such index, and both servers say so before they read a row; whatever a locking clause on a view locks, neither
-/// says. A helper in front that nothing refers to would do on MariaDB; MySQL does not look at it.
+/// A view has no such index, and both servers report this before they read a row. Without the join, neither server reports which rows a
+/// locking clause on a view locks. A CTE at the beginning that nothing refers to would be enough on MariaDB, but MySQL does not check it.
 pub(super) fn join_by_key(pass: &mut AstPass<'_, '_, Mysql>, table: &TableName) -> QueryResult<()> {
     pass.push_sql(" LEFT JOIN (SELECT 1 FROM ");
     pass.push_sql(table.quoted());
@@ -135,7 +137,7 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Mysql>, text: &'b dyn Mod
     Ok(())
 }
 
-/// Writes that the key is on one of these lists.
+/// Writes the condition that the key is on one of these lists.
 pub(super) fn key_among<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
     text: &'b dyn ModelText<Mysql>,
@@ -163,7 +165,7 @@ pub(super) fn with_names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, width: u
     pass.push_sql(") AS (SELECT ");
 }
 
-/// Writes some of those columns: `` `name`.`k0`, `name`.`k1` ``.
+/// Writes some of these columns: `` `name`.`k0`, `name`.`k1` ``.
 pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Range<usize>) {
     for i in columns.clone() {
         pass.push_sql(if i == columns.start { "" } else { ", " });
@@ -173,15 +175,15 @@ pub(super) fn names(pass: &mut AstPass<'_, '_, Mysql>, name: &str, columns: Rang
     }
 }
 
-/// How a query can be asked about rows that are held.
+/// The way in which a query is evaluated on locked rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// By the locking statement itself: its conditions are about the row alone.
+    /// By the locking statement itself, since its conditions are about the row alone.
     AtOnce,
-    /// By a locking read of the table alone, beside the keys of the held rows: `MATCH .. AGAINST` wants the table itself, with all of
-    /// its indexes, and in the same `SELECT`.
+    /// By a locking read of the table alone, joined to the keys of the locked rows. `MATCH .. AGAINST` needs the table itself, with all of
+    /// its indexes, in the same `SELECT`.
     Beside,
-    /// By a plain read, whose snapshot is younger than the locks under READ COMMITTED: what it reads beside the row is not locked.
+    /// By a plain read, whose snapshot is younger than the locks under READ COMMITTED. It does not lock the other rows that it reads.
     Anew,
 }
 
@@ -195,7 +197,7 @@ impl Asked {
     }
 }
 
-/// `DO 0`, for an end that must be told behind a statement.
+/// The empty statement `DO 0`, for a plan that ends in an error: only the end of a statement can report it.
 pub(super) struct Nothing;
 
 impl QueryFragment<Mysql> for Nothing {

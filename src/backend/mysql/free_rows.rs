@@ -1,4 +1,4 @@
-//! The statements of a pick: which rows are free, are there more, change them.
+//! The statements of a pick or a claim: lock free rows, count the candidate rows, and change the locked rows.
 
 use diesel::{
     mysql::Mysql,
@@ -17,7 +17,7 @@ use crate::{
     sql::{AnySelect, Keys, ModelText, TableName, helper_name},
 };
 
-/// The first free rows, in the order of the query.
+/// Locks and reads the first free rows, in the order of the query.
 ///
 /// ```sql
 /// WITH _candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
@@ -25,17 +25,16 @@ use crate::{
 /// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
 /// ```
 ///
-/// The first conditions are those of [`Refused::Serializable`], where the candidates would be locked as they are read, and of
-/// [`KeyCheck`].
+/// The first conditions are that of [`Refused::Serializable`], since under that level the candidate rows would be locked as they are read,
+/// and that of [`KeyCheck`].
 ///
-/// The candidates are read without a lock and then looked up one by one until enough of them are locked: so nothing else is.
-/// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next
-/// worker.
+/// The candidate rows are read without a lock, and then looked up one by one until enough of them are locked. So no other row is locked.
+/// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next worker.
 pub(super) struct FreeRows<'q> {
     pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) asked: Asked,
-    /// Rows that do not match, though they seem to.
+    /// Rows to leave out: they turned out not to match the query.
     pub(super) without: Option<&'q dyn Keys<Mysql>>,
     pub(super) pick: Picking<'q>,
     pub(super) candidates: i64,
@@ -82,7 +81,7 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
     }
 }
 
-/// How many candidates there are, up to so many.
+/// Counts the candidate rows, up to a maximum of `candidates`.
 pub(super) struct Count<'q> {
     pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) candidates: i64,
@@ -98,7 +97,7 @@ impl QueryFragment<Mysql> for Count<'_> {
     }
 }
 
-/// `UPDATE t SET .. WHERE id IN (..)`, of rows that are locked.
+/// Changes rows that are locked: `UPDATE t SET .. WHERE id IN (..)`
 pub(super) struct Change<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) held: &'q dyn Keys<Mysql>,
@@ -116,7 +115,7 @@ impl QueryFragment<Mysql> for Change<'_> {
     }
 }
 
-/// A pick of what the query itself selects: the clause goes onto the query.
+/// Locks the first free rows and reads the query's own select list. The locking clause is added to the query itself.
 pub(super) struct PickSelected<'q> {
     pub(super) query: &'q dyn AnySelect<Mysql>,
     pub(super) pick: Picking<'q>,
@@ -132,6 +131,8 @@ impl QueryFragment<Mysql> for PickSelected<'_> {
     }
 }
 
+/// Writes the query from `FROM` on, with a limit. If a table is given, it is joined by its primary key, so that a table without one is
+/// refused.
 fn walk_candidates<'b>(
     query: &'b dyn AnySelect<Mysql>,
     limit: &'b i64,

@@ -1,4 +1,4 @@
-//! Who holds the rows that a set wants?
+//! The query for the sessions that hold the rows that a set requests.
 
 use std::time::Duration;
 
@@ -14,8 +14,10 @@ use diesel::{
 use super::fragments::keep_out_of_cache;
 use crate::{diesel_internals::RowRef, error::Holder};
 
-/// The sessions whose transactions hold row locks: on MySQL of this table, as `performance_schema.data_locks` tells; on MariaDB,
-/// which does not tell of which, those that are connected to this database and wait for nobody.
+/// Reads the sessions whose transactions hold row locks.
+///
+/// On MySQL these are locks on this table, as `performance_schema.data_locks` reports. MariaDB does not report the table. There the answer
+/// has the sessions that hold row locks, are connected to this database, and do not wait for a lock.
 pub(super) struct Holders<'q> {
     pub(super) table: &'q str,
     pub(super) time: Duration,
@@ -33,7 +35,7 @@ impl QueryFragment<Mysql> for Holders<'_> {
         pass.push_sql(HOLDER);
         pass.push_sql(" FROM (SELECT ");
         pass.push_bind_param::<Text, str>(self.table)?;
-        // What MariaDB tells of transactions is up to a tenth of a second old, unless nobody asks for so long.
+        // MariaDB updates its information about transactions only if no session has read it for a tenth of a second.
         pass.push_sql(
             " AS `name` /*M! , SLEEP(0.11) AS `pause` */) AS `wanted` STRAIGHT_JOIN \
              /*!80001 (SELECT DISTINCT `thread_id`, `object_name` FROM `performance_schema`.`data_locks` \
@@ -53,19 +55,21 @@ impl QueryFragment<Mysql> for Holders<'_> {
     }
 }
 
-/// What is told of a `session` and its transaction.
+/// The columns about a `session` and its transaction.
 ///
-/// MySQL is asked by other tables: as long as any session of the server runs a statement with a character of four bytes in it,
-/// whoever reads its `processlist` or `innodb_trx` gets error 3854 (seen on 9.7).
+/// On MySQL they come from tables of `performance_schema`. As long as any session of the server runs a statement with a four-byte character
+/// in it, a session that reads `processlist` or `innodb_trx` gets error 3854 (seen on 9.7).
 pub(super) const HOLDER: &str = "/*!80001 CAST(`session`.`processlist_id` AS SIGNED), \
      CONCAT(`session`.`processlist_user`, '@', `session`.`processlist_host`), `session`.`processlist_command`, \
      CAST(`trx`.`timer_wait` DIV 1000000 AS SIGNED), `session`.`processlist_info` */ \
      /*M! `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), `session`.`command`, \
      TIMESTAMPDIFF(MICROSECOND, `trx_started`, NOW(6)), COALESCE(`trx_query`, `session`.`info`) */";
 
+/// The join with the transaction of the `session`, on MySQL.
 pub(super) const TRANSACTION_ON_MYSQL: &str = " /*!80001 LEFT JOIN `performance_schema`.`events_transactions_current` AS `trx` \
      ON `trx`.`thread_id` = `session`.`thread_id` AND `trx`.`state` = 'ACTIVE' */";
 
+/// Reads a holder from a row with the columns of [`HOLDER`].
 pub(super) fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
     let age = row.get_value::<Nullable<BigInt>, Option<i64>, _>(3)?;
     Ok(Holder {

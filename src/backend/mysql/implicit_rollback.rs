@@ -1,18 +1,21 @@
-//! A transaction that the server has rolled back by itself: after a deadlock (1213), a row that is not as the snapshot has it
-//! (1020, MariaDB), with `innodb_rollback_on_timeout` also a timeout (1205).
+//! Implicit rollback: the statements that detect it, and that keep the connection out of autocommit after it.
 //!
-//! The savepoints are gone then, and the server goes on in autocommit: whatever the closure writes next is committed at once,
-//! half of a transaction. After an error of a statement of ours a transaction that takes no writes comes into its place, with
-//! the savepoints that Diesel will want to roll back to.
+//! The server rolls a transaction back by itself after a deadlock (1213), after a row that is not as the snapshot has it (1020, MariaDB),
+//! and, with `innodb_rollback_on_timeout`, also after a timeout (1205). The savepoints are gone then, and the server goes on in autocommit:
+//! the next writes of the closure are committed at once, as half of a transaction.
 //!
-//! Statements that are not ours are not seen. So a transaction that we begin runs with `autocommit` off: what follows its loss
-//! lands in another transaction. And it begins with a savepoint, which is gone if that is what is about to be committed.
+//! If a statement of this crate fails with such an error, a transaction that takes no writes replaces the lost one. It has the savepoints
+//! that Diesel will roll back to.
 //!
-//! A claim outside of a transaction sends statements of ours only, so there a question before the change and one before the commit
-//! do, whether a transaction is open: two round trips in place of eight.
+//! The crate does not see the other statements of a transaction. So a transaction that it begins runs with `autocommit` off: the statements
+//! after an implicit rollback run in another transaction. It also begins with a savepoint, which is missing if the transaction that is
+//! about to be committed is that other one.
 //!
-//! Tried instead: `SET SESSION TRANSACTION READ ONLY` after `BEGIN`, so that what follows is refused. Both servers refuse the
-//! second statement after the loss only; the first one still counts as one of the lost transaction, and is committed.
+//! A claim outside of a transaction sends only statements of this crate. There it is enough to ask, before the change and before the
+//! commit, whether a transaction is open: two round trips in place of eight.
+//!
+//! Tried instead: `SET SESSION TRANSACTION READ ONLY` after `BEGIN`, so that later statements are refused. Both servers refuse only the
+//! second statement after the implicit rollback. The first one still counts as a statement of the lost transaction, and is committed.
 
 use diesel::{
     mysql::Mysql,
@@ -22,6 +25,7 @@ use diesel::{
 
 use crate::{backend::ImplicitRollback, diesel_internals::Statement, error::LockError};
 
+/// The statements that detect an implicit rollback and recover from it.
 pub(super) const IMPLICIT_ROLLBACK: ImplicitRollback<Mysql> = ImplicitRollback {
     rolled_back: LockError::is_of_a_lost_transaction,
     may_roll_back: LockError::is_of_a_wait,
@@ -35,38 +39,43 @@ pub(super) const IMPLICIT_ROLLBACK: ImplicitRollback<Mysql> = ImplicitRollback {
     disarm: || Statement::new(Text(DISARM)),
 };
 
-/// MariaDB has one error for a wait that took too long and for `NOWAIT`, and rolls back after both.
+/// Asks whether the server rolls back after a lock wait timeout. MariaDB has one error for a timeout and for `NOWAIT`, and rolls back after
+/// both.
 const ROLLS_BACK_ON_TIMEOUT: &str = "SELECT 1 FROM DUAL WHERE @@innodb_rollback_on_timeout";
 
-/// The last write of the session that its cluster has taken, if there is one: another one comes of a commit only.
+/// Switches `autocommit` off, and keeps its earlier value. On MariaDB it also keeps the GTID of the session's last write that the cluster
+/// has taken, if there is one. That GTID changes only with a commit.
 const ARM: &str = "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0\
                    /*M!100400 , @diesel_lockset_written = WSREP_LAST_WRITTEN_GTID() */";
 
-/// For a MariaDB that was built without clusters.
+/// Switches `autocommit` off on a MariaDB that was built without clusters.
 const ARM_WITHOUT: &str = "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0";
 
-/// A node rolls back what another node's commit collides with, and tells the session with the next command; if it was at the
-/// end of a prepared statement then, which has no answer, nobody is told. Seen with MariaDB 10.11.
+/// Asks whether the session is on a cluster and has committed nothing since [`ARM`].
+///
+/// A node rolls back a transaction that collides with another node's commit, and reports this with the session's next command. If that
+/// command closes a prepared statement, which has no answer, the rollback is not reported. Seen with MariaDB 10.11.
 const NOTHING_WRITTEN: &str = "SELECT 1 FROM DUAL WHERE 0 /*M!100400 OR \
                                (@@wsrep_on AND WSREP_LAST_WRITTEN_GTID() = @diesel_lockset_written) */";
 
-/// Only MariaDB can be asked. A statement that returns rows would not do: if the node's error comes behind the first of them, the
-/// client library takes the statement for unread, and waits for ever when it is executed again.
+/// Fails on MariaDB if no transaction is open; MySQL cannot be asked. A statement that returns rows is not enough: if the node's error
+/// comes after the first row, the client library takes the statement for unread, and waits for ever when it is executed again.
 const OPEN: &str = "SET @diesel_lockset_open = 1 /*M! AND IF(@@in_transaction, 1, (SELECT 1 UNION SELECT 2)) */";
 
+/// Restores `autocommit`.
 const DISARM: &str = "SET autocommit = @diesel_lockset_autocommit";
 
-/// Statement by statement: if a text of several is cancelled between two of them, MariaDB says that there is more to come and
-/// never sends it, and the client waits for ever. Seen with 10.11 and 11.8.
+/// Returns the statements that replace the lost transaction. They are sent one by one: if a text of several statements is cancelled between
+/// two of them, MariaDB announces another result and never sends it, and the client waits for ever. Seen with 10.11 and 11.8.
 fn placeholder(savepoints: u32) -> Vec<String> {
-    // First a rollback: `START` would commit what is left of a transaction that was not rolled back after all, as after
-    // a 1213 that a procedure has raised.
+    // The rollback comes first, since `START` would commit the rest of a transaction that was not rolled back after all, as after a 1213
+    // that a procedure has raised.
     let mut statements = vec!["ROLLBACK".to_owned(), "START TRANSACTION READ ONLY".to_owned()];
     statements.extend((1..=savepoints).map(|number| format!("SAVEPOINT diesel_savepoint_{number}")));
     statements
 }
 
-/// A statement without values.
+/// A statement without bind parameters.
 struct Text(&'static str);
 
 impl QueryFragment<Mysql> for Text {

@@ -1,4 +1,4 @@
-//! Whether the statements of a transaction see what others have committed.
+//! The isolation level of a transaction: reads whether its statements see what others have committed, and sets it.
 
 use diesel::{
     deserialize,
@@ -15,10 +15,12 @@ use crate::{
     mode::Isolation,
 };
 
-/// Under READ COMMITTED each plain read does ([manual][levels]). Under the two levels above, reads show the snapshot of the first one, or lock
-/// what they read; below, they show what may never be committed.
+/// The query that tells whether each plain read sees what others have committed.
 ///
-/// The level of a single transaction (`SET TRANSACTION`) is in no variable of the server, so a variable of the session says it of those
+/// Under READ COMMITTED each plain read does ([manual][levels]). Under the two levels above, reads show the snapshot of the first read, or
+/// lock what they read. Under the level below, they show what may never be committed.
+///
+/// No variable of the server has the level of a single transaction (`SET TRANSACTION`). So a session variable has it for the transactions
 /// that this crate has begun.
 ///
 /// [levels]: https://dev.mysql.com/doc/refman/9.7/en/innodb-transaction-isolation-levels.html
@@ -28,13 +30,14 @@ fn are_fresh(row: &RowRef<'_, Mysql>) -> deserialize::Result<bool> {
     row.get_value::<BigInt, i64, _>(0).map(|fresh| fresh != 0)
 }
 
-/// The level of the open transaction, as far as it is known.
+/// The SQL expression for the level of the open transaction, as far as it is known.
 pub(super) const LEVEL: &str =
     "COALESCE(@diesel_lockset_isolation, /*!80001 @@transaction_isolation */ /*M! @@tx_isolation */)";
 
-/// Chooses the level of the next transaction, and has the session remember it until it is [forgotten](FORGET).
+/// Sets the level of the next transaction. The session remembers it until it is [forgotten](FORGET).
 pub(super) struct Isolate(pub(super) Isolation);
 
+/// The statement that clears the level that the session remembers.
 pub(super) const FORGET: &str = "SET @diesel_lockset_isolation = NULL";
 
 impl QueryFragment<Mysql> for Isolate {
@@ -44,7 +47,7 @@ impl QueryFragment<Mysql> for Isolate {
             Isolation::RepeatableRead => "'REPEATABLE-READ'",
             Isolation::Serializable => "'SERIALIZABLE'",
         };
-        // Without `SESSION` the variable is that of the next transaction alone.
+        // Without `SESSION` the variable is the level of the next transaction alone.
         pass.push_sql("SET /*!80001 @@transaction_isolation */ /*M! @@tx_isolation */ = ");
         pass.push_sql(name);
         pass.push_sql(", @diesel_lockset_isolation = ");
@@ -53,6 +56,7 @@ impl QueryFragment<Mysql> for Isolate {
     }
 }
 
+/// Asks whether the level is READ COMMITTED.
 struct Question;
 
 impl QueryFragment<Mysql> for Question {

@@ -1,11 +1,10 @@
-//! Whether the rows of a table can be locked by the key that the model names.
+//! Checks that the rows of a table can be locked by the key that the model names.
 //!
-//! A table of an engine without transactions gives out its rows and locks none. And `FORCE INDEX (PRIMARY)` on keys that are not the
-//! primary key, or only a part of it, or its columns in another order, reads and locks the whole table. No statement that locks can
-//! tell without being slower for it, so the server is asked once for each table in each session, and a variable of
-//! the session remembers: it lasts as long as the connection, and no pool and no other database shares it. Every statement that
-//! locks by key has a condition without columns that fails, before a row is read, unless the variable says that the
-//! table was asked about in this database.
+//! A table of an engine without transactions returns its rows and locks none. `FORCE INDEX (PRIMARY)` with keys that are not the primary
+//! key, or only a part of it, or its columns in another order, reads and locks the whole table. A locking statement cannot detect this
+//! without being slower. So the server is asked once for each table in each session, and a variable of the session remembers the result.
+//! The variable lasts as long as the connection, and no pool and no other database shares it. Every statement that locks by key has a
+//! condition without columns that fails, before a row is read, unless the variable says that the table was checked in this database.
 //!
 //! Tried instead: a limit for the rows that a statement may examine (`max_join_size`). It goes by estimates, and MariaDB refused look-ups
 //! by primary key.
@@ -35,16 +34,16 @@ use crate::{
 
 static NAMES: Cache<TypeId, Arc<Names>> = Cache::new();
 
-/// A table and the key that a model names, and what the server says of them.
+/// The check of a table: the key that a model names, and the server's answer.
 #[derive(Debug)]
 pub(super) struct KeyCheck {
     names: Arc<Names>,
     answer: Answer,
-    /// How often the server was asked.
+    /// The number of times that the server was asked.
     asks: u8,
 }
 
-/// What the model says, and the variable that remembers it: the same at each call, and written at each call.
+/// The table, the key, and the session variable that remembers the check. All calls use the same values, so they are cached by model.
 #[derive(Debug)]
 struct Names {
     table: TableName,
@@ -52,7 +51,7 @@ struct Names {
     variable: String,
 }
 
-/// What the server says of the table.
+/// The server's answer: the engine of the table, whether it has transactions, and the primary key.
 #[derive(Debug, Default)]
 struct Answer {
     engine: Option<String>,
@@ -68,7 +67,7 @@ impl KeyCheck {
         Ok(KeyCheck { names, answer: Answer::default(), asks: 0 })
     }
 
-    /// Writes the condition that fails unless the table was asked about: `~0` is the largest number there is.
+    /// Writes the condition that fails unless the table was checked. `~0` is the largest number there is, so adding 1 to it overflows.
     pub(super) fn walk_condition(&self, pass: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
         pass.push_sql("~0 + ((@");
         pass.push_identifier(&self.names.variable)?;
@@ -76,25 +75,29 @@ impl KeyCheck {
         Ok(())
     }
 
-    /// Whether an error is that of the condition, and the table is to be asked about.
+    /// Returns whether an error comes from the condition and the server was not asked yet.
     pub(super) fn must_ask(&self, error: &LockError) -> bool {
         let LockError::Query(DieselError::DatabaseError(_, info)) = error else { return false };
         self.asks == 0 && info.message().contains(&self.names.variable)
     }
 
+    /// Returns the step that asks the server about the table.
     pub(super) fn ask(&mut self) -> Step<'_, Mysql> {
         self.asks += 1;
         let question = Question(&self.names.table);
         Step::new(Statement::new(question), AnswerReader(&mut self.answer))
     }
 
+    /// Returns the step that has the session remember the check.
     pub(super) fn remember(&self) -> Step<'_, Mysql> {
         let statement = Statement::new(Remember { variable: &self.names.variable });
         Step { statement, answer: Response::Nothing }
     }
 
-    /// Refuses the table by what the server said of it; `false` if it is to be asked once more: MariaDB answers a question that is cancelled
-    /// on its way as if some of it had found no row. Of a temporary table it says nothing; nobody else sees its rows.
+    /// Refuses the table if the server's answer says that its rows cannot be locked. Returns `false` if the server is to be asked once
+    /// more: MariaDB answers a statement that is cancelled on its way as if parts of it had found no row.
+    ///
+    /// The server gives no answer for a temporary table, which is not refused. No other session sees its rows.
     pub(super) fn judge(&mut self) -> Result<bool> {
         match self.judge_answer() {
             Ok(()) => Ok(true),
@@ -137,16 +140,18 @@ impl Names {
     }
 }
 
-/// The bare names in `` `t`.`a`, `t`.`b` ``.
+/// Splits the text of a key into bare column names: `a` and `b` for `` `t`.`a`, `t`.`b` ``.
 fn columns(key: &str) -> Vec<String> {
     key.split(", ")
         .map(|column| column.rsplit("`.`").next().unwrap_or(column).trim_matches('`').replace("``", "`"))
         .collect()
 }
 
-/// Between the columns of the primary key, in the server's answer: a character that no name has.
+/// The separator between the columns of the primary key in the answer. No name has this character.
 const SEPARATOR: char = '\n';
 
+/// Asks for the engine of a table, whether it has transactions, and the columns of the primary key.
+///
 /// ```sql
 /// SELECT ENGINE, (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..), (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM
 ///   information_schema.STATISTICS .. AND INDEX_NAME = 'PRIMARY') FROM information_schema.TABLES WHERE ..
@@ -196,7 +201,7 @@ impl RowSink<Mysql> for AnswerReader<'_> {
     }
 }
 
-/// `SET @.. = COALESCE(DATABASE(), '')`
+/// Sets the session variable to the current database: `SET @.. = COALESCE(DATABASE(), '')`
 struct Remember<'q> {
     variable: &'q str,
 }

@@ -1,7 +1,7 @@
-//! Keys as lists of bind parameters: there are no arrays here.
+//! Writes keys as lists of bind parameters, since these servers have no arrays.
 //!
-//! A list is filled up to a power of two with its last key, so that there are few texts of a statement for the server to keep
-//! statistics of. To the server a key that is named twice is named once.
+//! A list is filled up to a power of two with its last key, so that the server keeps statistics of few statement texts. A key that occurs
+//! twice in a list has the same effect as once.
 
 use diesel::{
     expression::Expression,
@@ -146,12 +146,13 @@ composite_keys! {
        (K6, C6, S6, 6), (K7, C7, S7, 7);
 }
 
+/// Returns the keys, filled up to a power of two with the last one.
 fn filled<K>(keys: &[K]) -> impl Iterator<Item = &K> {
     let more = keys.len().next_power_of_two() - keys.len();
     keys.iter().chain(keys.last().into_iter().cycle().take(more))
 }
 
-/// Whether what is sent for a column is an integer, which Rust compares as the server does.
+/// Returns whether the value that is sent for a column is an integer, which Rust compares as the server does.
 fn is_integer<ST>() -> bool
 where
     Mysql: HasSqlType<ST>,
@@ -163,7 +164,7 @@ where
     )
 }
 
-/// A key column as the number that the server will compare, if it is one: told by what is sent, whatever the Rust type.
+/// Returns the integer that the server compares for a key column, if it is one. The type of the sent value decides, not the Rust type.
 fn integer<ST, K>(key: &K) -> Option<i128>
 where
     K: ToSql<ST, Mysql>,

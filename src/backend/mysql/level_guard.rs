@@ -1,25 +1,25 @@
-//! Conditions without columns that fail under some isolation levels, before a row is read.
+//! Conditions that make a statement fail under some isolation levels, before it reads a row.
 //!
-//! They cost no round trip where they hold. The level is that of the session, or the one that this crate has begun the transaction at: what
-//! somebody else has chosen for a single transaction by `SET TRANSACTION` shows nowhere.
+//! They use no columns. Where they hold they cost no round trip. The level is that of the session, or that of a transaction that this crate
+//! has begun. The level that another part of the program has chosen for a single transaction by `SET TRANSACTION` is not visible.
 
 use diesel::{mysql::Mysql, query_builder::AstPass, result::Error as DieselError};
 
 use super::isolation::LEVEL;
 use crate::error::LockError;
 
-/// What a statement must not be run under.
+/// The isolation levels under which a statement must not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// SERIALIZABLE, where a plain read takes shared locks: two sets by query would read the same rows and each wait for the other.
+    /// SERIALIZABLE, where a plain read takes shared locks: two sets by query would read the same rows and then wait for each other.
     Serializable,
-    /// The levels at which a plain read shows the transaction's snapshot. Not on a MariaDB that rolls the transaction back after `NOWAIT`:
-    /// there is nothing better there.
+    /// REPEATABLE READ and SERIALIZABLE, where a plain read shows the transaction's snapshot or takes locks. The condition does not fail on
+    /// a MariaDB that rolls the transaction back after `NOWAIT`, since there is no better statement there.
     Snapshot,
 }
 
 impl Refused {
-    /// What both servers say in the message of the error: they print text as it stands.
+    /// Returns a text that is part of the error message on both servers: the message has the text of the condition.
     const fn sign(self) -> &'static str {
         match self {
             Refused::Serializable => "'SERIALIZABLE'",
@@ -27,7 +27,7 @@ impl Refused {
         }
     }
 
-    /// Writes the condition: `~0` is the largest number there is.
+    /// Writes the condition. `~0` is the largest number there is, so adding 1 to it overflows.
     pub(super) fn walk_condition(self, pass: &mut AstPass<'_, '_, Mysql>) {
         pass.push_sql("~0 + (");
         pass.push_sql(LEVEL);
@@ -39,14 +39,14 @@ impl Refused {
         });
     }
 
-    /// Whether an error is that of the condition.
+    /// Returns whether an error comes from the condition.
     pub(super) fn is_of(self, error: &LockError) -> bool {
         let LockError::Query(DieselError::DatabaseError(_, info)) = error else { return false };
         info.message().contains("~") && info.message().contains(self.sign())
     }
 }
 
-/// What is said of a query under SERIALIZABLE.
+/// Builds the error for a query under SERIALIZABLE.
 pub(super) fn of_serializable() -> LockError {
     LockError::Unsupported {
         clause: "a query in a set, a pick or a claim under SERIALIZABLE, on MySQL and MariaDB",

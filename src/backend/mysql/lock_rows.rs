@@ -1,4 +1,4 @@
-//! The statement that locks rows by key, or looks at what was not locked.
+//! The statement that locks rows by key, or reads rows that were not locked.
 
 use diesel::{
     mysql::Mysql,
@@ -17,29 +17,32 @@ use crate::{
     sql::{AnySelect, Keys, ModelText},
 };
 
-/// One model's side of [`LockRows`].
+/// One model's part of [`LockRows`].
 pub(super) struct LockModel<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
+    /// The keys of the rows.
     pub(super) now: Option<&'q dyn Keys<Mysql>>,
-    /// Those of them that were asked for by key.
+    /// The requested keys among them.
     pub(super) asked: Option<&'q dyn Keys<Mysql>>,
-    /// The queries that the statement asks about each row.
+    /// The queries that the statement evaluates for each row.
     pub(super) at_once: Vec<&'q dyn AnySelect<Mysql>>,
 }
 
+/// Locks rows by primary key, in ascending order:
+///
 /// `SELECT cols, .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (..) AND .. ORDER BY id LIMIT 18446744073709551615 FOR UPDATE`
 ///
-/// The last condition is that of [`KeyCheck`], or, for a look that locks nothing, of [`Refused::Snapshot`]. Behind the columns of all models stand, for each model, whether the row was asked for by key, and for each query over the
-/// table alone whether the row matches it: `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also
-/// where the transaction's snapshot is older.
+/// The last condition is that of [`KeyCheck`] or, for a read that locks nothing, of [`Refused::Snapshot`]. After the columns of all models
+/// follow, for each model, whether the row was requested by key and, for each query over the table alone, whether the row matches it:
+/// `EXISTS (SELECT 1 FROM DUAL WHERE ..)` sees the row as it is under the lock, also where the transaction's snapshot is older.
 pub(super) struct LockRows<'q> {
     pub(super) models: Vec<LockModel<'q>>,
-    /// Nothing: only look.
+    /// The lock strength, and whether the lock waits; `None` for a plain read.
     pub(super) lock: Option<(Strength, Wait)>,
-    /// Rows may come for several reasons.
+    /// True if a row can come for several reasons, so that the statement returns which of them apply.
     pub(super) mixed: bool,
     pub(super) uncovered: Option<&'q Uncovered>,
-    /// Must be known to be lockable, if it is to lock.
+    /// The check that the table can be locked; `None` for a plain read.
     pub(super) fitness: Option<&'q KeyCheck>,
 }
 

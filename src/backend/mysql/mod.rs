@@ -1,6 +1,6 @@
-//! MySQL and MariaDB: one text serves both. A set asks its queries which keys they choose, and then locks by primary key.
+//! The backend for MySQL and MariaDB. A set reads the keys that its queries choose, and then locks the rows by primary key.
 //!
-//! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
+//! Both servers get the same statement text. The reasons for the form of each statement, with the measurements, are in `DESIGN.md`.
 
 mod advisory;
 mod answer;

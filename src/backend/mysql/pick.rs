@@ -1,5 +1,5 @@
-//! What a pick sends, in which order: lock the first free candidates; go on to more of them if those were not enough; for a
-//! claim, change them and read them again.
+//! The plan for a pick or a claim. It locks the first free candidate rows, and looks at more candidates if those were not enough. For a
+//! claim, it then changes the rows and reads them again.
 
 use diesel::{
     mysql::Mysql,
@@ -27,7 +27,7 @@ use crate::{
     sql::{Answer, AnySelect, Model, ModelRows, Named, QueryText, RowId, Shape, TableName},
 };
 
-/// The family's conversation about a pick.
+/// The plan for a pick or a claim on MySQL and MariaDB.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct MysqlPick {
@@ -40,31 +40,37 @@ pub struct MysqlPick {
     uncovered: Uncovered,
     fitness: KeyCheck,
     answer: ModelAnswer,
-    /// What the next statement is about, or is not.
+    /// The keys that the next statement is about or, for `Stage::Free`, leaves out.
     now: Listed,
     stage: Stage,
-    /// How many candidates are looked at.
+    /// The number of candidate rows to look at.
     candidates: i64,
-    /// How many there were when they were last counted.
+    /// The number of candidate rows when they were last counted.
     counted: i64,
-    /// The count before the last look said that there were fewer than that look could take in.
+    /// True if the count before the last look was smaller than the number of candidate rows that this look could take in.
     all_seen: bool,
-    /// How many rows the server says to have changed.
+    /// The number of changed rows that the server has reported.
     changed: usize,
 }
 
+/// A stage of the plan. Each stage but `Done` sends one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Locks free candidate rows.
     Free,
-    /// Can the rows be locked?
+    /// Asks whether the rows of the table can be locked.
     Ask,
-    /// They can; to be remembered by the session.
+    /// Has the session remember that the rows can be locked.
     Remember,
+    /// Rechecks which of the locked rows match the query.
     Recheck,
-    /// Refused under the level of the session. Nothing was locked.
+    /// Sends an empty statement, whose end reports that the query is refused under SERIALIZABLE. Nothing was locked.
     Refuse,
+    /// Counts the candidate rows.
     Count,
+    /// Changes the locked rows, for a claim.
     Change,
+    /// Reads the changed rows again.
     Reload,
     Done,
 }
@@ -83,10 +89,10 @@ impl PickPlan<Mysql> for MysqlPick {
         let (fitness, uncovered) = (KeyCheck::of(&table, text_of_model)?, Uncovered::of(text_of_model)?);
         let asked = Asked::of(text);
         if asked != Asked::AtOnce {
-            // A join may repeat a row.
+            // A join may repeat a row, so rows are told apart by their keys.
             rows.number_asked();
         }
-        // Other workers hold the first ones.
+        // More than the limit, since other workers may hold the first ones.
         let candidates = limit.saturating_mul(2).saturating_add(62);
         let stage = if limit > 0 { Stage::Free } else { Stage::Done };
         Ok(MysqlPick {
@@ -190,7 +196,7 @@ impl PickPlan<Mysql> for MysqlPick {
             Stage::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Stage::Recheck,
             Stage::Free => self.enough(rows),
             Stage::Recheck if self.now.next(rows, most) => Stage::Recheck,
-            // Others may be free in place of those that have left the query, among the same candidates.
+            // Other rows among the same candidates may be free, in place of those that have left the query.
             Stage::Recheck if self.answer.drop_unmatched() => self.anew(rows),
             Stage::Recheck => self.enough(rows),
             Stage::Count if self.is_all() => self.picked(rows),
@@ -204,8 +210,8 @@ impl PickPlan<Mysql> for MysqlPick {
             Stage::Change if self.now.next(rows, most) => Stage::Change,
             Stage::Change if self.begin(self.answer.held_once(), rows) => Stage::Reload,
             Stage::Reload if self.now.next(rows, most) => Stage::Reload,
-            // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. What was not changed must
-            // not be taken for claimed.
+            // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. Rows that were not changed must not be
+            // returned as claimed.
             Stage::Reload if self.changed < self.answer.held_once().len() => return Err(DieselError::NotFound.into()),
             Stage::Reload if !self.answer.is_all_changed() => return Err(gone_from_its_key()),
             Stage::Change | Stage::Reload => Stage::Done,
@@ -233,37 +239,41 @@ impl PickPlan<Mysql> for MysqlPick {
 }
 
 impl MysqlPick {
-    /// Lists the first of these rows; whether there are any.
+    /// Lists the keys of the first of these rows. Returns whether there are any.
     fn begin(&mut self, of: Vec<RowId>, rows: &dyn ModelRows<Mysql>) -> bool {
         self.now.begin(of, rows, self.uncovered.most)
     }
 
+    /// Returns the stage after a look: a count of the candidates if rows are still missing, else the end of the pick.
     fn enough(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Stage {
         if self.count() < self.limit { Stage::Count } else { self.picked(rows) }
     }
 
+    /// Returns the number of picked rows.
     fn count(&self) -> i64 {
         i64::try_from(self.answer.held().len()).unwrap_or(i64::MAX)
     }
 
-    /// Whether there is nothing to pick beside what was picked.
+    /// Returns whether no row is left to pick besides those that were picked.
     ///
-    /// Under READ COMMITTED, others may have committed between the look and the count, and what they held was all that the
-    /// look took in. So a small count is only believed around a look: one before it and one after.
+    /// Under READ COMMITTED, other sessions may have committed between the look and the count, and all rows that the look took in may have
+    /// been theirs. So a small count is only believed around a look: one before it and one after.
     fn is_all(&self) -> bool {
         self.counted <= self.count() || (self.all_seen && self.counted < self.candidates)
     }
 
+    /// Returns the stage after the pick: the change of the picked rows for a claim, else the end.
     fn picked(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Stage {
         if !self.claims {
             return Stage::Done;
         }
-        // The rows are read again.
+        // The rows are read again after the change, so they are told apart by their keys.
         rows.number_asked();
         if self.begin(self.answer.held_once(), rows) { Stage::Change } else { Stage::Done }
     }
 
-    /// Picks again, but for the rows that turned out not to match: all of them, or one would be picked for ever.
+    /// Starts the pick again, without the rows that turned out not to match. All of them are left out, since one that is not would be
+    /// picked for ever.
     fn anew(&mut self, rows: &mut dyn ModelRows<Mysql>) -> Stage {
         rows.number_asked();
         self.now.begin(self.answer.lost(0), rows, usize::MAX);
@@ -272,7 +282,7 @@ impl MysqlPick {
     }
 }
 
-/// A row was changed, and is not there any more under the key that it had.
+/// Builds the error for a changed row that is no longer found under the key that it had.
 fn gone_from_its_key() -> LockError {
     let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
     LockError::Unsupported { clause: "a claim that changes the primary key", advice }

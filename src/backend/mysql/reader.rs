@@ -1,4 +1,4 @@
-//! Reads the rows of one statement into the models that it serves.
+//! The row sinks: they read the rows of one statement into the models that it serves.
 
 use diesel::{deserialize, mysql::Mysql, row::Row, sql_types::BigInt};
 
@@ -11,11 +11,12 @@ pub(super) struct LockedReader<'e> {
     pub(super) mixed: bool,
 }
 
+/// One model's part of [`LockedReader`].
 pub(super) struct LockedModel<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Mysql>,
     pub(super) answer: &'e mut ModelAnswer,
     pub(super) width: usize,
-    /// The numbers of the queries that the statement asked.
+    /// The numbers of the queries that the statement evaluates.
     pub(super) at_once: Vec<usize>,
 }
 
@@ -41,20 +42,21 @@ impl RowSink<Mysql> for LockedReader<'_> {
     }
 }
 
-/// What a row of a statement is there for.
+/// The meaning of a row that a statement returns.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Status {
-    /// Query `.0` chooses it. Nothing is locked by that.
+    /// Query `.0` chooses the row. This locks nothing.
     Chosen(usize),
-    /// Query `.0`, asked anew, chooses it. If it is locked, it matches.
+    /// Query `.0`, read again as a whole, chooses the row. If the row is locked, it matches.
     Settled(usize),
-    /// It is locked, and matches query `.0`.
+    /// The row is locked, and matches query `.0`.
     Matches(usize),
-    /// It is there, and could not be locked without waiting.
+    /// The row exists, and could not be locked without waiting.
     Busy,
 }
 
-/// Reads which rows of one model a statement has found, and does not keep them: they may be as the transaction's snapshot has them.
+/// Reads the row numbers of the rows that a statement returns for one model. It does not keep the rows, since they may be as old as the
+/// transaction's snapshot.
 pub(super) struct NumberReader<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Mysql>,
     pub(super) answer: &'e mut ModelAnswer,
@@ -83,11 +85,11 @@ pub(super) struct PickedReader<'e> {
     pub(super) status: Picked,
 }
 
-/// Why they are read.
+/// The reason why the rows are read.
 pub(super) enum Picked {
-    /// They were free. Are they known to match the query under the lock?
+    /// The rows were free. `matches` is true if they are known to match the query under the lock.
     Free { matches: bool },
-    /// They were changed.
+    /// The rows were changed.
     Changed,
 }
 
@@ -118,7 +120,7 @@ impl RowSink<Mysql> for Ranks<'_> {
     }
 }
 
-/// Reads a number.
+/// Reads a single number.
 pub(super) struct Counter<'e>(pub(super) &'e mut i64);
 
 impl RowSink<Mysql> for Counter<'_> {

@@ -1,4 +1,4 @@
-//! The statements that ask a query which rows it chooses: before they are locked, and once more when they are held.
+//! The statements that read the rows that a query chooses: [`Resolve`] for all rows, and [`Recheck`] for those that are locked.
 
 use diesel::{
     mysql::Mysql,
@@ -20,18 +20,18 @@ use crate::{
     sql::{AnySelect, Filter, Keys, ModelText, Shape, helper_name},
 };
 
-/// A query and what it has besides tables and filters.
+/// A query and its shape: the clauses that it has besides tables and filters.
 pub(super) type Asking<'q> = (&'q dyn AnySelect<Mysql>, Shape);
 
-/// `SELECT cols ..the query..`, without a lock: with one, every row that is read on the way would be locked, in whatever
-/// order.
+/// Reads the rows that a query chooses, without a lock: `SELECT cols ..the query..`. A locking clause would lock every row that is read on
+/// the way, in any order.
 ///
-/// Under SERIALIZABLE, where plain reads lock, it fails before it reads a row: beside the tables of the query stands
-/// `(SELECT 1 FROM DUAL WHERE ..)`. In the query's own conditions raw SQL may have an `OR` without parentheses; behind `HAVING` it would
+/// Under SERIALIZABLE, where plain reads lock, the statement fails before it reads a row: next to the tables of the query stands `(SELECT 1
+/// FROM DUAL WHERE ..)`. In the query's own conditions raw SQL may have an `OR` without parentheses. After `HAVING` the condition would
 /// keep the servers from reading a limited query along an index.
 ///
-/// Rows that turned out not to match can be left out, so that a limit goes on to others where the transaction's snapshot is older than
-/// what they are now: of a query over the table alone, by `HAVING NOT (id IN (..))`.
+/// Rows that turned out not to match can be left out, so that a limit goes on to other rows where the transaction's snapshot is older than
+/// the current state of these rows. For a query over the table alone, this is done by `HAVING NOT (id IN (..))`.
 pub(super) struct Resolve<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) asking: Asking<'q>,
@@ -68,16 +68,17 @@ impl QueryFragment<Mysql> for Resolve<'_> {
 
 const LEVEL: &str = helper_name!("lockset_level");
 
-/// Which of the held rows does a query match?
+/// Reads which of the locked rows a query matches.
 ///
 /// ```sql
 /// WITH held (k0) AS (SELECT id FROM t FORCE INDEX (PRIMARY) WHERE id IN (..))
 /// SELECT cols FROM t INNER JOIN .. INNER JOIN held ON t.id = (k0) WHERE ..
 /// ```
 ///
-/// A plain read, which locks nothing: under READ COMMITTED its snapshot is younger than the locks.
+/// This is a plain read, which locks nothing. Under READ COMMITTED its snapshot is younger than the locks.
 ///
-/// A query with `MATCH .. AGAINST` over `t` alone is asked by a locking read, which shows the rows as they are under every level:
+/// A query with `MATCH .. AGAINST` over `t` alone is evaluated by a locking read, which shows the current state of the rows at every
+/// isolation level:
 ///
 /// ```sql
 /// WITH held (k0) AS (..) SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE
@@ -99,7 +100,7 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         if beside {
             read_and_lock(&mut pass);
         }
-        // Not in the condition: raw SQL in it may have an `OR` without parentheses.
+        // The keys are not part of the condition, since raw SQL in it may have an `OR` without parentheses.
         with_names(&mut pass, HELD, text.key_width());
         text.walk_key(pass.reborrow())?;
         from_table(&mut pass, text)?;
@@ -129,15 +130,15 @@ impl QueryFragment<Mysql> for Recheck<'_> {
         on_held(&mut pass, text)?;
         if !is_empty::<Mysql>(&Filter(query))? {
             query.walk_filter(pass.reborrow())?;
-            // Never true, which neither server knows beforehand. But for it, MariaDB would find the rows by the full-text index, and
-            // lock all that it finds there.
+            // Never true, but neither server knows that beforehand. Without it, MariaDB would find the rows by the full-text index, and
+            // lock all rows that it finds there.
             pass.push_sql(" OR RAND() < 0");
         }
         locking_clause(&mut pass, strength, None, Wait::Block)
     }
 }
 
-/// Writes the head of a query with the columns of the model.
+/// Writes the head of a query, with the columns of the model.
 fn select<'b>(
     pass: &mut AstPass<'_, 'b, Mysql>,
     (query, shape): Asking<'b>,
@@ -145,7 +146,7 @@ fn select<'b>(
 ) -> QueryResult<()> {
     query.walk_head(pass.reborrow())?;
     text.walk_columns(pass.reborrow())?;
-    // `ORDER BY` may only name what a distinct query selects, and a limit counts what is distinct there.
+    // `ORDER BY` may only name columns that a distinct query selects, and a limit counts the distinct rows.
     if shape.distinct {
         pass.push_sql(", ");
         query.walk_select(pass.reborrow())?;

@@ -1,4 +1,4 @@
-//! The family's spelling of a locking clause on a user's query.
+//! Locking clauses on a user's query, in the dialect of MySQL and MariaDB, and the query for the keys of its busy rows.
 
 use diesel::{
     deserialize,
@@ -35,7 +35,7 @@ where
     }
 }
 
-/// The keys, as text, of the rows that a query wants and that cannot be locked at once; the others are locked.
+/// Reads the keys, as text, of the rows of a query that cannot be locked at once. Locks the other rows.
 ///
 /// ```sql
 /// SELECT DISTINCT k FROM (SELECT CONCAT(t.id) AS k ..) AS wanted WHERE k NOT IN
@@ -48,7 +48,8 @@ pub(super) struct BusyRows<'q> {
     pub(super) strength: Strength,
 }
 
-/// `ORDER BY k` in the query would mean this one, whatever its tables have.
+/// The alias of the key. The name is not used anywhere else in the statement, since `ORDER BY k` in the query would refer to the alias even
+/// if a table of the query has such a column.
 const KEY: &str = helper_name!("k");
 
 impl BusyRows<'_> {
@@ -87,10 +88,10 @@ impl QueryFragment<Mysql> for BusyRows<'_> {
     }
 }
 
-/// Between the columns of a key: a character that none of them is likely to have.
+/// The separator between the columns of a key. No column is likely to contain this character.
 const SEPARATOR: u8 = 0x1f;
 
-/// A binary key that is no text is written in hexadecimal digits.
+/// Reads the key from a row of [`BusyRows`]. A binary column that is not text is written in hexadecimal digits.
 pub(super) fn busy_key(row: &RowRef<'_, Mysql>) -> deserialize::Result<String> {
     let key = row.get_value::<Binary, Vec<u8>, _>(0)?;
     let columns = key.split(|byte| *byte == SEPARATOR).map(|column| match std::str::from_utf8(column) {

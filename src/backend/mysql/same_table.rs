@@ -1,4 +1,4 @@
-//! Whether two names are those of one table: one has its database in front, or they differ in the size of letters.
+//! The query that tells whether two names denote the same table: one may have its database in front, or they may differ in letter case.
 
 use diesel::{
     mysql::Mysql,
@@ -10,17 +10,18 @@ use diesel::{
 use super::fragments::keep_out_of_cache;
 use crate::{diesel_internals::Statement, sql::TableName};
 
-/// Only the server knows which database it is in, and whether the size of letters tells tables apart
-/// (`lower_case_table_names`).
+/// Builds the query, if the two names may denote the same table. Only the server knows the current database, and whether letter case
+/// distinguishes tables (`lower_case_table_names`).
 pub(super) fn question<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Mysql>> {
     let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
     let schemas = one.schema().zip(other.schema()).is_none_or(|(one, other)| same(one, other));
     (schemas && same(one.bare(), other.bare())).then(|| Statement::new(SameTable(one, other)))
 }
 
+/// Has a row in its answer if the two names denote the same table.
 struct SameTable<'q>(&'q TableName, &'q TableName);
 
-/// `SELECT 1 FROM DUAL WHERE IF(@@lower_case_table_names = 0, BINARY .. = BINARY .., LOWER(..) = LOWER(..))`
+/// Writes `SELECT 1 FROM DUAL WHERE IF(@@lower_case_table_names = 0, BINARY .. = BINARY .., LOWER(..) = LOWER(..))`
 impl QueryFragment<Mysql> for SameTable<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
@@ -38,8 +39,9 @@ impl QueryFragment<Mysql> for SameTable<'_> {
     }
 }
 
+/// Writes the name of the table, with its database in front.
 fn walk_name<'b>(pass: &mut AstPass<'_, 'b, Mysql>, table: &'b TableName) -> QueryResult<()> {
-    // A character set for both sides: that of `DATABASE()` may not have the parameter's letters.
+    // Both sides get the same character set. That of `DATABASE()` may lack characters of the bind parameter.
     pass.push_sql("CONCAT(CONVERT(");
     match table.schema() {
         Some(schema) => pass.push_bind_param::<Text, str>(schema)?,

@@ -1,4 +1,4 @@
-//! The statement that has the server rank keys.
+//! The statement that returns the order of keys on the server.
 
 use diesel::{
     mysql::Mysql,
@@ -9,7 +9,7 @@ use diesel::{
 use super::fragments::{from_table, keep_out_of_cache, names, with_names, without_limit};
 use crate::sql::{Keys, ModelText, helper_name};
 
-/// Which rank the server gives to each of these keys, by their numbers; the same to those that it holds for equal.
+/// Reads the server's rank of each of these keys, by the number of the key. Keys that are equal to the server have the same rank.
 ///
 /// ```sql
 /// WITH listed (k0, k1) AS (SELECT id, 0 FROM t WHERE 1 = 0 UNION ALL SELECT ?, 0 UNION ALL SELECT ?, 1 ..)
@@ -19,7 +19,7 @@ use crate::sql::{Keys, ModelText, helper_name};
 /// The first `SELECT` gives the column its type and its collation.
 pub(super) struct Sort<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
-    /// Each with the number of its first key.
+    /// The lists of keys, each with the number of its first key.
     pub(super) lists: Vec<(&'q dyn Keys<Mysql>, usize)>,
 }
 

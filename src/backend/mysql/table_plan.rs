@@ -1,4 +1,5 @@
-//! What is sent for one table, in which order: which keys do the queries choose? lock them, by key; do they still match?
+//! The plan for one table of a set. It reads the keys that the queries choose, locks these rows by key, and rechecks them against the
+//! queries.
 
 mod model_in_set;
 mod next_step;
@@ -31,32 +32,33 @@ use crate::{
     sql::{ErasedRows, Named, QueriedModel, RowId, TableName},
 };
 
-/// A limited query that loses a row each time it is asked again would keep a set busy for ever.
+/// The largest number of times that the limited queries of a set are read again to lock more rows. Without it, a limited query that loses a
+/// row each time would keep a set busy for ever.
 const MOST_LOOKS: usize = 1_000;
 
-/// The family's conversation about one table.
+/// The plan for one table on MySQL and MariaDB.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct MysqlTable<'a> {
     name: TableName,
     models: Vec<ModelInSet<'a>>,
-    /// Of all models together.
+    /// The additional column and the limit on keys, for all models together.
     uncovered: Uncovered,
     fitness: KeyCheck,
     strength: Strength,
     wait_policy: WaitPolicy,
     stage: Stage,
     chunks: Chunks,
-    /// The server's ranks of keys, by their places in the list that it was asked about.
+    /// The server's ranks of keys, each with the key's place in the list that was sent.
     ranks: Vec<(usize, i64)>,
-    /// That list, if it is about keys that did not come back.
+    /// The list that was sent, if it is about keys that did not come back.
     doubtful: UnknownKeys,
     wait: Wait,
     looks: usize,
-    /// The rows that are tried one list after the other, the next one last, and those of the statement that is sent.
+    /// The lists of rows to be tried one after the other, the next one last; and the rows of the statement that is being sent.
     tries: Vec<Vec<RowId>>,
     tried: Vec<RowId>,
-    /// Rows were locked behind the one pass, and are not in their place.
+    /// True if rows were locked after the ordered pass, and so are not in their place.
     late: bool,
 }
 
@@ -97,7 +99,7 @@ impl<'a> MysqlTable<'a> {
 }
 
 impl TablePlan<Mysql> for MysqlTable<'_> {
-    /// Others ask MariaDB the same, and as long as they do, it repeats what it has said before.
+    /// MariaDB repeats its last answer as long as other sessions ask the same question.
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn next_step(&mut self) -> Option<Step<'_, Mysql>> {
@@ -112,7 +114,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 answer.ask(query);
                 let chosen = choices.get(query)?;
                 let asking = (&*chosen.query, chosen.shape);
-                // What is asked anew sees who has left.
+                // A query with `Asked::Anew` runs on a snapshot that already shows which rows have left it.
                 let without = now.keys().filter(|_| again && asked[query] != Asked::Anew);
                 let statement = Statement::new(Named(Resolve { text, asking, without }));
                 let status = if again && asked[query] == Asked::Anew { Status::Settled } else { Status::Chosen };
@@ -218,7 +220,8 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
         if self.stage == Stage::Done { self.done() } else { Ok(()) }
     }
 
-    /// Whoever would have waited asks again, as if the row had been left out.
+    /// Returns [`LockError::LimitedRowsChanged`] for a busy row that was locked out of order. Such a statement does not wait although the
+    /// call does, so the row counts as left out. Also returns the error for a query that was refused under SERIALIZABLE.
     fn class(&self, error: LockError) -> LockError {
         match self.stage {
             Stage::Lock { .. } if self.wait == Wait::Fail && is_held(&error) => {
@@ -239,7 +242,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
         if let Some(next) = next {
             self.stage = next;
             self.put_in_order();
-            // An error is told at the end of rows only.
+            // Only `step_done` can report an error. So an empty statement is sent, and its end reports this one.
             if self.stage == Stage::Done && self.done().is_err() {
                 self.stage = Stage::Fail;
             }
@@ -273,7 +276,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
     }
 }
 
-/// Whether an error says that a row is held. MariaDB says that a wait of no time at all took too long.
+/// Returns whether an error says that another session holds a row. MariaDB reports a failed `NOWAIT` as a lock wait that took too long.
 fn is_held(error: &LockError) -> bool {
     match error {
         LockError::Contended { .. } => true,

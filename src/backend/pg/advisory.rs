@@ -1,4 +1,4 @@
-//! PostgreSQL's [advisory locks][manual].
+//! The statements of PostgreSQL's [advisory locks][manual].
 //!
 //! [manual]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
 
@@ -32,7 +32,7 @@ impl HasAdvisoryLocks for Pg {
     }
 
     fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Pg>) -> QueryResult<bool> {
-        // Those that wait until they have it return nothing.
+        // The functions that wait for the lock return no value.
         let waited = matches!(call, AdvisoryCall::Lock | AdvisoryCall::LockForTransaction);
         if waited { Ok(true) } else { row.get_value::<Bool, bool, _>(0).map_err(DieselError::DeserializationError) }
     }
@@ -49,7 +49,7 @@ impl HasAdvisoryLocks for Pg {
 impl HasSharedAdvisoryLocks for Pg {}
 impl HasTransactionAdvisoryLocks for Pg {}
 
-/// `SELECT pg_advisory_lock($1)` and its sisters.
+/// Calls an advisory lock function: `SELECT pg_advisory_lock($1)` and similar.
 struct Advisory {
     call: AdvisoryCall,
     key: i64,
@@ -96,10 +96,11 @@ impl QueryFragment<Pg> for Advisory {
     }
 }
 
-/// The condition is evaluated before the function: there, nothing is taken and no row comes back.
+/// The condition that keeps a lock from being taken on a standby. It is evaluated before the function: on a standby nothing is taken and no
+/// row comes back.
 const NOT_ON_A_STANDBY: &str = " WHERE NOT pg_catalog.pg_is_in_recovery()";
 
-/// The same columns as those of a row's holders.
+/// Reads the sessions that hold an advisory lock, with the same columns as those of a row's holders.
 struct Holders {
     key: i64,
 }
@@ -112,13 +113,13 @@ impl QueryFragment<Pg> for Holders {
              WHERE \"activity\".\"pid\" OPERATOR(pg_catalog.=) ANY (SELECT \"held\".\"pid\"",
         );
         walk_held(&self.key, &mut pass)?;
-        // What sessions do is read once a transaction unless that is forgotten first.
+        // The activity of sessions is read once per transaction unless its snapshot is cleared first.
         pass.push_sql(") AND (SELECT pg_catalog.pg_stat_clear_snapshot()) IS NOT NULL ORDER BY \"activity\".\"pid\"");
         Ok(())
     }
 }
 
-/// The sessions that hold a lock of one `bigint`, in this database.
+/// Writes the source and condition that find the sessions of this database that hold a lock of one `bigint`.
 fn walk_held<'b>(key: &'b i64, pass: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
     pass.push_sql(
         " FROM \"pg_catalog\".\"pg_locks\" AS \"held\" WHERE \"locktype\" OPERATOR(pg_catalog.=) 'advisory' \

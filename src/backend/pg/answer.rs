@@ -1,46 +1,49 @@
-//! What the statements have told about the rows of one model, as sets of numbers.
+//! The bookkeeping of one model's rows: what the statements reported about them, as sets of row numbers.
 
 use std::collections::HashMap;
 
 use crate::sql::{Answer, RowId, RowSet};
 
-/// What has become of the rows of one model.
+/// The state of the rows of one model.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// Locked, and the answer, in the order of the key.
+    /// Locked rows that are the answer, in key order.
     rows: Vec<RowId>,
-    /// Locked, and not the answer.
+    /// Locked rows that are not the answer.
     others: Vec<RowId>,
-    /// Wanted, whatever a query says later.
+    /// Rows that are wanted, whatever a query reports later.
     firm: Vec<RowId>,
-    /// A query without a limit chose them, and must be asked again whether it still does.
+    /// Rows that a query without a limit chose. A recheck must confirm that it still does.
     doubtful: Vec<RowId>,
-    /// A query with a limit must be asked again.
+    /// True if a query with a limit must be asked again.
     moved: bool,
-    /// Wanted by the last look, and not locked.
+    /// Rows that were found wanted and are not locked, by the last recheck or by the search for absent keys.
     unheld: Vec<RowId>,
-    /// Locked by the last lock of such rows.
+    /// Rows of `unheld` that the last lock statement got.
     more: Vec<RowId>,
+    /// Rows that exist and that other sessions hold.
     skipped: Vec<RowId>,
+    /// Rows that this session cannot lock.
     unlockable: Vec<RowId>,
-    /// Keys that were asked for and are not those of rows to Rust.
+    /// Requested keys that match no row in Rust.
     unknown: Vec<RowId>,
-    /// The rows, and what was skipped, while the server is asked about them.
+    /// The rows of the answer and the skipped rows, while the server is asked about `unknown`.
     known: RowSet,
-    /// Such keys, and the row that the server knows by them.
+    /// Keys of `unknown`, each with the row that the server finds by it.
     same: HashMap<RowId, RowId>,
-    /// For each group of queries: how many rows it chose, how many of them came.
+    /// For each group of queries: the number of rows that it chose, and the number of those that came back.
     counts: [(i64, i64); 2],
-    /// Rows were chosen, and none came.
+    /// True if queries chose rows and none came back.
     lost: bool,
+    /// True after the first recheck.
     looked: bool,
-    /// The rows are all that were read, as they came.
+    /// True if the answer is all rows that were read, in the order in which they were read.
     as_read: bool,
-    /// Keys that were asked for, exist, can be locked, and are not.
+    /// Requested keys that exist, can be locked, and are not locked.
     there: Vec<RowId>,
-    /// Rows came after the first statement, at the end.
+    /// True if rows were locked after the first statement and appended at the end.
     late: bool,
-    /// How many rows were asked for by key, as far as only the server compared.
+    /// The number of rows that the first statement found by key; `None` after a recheck or a late lock.
     by_key: Option<usize>,
 }
 
@@ -70,34 +73,34 @@ impl Default for Outcome {
     }
 }
 
-/// Why the first statement locked a row.
+/// The reasons for which the first statement locked a row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Reasons {
-    /// It was asked for by key.
+    /// The row was requested by key.
     pub(super) asked: bool,
-    /// A query without a limit chose it, and it did not change between choice and lock.
+    /// A query without a limit chose the row. The row did not change between choice and lock, and the query does not depend on other rows.
     pub(super) firm: bool,
     /// As `firm`, by a query with a limit.
     pub(super) limited: bool,
-    /// A query without a limit chose it, and it changed before it was locked, or the query depends on other rows.
+    /// A query without a limit chose the row. The row changed before it was locked, or the query depends on other rows.
     pub(super) doubtful: bool,
     /// As `doubtful`, by a query with a limit, which may now choose another row.
     pub(super) moved: bool,
 }
 
 impl Outcome {
-    /// A row that was asked for by key, where nothing else was.
+    /// Records a row that was requested by key, in a statement without queries.
     pub(super) fn came(&mut self, row: RowId) {
         self.by_key = self.by_key.map(|count| count + 1);
         self.rows.push(row);
     }
 
-    /// A row of the one query.
+    /// Records a row of the single query.
     pub(super) fn matched(&mut self, row: RowId) {
         self.rows.push(row);
     }
 
-    /// A row that the first statement locked.
+    /// Records a row that the first statement locked.
     pub(super) fn locked(&mut self, row: RowId, reasons: Reasons) {
         let Reasons { asked, firm, limited, doubtful, moved } = reasons;
         self.moved |= moved;
@@ -113,18 +116,18 @@ impl Outcome {
         if chosen { self.rows.push(row) } else { self.others.push(row) }
     }
 
-    /// Group `group` of the queries chose so many rows in all; this row is one of them, or not.
+    /// Records that group `group` of the queries chose `chosen` rows in all, and whether this row is one of them.
     pub(super) fn count(&mut self, group: usize, chosen: i64, this: bool) {
         self.counts[group].0 = chosen;
         self.counts[group].1 += i64::from(this);
     }
 
-    /// No row came, though the queries chose some, or did not.
+    /// Records that no row came back, and whether the queries chose any.
     pub(super) fn none_came(&mut self, chosen: bool) {
         self.lost = chosen;
     }
 
-    /// A row of a look.
+    /// Records a row of a recheck.
     pub(super) fn seen(&mut self, row: RowId, held: bool, wanted: bool) {
         match (held, wanted) {
             (false, _) => self.unheld.push(row),
@@ -133,40 +136,40 @@ impl Outcome {
         }
     }
 
-    /// A row that was locked because a look found it wanted and not held.
+    /// Records a row that was locked because a recheck found it wanted and not locked.
     pub(super) fn locked_more(&mut self, row: RowId) {
         self.others.push(row);
         self.more.push(row);
     }
 
-    /// A row that was asked for and locked because it was found to exist.
+    /// Records a requested row that was locked because it was found to exist.
     pub(super) fn locked_late(&mut self, row: RowId) {
         self.rows.push(row);
         self.more.push(row);
         (self.late, self.as_read, self.by_key) = (true, false, None);
     }
 
-    /// A row in its place.
+    /// Appends a row in the server's order.
     pub(super) fn in_order(&mut self, row: RowId) {
         self.rows.push(row);
     }
 
-    /// A row that was asked for, exists and can be locked.
+    /// Records a requested row that exists and can be locked.
     pub(super) fn is_there(&mut self, row: RowId) {
         self.there.push(row);
     }
 
-    /// A row that exists and that others hold.
+    /// Records a row that exists and that another session holds.
     pub(super) fn is_skipped(&mut self, row: RowId) {
         self.skipped.push(row);
     }
 
-    /// A row that no lock of this session's reaches.
+    /// Records a row that this session cannot lock.
     pub(super) fn is_unlockable(&mut self, row: RowId) {
         self.unlockable.push(row);
     }
 
-    /// The row of the unknown key at this place, in whatever letters.
+    /// Records the row that the server found by the unknown key at `place`. If the call skips and does not hold the row, it was skipped.
     pub(super) fn is_same(&mut self, place: usize, row: RowId, skips: bool) {
         if skips && self.known.insert(row) {
             self.skipped.push(row);
@@ -176,17 +179,17 @@ impl Outcome {
         }
     }
 
-    /// Whether a query must be asked again before the rows are an answer.
+    /// Returns whether a query must be asked again before the rows are the answer.
     pub(super) fn is_unsettled(&self) -> bool {
         self.moved || (!self.looked && !self.doubtful.is_empty())
     }
 
-    /// Whether queries chose rows that did not come.
+    /// Returns whether queries chose rows that did not come back.
     pub(super) fn is_short(&self) -> bool {
         self.lost || self.counts.iter().any(|(chosen, came)| chosen != came)
     }
 
-    /// Begins a look, and returns all that is held.
+    /// Begins a recheck and returns all locked rows.
     pub(super) fn look_again(&mut self) -> Vec<RowId> {
         let mut held = std::mem::take(&mut self.others);
         held.append(&mut self.rows);
@@ -207,36 +210,36 @@ impl Outcome {
         &self.unheld
     }
 
-    /// The rows of the answer, and whether some of them came late.
+    /// Returns the rows of the answer, and whether some of them came late.
     pub(super) fn rows(&self) -> (&[RowId], bool) {
         (&self.rows, self.late)
     }
 
-    /// Puts the rows in another order.
+    /// Replaces the rows by the same rows in another order, or by an empty list that [`in_order`](Self::in_order) fills.
     pub(super) fn reorder(&mut self, rows: Vec<RowId>) {
         self.rows = rows;
         (self.late, self.as_read) = (false, false);
     }
 
-    /// What exists of the keys that did not come counts as found unheld; whether there is any.
+    /// Makes the absent keys that were found to exist the rows to be locked next, and returns whether there are any.
     pub(super) fn take_there(&mut self) -> bool {
         self.unheld = std::mem::take(&mut self.there);
         !self.unheld.is_empty()
     }
 
-    /// Begins a lock of what the last look found unheld.
+    /// Begins a lock of the rows that were last found wanted and not locked, and returns them.
     pub(super) fn lock_more(&mut self) -> &[RowId] {
         self.more.clear();
         &self.unheld
     }
 
-    /// What the last look found unheld and the lock that followed did not get.
+    /// Returns the rows that were last found wanted and that the following lock statement did not get.
     pub(super) fn left_out(&self) -> Vec<RowId> {
         let more = self.more.iter().copied().collect::<RowSet>();
         self.unheld.iter().copied().filter(|row| !more.contains(*row)).collect()
     }
 
-    /// What exists and was skipped, to be asked about once more.
+    /// Takes the skipped rows, to be asked about once more.
     pub(super) fn take_skipped(&mut self) -> Vec<RowId> {
         std::mem::take(&mut self.skipped)
     }
@@ -249,13 +252,15 @@ impl Outcome {
         &self.unlockable
     }
 
-    /// Whether the server has found as many rows by key as there are keys. As long as it said so of each row, its count goes before a
-    /// comparison in Rust: it may hold keys for equal that Rust does not.
+    /// Returns whether the server has found as many rows by key as there are keys.
+    ///
+    /// As long as the server reported that for each row, its count has priority over a comparison in Rust: the server may treat keys as
+    /// equal that Rust distinguishes.
     pub(super) fn is_complete(&self, asked: usize) -> bool {
         asked == 0 || self.by_key == Some(asked)
     }
 
-    /// Which of the keys that were asked for did not come.
+    /// Returns the requested keys that did not come back.
     pub(super) fn absent(&self, asked: &[RowId]) -> Vec<RowId> {
         if self.is_complete(asked.len()) {
             return Vec::new();
@@ -264,8 +269,9 @@ impl Outcome {
         asked.iter().copied().filter(|key| !rows.contains(self.row_of(*key))).collect()
     }
 
-    /// Which of the keys that were asked for are not those of rows to Rust, if the server has found any row by key or rows may have
-    /// been skipped: several of the keys may be those of one row to the server.
+    /// Returns the requested keys that match no row in Rust; none if the server has found no row by key and cannot have skipped any.
+    ///
+    /// Several of the keys may belong to one row on the server.
     pub(super) fn find_unknown(&mut self, asked: &[RowId], skips: bool) -> Vec<RowId> {
         if !skips && self.by_key == Some(0) {
             return Vec::new();
@@ -280,7 +286,7 @@ impl Outcome {
         self.same.get(&key).copied().unwrap_or(key)
     }
 
-    /// The answer to keys that are not [complete](Self::is_complete), or to none.
+    /// Returns the answer. `asked` are the requested keys if they are not [complete](Self::is_complete), else it is empty.
     pub(super) fn answer(self, asked: &[RowId]) -> Answer {
         let mut missing = self.absent(asked);
         if !missing.is_empty() {

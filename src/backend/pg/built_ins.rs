@@ -1,7 +1,10 @@
-//! What the server does by itself, without a look at a table, on all versions.
+//! The keywords, functions and operators of PostgreSQL that read no table, on all versions.
 
-/// What may stand before a parenthesis: keywords, types, and functions of PostgreSQL's own that depend on their arguments, on the time or on
-/// nothing. Where a server has no function of a name, the user may; and a cast may be a function of the user's.
+/// The words that may stand before a parenthesis, in alphabetical order.
+///
+/// They are keywords, types, and PostgreSQL's own functions that depend only on their arguments or on the time. A function that some
+/// version lacks is not listed, because a user may have defined one of that name. `CAST` is not listed, because a cast may be a user's
+/// function.
 pub(super) const CALLS: [&str; 73] = [
     "ABS",
     "ALL",
@@ -78,5 +81,5 @@ pub(super) const CALLS: [&str; 73] = [
     "WHERE",
 ];
 
-/// The operators that compare, calculate or put texts together.
+/// The operators that compare, calculate or concatenate.
 pub(super) const OPERATORS: [&str; 13] = ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"];

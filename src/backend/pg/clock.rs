@@ -1,8 +1,8 @@
-//! The time that a call may take, by `statement_timeout`.
+//! The time limit of a call, set by `statement_timeout`.
 //!
-//! `lock_timeout` would be the obvious setting, but it counts each wait by itself: a statement that waits for four rows in
-//! turn may take four times as long ([manual][manual]). A statement's time is armed when it begins, so the setting must be
-//! a statement of its own.
+//! `lock_timeout` is the obvious setting, but it counts each wait separately: a statement that waits for four rows in turn may take four
+//! times as long ([manual][manual]). The server starts a statement's timer when the statement begins, so the setting must be a statement of
+//! its own.
 //!
 //! [manual]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
 
@@ -22,7 +22,7 @@ use crate::{
     diesel_internals::{RowRef, Statement},
 };
 
-/// Remembers what `statement_timeout` was, and never allows more than that.
+/// PostgreSQL's clock: remembers the previous `statement_timeout`, and never allows more than that.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct PgClock {
@@ -33,7 +33,7 @@ impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
 
     fn limit(&mut self, left: Duration) -> Step<'_, Pg> {
-        // Rounded up, so that the time is up when the server says so; zero would mean no limit.
+        // Rounded up, so that the time is up when the server reports a timeout. Zero would mean no limit.
         let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
         let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
@@ -45,8 +45,10 @@ impl Clock<Pg> for PgClock {
     }
 }
 
-/// `SELECT current_setting('statement_timeout'), set_config('statement_timeout', ..the smaller of both.., true)`, by the server's
-/// own functions and operators.
+/// Lowers the limit and returns the previous one.
+///
+/// `SELECT current_setting('statement_timeout'), set_config('statement_timeout', ..the smaller of both.., true)`, by the server's own
+/// functions and operators.
 struct Limit {
     milliseconds: i64,
     before: Option<String>,
@@ -54,7 +56,7 @@ struct Limit {
 
 impl QueryFragment<Pg> for Limit {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // The setting reads `300ms`, `5s`, `1min`: an interval understands all of them.
+        // The setting reads `300ms`, `5s`, `1min`. An interval accepts all of these.
         pass.push_sql("SELECT \"before\", pg_catalog.set_config('statement_timeout', LEAST(");
         pass.push_bind_param::<BigInt, i64>(&self.milliseconds)?;
         pass.push_sql(

@@ -1,4 +1,4 @@
-//! Arrays of keys whose type is left to the server.
+//! Arrays of keys whose type is chosen by the server.
 
 use std::{io::Write as _, marker::PhantomData};
 
@@ -9,16 +9,15 @@ use diesel::{
     sql_types::{Array, HasSqlType},
 };
 
-/// An array of what the column is that it is compared with, written as `ST` is.
+/// An array with the type of the column that it is compared with, encoded as an array of `ST`.
 ///
-/// Diesel's `Text` may be a `varchar`, a `char(5)`, a `citext` or a `name`, and its `Timestamp` a `timestamptz`. Sent as
-/// `text[]`, a key is compared as a text: the one that was read from a `char(5)` is not found (its blanks count), and the index of
-/// a `citext` is not used. So the parameter is sent without a type, and the server [takes that of the other side][unspecified].
-/// The bytes that Diesel reads as an `ST` and those that it writes for one are the same, so the column's own input function reads
-/// them. A cast to the column's type would have to know its name; a `UNION ALL` with the column keeps the `text` beside a
-/// `citext`, and fails beside a `"char"`.
+/// Diesel's `Text` may be a `varchar`, a `char(5)`, a `citext` or a `name`, and its `Timestamp` a `timestamptz`. Sent as `text[]`, a key is
+/// compared as text: a key that was read from a `char(5)` is not found (its blanks count), and the index of a `citext` is not used. So the
+/// parameter is sent without a type, and the server [takes that of the other side][unspecified]. The bytes that Diesel reads as an `ST` and
+/// those that it writes for one are the same, so the column's own input function reads them. A cast to the column's type would have to know
+/// the name of the type. A `UNION ALL` with the column keeps `text` beside a `citext`, and fails beside a `"char"`.
 ///
-/// In the array stands the type of its elements too. The server compares it, since version 14, only where it [belongs to the
+/// The array also contains the type of its elements. Since version 14 the server compares that type only where it [belongs to the
 /// system][check].
 ///
 /// [unspecified]: https://www.postgresql.org/docs/current/sql-prepare.html
@@ -26,10 +25,10 @@ use diesel::{
 #[derive(Debug)]
 pub(super) struct ArrayOfColumn<ST>(PhantomData<ST>);
 
-/// Where the number of the element type stands: behind the number of dimensions and the flags.
+/// The position of the element type's OID in the array: behind the number of dimensions and the flags.
 const ELEMENT_TYPE: std::ops::Range<usize> = 8..12;
 
-/// None of the system's, which end at 16,383.
+/// An OID that is none of the system's, which end at 16,383.
 const UNSPECIFIED_ELEMENT: u32 = u32::MAX;
 
 impl<ST> HasSqlType<ArrayOfColumn<ST>> for Pg {

@@ -1,4 +1,4 @@
-//! How PostgreSQL reads text ([manual][manual]).
+//! The dialect of PostgreSQL: the lexical rules by which it reads SQL text ([manual][manual]).
 //!
 //! [manual]: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
@@ -55,7 +55,7 @@ mod tests {
             ("a = 1$b$", Unreadable(OpenQuote)),
             ("a = $1$b$ ", Unreadable(OpenQuote)),
             ("a = U&'b", Unreadable(OpenQuote)),
-            // The name goes up to the quote, in which there are no backslashes unless the server is set so.
+            // The name goes up to the quote. In these quotes a backslash is a plain character unless the server is configured otherwise.
             ("fooe'\\'", Unreadable(Ambiguous)),
             ("a LIKE 'b' ESCAPE '\\'", Unreadable(Ambiguous)),
             ("a = 'it\\'s'", Unreadable(Ambiguous)),

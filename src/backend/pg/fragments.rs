@@ -1,4 +1,4 @@
-//! The pieces that PostgreSQL's statements share: clauses, key conditions, the names of helper columns.
+//! SQL fragments that PostgreSQL's statements share: clauses, key conditions, the names of helper columns.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::{
     sql::{Chosen, ModelText, TableName, helper_name, key_helper},
 };
 
-/// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]` and its sisters.
+/// Writes ` FOR UPDATE [OF table] [SKIP LOCKED]`, or the clause of another strength.
 pub(super) fn locking_clause(
     pass: &mut AstPass<'_, '_, Pg>,
     strength: Strength,
@@ -23,7 +23,7 @@ pub(super) fn locking_clause(
         Strength::Update => " FOR UPDATE",
     });
     if let Some(table) = of {
-        // Without the schema: the manual wants the name that the query gives the table.
+        // Without the schema: according to the manual the clause takes the name that the query gives the table.
         pass.push_sql(" OF ");
         pass.push_identifier(table.bare())?;
     }
@@ -46,13 +46,13 @@ pub(super) fn key_value<'b>(pass: &mut AstPass<'_, 'b, Pg>, text: &'b dyn ModelT
     Ok(())
 }
 
-/// Writes ` FROM` the table, restricted to the keys that `list` writes, a table expression.
+/// Writes ` FROM` and the table, restricted to the keys that `list` writes as a table expression.
 ///
-/// A join with the list, made distinct. `(a, b) IN (..)` would be a semi-join, and of some plans for one (seen on PostgreSQL 15: a
-/// union on its inner side) a row that changed while it was waited for does not come back although it still qualifies.
-/// `= ANY(ARRAY(..))` is searched from its beginning for each row that changed, and for all of them where a bitmap does not fit into
-/// `work_mem`: 8,000 changed rows with a `varchar` key took more than a minute. Of one column the list is an array from a subquery,
-/// ten rows to the planner, so that it looks keys up in the index however many rows the queries seem to choose.
+/// It is a join with the distinct list. `(a, b) IN (..)` is a semi-join, and some plans for one (seen on PostgreSQL 15: a union on its
+/// inner side) lose a row that changed while it was waited for, although it still qualifies. `= ANY(ARRAY(..))` is searched from its
+/// beginning for each row that changed, and for all rows where a bitmap does not fit into `work_mem`: 8,000 changed rows with a `varchar`
+/// key took more than a minute. With one key column the list is an array from a subquery, which the planner estimates at ten rows. So it
+/// looks keys up in the index, however many rows the queries seem to choose.
 pub(super) fn from_table_among<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     text: &'b dyn ModelText<Pg>,
@@ -81,19 +81,20 @@ pub(super) fn from_table_among<'b>(
     Ok(())
 }
 
-/// The queries of a part are two groups, those with a limit and those without: which of a group chose a row does not matter, and
-/// so a statement does not grow with their number beyond their own texts. In the order of their first query; each says whether it
-/// is the one with limits.
+/// Returns the groups of a part's queries, in the order of their first query: each item is true for the queries with a limit.
+///
+/// There are at most two, the queries with a limit and those without. It does not matter which query of a group chose a row, so a statement
+/// grows with the number of queries only by their own texts.
 pub(super) fn groups(choices: &[Chosen<'_, Pg>]) -> impl Iterator<Item = bool> {
     let first = choices.first().map(|chosen| chosen.shape.limited);
     let other = first.filter(|first| choices.iter().any(|chosen| chosen.shape.limited != *first)).map(|first| !first);
     first.into_iter().chain(other)
 }
 
-/// The longest row of `UNION ALL`: the server's parser goes down one step for each, and gives up when its stack is full.
+/// The longest chain of `UNION ALL`: the server's parser descends one level for each, and fails when its stack is full.
 const MOST_IN_A_ROW: usize = 64;
 
-/// Writes the items of `range` between ` UNION ALL `; many of them as a tree.
+/// Writes the items of `range`, separated by ` UNION ALL `; many of them as a tree.
 pub(super) fn union_all<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     range: Range<usize>,
@@ -117,9 +118,10 @@ pub(super) fn union_all<'b>(
     Ok(())
 }
 
-/// Writes ` IN (SELECT ..)` of these columns of a table expression, whose rows are hashed for any number of them and with any
-/// settings: of `IN (SELECT "k0" FROM ..)` the server would do so only if it thinks that they fit into `work_mem`, and read them
-/// all for each row if not. An array from a subquery is ten rows to the planner.
+/// Writes ` IN (SELECT ..)` of these columns of a table expression, in a form whose rows the server always hashes.
+///
+/// The server would hash the rows of `IN (SELECT "k0" FROM ..)` only if it estimates that they fit into `work_mem`, and otherwise read all
+/// of them for each row. An array from a subquery is estimated at ten rows, whatever their number and the settings.
 pub(super) fn in_hashed(
     pass: &mut AstPass<'_, '_, Pg>,
     width: usize,
@@ -150,10 +152,10 @@ pub(super) fn key_names(pass: &mut AstPass<'_, '_, Pg>, width: usize) {
     }
 }
 
-/// Writes a user's query with our select list: where the row lies, if asked for, and its key.
+/// Writes a user's query with the crate's select list: the number and the row's position, if requested, and its key.
 ///
-/// A distinct query keeps its own select list behind ours, inside of a subquery: `ORDER BY` may only name what is selected,
-/// and a limit counts what is distinct there.
+/// A distinct query keeps its own select list behind the crate's, inside of a subquery: `ORDER BY` may only name what is selected, and a
+/// limit counts the distinct rows of that list.
 pub(super) fn choice<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     choice: &'b Chosen<'_, Pg>,
@@ -199,7 +201,7 @@ fn push_number(pass: &mut AstPass<'_, '_, Pg>, number: Option<usize>) {
     }
 }
 
-/// Names for our columns that no column of the user's is likely to have.
+/// Writes names for the crate's columns that no column of the user's is likely to have.
 fn own_names(pass: &mut AstPass<'_, '_, Pg>, width: usize, position: bool) -> QueryResult<()> {
     if position {
         pass.push_sql("\"lockset_o\", \"lockset_c\", ");
@@ -213,7 +215,7 @@ fn own_names(pass: &mut AstPass<'_, '_, Pg>, width: usize, position: bool) -> Qu
     Ok(())
 }
 
-/// Where the row lies: its partition and its place in it. A changed row lies elsewhere.
+/// Writes the position of a row: its table or partition, and its place in it. A changed row has another position.
 pub(super) fn walk_position<'b>(pass: &mut AstPass<'_, 'b, Pg>, text: &'b dyn ModelText<Pg>) -> QueryResult<()> {
     text.walk_table(pass.reborrow())?;
     pass.push_sql(".\"tableoid\", ");

@@ -1,4 +1,4 @@
-//! Who holds the rows that a set wants?
+//! Finds the sessions that hold the rows that a set wants.
 
 use std::time::Duration;
 
@@ -21,18 +21,17 @@ use crate::{
     sql::{TableName, helper_name},
 };
 
-/// The sessions whose transactions marked the rows: a row lock is kept in the row itself (`xmax`), and a transaction holds
-/// a lock on its own number.
+/// Reads the sessions whose transactions marked the rows.
 ///
-/// A savepoint has a number of its own, whose lock is gone when it is released, and a row that several sessions share has a
-/// number for all of them: if nobody is found by number, whoever has written something and holds a lock on the table may be
-/// it.
+/// A row lock is stored in the row itself (`xmax`), and a transaction holds a lock on its own number. A savepoint has a number of its own,
+/// whose lock is gone when the savepoint is released, and a row that several sessions share has one number for all of them. So if no
+/// session is found by number, a session that has written something and holds a lock on the table may be the holder.
 pub(super) struct Holders<'q> {
     pub(super) name: &'q TableName,
     pub(super) models: Vec<ModelSql<'q>>,
 }
 
-// Functions and operators are the server's own whatever the search path says: a user's would be run here, out of sight.
+// Functions and operators are the server's own, whatever the search path is: a user's function would run here unnoticed.
 impl QueryFragment<Pg> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let table = self.models[0].text;
@@ -40,7 +39,7 @@ impl QueryFragment<Pg> for Holders<'_> {
         pass.push_sql(SESSION);
         pass.push_sql(" AS MATERIALIZED (");
         pass.push_sql(SELECT_HOLDER);
-        // What sessions do is read once a transaction unless that is forgotten first; a condition without columns is
+        // The activity of sessions is read once per transaction unless its snapshot is cleared first. A condition without columns is
         // evaluated before anything is read.
         pass.push_sql(
             ", \"transactionid\", \"relation\", \"database\", \"mode\" FROM \"pg_catalog\".\"pg_stat_activity\" AS \"activity\" \
@@ -88,11 +87,11 @@ impl QueryFragment<Pg> for Holders<'_> {
     }
 }
 
-/// What is told of a session; `activity` is its row of `pg_stat_activity`.
+/// The columns that describe a session; `activity` is its row of `pg_stat_activity`.
 pub(super) const SELECT_HOLDER: &str = "SELECT \"activity\".\"pid\", \"application_name\", \"state\", \
      extract(epoch FROM pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) \"xact_start\")::pg_catalog.float8 AS \"age\", \"query\"";
 
-/// A relation's number is its database's: a database made from a template has the same ones.
+/// The OID of this database. A relation's OID is unique only within its database: a database made from a template has the same ones.
 pub(super) const THIS_DATABASE: &str = "(SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" \
      WHERE \"datname\" OPERATOR(pg_catalog.=) pg_catalog.current_database())";
 

@@ -1,4 +1,4 @@
-//! Whether the statements of a transaction see what others have committed.
+//! Isolation levels: the statement that sets one, and the query that asks whether a transaction sees what other sessions have committed.
 
 use diesel::{
     deserialize,
@@ -15,8 +15,10 @@ use crate::{
     mode::Isolation,
 };
 
-/// Under READ COMMITTED each statement does ([manual][levels]). Under SERIALIZABLE none does, but two transactions of which each does what
-/// the other should have seen cannot both commit, if both are SERIALIZABLE. Under REPEATABLE READ nobody finds out.
+/// The query that asks whether each statement sees what was committed before it, or the server reports a conflict at the commit.
+///
+/// Under READ COMMITTED each statement sees it ([manual][levels]). Under SERIALIZABLE none does, but of two transactions that each do what
+/// the other should have seen, only one can commit, if both are SERIALIZABLE. Under REPEATABLE READ such a conflict is not detected.
 ///
 /// [levels]: https://www.postgresql.org/docs/current/transaction-iso.html
 pub(super) const SNAPSHOTS: Snapshots<Pg> = Snapshots { ask: || Statement::new(Question), are_fresh };
@@ -25,7 +27,7 @@ fn are_fresh(row: &RowRef<'_, Pg>) -> deserialize::Result<bool> {
     row.get_value::<Bool, bool, _>(0)
 }
 
-/// `SET TRANSACTION ISOLATION LEVEL ..`, the first statement of a transaction.
+/// Sets the isolation level: `SET TRANSACTION ISOLATION LEVEL ..`, the first statement of a transaction.
 pub(super) struct Isolate(pub(super) Isolation);
 
 impl QueryFragment<Pg> for Isolate {

@@ -1,7 +1,7 @@
-//! Keys as arrays: one bind parameter per key column, whatever the number of keys.
+//! Key lists as arrays: one bind parameter per key column, whatever the number of keys.
 //!
-//! So the text of a statement is the same for one key and for a million, Diesel's statement cache serves all of them, and
-//! the limit of 65,535 parameters does not matter.
+//! The text of a statement is therefore the same for one key and for a million, Diesel's statement cache serves all of them, and the limit
+//! of 65,535 parameters does not matter.
 
 use std::{
     any::{Any, TypeId},
@@ -91,7 +91,7 @@ macro_rules! composite_keys {
                 ($((keys.iter().map(|key| key.$i.clone()).collect(), Source::default()),)+)
             }
 
-            /// Several `unnest` in one select list run side by side.
+            /// Writes several `unnest` in one select list, which the server expands in parallel.
             fn walk<'b>(
                 _: &'b [($($K,)+)],
                 columns: &'b Self::Columns,
@@ -151,14 +151,17 @@ composite_keys! {
        (K6, C6, S6, 6), (K7, C7, S7, 7);
 }
 
-/// Numbers and UUIDs are. A text may have a collation that does not tell letters apart, and a time of Rust's is finer than one of
-/// the server's.
+/// Returns whether two keys that differ in Rust always differ on the server: true for integers and UUIDs.
+///
+/// A text may have a collation that treats different letters as equal, and a time in Rust is finer than one on the server.
 fn exact<ST: 'static>() -> bool {
     [TypeId::of::<SmallInt>(), TypeId::of::<Integer>(), TypeId::of::<BigInt>(), TypeId::of::<Uuid>()]
         .contains(&TypeId::of::<ST>())
 }
 
-/// How the server orders two of [these](exact), told by what is sent: the highest byte comes first, and numbers have a sign.
+/// Compares two keys of an [exact](exact) type in the server's order; `None` for other types.
+///
+/// Keys other than `i64` and `i32` are compared by the bytes that are sent: the highest byte comes first, and numbers have a sign.
 fn compare<ST, K>(one: &K, other: &K) -> Option<Ordering>
 where
     ST: 'static,
@@ -186,7 +189,7 @@ where
     Some(sent(one)?.cmp(&sent(other)?))
 }
 
-/// The types that are [exact] are the server's own, and nobody asks for their numbers.
+/// The type lookup for [exact] types. They are built in, so Diesel never looks up their OIDs.
 struct BuiltIn;
 
 impl PgMetadataLookup for BuiltIn {
@@ -195,14 +198,14 @@ impl PgMetadataLookup for BuiltIn {
     }
 }
 
-/// A column of `table!`.
+/// A column that `table!` defines.
 #[doc(hidden)]
 pub trait TypedColumn: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send {}
 
 impl<C> TypedColumn for C where C: Column<Table: QueryFragment<Pg> + Default + Send> + QueryFragment<Pg> + Default + Send
 {}
 
-/// Where a list takes its type from.
+/// The column and the table from which a key list takes its type.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Source<C: Column> {
@@ -211,10 +214,10 @@ pub struct Source<C: Column> {
 }
 
 impl<C: TypedColumn> Source<C> {
-    /// Writes the keys as rows: `unnest($1)`, of the type and the collation of the column.
+    /// Writes the keys as rows: `unnest($1)`, with the type and the collation of the column.
     ///
-    /// `SELECT DISTINCT`, and a comparison with the column, are right and find their index only so. Nothing is read from the table.
-    /// The inner `COALESCE` is of the type below a domain, whose checks no key should fail that is only looked for.
+    /// Only with these are `SELECT DISTINCT` and a comparison with the column correct and able to use the index. Nothing is read from the
+    /// table. The inner `COALESCE` has the base type of a domain: a key that is only looked for must not fail the domain's checks.
     fn walk_unnest<'b, K>(&'b self, keys: &'b [K], mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()>
     where
         C: Expression<SqlType: SqlType + SingleValue>,

@@ -1,4 +1,4 @@
-//! The statement for one query alone: the locking clause goes onto the query itself.
+//! The statement that locks the rows of a single query: the locking clause is added to the query itself.
 
 use diesel::{
     pg::Pg,
@@ -12,9 +12,9 @@ use crate::{
     sql::{AnySelect, Chosen, ModelText, TableName},
 };
 
-/// `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
+/// Locks and loads the rows: `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
 ///
-/// After a wait PostgreSQL checks the conditions on the locked row again, so the answer is exact by itself.
+/// After a wait PostgreSQL checks the conditions on the locked row again, so the answer is exact without a recheck.
 pub(super) struct LockQuery<'q> {
     pub(super) name: &'q TableName,
     pub(super) text: &'q dyn ModelText<Pg>,
@@ -24,13 +24,15 @@ pub(super) struct LockQuery<'q> {
 }
 
 impl LockQuery<'_> {
-    /// Whether a query is over the table alone, without a limit, which would be applied in the query's order and not in
-    /// ours, and without folding, which leaves nothing to lock.
+    /// Returns whether a query can take the locking clause: it reads the table alone, without a limit and without folding.
     ///
-    /// Joins go the other way, and conditions that may read other rows than the one that is locked
-    /// ([`QueryText::own`](crate::sql::QueryText)), which are asked about once more. When PostgreSQL looks again at a row that it had to
-    /// wait for, a nested loop over a union (a view may hide one) finds no partner for it, and the row does not come back although it
-    /// still matches: seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
+    /// A limit would be applied in the query's order and not in key order. Folding (`DISTINCT`, `GROUP BY`, `HAVING`) leaves nothing to
+    /// lock.
+    ///
+    /// [`LockRows`](super::lock_rows::LockRows) locks the rows of joins, and those of conditions that may read other rows than the locked
+    /// one ([`QueryText::own`](crate::sql::QueryText)), which are rechecked. When PostgreSQL evaluates a row again that it had to wait for,
+    /// a nested loop over a union (a view may hide one) finds no partner for it, and the row does not come back although it still matches:
+    /// seen on PostgreSQL 15 for `IN (.. UNION ALL ..)` and for a join with a view.
     pub(super) fn suits(choice: &Chosen<'_, Pg>, name: &TableName) -> bool {
         if choice.shape.limited || choice.shape.folded {
             return false;

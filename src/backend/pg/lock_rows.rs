@@ -19,17 +19,19 @@ use crate::{
     sql::{Chosen, Keys, ModelText, TableName, helper_name},
 };
 
-/// So many are looked up as `= ANY($1)`. Such an array is searched from its beginning for each row that changed while it was waited
-/// for, if the plan is kept for any array; more keys are joined with the table. So are several whose order only the server knows: of
-/// the array, a row comes also if it was another's key that it got while it was waited for, and in the place of its old one.
+/// The largest number of keys that are looked up as `= ANY($1)`; more keys are joined with the table.
+///
+/// The server searches such an array from its beginning for each row that changed while it was waited for, if the query plan is kept for
+/// any array. Several keys whose order only the server knows are joined too: with the array, a row that got another of the keys during the
+/// wait also comes back, and in the place of its old key.
 const FEW_KEYS: usize = 5_000;
 
-/// One table, all models of it, their keys and queries. Behind [`walk_guard`].
+/// Locks and loads the rows of one table: all its models, their keys and queries. [`walk_guard`] comes first.
 ///
 /// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`.
 ///
-/// With queries, they choose first, and the position (`ctid`) of each row they chose tells afterwards whether the row is
-/// still the one they saw; after a wait PostgreSQL checks only the outer condition again, not the helper table:
+/// With queries, the queries choose first, in a CTE. The position (`ctid`) of each chosen row shows afterwards whether the row is still the
+/// version that they saw. After a wait PostgreSQL checks only the outer condition again, not the CTE:
 ///
 /// ```sql
 /// WITH wanted (o, c, k0) AS MATERIALIZED ((SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
@@ -40,8 +42,8 @@ const FEW_KEYS: usize = 5_000;
 ///   ON t.id = among.k0 ORDER BY t.id FOR UPDATE OF t
 /// ```
 ///
-/// No row may come back because none was chosen, or because what was chosen was deleted while it was waited for. Where that
-/// makes a difference, all of the above is `locked` in
+/// If no row comes back, either none was chosen, or the chosen rows were deleted during the wait. Where the difference matters, the
+/// statement above becomes `locked` in
 ///
 /// ```sql
 /// SELECT locked.*, EXISTS (SELECT FROM wanted) FROM (VALUES (1)) AS once LEFT JOIN (SELECT .., true ..) AS locked ON true
@@ -51,16 +53,16 @@ pub(super) struct LockRows<'q> {
     pub(super) models: Vec<ModelSql<'q>>,
     pub(super) strength: Strength,
     pub(super) wait: Wait,
-    /// Say behind each group's number how many rows it chose, whether they came back or not. Of limited queries this is said
-    /// in any case: if a row that one chose was deleted meanwhile, another takes its place.
+    /// True if each group's number is followed by the number of rows that it chose, whether they came back or not. For limited queries the
+    /// number is always written: if a row that one of them chose was deleted in between, another takes its place.
     pub(super) count: bool,
 }
 
-/// What the queries choose.
+/// The CTE of the rows that the queries choose.
 const WANTED: &str = helper_name!("wanted");
 
 impl<'q> LockRows<'q> {
-    /// The queries, each with the number of its group.
+    /// Returns the queries, each with the number of its group.
     fn choices(&self) -> Vec<(usize, &'q dyn ModelText<Pg>, &'q Chosen<'q, Pg>)> {
         let (mut all, mut before) = (Vec::new(), 0);
         for &ModelSql { text, choices, .. } in &self.models {
@@ -76,13 +78,13 @@ impl<'q> LockRows<'q> {
         self.models.iter().any(|model| !model.choices.is_empty())
     }
 
-    /// Rows may come for several reasons; then each model says of each row whether it asked for it by key. The server
-    /// compares: it may hold keys for equal that Rust does not, such as a time that is finer than its column.
+    /// Returns whether rows may come for several reasons. Then each model reports for each row whether it was requested by key. The server
+    /// compares, because it may treat keys as equal that Rust distinguishes, such as a time that is finer than its column.
     fn mixed(&self) -> bool {
         self.models.len() > 1 || self.queries()
     }
 
-    /// The one list of keys that is looked up as an array.
+    /// Returns the only list of keys, if it is looked up as an array.
     fn array(&self) -> Option<&'q dyn Keys<Pg>> {
         let mut lists = self.models.iter().map(|model| model.keys).filter(|keys| !keys.is_empty());
         let only = lists.next().filter(|only| self.table().key_width() == 1 && only.len() <= FEW_KEYS);
@@ -94,7 +96,7 @@ impl<'q> LockRows<'q> {
         self.models[0].text
     }
 
-    /// Whether there is a helper table in it.
+    /// Returns whether the statement has helper names.
     pub(super) fn has_helpers(&self) -> bool {
         self.array().is_none()
     }
@@ -103,7 +105,7 @@ impl<'q> LockRows<'q> {
         self.count || limited
     }
 
-    /// Whether an answer comes even if no row does.
+    /// Returns whether the answer has a row even if no row is locked.
     pub(super) fn says_if_empty(&self) -> bool {
         let asks_again = self.count || self.wait == Wait::Block;
         asks_again && self.models.iter().any(|model| groups(model.choices).any(|limited| self.counts(limited)))
@@ -113,7 +115,7 @@ impl<'q> LockRows<'q> {
         self.models.iter().flat_map(|model| groups(model.choices)).nth(1).is_some()
     }
 
-    /// The rows that the queries choose, numbered by group if there are several.
+    /// Writes the CTE of the rows that the queries choose, numbered by group if there are several.
     fn walk_wanted<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let several = self.several();
         pass.push_sql(", ");
@@ -133,6 +135,8 @@ impl<'q> LockRows<'q> {
         Ok(())
     }
 
+    /// Writes the number that reports whether a group chose the row.
+    ///
     /// 1: a query of the group chose the row as it is. 2: one chose it, but the row changed. 0: none chose it.
     fn walk_sight<'b>(
         &'b self,
@@ -196,7 +200,7 @@ impl<'q> LockRows<'q> {
         })
     }
 
-    /// `SELECT .. FOR UPDATE`
+    /// Writes `SELECT .. FOR UPDATE`.
     fn walk_locked<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut separator = "SELECT ";
         for model in &self.models {

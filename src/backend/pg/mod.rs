@@ -1,6 +1,6 @@
-//! PostgreSQL: one statement locks and loads what a set wants of a table.
+//! The PostgreSQL backend: usually one statement locks and loads the rows that a set wants of a table.
 //!
-//! Why each statement looks as it does, with the measurements, is in `DESIGN.md`.
+//! `DESIGN.md` has the reasons for each statement's form, with the measurements.
 
 mod advisory;
 mod answer;
@@ -68,7 +68,7 @@ impl LockingBackend for Pg {
 
     const ISOLATION_COMES_FIRST: bool = false;
 
-    /// An aborted transaction takes no statement but the first. Anybody may end a session of his own.
+    /// Ends the session. An aborted transaction accepts only `ROLLBACK`, so that comes first. Any role may terminate its own sessions.
     const END_SESSION: &'static [&'static str] =
         &["ROLLBACK", "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"];
 

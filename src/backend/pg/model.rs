@@ -1,4 +1,4 @@
-//! One model of a table: its SQL, the keys and queries that choose its rows, and what has become of them.
+//! One model of a table: its SQL, the keys and queries that choose its rows, and the bookkeeping of those rows.
 
 use diesel::pg::Pg;
 
@@ -12,7 +12,7 @@ use crate::{
     sql::{Chosen, ErasedRows, Keys, Model, ModelText, QueriedModel, RowId, Sequence, TableName},
 };
 
-/// What a statement is written from: a model, a list of keys, and queries.
+/// The parts from which a statement is written: a model, a list of keys, and queries.
 #[derive(Clone, Copy)]
 pub(super) struct ModelSql<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,
@@ -20,25 +20,27 @@ pub(super) struct ModelSql<'q> {
     pub(super) choices: &'q [Chosen<'q, Pg>],
 }
 
+/// A model in the plan of one table.
 pub(super) struct PgModel<'a> {
     model: Box<dyn Model<Pg>>,
     pub(super) choices: Vec<Chosen<'a, Pg>>,
     asked: Box<dyn Keys<Pg>>,
     pub(super) outcome: Outcome,
-    /// The numbers of the keys that were asked for, once somebody wants them.
+    /// The row numbers of the requested keys, once they are needed.
     numbers: Option<Vec<RowId>>,
-    /// How often rows were locked that a look had found.
+    /// The number of times that rows found by a recheck were locked.
     pub(super) looks: usize,
-    /// The server was asked which of the keys that did not come exist.
+    /// True if the server was asked which of the absent keys exist.
     pub(super) absent_asked: bool,
 }
 
-/// Whether the rows of the answer are as they should be.
+/// The state of the order of the answer's rows.
 pub(super) enum Order {
+    /// The rows are in key order, or in the order in which the server returned them.
     Right,
-    /// Only the server knows.
+    /// Only the server knows the order of these keys.
     Unknown(Box<dyn Keys<Pg>>),
-    /// Two rows have one key.
+    /// Two rows have the same key.
     Twice,
 }
 
@@ -49,17 +51,17 @@ impl<'a> PgModel<'a> {
         PgModel { model, choices, asked, outcome: Outcome::default(), numbers: None, looks: 0, absent_asked: false }
     }
 
-    /// Whether rows were asked for by key.
+    /// Returns whether rows were requested by key.
     pub(super) fn has_keys(&self) -> bool {
         !self.asked.is_empty()
     }
 
-    /// What the first statement is written from.
+    /// Returns the parts of the first statement.
     pub(super) fn sql(&self) -> ModelSql<'_> {
         ModelSql { text: self.model.text(), keys: &*self.asked, choices: &self.choices }
     }
 
-    /// The same, and who reads the rows, if nothing about the queries stands behind them.
+    /// Returns the parts of the first statement and the reader of its rows, for a statement without columns about the queries.
     pub(super) fn sides(&mut self) -> (ModelSql<'_>, ModelReader<'_>) {
         let PgModel { model, choices, asked, outcome, .. } = self;
         let (text, rows) = model.sides();
@@ -67,14 +69,14 @@ impl<'a> PgModel<'a> {
         (ModelSql { text, keys: &**asked, choices }, reader)
     }
 
-    /// The same of [`LockRows`](super::lock_rows::LockRows).
+    /// Returns the same for [`LockRows`](super::lock_rows::LockRows), which adds columns for each group of queries.
     pub(super) fn first_sides(&mut self, counts: bool) -> (ModelSql<'_>, ModelReader<'_>) {
         let groups = Groups::new(self.has_keys(), &self.choices, counts);
         let (sql, reader) = self.sides();
         (sql, ModelReader { groups, ..reader })
     }
 
-    /// What a later statement is written from, about `keys`, and who reads the rows.
+    /// Returns the parts of a later statement about `keys`, and the reader of its rows.
     pub(super) fn about<'q>(&'q mut self, keys: &'q dyn Keys<Pg>) -> (ModelSql<'q>, ModelReader<'q>) {
         let (sql, reader) = self.sides();
         (ModelSql { keys, choices: &[], ..sql }, reader)
@@ -84,13 +86,13 @@ impl<'a> PgModel<'a> {
         self.model.rows().keys(rows)
     }
 
-    /// The numbers of the keys that were asked for. From now on a row that comes a second time has the number that it had.
+    /// Numbers the requested keys and returns their numbers. From now on a row that is read a second time keeps its number.
     fn number(&mut self) -> &[RowId] {
         let PgModel { model, numbers, .. } = self;
         numbers.get_or_insert_with(|| model.sides().1.number_asked())
     }
 
-    /// The keys that were asked for and did not come.
+    /// Returns the requested keys that did not come back.
     pub(super) fn absent(&mut self) -> Vec<RowId> {
         if self.outcome.is_complete(self.asked.len()) {
             return Vec::new();
@@ -99,7 +101,7 @@ impl<'a> PgModel<'a> {
         self.outcome.absent(self.numbers.as_deref().unwrap_or_default())
     }
 
-    /// The keys that were asked for and are not those of rows to Rust, if the server may see it otherwise.
+    /// Returns the requested keys that match no row in Rust, if the server may compare differently.
     pub(super) fn unknown(&mut self, skips: bool) -> Vec<RowId> {
         let rows = self.model.rows();
         let told = rows.is_exact() || (self.outcome.is_complete(self.asked.len()) && rows.came_as_asked());
@@ -110,7 +112,7 @@ impl<'a> PgModel<'a> {
         self.outcome.find_unknown(self.numbers.as_deref().unwrap_or_default(), skips)
     }
 
-    /// The lists of the next look.
+    /// Begins a recheck and returns its key lists.
     pub(super) fn look_again(&mut self) -> Lists {
         self.number();
         let held = self.outcome.look_again();
@@ -119,8 +121,7 @@ impl<'a> PgModel<'a> {
         Lists { firm, doubtful, held }
     }
 
-    /// Puts the rows in the order of the key. A row that was waited for may have come with another key than the one that it was sorted
-    /// by.
+    /// Puts the rows in key order. A row that was waited for may have come back with another key than the one by which it was sorted.
     pub(super) fn put_in_order(&mut self) -> Order {
         let (rows, late) = self.outcome.rows();
         let typed = self.model.rows();
@@ -143,7 +144,7 @@ impl<'a> PgModel<'a> {
         if twice { Order::Twice } else { Order::Right }
     }
 
-    /// Begins a lock of what the last look found unheld.
+    /// Begins a lock of the rows that were last found wanted and not locked, and returns their keys.
     pub(super) fn lock_more(&mut self) -> Box<dyn Keys<Pg>> {
         let unheld = self.outcome.lock_more();
         self.model.rows().keys(unheld)

@@ -1,7 +1,7 @@
-//! Which table a locking clause would mean.
+//! Checks that a locking clause names the intended table.
 //!
-//! `OF items` has no schema, and of two tables that are called so PostgreSQL takes the first ([manual][of]): rows of the wrong
-//! one would be locked, and nobody would be told.
+//! `OF items` has no schema, and of two tables with that name PostgreSQL takes the first ([manual][of]): it would lock rows of the wrong
+//! table without an error.
 //!
 //! [of]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE
 
@@ -13,7 +13,7 @@ use crate::{
     sql::{TableName, Token, Tokens},
 };
 
-/// Refuses a query in which another table stands before this one under the same name.
+/// Refuses a query in which another table with the same name comes before this one.
 pub(super) fn check_first(sql: &str, table: &TableName) -> Result<()> {
     match first_called(sql, table.bare()) {
         Some(source) if source != table.quoted() => Err(LockError::same_name_before()),
@@ -21,7 +21,7 @@ pub(super) fn check_first(sql: &str, table: &TableName) -> Result<()> {
     }
 }
 
-/// The first table that a query's own `FROM` calls by this name, as the query writes it.
+/// Returns the first table that the query's own `FROM` calls by this name, as the query writes it.
 fn first_called(sql: &str, name: &str) -> Option<String> {
     let mut tokens = Tokens::new(sql, &DIALECT).map_while(std::result::Result::ok).peekable();
     let quoted = format!("\"{}\"", name.replace('"', "\"\""));

@@ -1,5 +1,6 @@
-//! What a pick sends: one statement, or, if the query's conditions are not all about the row itself, one that locks and one that
-//! looks again.
+//! The plan of a pick or a claim.
+//!
+//! It is one statement if the query's conditions are all about the row itself. Otherwise one statement locks and a second rechecks.
 
 use std::collections::HashSet;
 
@@ -21,14 +22,14 @@ use crate::{
     sql::{Answer, AnySelect, Columns, Keys, Model, Named, QueryText, RowId, TableName},
 };
 
-/// Conditions that are true at random could ask for looks for ever.
+/// The maximum number of rechecks. Conditions that are true at random could otherwise cause endless rechecks.
 const MOST_LOOKS: usize = 100;
 
-/// PostgreSQL's conversation about a pick.
+/// PostgreSQL's plan for a pick.
 ///
-/// Before it locks a row that has changed, PostgreSQL evaluates the query's conditions on it again, but subqueries as of the
-/// statement's beginning: what `id IN (SELECT ..)` chose then is returned although it was taken and finished meanwhile. So a pick
-/// by such a query asks once more when the rows are locked.
+/// Before PostgreSQL locks a row that has changed, it evaluates the query's conditions on it again, but subqueries as of the beginning of
+/// the statement. So a row that `id IN (SELECT ..)` chose at that time is returned although another session has taken and finished it in
+/// between. A pick by such a query therefore rechecks its rows after they are locked.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct PgPick {
@@ -36,19 +37,20 @@ pub struct PgPick {
     strength: Strength,
     limit: i64,
     claims: bool,
-    /// Their text.
+    /// The text of a claim's changes, for the text cache.
     changes: Option<String>,
     looks_again: bool,
     stage: Stage,
-    /// The rows that the last statement found, and their keys for the next.
+    /// The rows that the last statement found.
     found: Vec<RowId>,
+    /// The keys of the found rows, for the next statement.
     held: Option<Box<dyn Keys<Pg>>>,
-    /// How many it found that do not match any more.
+    /// The number of rows found by the last statement that no longer match.
     left: usize,
     looks: usize,
-    /// How many rows the statement that changes them was about.
+    /// The number of rows that the changing statement was to change.
     picked: usize,
-    /// Where each claimed row stands in the order of the query.
+    /// The position of each claimed row in the order of the query.
     places: Option<Vec<i64>>,
 }
 
@@ -162,19 +164,19 @@ impl PickPlan<Pg> for PgPick {
         if self.stage == Stage::Look && twice(&self.found) {
             return Err(two_rows_of_one_key());
         }
-        // Some of several are an answer: in autocommit their change is committed.
+        // Some of several rows are a valid answer: in autocommit their change is already committed.
         if self.found.is_empty() && self.picked > 0 {
             return Err(refused_changes());
         }
         let next = match self.stage {
             Stage::Take if self.looks_again && !self.found.is_empty() => Stage::Look,
-            // With what is true now. What it holds is free to it.
+            // Picks again, with the conditions as they are now. The rows that this session has locked are free to it.
             Stage::Look if self.left > 0 && self.looks < MOST_LOOKS => Stage::Take,
             Stage::Look if self.claims && !self.found.is_empty() => Stage::Change,
             Stage::Take | Stage::Look | Stage::Change | Stage::Done => Stage::Done,
         };
         if next != Stage::Done {
-            // A row that comes again is the same row.
+            // From here on a row that is read again keeps its number.
             model.sides().1.number_asked();
             self.held = Some(model.rows().keys(&self.found));
             self.picked = if next == Stage::Change { self.found.len() } else { 0 };
@@ -197,13 +199,14 @@ impl PickPlan<Pg> for PgPick {
     }
 }
 
-/// A pick that selects what the query selects by itself.
+/// Returns the statement of a pick that loads the query's own select list.
 pub(super) fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = TextKey::new(query, None, &pick);
     Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
 }
 
-/// A trigger may keep rows from being changed, and tells nobody: whoever claims would get nothing, for ever.
+/// Returns the error for a claim whose rows were all kept from being changed by a trigger. The server reports nothing in this case, so a
+/// session that claims would get no rows, for ever.
 fn refused_changes() -> LockError {
     let advice = "a trigger of the table has kept every row that was picked from being changed, and they would be picked again and again: \
                   leave them out in the query, or have the trigger raise an error";

@@ -1,4 +1,4 @@
-//! Reads the rows of picks and claims.
+//! The row sinks of picks and claims.
 
 use diesel::{
     deserialize,
@@ -25,7 +25,7 @@ pub(super) struct ClaimedReader<'e> {
 impl RowSink<Pg> for ClaimedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Pg>) -> deserialize::Result<()> {
         *self.picked = row.get_value::<BigInt, i64, _>(0)?.try_into()?;
-        // Nothing is changed: the row of the count alone.
+        // No row was changed: this row has the count only.
         let Some(place) = row.get_value::<Nullable<BigInt>, Option<i64>, _>(self.width + 1)? else { return Ok(()) };
         self.places.push(place);
         self.found.push(self.rows.read(&row.window(1..self.width + 1))?);
@@ -38,7 +38,7 @@ pub(super) struct PickedReader<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Pg>,
     pub(super) width: usize,
     pub(super) found: &'e mut Vec<RowId>,
-    /// Behind the columns stands the row's place.
+    /// The places of the rows, if the model's columns are followed by one.
     pub(super) places: Option<&'e mut Vec<i64>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a pick sends when its rows are locked and its query has more to say: do they still match? and for a claim, the change.
+//! The statements of a pick after its rows are locked: the recheck of the query's conditions and, for a claim, the change.
 
 use diesel::{
     pg::Pg,
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::sql::{AnySelect, Keys, ModelText, helper_name};
 
-/// What the query chooses of the rows that are held.
+/// The CTE of the locked rows that the query still chooses.
 const AGAIN: &str = helper_name!("_again");
 
-/// The rows that are held, in the order in which they were picked, and whether the query still chooses each.
+/// Reads the locked rows in the order in which they were picked, each with whether the query still chooses it.
 ///
 /// ```sql
 /// WITH _picked (k0) AS MATERIALIZED (SELECT unnest($held)), _placed AS (..),
@@ -70,8 +70,9 @@ impl QueryFragment<Pg> for Look<'_> {
     }
 }
 
-/// `WITH _picked .., _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING cols, _placed._place`, of rows
-/// that are held.
+/// Changes locked rows.
+///
+/// `WITH _picked .., _placed AS (..) UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 RETURNING cols, _placed._place`.
 pub(super) struct Change<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) held: &'q dyn Keys<Pg>,

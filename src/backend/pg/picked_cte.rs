@@ -1,4 +1,4 @@
-//! The helper tables of a pick: the keys that were picked, and the place of each in the order of the query.
+//! The CTEs of a pick: the keys that were picked, and the place of each in the order of the query.
 
 use diesel::{
     pg::Pg,
@@ -9,7 +9,7 @@ use diesel::{
 use super::fragments::{key_names, key_value};
 use crate::sql::{ModelText, helper_name, key_helper};
 
-/// Writes `_picked (k0) AS MATERIALIZED (..)`; with `parts`, behind the key stands the table or partition that the row is in.
+/// Writes `_picked (k0) AS MATERIALIZED (..)`. With `parts`, the key is followed by the table or partition that contains the row.
 pub(super) fn walk_picked<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     width: usize,
@@ -69,7 +69,7 @@ pub(super) fn is_key<'b>(pass: &mut AstPass<'_, 'b, Pg>, source: &str, text: &'b
 
 /// Writes `UPDATE t SET .. FROM _placed WHERE t.id = (_placed.k0) RETURNING cols`.
 ///
-/// With `parts`, of the rows that were picked only: a table and one that inherits from it may both have a row of a key.
+/// With `parts`, it changes only the rows that were picked: a table and one that inherits from it may both have a row with one key.
 pub(super) fn walk_change<'b>(
     mut pass: AstPass<'_, 'b, Pg>,
     text: &'b dyn ModelText<Pg>,
@@ -105,10 +105,10 @@ pub(super) fn place(pass: &mut AstPass<'_, '_, Pg>) {
     pass.push_sql(PLACE);
 }
 
-/// The keys, as they were picked.
+/// The CTE of the keys, as they were picked.
 pub(super) const PICKED: &str = helper_name!("_picked");
-/// The keys, each once, with its place.
+/// The CTE of the keys, each once, with its place.
 pub(super) const PLACED: &str = helper_name!("_placed");
-/// The table or partition that a row is in.
+/// The column of the table or partition that contains a row.
 const PART: &str = helper_name!("_part");
 pub(super) const PLACE: &str = helper_name!("_place");

@@ -1,4 +1,4 @@
-//! Reads the rows of one statement for the models that it serves.
+//! The row sink of a table plan's statements: reads each row for the models that the statement serves.
 
 use diesel::{
     deserialize,
@@ -17,15 +17,16 @@ use crate::{
     sql::{Chosen, ModelRows},
 };
 
-/// The reader of one statement.
+/// The row sink of one statement.
 pub(super) struct RowReader<'e> {
     models: Vec<ModelReader<'e>>,
     reading: Reading,
-    /// Last come whether this is a row at all, and whether anything was chosen, see [`LockRows::says_if_empty`].
+    /// True if two columns follow at the end: whether a row was locked at all, and whether the queries chose any. See
+    /// [`LockRows::says_if_empty`](super::lock_rows::LockRows::says_if_empty).
     told_if_empty: bool,
 }
 
-/// Where the rows of one model go.
+/// The destination of one model's rows.
 pub(super) struct ModelReader<'e> {
     pub(super) rows: &'e mut dyn ModelRows<Pg>,
     pub(super) outcome: &'e mut Outcome,
@@ -33,14 +34,15 @@ pub(super) struct ModelReader<'e> {
     pub(super) groups: Groups,
 }
 
-/// What the first statement says of each row, model by model.
+/// The columns that the first statement adds for a model behind all the models' own columns.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    /// Before the groups' numbers stands whether the row was asked for by key.
+    /// True if a boolean comes first: whether the row was requested by key.
     asked: bool,
-    /// For each group of the model's queries: have they limits, and does each evaluate under the lock all that it depends on?
+    /// For each group of the model's queries: whether they have limits, and whether all of them evaluate under the lock everything that
+    /// they depend on.
     groups: Vec<(bool, bool)>,
-    /// Behind each group's number stands how many rows it chose.
+    /// True if each group's number is followed by the number of rows that it chose. For a group with limits it always is.
     counts: bool,
 }
 
@@ -52,26 +54,26 @@ impl Groups {
     }
 }
 
-/// What stands behind the models' columns.
+/// The columns behind those of the models.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reading {
-    /// Nothing: every row was asked for by key.
+    /// None: every row was requested by key.
     Keys,
-    /// Nothing: every row was chosen by the one query.
+    /// None: every row was chosen by the single query.
     Query,
-    /// One number per group of queries, see [`LockRows`](super::lock_rows::LockRows).
+    /// The columns of [`Groups`]: mainly one number per group of queries, see [`LockRows`](super::lock_rows::LockRows).
     Mixed,
     /// Two booleans, held and wanted, see [`Recheck`](super::recheck::Recheck).
     Again,
-    /// Nothing: the row is held now.
+    /// None: the row is locked now.
     More,
-    /// Nothing: the row was asked for by key, and is held now.
+    /// None: the row was requested by key, and is locked now.
     Late,
-    /// Nothing: the rows are those of the answer, in their order.
+    /// None: the rows are those of the answer, in their order.
     Order,
-    /// The place on the list of the key that the row was found by, see [`SameRows`](super::same_rows::SameRows).
+    /// The position in the list of the key by which the row was found, see [`SameRows`](super::same_rows::SameRows).
     Same {
-        /// What is not held was skipped.
+        /// True if rows that are not locked were skipped.
         skips: bool,
     },
 }
@@ -126,7 +128,7 @@ impl ModelReader<'_> {
         }
         for (group, (has_limit, own)) in self.groups.groups.iter().enumerate() {
             let number = row.get_value::<Integer, i32, _>(*column)?;
-            // That the row is as it was says nothing about the other rows that its query depends on.
+            // An unchanged row proves nothing about the other rows that its query depends on.
             match (number, has_limit) {
                 (0, _) => {}
                 (1, false) if *own => reasons.firm = true,
@@ -153,7 +155,7 @@ impl<'e> RowReader<'e> {
         RowReader { told_if_empty, ..self }
     }
 
-    /// No row came back; was any chosen?
+    /// Returns whether the queries chose any row, if this row only reports that none came back.
     fn empty(&self, row: &RowRef<'_, Pg>) -> deserialize::Result<Option<bool>> {
         let last = row.field_count() - 1;
         if !self.told_if_empty || row.get_value::<Nullable<Bool>, Option<bool>, _>(last - 1)?.is_some() {

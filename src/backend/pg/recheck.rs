@@ -1,4 +1,7 @@
-//! The second look: sent when a row that a query chose changed before it was locked, or if the query depends on other rows.
+//! The recheck: evaluates the queries of a model again after its rows are locked.
+//!
+//! It is sent if a row that a query chose changed before it was locked, if the query depends on other rows, or if rows of a limited query
+//! did not come back. In a call that does not wait it is sent if any chosen or requested row did not come back.
 
 use diesel::{
     pg::Pg,
@@ -9,11 +12,11 @@ use diesel::{
 use super::fragments::{choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, union_all};
 use crate::sql::{Chosen, Keys, ModelText, helper_name};
 
-/// Asks the queries again, now that the rows are held, without locking anything.
+/// Evaluates the queries again now that the rows are locked, without locking anything.
 ///
-/// A query without a limit is asked about the doubtful rows only: rows that match it just now were not part of its
-/// answer, and must not become locked out of order. A limited query is asked as a whole, since it may choose another row
-/// in place of one that left. All rows that are held come along: the next look must know them too.
+/// A query without a limit is asked about the doubtful rows only: rows that have begun to match were not part of its answer, and must not
+/// be locked out of order. A limited query is asked as a whole, since it may choose another row in place of one that left. All locked rows
+/// come back too, because the next recheck must know them.
 ///
 /// ```sql
 /// WITH wanted (k0) AS MATERIALIZED (SELECT unnest($firm) UNION ALL (..limited query..)
@@ -25,19 +28,20 @@ use crate::sql::{Chosen, Keys, ModelText, helper_name};
 pub(super) struct Recheck<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) choices: &'q [Chosen<'q, Pg>],
-    /// All keys that were asked for: ask about them too, and every query as a whole: is anything wanted that is not held?
+    /// All requested keys, if the call does not wait: the recheck then includes them and every query as a whole, and finds all rows that
+    /// are wanted and not locked.
     pub(super) whole: Option<&'q dyn Keys<Pg>>,
     pub(super) lists: &'q Lists,
 }
 
-/// What a look is about.
+/// The key lists of a recheck.
 #[derive(Debug)]
 pub(super) struct Lists {
-    /// Wanted, whatever a query says.
+    /// Keys of rows that are wanted, whatever a query reports.
     pub(super) firm: Box<dyn Keys<Pg>>,
-    /// Wanted if a query without a limit still says so.
+    /// Keys of rows that are wanted if a query without a limit still chooses them.
     pub(super) doubtful: Box<dyn Keys<Pg>>,
-    /// All that is locked.
+    /// Keys of all locked rows.
     pub(super) held: Box<dyn Keys<Pg>>,
 }
 
@@ -112,7 +116,7 @@ impl QueryFragment<Pg> for Recheck<'_> {
     }
 }
 
-/// `SELECT cols FROM t .. ORDER BY key` of rows that are held: the server's order.
+/// Reads locked rows in the server's order: `SELECT cols FROM t .. ORDER BY key`.
 pub(super) struct HeldRows<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) keys: &'q dyn Keys<Pg>,

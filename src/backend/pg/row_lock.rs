@@ -1,4 +1,4 @@
-//! PostgreSQL's spelling of a locking clause on a user's query.
+//! Writes the locking clauses on a user's query in PostgreSQL's dialect.
 
 use diesel::{
     deserialize,
@@ -28,7 +28,7 @@ where
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if matches!(self.wait_policy, WaitPolicy::Timeout(_)) {
-            // Parsed and run by one message, for which there is one time.
+            // A statement outside of the cache is parsed and run by one message, so one timeout covers both.
             pass.unsafe_to_cache_prepared();
         }
         let mut clauses = Vec::new();
@@ -45,15 +45,15 @@ where
     }
 }
 
-/// The keys, as text, of the rows that a query wants and that cannot be locked at once; the others are locked.
+/// Locks the rows that a query wants and that can be locked at once, and returns the keys, as text, of the others.
 ///
 /// ```sql
 /// SELECT k FROM (SELECT * FROM (SELECT (t.id)::text, true .. FOR UPDATE OF t SKIP LOCKED) AS locked
 ///   UNION ALL (SELECT (t.id)::text, false ..)) AS seen (k, held) GROUP BY k HAVING NOT bool_or(held) ORDER BY k
 /// ```
 ///
-/// A query with a limit chooses first, in a helper, and then `t WHERE id IN (SELECT * FROM chosen)` stands in its place: behind
-/// `SKIP LOCKED` the limit would go on to other rows. The first helper is that of [`walk_guard`].
+/// A query with a limit chooses first, in a CTE, and `t WHERE id IN (SELECT * FROM chosen)` takes its place: with `SKIP LOCKED` its own
+/// limit would go on to other rows. The first CTE is that of [`walk_guard`].
 pub(super) struct BusyRows<'q> {
     pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) key: &'q dyn QueryFragment<Pg>,
@@ -61,7 +61,7 @@ pub(super) struct BusyRows<'q> {
     pub(super) strength: Strength,
 }
 
-/// What a limited query chooses.
+/// The CTE of the rows that a limited query chooses.
 const CHOSEN: &str = helper_name!("lockset_chosen");
 
 impl BusyRows<'_> {
@@ -105,7 +105,7 @@ impl QueryFragment<Pg> for BusyRows<'_> {
             self.query.walk_rest(pass.reborrow())?;
             pass.push_sql(")");
         }
-        // A select under a union takes no locking clause, but one under a select under a union does.
+        // PostgreSQL refuses a locking clause on a select directly under a union, but accepts it on a subquery of one.
         pass.push_sql(" SELECT \"k\" FROM (SELECT * FROM (");
         self.walk_keys(true, limited, pass.reborrow())?;
         locking_clause(&mut pass, self.strength, Some(self.table), Wait::SkipLocked)?;

@@ -1,13 +1,13 @@
-//! Rows that row-level security shows and does not let be locked.
+//! Finds rows that row-level security shows and does not let this session lock.
 //!
-//! A locking clause wants the policies for `UPDATE` besides those for `SELECT`, whatever its strength, and leaves out the rows that
-//! they hide as if they did not match ([manual][policies]). What is left out has no holder, so the server is asked what its policies
-//! say of each such row: a locking clause is put onto a query whose last condition notes where the row lies and is false. The
-//! policies are evaluated before it, because a function that is not leakproof must not see what they hide ([manual][rules]),
-//! and no row comes as far as to be locked.
+//! A locking clause applies the policies for `UPDATE` besides those for `SELECT`, whatever its strength, and leaves out the rows that they
+//! hide as if they did not match ([manual][policies]). A row that is left out has no holder, so the server is asked for each such row
+//! whether it passes the policies. A locking clause is added to a query whose last condition records the row's position and is false. The
+//! policies are evaluated before that condition, because a function that is not leakproof must not see what they hide ([manual][rules]),
+//! and no row gets as far as being locked.
 //!
-//! To read the expressions of the policies and to evaluate them by a query of ours would be the alternative; it would have to
-//! parse them, to bind their columns, and to know which of them apply to the role.
+//! The alternative is to read the expressions of the policies and evaluate them in a query of this crate. It would have to parse them, bind
+//! their columns, and know which of them apply to the role.
 //!
 //! [policies]: https://www.postgresql.org/docs/current/sql-createpolicy.html
 //! [rules]: https://www.postgresql.org/docs/current/rules-privileges.html
@@ -33,11 +33,10 @@ use crate::{
     sql::{Keys, ModelText, TableName},
 };
 
-/// Where the rows lie that pass the policies, for the length of a statement. Spaces keep it from hiding a table of the user's.
+/// The CTE that records the positions of the rows that pass the policies. The spaces in its name keep it from hiding a user's table.
 const PASSED: &str = "\"lockset: passed\"";
 
-/// The rows of a list that exist, whether each can be locked, and whether the role may read which
-/// policies there are. Locks nothing.
+/// Reads the rows of a list that exist, whether each can be locked, and whether the role may read the names of the policies. Locks nothing.
 ///
 /// ```sql
 /// WITH passed AS MATERIALIZED (SELECT FROM t WHERE id = ANY($list)
@@ -79,7 +78,7 @@ impl QueryFragment<Pg> for AbsentRows<'_> {
 /// Reads the rows of [`AbsentRows`].
 pub(super) struct AbsentReader<'e> {
     pub(super) model: ModelReader<'e>,
-    /// The call does not wait, so what can be locked and was not is held.
+    /// True if the call does not wait, so that a row that can be locked and was not is held by another session.
     pub(super) held: bool,
     pub(super) may_name: &'e mut bool,
 }
@@ -99,8 +98,7 @@ impl RowSink<Pg> for AbsentReader<'_> {
     }
 }
 
-/// Those of a query's rows, by their keys as text, that no locking clause of this role's reaches, and whether the role may read
-/// which policies there are.
+/// Reads which of the rows with the given keys, as text, this role cannot lock, and whether the role may read the names of the policies.
 pub(super) struct HiddenRows<'q> {
     pub(super) key: &'q dyn QueryFragment<Pg>,
     pub(super) table: &'q TableName,
@@ -144,7 +142,7 @@ impl QueryFragment<Pg> for HiddenRows<'_> {
     }
 }
 
-/// The names of the policies for `UPDATE` that apply to the role, as one text.
+/// Reads the names of the policies for `UPDATE` that apply to the role, as one text.
 pub(super) struct Policies<'q>(pub(super) &'q TableName);
 
 impl QueryFragment<Pg> for Policies<'_> {
@@ -174,7 +172,7 @@ fn policies(row: &RowRef<'_, Pg>) -> deserialize::Result<Option<String>> {
     row.get_value::<Nullable<Text>, Option<String>, _>(0)
 }
 
-/// The same questions about the rows of a single query.
+/// The statements about hidden rows of a single query.
 pub(super) const HIDES_ROWS: HidesRows<Pg> = HidesRows {
     among: |key, table, among| Statement::new(HiddenRows { key, table, among }),
     hidden: |row| Ok((row.get_value::<Text, String, _>(0)?, row.get_value::<Bool, bool, _>(1)?)),
@@ -182,10 +180,11 @@ pub(super) const HIDES_ROWS: HidesRows<Pg> = HidesRows {
     reason: |row| Ok(LockObstacle::RowSecurity { policies: row.map(policies).transpose()?.flatten() }),
 };
 
-/// The catalog may be closed to the role, and a statement that reads it all the same would abort the transaction.
+/// The column that reports whether the role may read the policies. Without the right, a statement that reads the catalog aborts the
+/// transaction.
 const MAY_NAME: &str = ", pg_catalog.has_table_privilege('pg_catalog.pg_policy', 'SELECT')";
 
-/// Writes the helper that notes which rows of `from`, which ends in a condition, pass the policies.
+/// Writes the CTE that records which rows of `from` pass the policies. `from` ends in a condition.
 fn walk_passed<'b>(
     pass: &mut AstPass<'_, 'b, Pg>,
     table: &'b TableName,
@@ -195,7 +194,7 @@ fn walk_passed<'b>(
     pass.push_sql(PASSED);
     pass.push_sql(" AS MATERIALIZED (SELECT");
     from(pass)?;
-    // What another statement of the transaction has noted is forgotten first.
+    // Clears what another statement of the transaction has recorded.
     pass.push_sql(" AND (SELECT pg_catalog.set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND pg_catalog.row_security_active(");
     pass.push_bind_param::<Text, str>(table.quoted())?;
     pass.push_sql(") AND pg_catalog.set_config('diesel_lockset.passed', pg_catalog.concat(pg_catalog.current_setting('diesel_lockset.passed', true), ");
@@ -215,16 +214,16 @@ fn walk_passes<'b>(pass: &mut AstPass<'_, 'b, Pg>, table: &'b TableName) -> Quer
     Ok(())
 }
 
-/// Writes the condition that has the helper run first.
+/// Writes the condition that makes the server run the CTE first.
 fn walk_when_passed(pass: &mut AstPass<'_, '_, Pg>) {
     pass.push_sql(" AND (SELECT count(*) FROM ");
     pass.push_sql(PASSED);
     pass.push_sql(") = 0");
 }
 
-/// Writes where a row lies: `';', statement_timestamp(), t.tableoid, t.ctid`.
+/// Writes the position of a row: `';', statement_timestamp(), t.tableoid, t.ctid`.
 ///
-/// With the time, which is another for every statement: where the policies hide all rows, the condition that forgets is not
+/// It includes the time, which differs for every statement: where the policies hide all rows, the condition that clears the record is not
 /// evaluated.
 fn walk_place(pass: &mut AstPass<'_, '_, Pg>, table: &TableName) -> QueryResult<()> {
     for (before, column) in [("';', pg_catalog.statement_timestamp(), ", "tableoid"), (", ", "ctid")] {

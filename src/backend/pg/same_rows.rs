@@ -1,4 +1,4 @@
-//! Which rows do keys name that Rust cannot find among those that came back?
+//! The statement that finds the rows of keys that Rust cannot match with the rows that came back.
 
 use diesel::{
     pg::Pg,
@@ -9,12 +9,14 @@ use diesel::{
 use super::{fragments::key_names, picked_cte::is_key};
 use crate::sql::{Keys, ModelText, helper_name};
 
+/// Joins a list of keys with the table.
+///
 /// ```sql
 /// SELECT cols, i FROM t INNER JOIN
 ///   (SELECT *, row_number() OVER () AS i FROM (SELECT unnest($unknown)) AS unknown (k0)) AS listed ON t.id = listed.k0 ORDER BY t.id
 /// ```
 ///
-/// The server compares: its collation may not tell letters apart, and its times are coarser than Rust's.
+/// The server compares: its collation may treat different letters as equal, and its times are coarser than Rust's.
 pub(super) struct SameRows<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,
     pub(super) unknown: &'q dyn Keys<Pg>,

@@ -1,4 +1,4 @@
-//! Whether two tables of a set are one, or have rows in common.
+//! Finds out whether two tables of a set are the same table, or share rows.
 
 use diesel::{
     deserialize,
@@ -15,7 +15,8 @@ use crate::{
     sql::TableName,
 };
 
-/// Only the server knows what its `search_path` makes of a name without a schema.
+/// Returns the statement that asks whether two names denote one table, if they can. Only the server knows how its `search_path` resolves a
+/// name without a schema.
 pub(super) fn question<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {
     let in_question = one.bare() == other.bare() && (one.schema().is_none() || other.schema().is_none());
     in_question.then(|| Statement::new(SameTable { one, other }))
@@ -37,16 +38,16 @@ impl QueryFragment<Pg> for SameTable<'_> {
     }
 }
 
-/// Those of the tables, as SQL names them, whose names suggest that one is a part of another: `jobs_2024` of `jobs`.
+/// Returns the tables, as SQL names them, whose names suggest that one is a part of another: `jobs_2024` of `jobs`.
 ///
-/// A question to the server for each set of several tables would cost as much as a table does.
+/// A statement for each set of several tables would cost as much as a table does.
 pub(super) fn alike(tables: &[TableName]) -> Vec<String> {
     let begins = |one: &TableName, other: &TableName| one != other && one.bare().starts_with(other.bare());
     let is_alike = |one: &&TableName| tables.iter().any(|other| begins(one, other) || begins(other, one));
     tables.iter().filter(is_alike).map(|table| table.quoted().to_owned()).collect()
 }
 
-/// Has a row if one of the tables is a partition of another, or inherits from it, over any number of steps.
+/// The query that returns a row if one of the tables is a partition of another, or inherits from it, over any number of steps.
 pub(super) struct PartsOfEachOther<'q>(pub(super) &'q [String]);
 
 impl PartsOfEachOther<'_> {
@@ -74,7 +75,7 @@ impl QueryFragment<Pg> for PartsOfEachOther<'_> {
     }
 }
 
-/// Notes that there is a row.
+/// The row sink that records that there is a row.
 pub(super) struct AnyRow<'e>(pub(super) &'e mut bool);
 
 impl RowSink<Pg> for AnyRow<'_> {
@@ -84,7 +85,7 @@ impl RowSink<Pg> for AnyRow<'_> {
     }
 }
 
-/// The rows of a part are rows of the whole.
+/// Returns the error for a table and a part of it in one set: the rows of the part are rows of the whole.
 pub(super) fn a_table_and_its_part() -> LockError {
     let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: lock all of them as rows of the \
                   table, or all as rows of partitions";

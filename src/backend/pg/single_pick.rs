@@ -1,4 +1,4 @@
-//! A pick or a claim in one statement.
+//! The single statement of a pick, and that of a claim.
 
 use diesel::{
     pg::Pg,
@@ -18,10 +18,10 @@ use crate::{
     sql::{AnySelect, Columns, ModelText, helper_name},
 };
 
-/// `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`, behind [`walk_guard`].
+/// Picks rows: `SELECT cols ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED`, behind [`walk_guard`].
 ///
-/// Rows are locked beneath the limit, so no more than it says; a row that changed in between is checked again and, if it no
-/// longer matches, the next one takes its place.
+/// The server locks rows below the limit, so no more than the limit allows. It evaluates the conditions again on a row that changed in
+/// between. If the row no longer matches, the next one takes its place.
 pub(super) struct Pick<'q> {
     pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) columns: Columns<'q, Pg>,
@@ -41,6 +41,8 @@ impl QueryFragment<Pg> for Pick<'_> {
     }
 }
 
+/// Claims rows: picks and changes them in one statement.
+///
 /// ```sql
 /// WITH _picked (k0, _part) AS MATERIALIZED (SELECT t.id, t.tableoid ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED),
 ///   _placed AS (..), _changed AS (
@@ -49,16 +51,16 @@ impl QueryFragment<Pg> for Pick<'_> {
 /// SELECT * FROM (SELECT count(*) FROM _placed) AS _count LEFT JOIN _changed ON true
 /// ```
 ///
-/// The count tells a row that a trigger kept from being changed from one that nobody has picked.
+/// The count distinguishes a picked row that a trigger kept from being changed from no picked row.
 ///
-/// The first of the helpers is that of [`walk_guard`].
+/// The first CTE, not shown here, is that of [`walk_guard`].
 ///
-/// The grouping of `_placed` reads all of `_picked` before the first row is changed. Without it, a row that a join repeats would
-/// already be changed by this very statement when it comes again, and would be passed over in favour of the row after the last.
-/// One row alone neither comes again nor has an order: for it `_placed` is left out.
+/// The grouping of `_placed` reads all of `_picked` before the first row is changed. Without it, a row that a join repeats would already be
+/// changed by this very statement when it comes again, and would be skipped in favour of the row after the last. A single row neither comes
+/// again nor has an order, so `_placed` is left out for it.
 ///
-/// A materialized helper runs once, whatever the plan. `WHERE id IN (SELECT .. LIMIT 1 FOR UPDATE SKIP LOCKED)` may be run
-/// once for each row: measured on PostgreSQL 15, it took 20 of 20 rows under a nested loop.
+/// A materialized CTE runs once, whatever the query plan. `WHERE id IN (SELECT .. LIMIT 1 FOR UPDATE SKIP LOCKED)` may be run once for each
+/// row: measured on PostgreSQL 15, it took 20 of 20 rows under a nested loop.
 pub(super) struct Claim<'q> {
     pub(super) query: &'q dyn AnySelect<Pg>,
     pub(super) text: &'q dyn ModelText<Pg>,
@@ -104,9 +106,10 @@ impl QueryFragment<Pg> for Claim<'_> {
 
 const CHANGED: &str = helper_name!("_changed");
 
-/// Up to here the number of rows is part of the text, so that a plan can be kept: of a limit that is a parameter PostgreSQL
-/// guesses a tenth of the table, finds that too dear and plans each call anew, which took longer than the pick itself. Beyond,
-/// planning hardly matters, and the texts must not fill the cache of statements.
+/// Returns whether the number of rows is part of the text, so that the server can keep a query plan.
+///
+/// For a limit that is a parameter, PostgreSQL estimates a tenth of the table, considers that too expensive and plans each call anew, which
+/// took longer than the pick itself. For larger limits planning hardly matters, and the texts must not fill the statement cache.
 pub(super) fn is_written_out(limit: i64) -> bool {
     limit <= 100
 }

@@ -1,8 +1,8 @@
-//! The texts of picks and claims, each made once for the whole process.
+//! A cache of the SQL texts of picks and claims: each text is built once per process.
 //!
-//! Diesel keeps a statement prepared under its text, and makes the text at each call to find it again; only where the Rust type
-//! alone determines the text it need not. Ours depends on values too: how many rows, which strength. Put together node by
-//! node, with a quoted copy of every identifier, the text was a third of what a pick cost the client.
+//! Diesel finds a prepared statement by its text, so it builds the text at each call, unless the Rust type alone determines the text. The
+//! texts here depend on values too: the number of rows and the strength. Built node by node, with a quoted copy of every identifier, the
+//! text was a third of what a pick cost the client.
 
 use std::{any::TypeId, sync::Arc};
 
@@ -20,25 +20,25 @@ use crate::{
     sql::{AnySelect, Cache, ModelText, TableName},
 };
 
-/// There are as many texts as calls in the program, times the numbers of rows that are written out.
+/// The cached texts: as many as calls in the program, times the numbers of rows that are written out.
 static TEXTS: Cache<TextKey, Arc<str>> = Cache::new();
 
-/// All that the text of a pick or a claim depends on.
+/// The key of a cached text: everything that the text of a pick or a claim depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TextKey {
     query: TypeId,
-    /// The model whose columns are selected; nothing if the query selects by itself.
+    /// The model whose columns are selected; `None` if the query's own select list is used.
     model: Option<TypeId>,
     table: TableName,
     strength: Strength,
-    /// The number of rows, as far as it is part of the text.
+    /// The number of rows, if it is part of the text.
     limit: Option<i64>,
-    /// Written down, because no type says which fields of an `AsChangeset` are `None`.
+    /// The text of the changes, because no type tells which fields of an `AsChangeset` are `None`.
     changes: Option<String>,
 }
 
 impl TextKey {
-    /// Nothing if the same types can give another text at the next call: boxed queries, raw SQL.
+    /// Returns the key; `None` if the same types can give another text at the next call: boxed queries, raw SQL.
     pub(super) fn new(
         query: &dyn AnySelect<Pg>,
         model: Option<&dyn ModelText<Pg>>,
@@ -53,14 +53,14 @@ impl TextKey {
         Some(TextKey { query: query.static_id()?, model, table, strength, limit, changes: None })
     }
 
-    /// `text` is that of the changes.
+    /// Adds the changes, whose text is `text`; `None` if they have no text or contain raw SQL.
     pub(super) fn with(self, changes: &dyn QueryFragment<Pg>, text: Option<String>) -> Option<Self> {
         let same_each_time = !has_raw_sql(changes).ok()?;
         (same_each_time && text.is_some()).then_some(TextKey { changes: text, ..self })
     }
 }
 
-/// A statement that puts its text together only at the first call.
+/// A statement whose text is built at the first call only.
 pub(super) struct Remembered<F> {
     pub(super) key: Option<TextKey>,
     pub(super) statement: F,
@@ -79,7 +79,7 @@ impl<F: QueryFragment<Pg>> QueryFragment<Pg> for Remembered<F> {
         }
         let text = sql_of(&self.statement)?;
         out.push_sql(&text);
-        // A node of the user's own may have a type that tells its text, or so it says, and ask for this each time.
+        // A user's own query node may claim that its type determines its text, and still ask to be kept out of the statement cache.
         if has_raw_sql(&self.statement)? {
             return Ok(());
         }

@@ -1,10 +1,9 @@
-//! The piece in front of a locking statement that has the server refuse what is no table.
+//! The CTE in front of a locking statement that makes the server refuse anything that is not a table.
 //!
-//! `FOR UPDATE` on a view locks the rows that its query happens to read, or none, and says neither; on a foreign table it depends
-//! on the wrapper. That a sample can be taken of tables (and materialized views, which the clause refuses by itself) is
-//! checked while the statement is parsed ([manual][sample]). A helper that nothing refers to is neither planned nor run, so a
-//! prepared statement pays nothing for it, and the check is made anew whenever the table changes, which no answer that is kept
-//! on this side could be.
+//! `FOR UPDATE` on a view locks the rows that the view's query happens to read, or none, and reports neither. On a foreign table it depends
+//! on the wrapper. A sample can be taken only of tables (and of materialized views, which the locking clause refuses by itself), and the
+//! server checks that while it parses the statement ([manual][sample]). A CTE that nothing refers to is neither planned nor run, so it
+//! costs a prepared statement nothing. The check is repeated whenever the table changes, which a cached answer on the client could not do.
 //!
 //! [sample]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FROM
 
@@ -12,17 +11,16 @@ use diesel::{pg::Pg, query_builder::AstPass, result::QueryResult};
 
 use crate::sql::TableName;
 
-/// Writes `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, to be followed by a further helper or, behind a
-/// space, by the statement.
+/// Writes `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`. A further CTE or, after a space, the statement follows.
 ///
-/// No table of a user's has such a name, so the helper hides none.
+/// No user's table has such a name, so the CTE hides none.
 pub(super) fn walk_guard(pass: &mut AstPass<'_, '_, Pg>, table: &TableName) {
     pass.push_sql("WITH \"lockset: a table\" AS (SELECT FROM ");
     pass.push_sql(table.quoted());
     pass.push_sql(" TABLESAMPLE SYSTEM (0))");
 }
 
-/// The same of several tables.
+/// Writes the same check for several tables.
 pub(super) fn walk_guards<'t>(
     pass: &mut AstPass<'_, '_, Pg>,
     tables: impl Iterator<Item = &'t TableName>,

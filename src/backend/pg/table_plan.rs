@@ -1,5 +1,7 @@
-//! What is sent for one table, in which order: nearly always one statement, more only when rows changed in between, or
-//! when some are absent and the caller does not wait.
+//! The plan of one table's part of a set: which statements are sent, in which order.
+//!
+//! Usually it is one statement. More follow if a chosen row changed before it was locked, if a query depends on other rows, or if requested
+//! rows did not come back.
 
 mod next_step;
 
@@ -27,15 +29,18 @@ use crate::{
     sql::{ErasedRows, Keys, Named, QueriedModel, TableName},
 };
 
-/// A limited query that loses a row each time it is asked again would keep a set busy for ever.
+/// The maximum number of recheck rounds of a call that waits. A limited query that loses a row in each round would otherwise keep a set
+/// running for ever.
 const MOST_LOOKS: usize = 1_000;
 
-/// So many cannot have more values than a statement takes, unless one alone has thousands.
+/// The number of queries up to which bind parameters are not counted. So few queries exceed the limit only if one of them has about a
+/// thousand parameters.
 const FEW_QUERIES: usize = 64;
 
+/// The largest number of bind parameters in the first statement: the protocol's limit, less a reserve for the lists of later statements.
 const MOST_VALUES: usize = 65_535 - 64;
 
-/// PostgreSQL's conversation about one table.
+/// PostgreSQL's plan for one table of a set.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct PgTable<'a> {
@@ -44,51 +49,52 @@ pub struct PgTable<'a> {
     strength: Strength,
     wait_policy: WaitPolicy,
     stage: Stage,
-    /// What a call that does not wait found held by others; the call fails when it has seen the whole table.
+    /// The rows that a call that does not wait found locked by other sessions. The call fails after the whole table has been examined.
     busy: Vec<RowName>,
-    /// The rows that no lock of this session's reaches; the call fails when the reason is known.
+    /// The rows that this session cannot lock. The call fails when the reason is known.
     unlockable: Vec<RowName>,
     may_name_policies: bool,
     policies: Option<String>,
-    /// One table of the set is a part of another.
+    /// True if one table of the set is a partition or an inheritance child of another.
     has_parts: bool,
 }
 
-/// The next statement, with the keys that it is about.
+/// The next statement, with the keys that it reads or locks.
 enum Stage {
-    /// Are these tables of the set parts of each other?
+    /// Asks whether tables of the set are partitions or inheritance children of each other. The second field is the stage that follows.
     Parts(Vec<String>, Box<Stage>),
-    /// One query makes up the table's part: it locks by itself.
+    /// Locks the rows of the single query, with the locking clause on the query itself.
     LockQuery,
+    /// Locks the rows of all models, by key and by query.
     LockRows,
-    /// Model `.0` is unsettled: what do its queries say now that its rows are held? Or, if the caller does not wait: is
-    /// anything wanted that is not held?
+    /// Rechecks model `.0`. Its queries are evaluated again now that its rows are locked. If the caller does not wait, the recheck finds
+    /// all rows that are wanted and not locked.
     Look(usize, Lists),
-    /// A look at model `.0` found rows that are wanted and not held.
+    /// Locks the rows of model `.0` that a recheck found wanted and not locked.
     LockMore(usize, Box<dyn Keys<Pg>>),
-    /// Keys of model `.0` that did not come exist.
+    /// Locks the requested keys of model `.0` that did not come back and were found to exist.
     LockLate(usize, Box<dyn Keys<Pg>>),
-    /// In which order do the rows of model `.0` come?
+    /// Reads the rows of model `.0` in the server's key order.
     Order(usize, Box<dyn Keys<Pg>>),
-    /// Model `.0` has rows that did not come back: are they missing, held, or can they not be locked at all?
+    /// Finds out whether the absent rows of model `.0` are missing, are locked by other sessions, or cannot be locked at all.
     Absent(usize, After, Box<dyn Keys<Pg>>),
-    /// Which policies keep rows from being locked?
+    /// Reads the names of the policies that keep rows from being locked.
     Policies,
-    /// Model `.0` has keys that are not among those of its rows, to Rust: are they, to the server?
+    /// Compares on the server the requested keys of model `.0` that match none of its rows in Rust.
     Same(usize, Box<dyn Keys<Pg>>),
     Done,
 }
 
-/// What follows when nothing says that rows cannot be locked.
+/// The continuation after a search for absent rows, if row-level security hides none of them.
 #[derive(Debug, Clone, Copy)]
 enum After {
-    /// What is asked of the next model.
+    /// Lock the requested keys that exist, or finish the model.
     Next,
-    /// The rows that can be locked are held, and the call does not wait.
+    /// Report the rows that other sessions hold. The rows that can be locked are locked, and the call does not wait.
     Busy,
-    /// The end: a limited query goes on to rows that may not be waited for.
+    /// Fail if a limited query now chooses rows that may not be waited for.
     LimitedRowsChanged,
-    /// The same, of keys that were asked for.
+    /// Fail if requested keys now have rows that may not be waited for.
     OutOfTurn,
 }
 
@@ -103,7 +109,7 @@ impl<'a> PgTable<'a> {
         let queries: usize = models.iter().map(|model| model.choices.len()).sum();
         let asked = models.iter().any(PgModel::has_keys);
         let stage = match (asked, &models[..]) {
-            // A query that skips by itself does not say that it skipped.
+            // Under `SKIP LOCKED` this statement does not report that it skipped rows.
             (false, [model])
                 if queries == 1 && wait_policy != WaitPolicy::NoWait && LockQuery::suits(&model.choices[0], &name) =>
             {
@@ -137,8 +143,8 @@ impl<'a> PgTable<'a> {
     }
 }
 
-/// Refuses a statement with more values than [the protocol] has numbers for. The statements that may follow have at most a few
-/// lists more.
+/// Refuses a statement with more bind parameters than [the protocol] can number. The statements that may follow have at most a few lists
+/// more.
 ///
 /// [the protocol]: https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND
 fn refuse_too_many_values(statement: &LockRows<'_>) -> QueryResult<()> {
@@ -180,7 +186,7 @@ impl TablePlan<Pg> for PgTable<'_> {
                 let statement = LockRows { name, models, strength, wait, count };
                 let reading = if mixed { Reading::Mixed } else { Reading::Keys };
                 let reader = RowReader::new(readers, reading).told_if_empty(statement.says_if_empty());
-                // Keys of one column, of one list, are the plain case: nothing to name.
+                // A single list of keys that is sent as an array needs no helper names.
                 let statement =
                     if statement.has_helpers() { Statement::new(Named(statement)) } else { Statement::new(statement) };
                 return Some(Step::new(statement, reader));
@@ -193,7 +199,8 @@ impl TablePlan<Pg> for PgTable<'_> {
             }
             Stage::LockMore(i, keys) => {
                 let (sql, reader) = models.get_mut(*i)?.about(&**keys);
-                // In no order any more: a row that did not come back may be held too, wherever it is now.
+                // `SKIP LOCKED`, because the lock order is lost: a row that did not come back may be locked too, and its current key is
+                // unknown.
                 let wait = Wait::SkipLocked;
                 let statement = LockRows { name, models: vec![sql], strength, wait, count: false };
                 (Statement::new(Named(statement)), vec![reader], Reading::More)

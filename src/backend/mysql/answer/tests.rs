@@ -1,4 +1,4 @@
-//! Every key that was asked for ends in exactly one class.
+//! Tests of the bookkeeping: every requested key ends in exactly one class.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn rows<const N: usize>(numbers: [u32; N]) -> Vec<RowId> {
     numbers.map(RowId).to_vec()
 }
 
-/// A model of keys 0, 1, .., which have numbers, and of one query without a limit and one with a limit.
+/// Builds the state of a model with the keys 0, 1, .., which have row numbers, and with a query without a limit and one with a limit.
 fn asked(count: u32) -> ModelAnswer {
     let mut answer = ModelAnswer::new(count as usize, [false, true].into_iter());
     answer.number_asked(|| (0..count).map(RowId).collect());
@@ -55,17 +55,17 @@ fn a_row_of_another_model_is_no_answer_unless_it_was_asked_for_by_key() {
     assert_eq!((numbers(&rows.unwrap()), missing), (vec![0, 1], vec![]));
 }
 
-/// How a key can come off.
+/// The ways in which a requested key can end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
     Found,
-    /// Read for another model of the table, in a later step.
+    /// The row was read for another model of the table, in a later step.
     Late,
-    /// Under other letters.
+    /// The row was found under a key in another spelling.
     OtherWords,
     Absent,
     Busy,
-    /// Busy first, and locked by a later statement.
+    /// The row was busy first, and was locked by a later statement.
     BusyThenLocked,
     BusyInOtherWords,
 }
@@ -132,7 +132,7 @@ fn a_query_answers_what_matched_it_under_the_lock_and_a_limited_one_what_it_choo
         answer.ask(query);
         (0..3).for_each(|number| answer.chosen(query, row(number)));
     }
-    // Each once, though both have chosen them.
+    // Each row once, though both queries have chosen it.
     assert_eq!(numbers(answer.candidates()), [0, 1, 2]);
     (0..3).for_each(|number| answer.locked(row(number), false));
     answer.matches(0, row(1));

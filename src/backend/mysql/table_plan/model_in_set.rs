@@ -1,4 +1,4 @@
-//! One model of a table in a set.
+//! One model of a table in a set: its queries, its keys, and the state of its rows.
 
 use diesel::{mysql::Mysql, result::QueryResult};
 
@@ -7,19 +7,19 @@ use crate::{
     sql::{Chosen, ErasedRows, Model, ModelText, QueriedModel, Rank, RowId, TableName},
 };
 
-/// A model, the queries that choose its rows, and what is known of them.
+/// A model, the queries that choose its rows, and the bookkeeping of these rows.
 pub(super) struct ModelInSet<'a> {
     pub(super) model: Box<dyn Model<Mysql>>,
     pub(super) choices: Vec<Chosen<'a, Mysql>>,
-    /// How each query can be asked under the lock.
+    /// The way in which each query is evaluated on locked rows.
     pub(super) asked: Vec<Asked>,
     pub(super) uncovered: Uncovered,
     pub(super) answer: ModelAnswer,
-    /// The candidates are all keys that were asked for, which have no numbers yet.
+    /// True if the candidate rows are exactly the requested keys, which have no row numbers yet.
     pub(super) all: bool,
-    /// What the next statement is about.
+    /// The keys that the next statement is about.
     pub(super) now: Listed,
-    /// Those of them that were asked for by key, unless they are `all`.
+    /// The requested keys among them; not used if `all` is set.
     pub(super) now_asked: Listed,
 }
 
@@ -41,30 +41,30 @@ impl<'a> ModelInSet<'a> {
         self.model.text()
     }
 
-    /// Gives numbers to the keys that were asked for, to tell them apart.
+    /// Gives row numbers to the requested keys, to tell them apart.
     pub(super) fn number_asked(&mut self) {
         let (_, rows) = self.model.sides();
         self.answer.number_asked(|| rows.number_asked());
     }
 
-    /// How many rows are to be locked.
+    /// Returns the number of candidate rows.
     pub(super) fn candidates(&self) -> usize {
         if self.all { self.model.rows().asked() } else { self.answer.candidates().len() }
     }
 
-    /// Their ranks, if Rust knows them.
+    /// Returns the ranks of the candidate rows, if Rust knows them.
     pub(super) fn ranks(&self) -> Option<Vec<Rank>> {
         let rows = self.model.rows();
         if self.all { rows.asked_ranks() } else { rows.ranks(self.answer.candidates()) }
     }
 
-    /// Lists all of them.
+    /// Lists the keys of all candidate rows for the next statement.
     pub(super) fn list_all(&mut self) {
         let rows = self.model.rows();
         self.now.set(if self.all { rows.asked_keys() } else { rows.keys(self.answer.candidates()) });
     }
 
-    /// Lists those at these places for the statement that locks them.
+    /// Lists the keys of the candidate rows at these places, for the statement that locks them.
     pub(super) fn list(&mut self, places: &[usize]) {
         let rows = self.model.rows();
         if self.all {
@@ -76,14 +76,14 @@ impl<'a> ModelInSet<'a> {
         self.now_asked.set(rows.keys(&asked));
     }
 
-    /// Lists these rows for the statement that locks them.
+    /// Lists the keys of these rows, for the statement that locks them.
     pub(super) fn list_rows(&mut self, rows: &[RowId]) {
         let of = self.model.rows();
         self.now.set(of.keys(rows));
         self.now_asked.set(of.keys(&self.answer.asked_among(rows)));
     }
 
-    /// Lists nothing.
+    /// Clears the lists, so that the next statement is about no row of this model.
     pub(super) fn list_none(&mut self) {
         (self.now, self.now_asked) = (Listed::default(), Listed::default());
     }
@@ -94,17 +94,17 @@ impl<'a> ModelInSet<'a> {
         self.list_none();
     }
 
-    /// Queues these rows for statements of so many keys; whether there are any.
+    /// Queues these rows for statements of at most `most` keys each, and lists the first keys. Returns whether there are any.
     pub(super) fn begin(&mut self, rows: Vec<RowId>, most: usize) -> bool {
         self.now.begin(rows, self.model.rows(), most)
     }
 
-    /// Lists the next of them; whether there were any.
+    /// Lists the next queued keys. Returns whether there were any.
     pub(super) fn next(&mut self, most: usize) -> bool {
         self.now.next(self.model.rows(), most)
     }
 
-    /// Puts rows that were locked late in their place, where Rust knows it.
+    /// Moves rows that were locked late to their place in key order, if Rust knows the order.
     pub(super) fn sort(&mut self) {
         if let Some(ranks) = self.model.rows().ranks(self.answer.held()) {
             self.answer.sort_by(ranks);

@@ -1,4 +1,4 @@
-//! What comes next, when the rows of a statement were read.
+//! The transitions of the plan for one table: the next stage, after the rows of a statement were read.
 
 use super::{MOST_LOOKS, MysqlTable, Stage, model_in_set::ModelInSet};
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
     sql::Rank,
 };
 
-/// So many parameters fit into a statement.
+/// The largest number of bind parameters in one statement.
 pub(super) const MOST_PARAMETERS: usize = 65_535;
 
 impl MysqlTable<'_> {
-    /// The first query behind `last` that `suits`.
+    /// Returns the first query after `last` that `suits` accepts.
     pub(super) fn query_after(
         &self,
         last: Option<(usize, usize)>,
@@ -23,7 +23,8 @@ impl MysqlTable<'_> {
         all.filter(|query| Some(*query) > last).find(|&(model, query)| suits(&self.models[model], query))
     }
 
-    /// Puts the candidates in order.
+    /// Divides the candidate rows into chunks in the order of their keys, and returns the stage that locks the first chunk. Returns
+    /// [`Stage::Sort`] if only the server knows the order.
     pub(super) fn plan(&mut self) -> Result<Stage> {
         let most = self.uncovered.most;
         let counts: Vec<usize> = self.models.iter().map(ModelInSet::candidates).collect();
@@ -45,7 +46,7 @@ impl MysqlTable<'_> {
         Ok(self.lock(0))
     }
 
-    /// Locks the chunk, or goes on behind the last.
+    /// Returns the stage that locks the chunk, or the stage that follows the last chunk.
     pub(super) fn lock(&mut self, chunk: usize) -> Stage {
         if chunk == self.chunks.count() {
             return self.recheck(None);
@@ -56,10 +57,10 @@ impl MysqlTable<'_> {
         Stage::Lock { chunk }
     }
 
-    /// Asks the next query that the locking statement could not ask.
+    /// Returns the stage that rechecks the next query that the locking statement could not evaluate.
     pub(super) fn recheck(&mut self, last: Option<(usize, usize)>) -> Stage {
         let mut last = last;
-        // A limited query that is asked anew says by that what it matches.
+        // A limited query is read again as a whole, and that shows which locked rows match it.
         let asks = |of: &ModelInSet<'_>, query: usize| match of.asked[query] {
             Asked::AtOnce => false,
             Asked::Beside => true,
@@ -75,7 +76,8 @@ impl MysqlTable<'_> {
         self.same(0, false)
     }
 
-    /// Asks a limited query once more: rows that it chose may have left it, and others have taken their place.
+    /// Returns the stage that reads the next limited query once more. Rows that it chose may have left it, and other rows may have taken
+    /// their place.
     pub(super) fn again(&mut self, last: Option<(usize, usize)>) -> Stage {
         let again = |of: &ModelInSet<'_>, query: usize| {
             let anew = of.asked[query] == Asked::Anew;
@@ -83,13 +85,13 @@ impl MysqlTable<'_> {
                 && match self.wait_policy {
                     WaitPolicy::Block | WaitPolicy::Timeout(_) => true,
                     WaitPolicy::NoWait => anew || of.answer.has_lost(query),
-                    // One more try; what is held by others is left out.
+                    // Only one more try. Rows that other sessions hold are left out.
                     WaitPolicy::SkipLocked => anew || (self.looks == 0 && of.answer.has_lost(query)),
                 }
         };
         match self.query_after(last, again) {
             Some((model, query)) => {
-                // All of them, however many: one that is not named would take a place under the limit again.
+                // All of them are left out, however many. A lost row that is not named would take a place under the limit again.
                 let of = &mut self.models[model];
                 of.begin(of.answer.lost(query), usize::MAX);
                 Stage::Again { model, query }
@@ -98,7 +100,7 @@ impl MysqlTable<'_> {
         }
     }
 
-    /// The queries have all been asked again: is there anything new to lock?
+    /// Returns the stage that locks the rows that the limited queries have chosen since, or [`Stage::Done`] if there are none.
     pub(super) fn more(&mut self) -> Result<Stage> {
         let tried = self.wait_policy == WaitPolicy::SkipLocked && self.looks > 0;
         if tried || self.models.iter().all(|model| model.candidates() == 0) {
@@ -109,11 +111,12 @@ impl MysqlTable<'_> {
         if self.looks > MOST_LOOKS {
             return Err(LockError::LimitedRowsChanged { table: self.name.quoted().to_owned() });
         }
-        // What is read from here on may be a row that another model has asked for.
+        // A row that is read from here on may be one that another model has requested.
         self.models.iter_mut().for_each(ModelInSet::number_asked);
-        // The order is at its end: a row that was waited for and has left, deleted or under another key, may still be locked by this
-        // session, and nobody says where. So nothing is waited for any more. To skip would not do on MariaDB: it joins the queue for the
-        // row and leaves it at once, and whoever looks for a circle in that moment finds one.
+        // The ordered pass is over. A row that was waited for and has left (deleted, or under another key) may still be locked by this
+        // session, and nothing reports its place in the order. So the plan waits for no further row. `SKIP LOCKED` is not enough on
+        // MariaDB: the statement joins the queue for the row and leaves it at once, and a session that searches for a deadlock at that
+        // moment finds one.
         self.wait = match self.wait_policy.wait() {
             Wait::Block => Wait::Fail,
             wait => wait,
@@ -121,14 +124,14 @@ impl MysqlTable<'_> {
         self.plan()
     }
 
-    /// When nothing is left to lock, asks for the order of rows some of which were locked late.
+    /// Moves on to [`Stage::Order`] when nothing is left to lock and some rows were locked late.
     pub(super) fn put_in_order(&mut self) {
         if self.stage == Stage::Done && self.late {
             self.stage = self.order(0);
         }
     }
 
-    /// Asks for the order of the rows, where Rust does not know it.
+    /// Returns the stage that asks the server for the order of the next rows whose order Rust does not know.
     pub(super) fn order(&mut self, first: usize) -> Stage {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             let held = of.answer.held().to_vec();
@@ -140,7 +143,8 @@ impl MysqlTable<'_> {
         Stage::Done
     }
 
-    /// Everything has been locked that will be.
+    /// Ends the plan when no more rows will be locked. Fails if a row is busy and the wait policy does not skip it. Puts rows that were
+    /// locked late in their place.
     pub(super) fn done(&mut self) -> Result<()> {
         let names = |of: &ModelInSet<'_>| {
             let busy: Vec<_> = of.answer.busy_rows().collect();
@@ -162,7 +166,7 @@ impl MysqlTable<'_> {
     }
 }
 
-/// The ranks of the candidates, which are listed model by model.
+/// Splits the ranks of the candidate rows, which are listed model by model, into one list for each model.
 fn by_model(mut ranks: Vec<(usize, i64)>, counts: &[usize]) -> Vec<Vec<Rank>> {
     ranks.sort_unstable();
     let mut ranks = ranks.into_iter().map(|(_, rank)| vec![i128::from(rank)]);

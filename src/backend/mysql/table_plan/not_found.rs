@@ -1,4 +1,4 @@
-//! What did not come back: is it there in other words, busy, or missing?
+//! The handling of rows that did not come back: each one has an equal key in another spelling, or is busy, or is missing.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl MysqlTable<'_> {
-    /// Asks about keys that did not come back, among those that are held or those that are busy, unless Rust knows as well as the server
-    /// which are equal.
+    /// Returns the stage that asks whether keys that did not come back are keys of locked rows or, with `busy`, of busy rows. Skips models
+    /// whose keys Rust compares exactly as the server does.
     pub(super) fn same(&mut self, first: usize, busy: bool) -> Stage {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             if of.model.rows().is_exact() || of.model.rows().asked() == 0 {
@@ -18,7 +18,7 @@ impl MysqlTable<'_> {
             }
             of.number_asked();
             let mut doubtful = of.answer.doubtful(!busy || !self.tried.is_empty(), busy);
-            // Of the known rows, as many as can be named.
+            // As many of the known rows as a statement has parameters for.
             let most = MOST_PARAMETERS / of.text().key_width();
             doubtful.unknown.truncate(most);
             doubtful.known.truncate(most - doubtful.unknown.len());
@@ -34,7 +34,7 @@ impl MysqlTable<'_> {
         self.absent(0)
     }
 
-    /// Takes the server's ranks of the doubtful keys: those that are the same to it have the same.
+    /// Evaluates the server's ranks of the doubtful keys: a key with the rank of a known row is the key of that row.
     pub(super) fn tell_same(&mut self, model: usize) {
         let ranks = std::mem::take(&mut self.ranks);
         let UnknownKeys { unknown, known } = std::mem::take(&mut self.doubtful);
@@ -47,7 +47,7 @@ impl MysqlTable<'_> {
         }
     }
 
-    /// Looks at what did not come back, if the call does not wait.
+    /// Returns the stage that looks for the rows that did not come back, if the call does not wait.
     pub(super) fn absent(&mut self, first: usize) -> Stage {
         for (model, of) in self.models.iter_mut().enumerate().skip(first) {
             if !of.answer.is_all_found() {
@@ -60,14 +60,15 @@ impl MysqlTable<'_> {
         self.same(0, true)
     }
 
-    /// Tries to lock what did not come back, without waiting, where a plain read would show what was there when the transaction began.
+    /// Starts to lock the rows that did not come back, without waiting. This replaces a plain read where that would show the state at the
+    /// beginning of the transaction.
     pub(super) fn try_all(&mut self, model: usize) -> Stage {
         let absent = self.models[model].answer.absent();
         self.tries = absent.chunks(self.uncovered.most).map(<[_]>::to_vec).collect();
         self.try_next(model)
     }
 
-    /// Tries the next of the lists.
+    /// Returns the stage that tries the next list.
     pub(super) fn try_next(&mut self, model: usize) -> Stage {
         let Some(rows) = self.tries.pop() else { return self.absent(model + 1) };
         self.models.iter_mut().for_each(ModelInSet::list_none);
@@ -76,7 +77,7 @@ impl MysqlTable<'_> {
         Stage::Try { model }
     }
 
-    /// One of the rows that were tried is busy: if there is only one, it is that one; else the halves are tried.
+    /// Handles a busy row in the list that was tried: a single row is marked as busy, a longer list is tried again in two halves.
     pub(super) fn try_halves(&mut self, model: usize) -> Stage {
         if let [busy] = self.tried[..] {
             self.models[model].answer.busy(busy);

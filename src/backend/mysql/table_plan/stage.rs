@@ -1,55 +1,57 @@
-//! The steps of a table's conversation.
+//! The stages of the plan for one table.
 
-/// A stage, with the model, query or chunk of keys that it is about.
+/// A stage, with the model, query or chunk of keys that it is about. Each stage but `Done` sends one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Which rows does query `query` of model `model` choose?
+    /// Reads the rows that query `query` of model `model` chooses.
     Resolve {
         model: usize,
         query: usize,
     },
-    /// And now that the rows are locked?
+    /// Reads the rows that a limited query chooses, once more, now that rows are locked.
     Again {
         model: usize,
         query: usize,
     },
-    /// In which order does the server have the candidates?
+    /// Asks for the order in which the server has the candidate rows.
     Sort,
-    /// Lock a chunk of them.
+    /// Locks a chunk of the candidate rows.
     Lock {
         chunk: usize,
     },
-    /// Can the rows be locked? To be known before the chunk is.
+    /// Asks whether the rows of the table can be locked, before the chunk is locked.
     Ask {
         chunk: usize,
     },
-    /// They can; to be remembered by the session.
+    /// Has the session remember that the rows can be locked.
     Remember {
         chunk: usize,
     },
-    /// Which of the locked rows that the query chose does it match?
+    /// Rechecks which of the locked rows that the query chose still match it.
     Recheck {
         model: usize,
         query: usize,
     },
-    /// Which of the keys that did not come back are those of rows that did, or that are busy, to the server? Letters may be large or small.
+    /// Asks which keys that did not come back are, to the server, keys of locked rows or, with `busy`, of busy rows. They can differ in
+    /// letter case.
     Same {
         model: usize,
         busy: bool,
     },
-    /// Which of the rows that did not come back exist?
+    /// Reads which of the rows that did not come back exist. Such a row is busy.
     Absent {
         model: usize,
     },
-    /// And where a plain read would show the transaction's snapshot: are they busy, if one tries to lock them?
+    /// Tries to lock the rows that did not come back, where a plain read would show the transaction's snapshot. A row that cannot be locked
+    /// is busy.
     Try {
         model: usize,
     },
-    /// In which order does the server have the locked rows, some of which were locked late?
+    /// Asks for the order in which the server has the locked rows, some of which were locked late.
     Order {
         model: usize,
     },
-    /// Nothing is left to ask, and the end is an error.
+    /// Sends an empty statement, whose end reports an error.
     Fail,
     Done,
 }

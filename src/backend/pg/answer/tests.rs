@@ -1,4 +1,4 @@
-//! Without a server: each key that was asked for ends in exactly one class.
+//! Tests without a server: each requested key ends in exactly one class.
 
 use super::{Outcome, Reasons};
 use crate::sql::{Answer, RowId};
@@ -9,21 +9,22 @@ fn rows(numbers: &[u32]) -> Vec<RowId> {
     numbers.iter().copied().map(RowId).collect()
 }
 
-/// What the server may say of one key.
+/// The reports that the server may give on one key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Told {
     Came,
     Skipped,
     Nothing,
-    /// The row came, under a number of its own.
+    /// The row came back with a key that differs in Rust, under a number of its own.
     CameInOtherLetters,
+    /// The row was skipped, and its key differs in Rust.
     SkippedInOtherLetters,
 }
 
 const ALL: [Told; 5] =
     [Told::Came, Told::Skipped, Told::Nothing, Told::CameInOtherLetters, Told::SkippedInOtherLetters];
 
-/// Every way in which the server may answer for all keys.
+/// Returns every combination of reports for all keys.
 fn ways() -> impl Iterator<Item = Vec<Told>> {
     let count = ALL.len().pow(KEYS);
     (0..count).map(|way| (0..KEYS).map(|key| ALL[way / ALL.len().pow(key) % ALL.len()]).collect())

@@ -1,4 +1,4 @@
-//! What follows what the last statement has told.
+//! The transitions of the table plan: chooses the next stage after the rows of a statement were read.
 
 use super::{After, MOST_LOOKS, PgTable, Stage};
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
 };
 
 impl PgTable<'_> {
-    /// What is asked of the models from `i` on, when the first statement has come.
+    /// Chooses the next stage for the models from `i` on, after the first statement.
     pub(super) fn next(&mut self, i: usize) -> Result<Stage> {
         let Some(model) = self.models.get_mut(i) else { return Ok(Stage::Done) };
         let short = model.outcome.is_short();
         let look = model.outcome.is_unsettled()
             || match self.wait_policy {
                 WaitPolicy::NoWait => (!model.choices.is_empty() && short) || !model.absent().is_empty(),
-                // What was skipped is no reason to ask again.
+                // Skipped rows are no reason for a recheck.
                 WaitPolicy::SkipLocked => false,
                 WaitPolicy::Block | WaitPolicy::Timeout(_) => {
                     short && model.choices.iter().any(|choice| choice.shape.limited)
@@ -25,15 +25,15 @@ impl PgTable<'_> {
         if look { Ok(self.look(i)) } else { self.ask_about_unknown(i) }
     }
 
-    /// Asks about keys that were asked for and did not come, if there is more to be told than that.
+    /// Asks the server about requested keys that match no row in Rust, if it may compare differently.
     fn ask_about_unknown(&mut self, i: usize) -> Result<Stage> {
         let model = &mut self.models[i];
         let unknown = model.unknown(self.wait_policy == WaitPolicy::SkipLocked);
         if unknown.is_empty() { self.ask_about_absent(i) } else { Ok(Stage::Same(i, model.keys(&unknown))) }
     }
 
-    /// A key is missing only if a statement has not found it that began when nothing was waited for any more: the row may have been
-    /// replaced by one with the same key. The look of a call that fails at once has told what is there.
+    /// Searches for the requested keys that did not come back. A key is missing only if a statement did not find it that began after all
+    /// waits had ended: the row may have been replaced by one with the same key. With `NoWait` the recheck has already searched.
     fn ask_about_absent(&mut self, i: usize) -> Result<Stage> {
         let model = &mut self.models[i];
         let told = self.wait_policy == WaitPolicy::NoWait || std::mem::replace(&mut model.absent_asked, true);
@@ -45,7 +45,7 @@ impl PgTable<'_> {
         (!absent.is_empty()).then(|| Stage::Absent(i, after, self.models[i].keys(absent)))
     }
 
-    /// The end of model `i`.
+    /// Finishes model `i`: puts its rows in key order, or asks the server for the order.
     pub(super) fn put_in_order(&mut self, i: usize) -> Result<Stage> {
         match self.models[i].put_in_order() {
             Order::Right => self.next(i + 1),
@@ -54,17 +54,17 @@ impl PgTable<'_> {
         }
     }
 
-    /// What follows a look at model `i`.
+    /// Chooses the stage after a recheck of model `i`.
     pub(super) fn looked(&mut self, i: usize) -> Result<Stage> {
         let model = &mut self.models[i];
-        // For those who skip there is one more try, then what is held by others is left out.
+        // With `SkipLocked` there is one more attempt. After that, rows that other sessions hold are left out.
         if !model.outcome.unheld().is_empty() && (self.wait_policy != WaitPolicy::SkipLocked || model.looks == 0) {
             return Ok(Stage::LockMore(i, model.lock_more()));
         }
         self.ask_about_unknown(i)
     }
 
-    /// What follows a lock of rows that a look at model `i` found.
+    /// Chooses the stage after a lock of rows that a recheck of model `i` found.
     pub(super) fn locked_more(&mut self, i: usize) -> Result<Stage> {
         self.models[i].looks += 1;
         let after = match self.wait_policy {
@@ -76,18 +76,18 @@ impl PgTable<'_> {
         self.absent_step(i, &left_out, after).map_or_else(|| self.look_once_more(i), Ok)
     }
 
-    /// What follows a lock of keys that exist although they did not come.
+    /// Chooses the stage after a lock of requested keys that did not come back at first and exist.
     pub(super) fn locked_late(&mut self, i: usize) -> Result<Stage> {
         let left_out = self.models[i].outcome.left_out();
         self.absent_step(i, &left_out, After::OutOfTurn).map_or_else(|| self.ask_about_unknown(i), Ok)
     }
 
-    /// What follows when the server has told which keys are those of rows.
+    /// Chooses the stage after the server has reported which of the unmatched keys belong to rows.
     pub(super) fn told_same(&mut self, i: usize) -> Result<Stage> {
         let skipped = self.models[i].outcome.take_skipped();
         match self.absent_step(i, &skipped, After::Next) {
             Some(stage) => Ok(stage),
-            // What does not exist has not been skipped.
+            // Keys that the server did not find are missing, not skipped.
             None if self.wait_policy == WaitPolicy::SkipLocked => self.put_in_order(i),
             None => self.ask_about_absent(i),
         }
@@ -109,7 +109,7 @@ impl PgTable<'_> {
         LockError::LimitedRowsChanged { table: self.name.quoted().to_owned() }
     }
 
-    /// What follows when the rows of model `i` that did not come back were looked at.
+    /// Chooses the stage after the search for the absent rows of model `i`.
     pub(super) fn absent(&mut self, i: usize, after: After) -> Result<Stage> {
         let model = &mut self.models[i];
         self.unlockable = model.names(model.outcome.unlockable(), &self.name);
@@ -122,14 +122,14 @@ impl PgTable<'_> {
             After::Busy => {
                 let busy = model.names(model.outcome.skipped(), &self.name);
                 if busy.is_empty() {
-                    // What was held was deleted meanwhile, and what the last lock has got is still to be read.
+                    // The locked rows were deleted in between. The rows that the last lock statement got are still to be read.
                     return self.look_once_more(i);
                 }
                 self.busy.extend(busy);
                 self.next(i + 1)
             }
             After::LimitedRowsChanged | After::OutOfTurn if model.outcome.take_there() => Err(self.moved()),
-            // They were deleted meanwhile.
+            // The rows were deleted in between.
             After::LimitedRowsChanged => self.look_once_more(i),
             After::OutOfTurn => self.ask_about_unknown(i),
         }
@@ -142,7 +142,7 @@ impl PgTable<'_> {
     }
 }
 
-/// The rows of a set are told apart by their keys.
+/// Returns the error for two rows with one key: a set distinguishes its rows by their keys.
 pub(in crate::backend::pg) fn two_rows_of_one_key() -> LockError {
     let advice = "a table and one that inherits from it can both have a row of a key, and nobody can tell which of them is meant: \
                   lock by a key that all of them share, or make the keys differ";
