@@ -1,6 +1,6 @@
-//! The one window into Diesel: everything that needs its opt-in feature goes through here.
+//! Access to Diesel's unstable internals. Everything that needs Diesel's opt-in feature for them is in this file.
 //!
-//! What it buys, and what would be lost without it, is in `DESIGN.md`. Nothing in this file knows about locks.
+//! `DESIGN.md` lists what the feature is needed for, and what would be lost without it. This file knows nothing about locks.
 
 use std::{marker::PhantomData, num::NonZeroU32, ops::Range};
 
@@ -22,9 +22,9 @@ pub(crate) use diesel::{
     query_dsl::CompatibleType,
 };
 
-/// How many transactions are open on the connection, savepoints included; `None` in autocommit.
+/// Returns the number of open transactions on the connection, savepoints included; `None` in autocommit.
 ///
-/// Diesel's own count is asked, not the server: it costs no statement, and it is what `Connection::transaction` goes by.
+/// It is Diesel's own count, which costs no statement, and which `Connection::transaction` uses too. The server is not asked.
 pub(crate) fn transaction_depth(status: &TransactionManagerStatus) -> QueryResult<Option<NonZeroU32>> {
     match status {
         TransactionManagerStatus::Valid(status) => Ok(status.transaction_depth()),
@@ -32,9 +32,9 @@ pub(crate) fn transaction_depth(status: &TransactionManagerStatus) -> QueryResul
     }
 }
 
-/// Whether the server has given the transaction up, so that a commit would be a rollback; as far as the connection tells.
+/// Returns whether the connection reports that the server has aborted the transaction, so that a commit would be a rollback.
 ///
-/// Asking the server would cost a statement. Whether the connection tells at all: [`tells_of_aborts`].
+/// Asking the server would cost a statement. Not every connection reports it: see [`tells_of_aborts`].
 pub(crate) fn is_aborted(status: &TransactionManagerStatus) -> bool {
     match status {
         TransactionManagerStatus::Valid(status) => status
@@ -45,13 +45,14 @@ pub(crate) fn is_aborted(status: &TransactionManagerStatus) -> bool {
     }
 }
 
-/// Whether the connection notes down what libpq says of the transaction, so that [`is_aborted`] knows: Diesel's own do, also out of
-/// a pool. Others may or may not; `AsyncConnectionWrapper` and most that are written by hand do not.
+/// Returns whether the connection records an aborted transaction, so that [`is_aborted`] sees it. True for Diesel's own connections, also
+/// those of an r2d2 pool: they record the transaction status of libpq. Other connections may or may not; `AsyncConnectionWrapper` and
+/// most connections that are written by hand do not.
 ///
-/// The name of the type has to do. Its identity would need `'static`, which connections are not, and the types themselves are there
-/// only if Diesel is built with a client library, which this crate cannot see. A connection that is not recognized is asked, so
-/// the mistake to make is a statement too many. Tried instead: the flag set on purpose, to see the next statement clear it. It
-/// tells of every driver, but from a closure without a statement on it looks like an aborted transaction.
+/// The type is compared by its name. `TypeId` would need `'static`, which connections are not, and the types themselves exist only if
+/// Diesel is built with a client library, which this crate cannot see. On a connection that is not recognized the server is asked, so a
+/// mistake costs one statement. An alternative failed: to set the flag, and see whether the next statement clears it. That works with
+/// every driver, but after a closure that sends no statement the transaction looks aborted.
 pub(crate) fn tells_of_aborts<Conn>() -> bool {
     let name = std::any::type_name::<Conn>();
     let pooled = name.strip_prefix("r2d2::PooledConnection<diesel::r2d2::ConnectionManager<");
@@ -59,29 +60,16 @@ pub(crate) fn tells_of_aborts<Conn>() -> bool {
     ["diesel::pg::connection::PgConnection", "diesel::mysql::connection::MysqlConnection"].contains(&name)
 }
 
-/// Tells Diesel that nothing but a rollback, of all levels, makes sense any more.
+/// Marks the transaction in Diesel's status as one that can only be rolled back, up to the top level.
 pub(crate) fn mark_aborted(status: &mut TransactionManagerStatus) {
-    set_rollback_flag(status, Some(true));
-}
-
-/// Whether Diesel takes the open transaction for one that can only be rolled back; nothing if there is none.
-pub(crate) fn rollback_flag(status: &mut TransactionManagerStatus) -> Option<bool> {
-    rollback_flag_mut(status).map(|flag| *flag)
-}
-
-/// Sets what [`rollback_flag`] says, if there is a transaction and something to set.
-pub(crate) fn set_rollback_flag(status: &mut TransactionManagerStatus, value: Option<bool>) {
-    if let (Some(flag), Some(value)) = (rollback_flag_mut(status), value) {
-        *flag = value;
+    if let TransactionManagerStatus::Valid(status) = status {
+        if let Some(transaction) = &mut status.in_transaction {
+            transaction.requires_rollback_maybe_up_to_top_level = true;
+        }
     }
 }
 
-fn rollback_flag_mut(status: &mut TransactionManagerStatus) -> Option<&mut bool> {
-    let TransactionManagerStatus::Valid(status) = status else { return None };
-    Some(&mut status.in_transaction.as_mut()?.requires_rollback_maybe_up_to_top_level)
-}
-
-/// The SQL of a fragment, without its values.
+/// Returns the SQL text of a fragment, without its bind parameters.
 pub(crate) fn sql_of<DB>(fragment: &dyn QueryFragment<DB>) -> QueryResult<String>
 where
     DB: Backend + Default,
@@ -92,19 +80,21 @@ where
     Ok(sql.finish())
 }
 
-/// Whether a fragment has pieces whose text Diesel does not know, as `diesel::dsl::sql` makes them.
+/// Returns whether a fragment contains raw SQL, such as that of `diesel::dsl::sql`.
 ///
-/// Diesel keeps statements with such pieces out of its cache, and says so; it does the same for some of its own nodes.
+/// It asks whether Diesel caches the prepared statement, which it does not with raw SQL. Some of Diesel's own nodes are not cached either:
+/// for those it returns `true` as well.
 pub(crate) fn has_raw_sql<DB: Backend + Default>(fragment: &dyn QueryFragment<DB>) -> QueryResult<bool> {
     Ok(!fragment.is_safe_to_cache_prepared(&DB::default())?)
 }
 
-/// Whether a clause writes anything.
+/// Returns whether a clause adds nothing to the statement.
 pub(crate) fn is_empty<DB: Backend + Default>(clause: &dyn QueryFragment<DB>) -> QueryResult<bool> {
     clause.is_noop(&DB::default())
 }
 
-/// A value as it is sent, where values are sent as bytes: its type and they, unless it is NULL.
+/// Returns the type and the bytes of a value as the driver sends them, on backends that send values as bytes. `None` if the value is NULL
+/// or cannot be serialized.
 #[allow(dead_code, reason = "of one backend only")]
 pub(crate) fn bytes_of<DB, ST, U>(value: &U) -> Option<(DB::TypeMetadata, Vec<u8>)>
 where
@@ -118,7 +108,7 @@ where
     Some((sent.metadata.pop()?, sent.binds.pop()??))
 }
 
-/// A statement whose text is put together at run time and whose rows are read by index.
+/// A statement that is built at run time and whose rows are read by index.
 #[allow(missing_debug_implementations)] // as all of Diesel's boxed nodes
 pub struct Statement<'q, DB: Backend> {
     fragment: Box<dyn QueryFragment<DB> + 'q>,
@@ -130,7 +120,7 @@ impl<'q, DB: Backend> Statement<'q, DB> {
         Statement { fragment: Box::new(fragment), cached: true }
     }
 
-    /// Keeps it out of Diesel's cache. On PostgreSQL it is then parsed and run by one message to the server.
+    /// Keeps the statement out of Diesel's cache of prepared statements. PostgreSQL then parses and runs it in one round trip.
     pub(crate) fn uncached(self) -> Self {
         Statement { cached: false, ..self }
     }
@@ -144,9 +134,9 @@ impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
         self.fragment.walk_ast(pass)
     }
 
-    // Some fragments know a shorter way to their text.
+    // Forwarded, since some fragments override `to_sql`.
     fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
-        (*self.fragment).to_sql(out, backend) // not the one that `Box` has
+        (*self.fragment).to_sql(out, backend) // not `Box`'s own `to_sql`
     }
 }
 
@@ -159,9 +149,9 @@ impl<DB: Backend> QueryId for Statement<'_, DB> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// A row of any driver of one backend, so that what reads it can be a trait object.
+/// A row of any driver of one backend, with the driver's type erased, so that a reader of rows can be a trait object.
 ///
-/// The fields are fetched once, side by side: Diesel's fields lend out their values and so have to live somewhere.
+/// All fields are fetched at once into a list: a value borrows from Diesel's field, so the field must be kept.
 #[allow(missing_debug_implementations)] // Diesel's rows have none
 pub struct RowRef<'r, DB: Backend> {
     fields: &'r (dyn Values<DB> + 'r),
@@ -169,7 +159,7 @@ pub struct RowRef<'r, DB: Backend> {
 }
 
 impl<'r, DB: Backend> RowRef<'r, DB> {
-    /// Shows `row` to `read` with its type forgotten.
+    /// Calls `read` with `row`, type-erased.
     pub(crate) fn of<'a, R, Out>(row: &R, read: impl FnOnce(&RowRef<'_, DB>) -> Out) -> Out
     where
         R: Row<'a, DB>,
@@ -179,7 +169,7 @@ impl<'r, DB: Backend> RowRef<'r, DB> {
         read(&RowRef { fields: &fields, range })
     }
 
-    /// The fields of `range`, counted from zero again.
+    /// Returns the fields of `range` as a row of their own, with indices from zero.
     pub(crate) fn window(&self, range: Range<usize>) -> RowRef<'r, DB> {
         let start = self.range.start;
         RowRef { fields: self.fields, range: start + range.start..start + range.end }

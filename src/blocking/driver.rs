@@ -2,9 +2,11 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
 };
 
 use diesel::{
@@ -63,6 +65,16 @@ where
     now(core::end(&mut Blocking(conn), begun, outcome))
 }
 
+impl<Conn: LockConnection> Blocking<'_, Conn> {
+    /// Calls the transaction manager. If that panics, nobody knows what the server was told: the connection is marked as broken.
+    fn manage(&mut self, call: impl FnOnce(&mut Conn) -> QueryResult<()>) -> QueryResult<()> {
+        catch_unwind(AssertUnwindSafe(|| call(self.0))).unwrap_or_else(|panic| {
+            Conn::TransactionManager::transaction_manager_status_mut(self.0).set_in_error();
+            resume_unwind(panic)
+        })
+    }
+}
+
 impl<DB, Conn> Driver for Blocking<'_, Conn>
 where
     DB: LockingBackend,
@@ -100,15 +112,19 @@ where
     }
 
     async fn begin(&mut self) -> QueryResult<()> {
-        Conn::TransactionManager::begin_transaction(self.0)
+        self.manage(Conn::TransactionManager::begin_transaction)
     }
 
     async fn commit(&mut self) -> QueryResult<()> {
-        Conn::TransactionManager::commit_transaction(self.0)
+        self.manage(Conn::TransactionManager::commit_transaction)
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {
-        Conn::TransactionManager::rollback_transaction(self.0)
+        self.manage(Conn::TransactionManager::rollback_transaction)
+    }
+
+    async fn sleep(&mut self, pause: Duration) {
+        thread::sleep(pause);
     }
 
     fn status(&mut self) -> &mut TransactionManagerStatus {

@@ -1,5 +1,7 @@
 //! Running a transaction, again if need be, over a blocking connection.
 
+use std::ops::ControlFlow;
+
 use diesel::result::Error as DieselError;
 
 use super::{
@@ -7,9 +9,9 @@ use super::{
     driver::{Blocking, in_transaction, now},
 };
 use crate::{
-    core::{self, Driver},
+    core::Attempts,
     error::LockError,
-    transaction::{ClosureError, Concrete, LockTransaction, Retries, Verdict},
+    transaction::{ClosureError, Concrete, LockTransaction},
 };
 
 /// Runs a [`LockTransaction`] over a blocking connection.
@@ -40,38 +42,17 @@ pub trait RunLockTransaction<Kind = Concrete> {
 }
 
 impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
-    fn run<Conn, R, E>(mut self, conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
+    fn run<Conn, R, E>(self, conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
         Conn: LockConnection,
         E: ClosureError<Kind> + From<LockError> + From<DieselError>,
     {
-        let nested = Blocking(conn).depth()?.is_some();
-        if nested && self.isolation.is_some() {
-            return Err(DieselError::AlreadyInTransaction.into());
-        }
-        let mut retries = Retries::new(&self, nested);
-        let hook = &mut self.hook;
+        let mut attempts = Attempts::new(&mut Blocking(conn), self)?;
         loop {
-            let begun = now(core::begin_watched::<_, E>(&mut Blocking(conn), self.isolation, self.deny_out_of_order));
+            let begun = now(attempts.begin::<_, E>(&mut Blocking(conn)));
             let outcome = begun.and_then(|begun| in_transaction(conn, begun, &mut f));
-            let error = match outcome {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            match retries.judge(error.as_error(), self.retry_when.as_deref_mut()) {
-                Verdict::Pass => return Err(error),
-                Verdict::GiveUp => {
-                    let (tries, elapsed) = (retries.tries(), retries.elapsed());
-                    return Err(
-                        LockError::RetriesExhausted { tries, elapsed, nested, source: error.into_boxed() }.into()
-                    );
-                }
-                Verdict::Retry(pause) => {
-                    if let Some(hook) = hook {
-                        hook(error.as_error(), retries.tries());
-                    }
-                    std::thread::sleep(pause);
-                }
+            if let ControlFlow::Break(ended) = now(attempts.ended(&mut Blocking(conn), outcome)) {
+                return ended;
             }
         }
     }

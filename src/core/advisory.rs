@@ -1,14 +1,11 @@
 //! Advisory locks: taken, released, asked about.
 
-use std::panic::resume_unwind;
-
 use diesel::result::QueryResult;
 
-use super::{catch::catch, driver::Driver, mark_broken::mark_broken, timer::Timer};
+use super::{driver::Driver, mark_broken::mark_broken, session_state, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
-    diesel_internals::{rollback_flag, set_rollback_flag},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::WaitPolicy,
@@ -122,23 +119,13 @@ async fn until_taken<D: Driver<DB: HasAdvisoryLocks>>(
 /// Releases a lock once; whether it was held.
 ///
 /// There is nobody to tell if that fails. What must not happen is that the session lives on with it, in a pool: then the
-/// session is ended, or the connection marked as broken so that a pool ends it. It is marked too if the driver panics, as one that
-/// blocks on futures does inside of an asynchronous runtime; the panic goes on.
+/// session is ended, or the connection marked as broken so that a pool ends it. It stays marked if the driver panics, as one that
+/// blocks on futures does inside of an asynchronous runtime.
 pub(crate) async fn release<D>(name: &AdvisoryName, shared: bool, driver: &mut D) -> bool
 where
     D: Driver<DB: HasAdvisoryLocks>,
 {
-    let released = catch(release_or_break((name, shared), driver)).await;
-    released.unwrap_or_else(|panic| {
-        driver.status().set_in_error();
-        resume_unwind(panic)
-    })
-}
-
-async fn release_or_break<D>(name: Name<'_>, driver: &mut D) -> bool
-where
-    D: Driver<DB: HasAdvisoryLocks>,
-{
+    let name = (name, shared);
     match ask(AdvisoryCall::Unlock, name, driver).await {
         // The session may have gone to another database since: whatever it holds ends with it.
         Ok(false) if D::DB::NAMES_CHANGE => {
@@ -162,12 +149,8 @@ where
 /// pool, must not be: if it cannot be released, the connection is given up.
 pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &AdvisoryName) {
     let Some(statement) = D::DB::release(name.in_all_forms()) else { return };
-    let released = catch(driver.rows(statement, |_| Ok(()))).await;
-    if !matches!(released, Ok(Ok(()))) {
+    if session_state::rows(driver, statement, |_| Ok(())).await.is_err() {
         mark_broken(driver).await;
-    }
-    if let Err(panic) = released {
-        resume_unwind(panic);
     }
 }
 
@@ -185,18 +168,13 @@ where
     D: Driver<DB: HasAdvisoryLocks>,
 {
     let mut answer = Err(D::DB::no_advisory_answer());
-    let flag = rollback_flag(driver.status());
-    let asked = driver
-        .rows(D::DB::advisory(call, name.in_all_forms(), shared), |row| {
-            answer = D::DB::advisory_answer(call, row);
-            Ok(())
-        })
-        .await;
-    // Where locks are the session's, a deadlock among them undoes nothing but the statement. MariaDB has the code of a deadlock of
-    // rows for it, from which Diesel concludes that the transaction is lost.
-    if !D::DB::END_WITH_TRANSACTIONS {
-        set_rollback_flag(driver.status(), flag);
-    }
+    // A deadlock among the locks of sessions undoes nothing but its statement. MariaDB has the code of a deadlock of rows for it,
+    // from which Diesel would conclude that the transaction is lost; under the mark it does not.
+    let asked = session_state::rows(driver, D::DB::advisory(call, name.in_all_forms(), shared), |row| {
+        answer = D::DB::advisory_answer(call, row);
+        Ok(())
+    })
+    .await;
     asked.and(answer)
 }
 

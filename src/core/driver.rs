@@ -1,6 +1,6 @@
 //! A connection as the core sees it.
 
-use std::{future::Future, num::NonZeroU32};
+use std::{future::Future, num::NonZeroU32, time::Duration};
 
 use diesel::{
     connection::TransactionManagerStatus,
@@ -42,9 +42,14 @@ pub(crate) trait Driver {
     /// Sends statements without values, as they are.
     fn batch(&mut self, statements: &str) -> impl Future<Output = QueryResult<()>>;
 
+    /// Begins a transaction, or sets a savepoint in the open one. As [`commit`](Self::commit) and [`rollback`](Self::rollback), it leaves the
+    /// connection marked as broken if it does not come to its end: if it panics, or if its future is dropped.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>>;
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>>;
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>>;
+
+    /// Waits, without sending anything.
+    fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()>;
 
     /// What Diesel knows of the transaction.
     fn status(&mut self) -> &mut TransactionManagerStatus;

@@ -3,7 +3,7 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, mark_broken::mark_broken};
+use super::{driver::Driver, mark_broken::mark_broken, session_state};
 use crate::{
     backend::{ImplicitRollback, LockingBackend},
     diesel_internals::{Statement, mark_aborted},
@@ -38,7 +38,7 @@ pub(super) async fn check_outer_rollback<D: Driver>(driver: &mut D) {
 async fn placeholder<D: Driver>(driver: &mut D) {
     let (Some(rules), Ok(Some(depth))) = (D::DB::IMPLICIT_ROLLBACK, driver.depth()) else { return };
     for statement in (rules.placeholder)(depth.get() - 1) {
-        if driver.batch(&statement).await.is_err() {
+        if session_state::batch(driver, &statement).await.is_err() {
             return mark_broken(driver).await;
         }
     }
@@ -59,14 +59,14 @@ impl AutocommitGuard {
         match D::DB::IMPLICIT_ROLLBACK {
             Some(rules) if outermost => {
                 let (setting, mark) = rules.arm;
-                if let Err(error) = driver.execute(setting()).await {
+                if let Err(error) = session_state::execute(driver, setting()).await {
                     let (function, setting) = rules.arm_without;
                     if !error.to_string().contains(function) {
                         return Err(error);
                     }
-                    driver.execute(setting()).await?;
+                    session_state::execute(driver, setting()).await?;
                 }
-                driver.batch(mark).await?;
+                session_state::batch(driver, mark).await?;
                 Ok(AutocommitGuard { armed: true })
             }
             _ => Ok(Self::NONE),
@@ -90,7 +90,7 @@ impl AutocommitGuard {
     /// with the connection: to put the setting back would commit it.
     pub(super) async fn disarm<D: Driver>(self, driver: &mut D) {
         let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return };
-        if driver.depth() != Ok(None) || driver.execute((rules.disarm)()).await.is_err() {
+        if driver.depth() != Ok(None) || session_state::execute(driver, (rules.disarm)()).await.is_err() {
             mark_broken(driver).await;
         }
     }

@@ -1,6 +1,7 @@
 //! The core: decides what is sent next, and awaits the answer. Written once, for connections whose calls block and for others.
 
 mod advisory;
+mod attempts;
 mod catch;
 mod driver;
 mod holders;
@@ -10,6 +11,7 @@ mod pick;
 mod query;
 mod registry;
 mod send;
+mod session_state;
 mod set;
 mod snapshot;
 mod timer;
@@ -17,11 +19,12 @@ mod transaction;
 
 pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, release, take},
+    attempts::Attempts,
     driver::Driver,
     holders::holders_of,
     pick::{claim, pick},
     query::{Clause, load, load_in_time},
     registry::{is_ours, release_at_the_end},
     set::lock,
-    transaction::{Begun, begin, begin_watched, end},
+    transaction::{Begun, begin, end},
 };

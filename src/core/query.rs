@@ -8,7 +8,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{driver::Driver, implicit_rollback::check_rollback, timer::Timer};
+use super::{driver::Driver, implicit_rollback::check_rollback, session_state, timer::Timer};
 use crate::{
     backend::{Clock, HidesRows, LockingBackend},
     diesel_internals::CompatibleType,
@@ -62,7 +62,7 @@ where
     }
     let mut timer = Timer::<D::DB>::start(clause.wait_policy);
     let rows = match timer.limit(driver).await {
-        Ok(()) => rows(driver, query).await.map_err(|error| timer.class(error).of_tables(&[table.both()])),
+        Ok(()) => limited_rows(driver, query).await.map_err(|error| timer.class(error).of_tables(&[table.both()])),
         Err(error) => Err(error),
     };
     let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
@@ -156,6 +156,17 @@ async fn refuse_hidden<D: Driver>(
 fn named(keys: Vec<String>, table: &TableName) -> Vec<RowName> {
     let name = |key| RowName::new(table.bare().to_owned(), table.quoted(), RowKey::new(key));
     keys.into_iter().map(name).collect()
+}
+
+/// The same under the mark, since the limit is a setting of the session.
+async fn limited_rows<D, Q, U>(driver: &mut D, query: Q) -> QueryResult<Vec<U>>
+where
+    D: Driver<DB: QueryMetadata<Q::SqlType>>,
+    Q: Query<SqlType: CompatibleType<U, D::DB>> + QueryFragment<D::DB> + QueryId,
+    U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
+{
+    let rows = session_state::marked(driver, async |driver| driver.load(query).await).await;
+    check_rollback(driver, rows).await
 }
 
 async fn rows<D, Q, U>(driver: &mut D, query: Q) -> QueryResult<Vec<U>>

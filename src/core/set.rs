@@ -6,8 +6,7 @@ use super::{
     driver::Driver,
     holders,
     implicit_rollback::{self, check_outer_rollback},
-    registry,
-    send::send,
+    registry, session_state,
     snapshot::refuse_old_snapshot,
     timer::Timer,
 };
@@ -165,13 +164,11 @@ where
         let waits = matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
         let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
         let mut answer = Err((name.no_answer)());
-        let asked = self
-            .driver
-            .rows(name.statement(call), |row| {
-                answer = (name.answer)(call, row);
-                Ok(())
-            })
-            .await;
+        let asked = session_state::rows(self.driver, name.statement(call), |row| {
+            answer = (name.answer)(call, row);
+            Ok(())
+        })
+        .await;
         let taken = asked.and(answer).map_err(|error| self.timer.class(error))?;
         if taken { Ok(()) } else { Err(contended(&name.name)) }
     }
@@ -194,8 +191,7 @@ where
         while !table.is_done() {
             self.timer.limit(self.driver).await?;
             let Some(step) = table.next_step() else { break };
-            let step = self.timer.in_time(step);
-            match send(self.driver, step).await.map_err(|error| table.class(self.timer.class(error))) {
+            match self.timer.send(self.driver, step).await.map_err(|error| table.class(self.timer.class(error))) {
                 Ok(()) => table.step_done()?,
                 Err(error) if table.goes_on(&error) => {}
                 Err(error) => return Err(error.of_tables(&[table.name().both()])),

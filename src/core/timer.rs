@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::result::Error as DieselError;
+use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, mark_broken::mark_broken, send::send};
+use super::{driver::Driver, mark_broken::mark_broken, send::send, session_state};
 use crate::{
     backend::{Clock, LockingBackend, Step},
     error::{LockError, Refusal, Result},
@@ -48,19 +48,20 @@ impl<DB: LockingBackend> Timer<DB> {
         if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
         }
-        let sent = send(driver, self.clock.limit(left)).await;
+        let sent = session_state::step(driver, self.clock.limit(left)).await;
         sent.map_err(|error| self.class(error))
     }
 
-    /// Has a statement that is to end within that time sent in one message.
+    /// Sends a step of a plan, which is to end within the time.
     ///
-    /// PostgreSQL counts the time of each message by itself: it would give as much to the preparing of a statement, which waits
-    /// for the tables that it names, as to the running.
-    pub(super) fn in_time<'e>(&self, step: Step<'e, DB>) -> Step<'e, DB> {
-        if !self.is_limited() {
-            return step;
+    /// PostgreSQL counts the time of each message by itself: it would give as much to the preparing of a statement, which waits for the
+    /// tables that it names, as to the running. So a limited statement is sent in one message. It is sent under the mark, since the
+    /// limit is a setting of the session until it is [put back](Self::restore).
+    pub(super) async fn send<D: Driver<DB = DB>>(&self, driver: &mut D, step: Step<'_, DB>) -> QueryResult<()> {
+        match self.is_limited() {
+            true => session_state::step(driver, Step { statement: step.statement.uncached(), ..step }).await,
+            false => send(driver, step).await,
         }
-        Step { statement: step.statement.uncached(), ..step }
     }
 
     /// What is left of the time, if there is a limit.
@@ -74,7 +75,7 @@ impl<DB: LockingBackend> Timer<DB> {
     /// The server may end this very statement, for which there is no more time than for those before it.
     pub(super) async fn restore<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
         let Some(step) = self.clock.restore() else { return Ok(()) };
-        let sent = send(driver, step).await;
+        let sent = session_state::step(driver, step).await;
         if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(driver.depth(), Ok(Some(_)))) {
             mark_broken(driver).await;
         }

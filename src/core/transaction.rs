@@ -15,7 +15,7 @@
 //!
 //! The closure runs in between, where its kind is known: [`begin`], the closure, [`end`].
 
-use std::{panic::resume_unwind, thread};
+use std::{num::NonZeroU32, panic::resume_unwind, thread};
 
 use diesel::result::{Error as DieselError, QueryResult};
 
@@ -25,12 +25,14 @@ use super::{
     driver::Driver,
     implicit_rollback::{self, AutocommitGuard},
     mark_broken::mark_broken,
-    registry,
+    registry, session_state,
 };
 use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
 
 /// A transaction that was begun here and has not ended.
 pub(crate) struct Begun {
+    /// How many transactions are open in it, itself included.
+    depth: NonZeroU32,
     autocommit: AutocommitGuard,
     /// It is the outermost one, and advisory locks may last as long as it.
     outermost: bool,
@@ -46,13 +48,13 @@ where
     E: From<DieselError>,
 {
     let outermost = driver.depth()?.is_none();
-    begin_at(driver, isolation).await?;
+    let depth = begin_at(driver, isolation).await?;
     match AutocommitGuard::arm(driver).await {
         Ok(autocommit) => {
             if outermost {
                 registry::open(driver);
             }
-            Ok(Begun { autocommit, outermost, watched: false, isolated: isolation.is_some() })
+            Ok(Begun { depth, autocommit, outermost, watched: false, isolated: isolation.is_some() })
         }
         Err(error) => {
             let _ = driver.rollback().await;
@@ -77,22 +79,28 @@ where
 /// The same for statements of ours only, whose errors are not swallowed; what changes rows has
 /// [looked](implicit_rollback::check) for the transaction before.
 pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
-    begin_at(driver, isolation).await?;
-    Ok(Begun { autocommit: AutocommitGuard::NONE, outermost: false, watched: false, isolated: isolation.is_some() })
+    let depth = begin_at(driver, isolation).await?;
+    Ok(Begun {
+        depth,
+        autocommit: AutocommitGuard::NONE,
+        outermost: false,
+        watched: false,
+        isolated: isolation.is_some(),
+    })
 }
 
-async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<()> {
-    let Some(isolation) = isolation else { return driver.begin().await };
-    if D::DB::ISOLATION_COMES_FIRST {
-        driver.execute(D::DB::isolate(isolation)).await?;
-        return driver.begin().await;
+async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<NonZeroU32> {
+    if let Some(isolation) = isolation.filter(|_| D::DB::ISOLATION_COMES_FIRST) {
+        session_state::execute(driver, D::DB::isolate(isolation)).await?;
     }
     driver.begin().await?;
-    let set = driver.execute(D::DB::isolate(isolation)).await;
-    if set.is_err() {
-        let _ = driver.rollback().await;
+    if let Some(isolation) = isolation.filter(|_| !D::DB::ISOLATION_COMES_FIRST) {
+        if let Err(error) = session_state::execute(driver, D::DB::isolate(isolation)).await {
+            let _ = driver.rollback().await;
+            return Err(error);
+        }
     }
-    set.map(drop)
+    driver.depth()?.ok_or(DieselError::NotInTransaction)
 }
 
 /// Ends a transaction as its closure ended.
@@ -101,13 +109,13 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
-    let Begun { autocommit, outermost, watched, isolated } = begun;
+    let Begun { depth, autocommit, outermost, watched, isolated } = begun;
     if watched {
         registry::unwatch(driver);
     }
-    let ended = catch(end_as(driver, autocommit, outcome)).await;
+    let ended = catch(end_as(driver, depth, autocommit, outcome)).await;
     if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
-        if driver.batch(forget).await.is_err() {
+        if session_state::batch(driver, forget).await.is_err() {
             mark_broken(driver).await;
         }
     }
@@ -121,6 +129,7 @@ where
 
 async fn end_as<D, R, E>(
     driver: &mut D,
+    depth: NonZeroU32,
     autocommit: AutocommitGuard,
     outcome: thread::Result<Result<R, E>>,
 ) -> Result<R, E>
@@ -129,14 +138,13 @@ where
     E: From<LockError> + From<DieselError>,
 {
     let outcome = match outcome {
-        Ok(Ok(value)) => Ok(is_alive(driver, &autocommit).await.map(|()| value)),
+        Ok(Ok(value)) => Ok(prepare(driver, depth, &autocommit).await.map(|()| value)),
         failed => failed,
     };
     let outcome = match outcome {
-        Ok(Ok(value)) => Ok(commit(driver).await.map(|()| value)),
+        Ok(Ok(value)) => Ok(commit(driver, depth).await.map(|()| value)),
         failed => {
-            // What went wrong first says more than that it could not be undone; Diesel marks the connection as broken.
-            let _ = driver.rollback().await;
+            roll_back(driver, depth).await;
             failed
         }
     };
@@ -145,8 +153,9 @@ where
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Fails if the server has given the transaction up, or if it is not the one that was begun.
-async fn is_alive<D, E>(driver: &mut D, autocommit: &AutocommitGuard) -> Result<(), E>
+/// Releases the savepoints that the closure has left open. Fails if the server has given the transaction up, or if it is not the one
+/// that was begun.
+async fn prepare<D, E>(driver: &mut D, depth: NonZeroU32, autocommit: &AutocommitGuard) -> Result<(), E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
@@ -159,10 +168,26 @@ where
             return Err(implicit_rollback::lost(error, driver).await);
         }
     }
+    // The check removes the savepoints that were set after its own.
+    while driver.depth()?.is_some_and(|open| open > depth) {
+        implicit_rollback::release::<_, E>(driver).await?;
+    }
     autocommit.check(driver).await
 }
 
-async fn commit<D, E>(driver: &mut D) -> Result<(), E>
+/// Rolls back to before the transaction that was begun at this depth, with what a panic has left open in it.
+///
+/// What went wrong first says more than that it could not be undone; Diesel marks the connection as broken then.
+async fn roll_back<D: Driver>(driver: &mut D, depth: NonZeroU32) {
+    while let Ok(Some(open)) = driver.depth() {
+        let undone = open >= depth && driver.rollback().await.is_ok();
+        if !undone {
+            return;
+        }
+    }
+}
+
+async fn commit<D, E>(driver: &mut D, depth: NonZeroU32) -> Result<(), E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
@@ -175,7 +200,8 @@ where
             }
             Err(LockError::Aborted.into())
         }
-        Some(depth) if depth.get() > 1 => implicit_rollback::release(driver).await,
+        Some(open) if open < depth => Err(LockError::Aborted.into()),
+        Some(_) if depth.get() > 1 => implicit_rollback::release(driver).await,
         Some(_) => driver.commit().await.map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),
     }
 }

@@ -1,10 +1,10 @@
-//! What a lock call was at when it failed: which rows, how long, and who held them.
+//! The context of a failed lock call: the rows, the time it took, and the sessions that held the rows.
 
 use std::{fmt, time::Duration};
 
 use super::{LockError, RowName, listed::Listed};
 
-/// The part of a lock call that failed: the table it was at, what it wanted there, how long it had been waiting.
+/// The part of a lock call that failed: the table or advisory lock, the requested rows, and the time that the call took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub(crate) table: String,
@@ -21,38 +21,38 @@ impl Attempt {
         Attempt { table: String::new(), advisory_lock, rows, waited, holders, rolled_back }
     }
 
-    /// The advisory lock that was waited for, by its [canonical text](crate::AdvisoryName::text), if it was not for rows.
+    /// Returns the [canonical text](crate::AdvisoryName::text) of the advisory lock that the call waited for; `None` if it waited for rows.
     #[must_use]
     pub fn advisory_lock(&self) -> Option<&str> {
         self.advisory_lock.as_deref()
     }
 
-    /// The table whose rows were being locked, as SQL names it; empty for an advisory lock.
+    /// Returns the table whose rows were being locked, as it is written in SQL; empty for an advisory lock.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// The rows of that table that were asked for by instance or key; at least one of them was held by somebody else,
-    /// unless a query of the set chose the row that was.
+    /// Returns the rows of the table that were requested by instance or key. At least one of them was held by another session,
+    /// unless a query of the set chose the row that was held.
     #[must_use]
     pub fn rows(&self) -> &[RowName] {
         &self.rows
     }
 
-    /// How long the whole call had been running.
+    /// Returns the time since the start of the whole call.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// Who held the rows; empty unless [`name_holders`](crate::LockSet::name_holders) was asked for.
+    /// Returns the sessions that held the rows; empty unless [`name_holders`](crate::LockSet::name_holders) was set.
     #[must_use]
     pub fn holders(&self) -> &[Holder] {
         &self.holders
     }
 
-    /// Whether the call undid itself, so that the transaction goes on as if it had not been made.
+    /// Returns whether the call rolled itself back, so that the transaction goes on as if it had not been made.
     #[must_use]
     pub fn rolled_back(&self) -> bool {
         self.rolled_back
@@ -60,7 +60,7 @@ impl Attempt {
 }
 
 impl LockError {
-    /// Says of those errors that end a wait where it was.
+    /// Adds the attempt to the errors that can end a wait; returns every other error unchanged.
     pub(crate) fn at(self, attempt: impl FnOnce() -> Attempt) -> Self {
         let attempt = || Some(Box::new(attempt()));
         match self {
@@ -87,17 +87,17 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// A session that holds a row, as far as the server tells.
+/// A session that holds a lock, as far as the server reports it.
 ///
-/// On PostgreSQL from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. If that leads
-/// to nobody, because the lock was taken in a savepoint that has been released since or is shared by several sessions, every
-/// session is named that has written something and holds a lock on the table. What another role runs is only shown to it, to
-/// members of `pg_read_all_stats` and to superusers.
+/// On PostgreSQL it comes from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. If that leads
+/// to no session, because the lock was taken in a savepoint that has been released since or is shared by several sessions, every
+/// session is named that has written something and holds a lock on the table. The statement of another role's session is shown only to
+/// that role, to members of `pg_read_all_stats` and to superusers.
 ///
-/// On MySQL the sessions that hold record locks of the table, as [`performance_schema.data_locks`][data_locks] tells whoever may
-/// `SELECT` from it. On MariaDB, which does not tell of which table, every session of the database whose transaction holds row
-/// locks and waits for nobody, as [`INNODB_TRX`][trx] tells whoever has the privilege `PROCESS`; this takes a tenth of a second,
-/// three if nobody is named at first and there is time for it.
+/// On MySQL it is any session that holds record locks of the table, from [`performance_schema.data_locks`][data_locks], if the user may
+/// `SELECT` from that. MariaDB does not report the table of a lock. There it is any session of the database whose transaction holds row
+/// locks and does not wait itself, from [`INNODB_TRX`][trx], if the user has the privilege `PROCESS`. This takes a tenth of a second,
+/// or three if no session is named at first and there is time for it.
 ///
 /// [activity]: https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 /// [data_locks]: https://dev.mysql.com/doc/refman/9.7/en/performance-schema-data-locks-table.html
@@ -112,31 +112,33 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// The session, as `pg_cancel_backend` and `pg_terminate_backend` take it.
+    /// Returns the id of the session: its process id on PostgreSQL, for `pg_cancel_backend` and `pg_terminate_backend`; its connection id
+    /// on MySQL and MariaDB, for `KILL`.
     #[must_use]
     pub fn session(&self) -> i32 {
         self.session
     }
 
-    /// Its `application_name`.
+    /// Returns its `application_name` on PostgreSQL, and `user@host` on MySQL and MariaDB.
     #[must_use]
     pub fn application(&self) -> &str {
         &self.application
     }
 
-    /// What it is doing: `active`, `idle in transaction`.
+    /// Returns the state of the session, such as `active` or `idle in transaction` on PostgreSQL, and its command, such as `Query` or
+    /// `Sleep`, on MySQL and MariaDB.
     #[must_use]
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
     }
 
-    /// How long its transaction has been open.
+    /// Returns the age of its open transaction.
     #[must_use]
     pub fn transaction_age(&self) -> Option<Duration> {
         self.transaction_age
     }
 
-    /// Its current or last statement.
+    /// Returns its current or last statement.
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
         self.statement.as_deref()

@@ -1,10 +1,10 @@
-//! The class of an error that another try can mend, found wherever it lies in a chain of sources.
+//! The retry class of an error, which is found anywhere in a chain of sources.
 //!
-//! `#[error(transparent)]`, `Arc` and `std::io::Error` hide the error that they hold: its own source is theirs. So a [`LockError`]
-//! of such a class has a source that names the class, and the class is found beneath whatever holds the error.
+//! `#[error(transparent)]`, `Arc` and `std::io::Error` hide the error that they hold: they return its source as their own. So a
+//! [`LockError`] that has a class also has a source that names the class, and the class is found beneath any such wrapper.
 //!
-//! A Diesel error has no such source. Where it lies in a chain its kind and text tell; hidden by what holds it, the text alone,
-//! which is shown as that one's own.
+//! A Diesel error has no such source. If it is in the chain itself, its kind and text give the class. If a wrapper hides it, only its
+//! text does, which the wrapper shows as its own.
 
 use std::{error::Error, fmt, ops::Deref};
 
@@ -12,19 +12,19 @@ use diesel::result::Error as DieselError;
 
 use super::{LockError, classify};
 
-/// The class of an error that another try can mend; as a source it is what a [`LockError`] without a server's error stands on.
+/// The class by which a transaction decides about a retry. It is also the source of a [`LockError`] without an error of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryClass {
     Retryable,
     Contended,
     TimedOut,
-    /// The opposite: what may have been done already must not be tried again, whoever asks for it.
+    /// The work may be committed, so it is never retried, not even on request.
     CommitUnknown,
 }
 
 impl RetryClass {
-    /// The class that the first error of the chain to have a verdict gives; `None` if that is one for which another try does
-    /// nothing, or if there is none.
+    /// Returns the class of the first error in the chain that decides it; `None` if a retry does not help against that error, or if no
+    /// error decides it.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -38,7 +38,7 @@ impl RetryClass {
                 return Some(*class);
             }
             next = match (error.downcast_ref(), error.downcast_ref()) {
-                // What an inner transaction gave up on is as good as the error itself.
+                // The last error of an inner transaction decides like an error of its own.
                 (Some(LockError::RetriesExhausted { source, .. }), _) => Some(&**source),
                 (Some(LockError::Query(error)), _) if !matches!(error, DieselError::DatabaseError(..)) => Some(error),
                 (Some(error), _) => return error.class(),
@@ -47,7 +47,7 @@ impl RetryClass {
                     return retryable.then_some(Self::Retryable);
                 }
                 (_, Some(DieselError::RollbackErrorOnCommit { commit_error, .. })) => Some(&**commit_error),
-                // Diesel hides the error that it holds, too.
+                // Diesel does not return the inner error as a source.
                 (
                     _,
                     Some(
@@ -79,10 +79,10 @@ impl fmt::Display for RetryClass {
 
 impl Error for RetryClass {}
 
-/// The error of a statement that did not get its lock, or of a commit whose outcome is unknown, together with what that means.
+/// The error of a statement that did not get its lock, or of a commit whose outcome is unknown, together with its class.
 ///
-/// The source of [`LockError::Contended`], [`LockError::TimedOut`] and [`LockError::CommitUnknown`]. Diesel's error is its own source, and what it
-/// dereferences to.
+/// It is the source of [`LockError::Contended`], [`LockError::TimedOut`] and [`LockError::CommitUnknown`]. It dereferences to Diesel's
+/// error, which is also its source.
 #[derive(Debug)]
 pub struct Refusal {
     class: RetryClass,
@@ -102,7 +102,7 @@ impl Refusal {
         Refusal { class: RetryClass::CommitUnknown, error }
     }
 
-    /// Diesel's error.
+    /// Returns Diesel's error.
     #[must_use]
     pub fn into_inner(self) -> DieselError {
         self.error
@@ -129,7 +129,7 @@ impl Error for Refusal {
     }
 }
 
-/// A boxed error whose class went out of sight when it was boxed.
+/// A boxed error together with its class, for an error type whose class is not found through the box.
 #[derive(Debug)]
 pub(crate) struct Classed {
     class: RetryClass,
@@ -137,7 +137,7 @@ pub(crate) struct Classed {
 }
 
 impl Classed {
-    /// Boxes an error and keeps its class.
+    /// Boxes an error so that its class is still found.
     pub(crate) fn boxed<E>(error: E) -> Box<dyn Error + Send + Sync>
     where
         E: Deref<Target = dyn Error + Send + Sync> + Into<Box<dyn Error + Send + Sync>>,
@@ -164,7 +164,7 @@ impl Error for Classed {
 }
 
 impl LockError {
-    /// The class of this very error.
+    /// Returns the class of this error, without its sources.
     fn class(&self) -> Option<RetryClass> {
         match self {
             LockError::Deadlock { .. } | LockError::Serialization { .. } | LockError::LimitedRowsChanged { .. } => {
@@ -178,7 +178,8 @@ impl LockError {
     }
 }
 
-/// The server's error, or what names the class where there is none or where it does not tell; not what the text says already.
+/// The source is the server's error, or an error that only names the class, if there is no server's error or if that does not show the
+/// class. An error whose text is part of this one's is not the source.
 impl Error for LockError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -201,7 +202,7 @@ impl Error for LockError {
             }
             LockError::NotLockable { source: Some(source), .. } => Some(&**source),
             LockError::RetriesExhausted { source, .. } => Some(&**source),
-            // Its text is part of ours.
+            // The error itself is no source: its text is part of this one's.
             LockError::Query(error) => error.source(),
             LockError::NotInTransaction
             | LockError::Missing { .. }

@@ -1,8 +1,8 @@
-//! From Diesel's errors to ours. The only place that reads an error's text.
+//! Classifies Diesel's errors, and converts them into [`LockError`]. Messages of servers are compared in this file only.
 //!
-//! Diesel keeps a few codes apart ([`DatabaseErrorKind`]) and drops every other one that matters here, so the rest can only be
-//! told by the text. Whose text it is makes a difference: a stored procedure may raise any words it likes. And the text does
-//! not say which server it is from; the words of one server are not those of another.
+//! Diesel distinguishes a few error codes ([`DatabaseErrorKind`]) and drops all others that matter here. Those errors are recognized by
+//! their message. Any statement that runs a stored procedure can raise any message, so it matters which statement failed. The error does
+//! not show which server it is from; no message of one server is also a message of another.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
@@ -10,7 +10,7 @@ use super::{LockError, LockObstacle, Refusal, mysql, postgres};
 
 type Info = dyn DatabaseErrorInformation + Send + Sync;
 
-/// What a database's error is.
+/// The class of an error that the database raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Deadlock,
@@ -26,15 +26,15 @@ enum Class {
 }
 
 impl Class {
-    /// Of an error of any statement.
+    /// Returns the class of an error of any statement.
     ///
-    /// A deadlock of PostgreSQL is believed if the detail reports a circle of processes, which a procedure that merely raises
-    /// the same words does not. MySQL and MariaDB have no details, and Diesel tells a raised 1213 as it does the server's
-    /// own, so there the whole message has to do: for 1213, 1020 and the loss of the connection. What a procedure gets by
-    /// raising them (with `SIGNAL`) is that its transaction is rolled back and run again, some times. The other mistake would
-    /// be worse: the server has rolled back and nobody knows.
+    /// A deadlock of PostgreSQL is recognized if the detail reports a circle of processes, which a procedure that merely raises
+    /// the same message does not do. MySQL and MariaDB have no details, and Diesel reports a raised 1213 like the server's
+    /// own. So there the whole message decides: for 1213, 1020 and the loss of the connection. If a procedure raises such a message
+    /// (with `SIGNAL`), its transaction is rolled back and run again a few times. The opposite mistake would be worse: the server has
+    /// rolled back and the crate does not know it.
     ///
-    /// A timeout comes with nothing but its words and calls for nothing but wait_policy: it stays without a class.
+    /// A lock timeout has nothing but its message either, and missing it does no such harm: it gets no class here.
     fn of_any_statement(kind: &DatabaseErrorKind, info: &Info) -> Option<Self> {
         match kind {
             // 40001 of PostgreSQL and 1213 of MySQL and MariaDB.
@@ -42,8 +42,8 @@ impl Class {
             DatabaseErrorKind::SerializationFailure => Some(Class::Serialization),
             DatabaseErrorKind::ReadOnlyTransaction => Some(Class::ReadOnly),
             DatabaseErrorKind::ClosedConnection => Some(Class::ConnectionLost),
-            // libpq sends nothing over a lost connection, nor more parameters than the protocol has room for; of the second
-            // it names the number, in every language.
+            // libpq refuses to send over a lost connection, and to send more parameters than the protocol allows. The message of the
+            // second contains the number, in every language.
             DatabaseErrorKind::UnableToSendCommand if !info.message().contains("65535") => Some(Class::ConnectionLost),
             DatabaseErrorKind::Unknown if is_circle(info) => Some(Class::Deadlock),
             DatabaseErrorKind::Unknown => first_of(
@@ -60,7 +60,7 @@ impl Class {
         }
     }
 
-    /// Of an error of a locking statement that this crate wrote: here the server's words are the server's.
+    /// Returns the class of an error of a locking statement that this crate wrote. Its message is the server's own.
     fn of_locking_statement(kind: &DatabaseErrorKind, info: &Info) -> Option<Self> {
         Self::of_any_statement(kind, info).or_else(|| match kind {
             DatabaseErrorKind::Unknown if is_sample(info) => Some(Class::NotATable),
@@ -102,7 +102,7 @@ impl Class {
     }
 }
 
-/// The table as the message has it; a call names the one that it was at.
+/// Builds a `NotLockable` with the table name of the message. [`LockError::of_tables`] replaces the name later.
 fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) -> LockError {
     let named = match &source {
         DieselError::DatabaseError(_, info) => named(messages, info.message()),
@@ -112,12 +112,20 @@ fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) ->
     LockError::NotLockable { table, rows: Vec::new(), reason, source: Some(Box::new(source)) }
 }
 
-/// The class of an error of any statement: `?` in a closure ends here.
+/// Returns whether an error says that the connection is lost.
+pub(crate) fn is_connection_lost(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(kind, info) => Class::of_any_statement(kind, &**info) == Some(Class::ConnectionLost),
+        _ => false,
+    }
+}
+
+/// Converts an error of any statement. `?` in a closure calls it.
 pub(super) fn any_statement(error: DieselError) -> LockError {
     classed(error, Class::of_any_statement)
 }
 
-/// The class of an error of a locking statement that this crate wrote.
+/// Converts an error of a locking statement that this crate wrote.
 pub(super) fn locking_statement(error: DieselError) -> LockError {
     classed(error, Class::of_locking_statement)
 }
@@ -128,9 +136,9 @@ fn classed(error: DieselError, class: fn(&DatabaseErrorKind, &Info) -> Option<Cl
             Some(class) => class.error(error),
             None => LockError::Query(error),
         },
-        // Diesel does not know any more whether a transaction is open: it lost the connection while one was.
+        // Diesel does not know whether a transaction is still open: it lost the connection in one.
         DieselError::BrokenTransactionManager => LockError::ConnectionLost(error),
-        // A failed rollback hides the error that made it necessary; that one says what to do.
+        // The error that made the rollback necessary decides, not that of the rollback.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => classed(*commit_error, class),
         DieselError::QueryBuilderError(inner) => match inner.downcast::<LockError>() {
             Ok(error) => *error,
@@ -140,7 +148,7 @@ fn classed(error: DieselError, class: fn(&DatabaseErrorKind, &Info) -> Option<Cl
     }
 }
 
-/// Whether [`any_statement`] would find a class that can be retried.
+/// Returns whether [`any_statement`] gives the error a class that is retried.
 pub(super) fn is_retryable(error: &DieselError) -> bool {
     match error {
         DieselError::DatabaseError(kind, info) => {
@@ -152,11 +160,11 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
     }
 }
 
-/// Whether a `COMMIT`, or a statement that is committed by itself, may have been committed although it ended in this error.
+/// Returns whether a `COMMIT`, or a statement in autocommit, may have been committed although it ended in this error.
 ///
-/// It was not if it was never sent. What the server says when it ends a session does not count: libpq has an error of its own
-/// behind that, which is the one that Diesel shows. The words of a canceled statement are believed of any `COMMIT`, also if a
-/// procedure raises them: not to know is the safe side.
+/// It was not committed if it was never sent. The message with which PostgreSQL ends a session is not examined: libpq then reports an
+/// error of its own, and Diesel returns that. The message of a canceled statement counts for any `COMMIT`, also if a procedure may have
+/// raised it: an unknown outcome is the safe answer.
 pub(super) fn may_be_committed(error: &DieselError) -> bool {
     match error {
         DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
@@ -170,21 +178,22 @@ pub(super) fn may_be_committed(error: &DieselError) -> bool {
     }
 }
 
-/// Whether a text is that of a deadlock or a serialization failure: for an error of which nothing else is to be seen.
+/// Returns whether a text is the message of a deadlock or a serialization failure. For an error of which only the text is visible.
 ///
-/// Anybody may raise such words, and is retried some times, as for those of MySQL and MariaDB. Not to retry a transaction that has
-/// lost would be worse.
+/// A procedure that raises such a message is retried a few times, as on MySQL and MariaDB. Not to retry a transaction that has
+/// lost a conflict would be worse.
 pub(super) fn is_text_of_a_lost_conflict(text: &str) -> bool {
     let lists = [postgres::DEADLOCK, postgres::SERIALIZATION, mysql::DEADLOCK, mysql::CHANGED];
     lists.iter().any(|messages| named(messages, text).is_some())
 }
 
-/// Whether the error has undone its own statement and nothing else, as far as the words tell: those of MySQL and MariaDB do.
+/// Returns whether the message is one of MySQL and MariaDB with which the server has undone the statement and nothing else.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };
     mysql::OF_THE_STATEMENT.iter().any(|messages| is(messages, &**info))
 }
 
+/// Returns whether the message is that of a lock timeout of MySQL and MariaDB.
 #[allow(dead_code, reason = "of one backend only")]
 pub(super) fn is_of_a_wait(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, info) if is(mysql::LOCK_TIMEOUT, &**info))
@@ -194,7 +203,9 @@ fn is_circle(info: &Info) -> bool {
     is(postgres::DEADLOCK, info) && info.details().is_some_and(reports_a_circle)
 }
 
-/// Raised while the statement was parsed: a function that raises the word has no place in the text.
+/// Returns whether the error refuses `TABLESAMPLE` on something that is no table.
+///
+/// That error is raised while the statement is parsed, and has a position in its text. An error that a function raises has none.
 fn is_sample(info: &Info) -> bool {
     info.statement_position().is_some() && info.message().contains(postgres::SAMPLE)
 }
@@ -203,7 +214,9 @@ fn first_of(info: &Info, classes: &[(&[&str], Class)]) -> Option<Class> {
     classes.iter().find(|(messages, _)| is(messages, info)).map(|(_, class)| *class)
 }
 
-/// "Process 7 waits for ShareLock on transaction 90; blocked by process 8.", a line for each process, in some language: each
+/// Returns whether the detail of a deadlock lists a circle of processes.
+///
+/// It has one line for each process, in any language: "Process 7 waits for ShareLock on transaction 90; blocked by process 8." Each
 /// process is named in two lines, so each line shares a number with the next one, and the last with the first.
 fn reports_a_circle(detail: &str) -> bool {
     let numbers = |line: &str| -> Vec<u64> {
@@ -218,8 +231,9 @@ fn is(messages: &[&str], info: &Info) -> bool {
     named(messages, info.message()).is_some()
 }
 
-/// The name in a message that is one of these as a whole; empty where the message has no name. A part of a message would do for the
-/// words inside of somebody's data.
+/// Returns the name in a text that equals one of the messages; an empty one if the message has no name.
+///
+/// The whole text is compared: a part of it would also match the message inside of a value, as in "Duplicate entry '..'".
 fn named<'t>(messages: &[&str], text: &'t str) -> Option<&'t str> {
     messages.iter().find_map(|message| match message.split_once("%s") {
         Some((before, after)) => text.strip_prefix(before)?.strip_suffix(after).filter(|name| !name.is_empty()),

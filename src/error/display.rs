@@ -1,4 +1,4 @@
-//! The sentence of each error: the state, then what to do about it. None says what its source says.
+//! The text of each error: the state, then the advice. Except for `Query`, it does not repeat the text of the source.
 
 use std::fmt;
 
@@ -97,7 +97,7 @@ impl fmt::Display for LockError {
     }
 }
 
-/// " after 200 ms waiting for rows of ..", where it is known.
+/// Displays " after 200 ms waiting for rows of ..", or nothing if there is no attempt.
 struct After<'a>(Option<&'a Attempt>);
 
 impl fmt::Display for After<'_> {

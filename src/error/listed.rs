@@ -1,10 +1,10 @@
-//! Names of rows in a sentence.
+//! Lists of row names for error messages.
 
 use std::fmt;
 
 use super::RowName;
 
-/// "Account 3", "Account 3, Account 4 and Order 7"; a long list is cut.
+/// Displays "Account 3" or "Account 3, Account 4 and Order 7". A list of more than 20 rows is cut.
 pub(super) struct Listed<'a>(pub(super) &'a [RowName]);
 
 impl fmt::Display for Listed<'_> {
@@ -27,7 +27,7 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
-/// One row does what several do.
+/// Returns the singular form of a verb for one row, else the plural.
 pub(super) fn verb(rows: &[RowName], one: &'static str, many: &'static str) -> &'static str {
     if rows.len() == 1 { one } else { many }
 }

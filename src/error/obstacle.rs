@@ -1,43 +1,45 @@
-//! Why rows cannot be locked at all.
+//! The obstacles because of which a session cannot lock rows at all.
 
 use std::fmt;
 
 use super::{LockError, RowName, listed::Listed};
 
-/// Why rows cannot be locked, whoever holds them: the reason of a [`NotLockable`](LockError::NotLockable).
+/// The reason of a [`NotLockable`](LockError::NotLockable): rows cannot be locked even if no other session holds them.
 ///
-/// Decided from what the server says of the table, never from the absence of a holder.
+/// It is derived from the server's report about the table, never from the absence of a holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockObstacle {
-    /// PostgreSQL: what the model calls its table is a view, a materialized view, a foreign table or a sequence.
+    /// PostgreSQL: the model's table is a view, a materialized view, a foreign table or a sequence.
     ///
-    /// `FOR UPDATE` on a view locks what the view's query happens to read, or nothing, and says neither
-    /// ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)). So views are refused, also
+    /// `FOR UPDATE` on a view locks the rows that the view's query happens to read, or nothing, and reports neither
+    /// ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)). So all views are refused, also
     /// simple ones.
     NotATable,
-    /// MySQL and MariaDB: there is no primary key by which rows could be locked: it is a view, or a table without one.
+    /// MySQL and MariaDB: there is no primary key to lock rows by. It is a view, or a table without a primary key.
     NoPrimaryKey,
-    /// MySQL and MariaDB: the primary key is another one than that of `table!`, whose columns may be a unique key, a part of the primary
-    /// key, or in another order: to lock by them, the server would read and lock the whole table. Here are its columns.
+    /// MySQL and MariaDB: the primary key differs from that of `table!`. The field has the columns of the real one.
+    ///
+    /// The columns of `table!` may be a unique key, a part of the primary key, or in another order. To lock by them, the server would
+    /// read and lock the whole table.
     OtherPrimaryKey(String),
-    /// MySQL and MariaDB: the engine of the table has no transactions, and no row locks.
+    /// MySQL and MariaDB: the engine of the table has no transactions, and no row locks. The field has its name.
     Engine(String),
-    /// PostgreSQL: [row-level security][manual] shows the rows to this role and does not let it lock them: a locking clause wants
-    /// the policies for `UPDATE` besides those for `SELECT`, whatever its strength.
+    /// PostgreSQL: [row-level security][manual] shows the rows to this role and does not let it lock them. A locking clause of any
+    /// strength is subject to the policies for `UPDATE` besides those for `SELECT`.
     ///
     /// [manual]: https://www.postgresql.org/docs/current/sql-createpolicy.html
     RowSecurity {
         /// The names of the policies for `UPDATE` that apply to the role, if there are any and the role may read them.
         policies: Option<String>,
     },
-    /// The role lacks a privilege: to lock rows of a table, PostgreSQL wants `SELECT` and, on at least one column, `UPDATE`
+    /// PostgreSQL: the role lacks a privilege. To lock rows of a table, it needs `SELECT` and, on at least one column, `UPDATE`
     /// ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)).
     Privilege,
 }
 
 impl LockObstacle {
-    /// The server's refusal undoes its statement and nothing else.
+    /// True if the server's refusal undoes its statement and nothing else.
     pub(super) fn is_of_the_statement(&self) -> bool {
         matches!(self, LockObstacle::NoPrimaryKey)
     }
@@ -77,7 +79,7 @@ impl fmt::Display for LockObstacle {
     }
 }
 
-/// What cannot be locked: the rows, or all rows of the table.
+/// Displays the rows that cannot be locked: the listed ones, or else "rows of" the table.
 pub(super) struct Subject<'a>(pub(super) &'a str, pub(super) &'a [RowName]);
 
 impl fmt::Display for Subject<'_> {
@@ -90,10 +92,11 @@ impl fmt::Display for Subject<'_> {
 }
 
 impl LockError {
-    /// Names the tables, quoted and bare, whose rows the statement was to lock.
+    /// Replaces the table name of the server's message in a [`NotLockable`](LockError::NotLockable) by the tables, quoted and bare, whose
+    /// rows the statement was to lock.
     ///
-    /// The privilege that is lacking may be one on a joined table, whose rows were not to be locked: that stays the server's
-    /// error.
+    /// The missing privilege may be one on a joined table, whose rows were not to be locked. That error becomes a
+    /// [`Query`](LockError::Query).
     pub(crate) fn of_tables(self, tables: &[(&str, &str)]) -> Self {
         let LockError::NotLockable { table, rows, reason, source: Some(source) } = self else { return self };
         let named: Vec<_> = tables.iter().filter(|(_, bare)| table.is_empty() || table == *bare).collect();

@@ -1,10 +1,10 @@
-//! What PostgreSQL says about locks, in every language that it speaks. `%s` stands for the name of a relation.
+//! The messages of PostgreSQL about locks, in all languages of the server. `%s` stands for the name of a relation.
 //!
-//! From the translations of the server's own messages, versions 15 and 17 to 19: the primary message of SQLSTATE 40P01,
-//! 55P03 and 57014 ([codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)). A message depends on
-//! `lc_messages` and on the environment that the server was started in, never on the client.
+//! They are taken from the translations of the server's own messages, versions 15 and 17 to 19: the primary messages of
+//! SQLSTATE 40P01, 55P03, 57014 and others ([codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)). The language
+//! depends on `lc_messages` and on the environment that the server was started in, never on the client.
 
-/// 40P01
+/// 40P01: a deadlock
 pub(super) const DEADLOCK: &[&str] = &[
     "deadlock detected",                 // C
     "Verklemmung (Deadlock) entdeckt",   // de
@@ -161,11 +161,11 @@ pub(super) const NO_PRIVILEGE: &[&str] = &[
     "对表 %s 权限不够",                         // zh_CN
 ];
 
-/// In the message of 0A000 about what is sampled and is no table, in every language: the statements that lock rows begin by naming
-/// their table so.
+/// A part of the message 0A000 about `TABLESAMPLE` on something that is no table, the same in every language. The statements that lock
+/// rows begin with such a clause on their table.
 pub(super) const SAMPLE: &str = "TABLESAMPLE";
 
-/// 40001, in the languages of the server of version 15. Diesel tells the code; this is for errors that show their text alone.
+/// 40001, in the languages of version 15. Diesel reports the code; this list is for errors of which only the text is visible.
 pub(super) const SERIALIZATION: &[&str] = &[
     "could not serialize access due to concurrent update", // C
     "konnte Zugriff nicht serialisieren wegen gleichzeitiger Aktualisierung", // de

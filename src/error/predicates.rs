@@ -1,39 +1,39 @@
-//! What an error means to the caller.
+//! Predicates of [`LockError`] for the caller, and constructors of its variants for the crate.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::{Attempt, LockError, Refusal, RetryClass, classify};
 
 impl LockError {
-    /// Running the whole transaction again can succeed without anything else being done:
+    /// Returns whether running the whole transaction again can succeed without any other change:
     /// [`Deadlock`](Self::Deadlock), [`Serialization`](Self::Serialization) and [`LimitedRowsChanged`](Self::LimitedRowsChanged).
     ///
-    /// A [`Contended`](Self::Contended) or [`TimedOut`](Self::TimedOut) call can be tried again too, but the caller has
-    /// said that it would rather not wait. See [`is_contended`](Self::is_contended).
+    /// A [`Contended`](Self::Contended) or [`TimedOut`](Self::TimedOut) call can be tried again too, but there the wait policy of the
+    /// caller was not to wait longer. See [`is_contended`](Self::is_contended).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         RetryClass::of(self) == Some(RetryClass::Retryable)
     }
 
-    /// Somebody else holds what was asked for: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
+    /// Returns whether another session holds the requested lock: [`Contended`](Self::Contended) and [`TimedOut`](Self::TimedOut).
     #[must_use]
     pub fn is_contended(&self) -> bool {
         matches!(RetryClass::of(self), Some(RetryClass::Contended | RetryClass::TimedOut))
     }
 
-    /// The server has given the transaction up, so that nothing but a rollback makes sense.
+    /// Returns whether the server has aborted the transaction or rolled it back, so that only a rollback can follow.
     ///
-    /// PostgreSQL gives up, after any error that it raises, the savepoint that the call was made in, or the transaction if
-    /// there is none. MySQL and MariaDB give up the whole transaction after a [`Deadlock`](Self::Deadlock) and a
-    /// [`Serialization`](Self::Serialization), and nothing after a lock timeout, `NOWAIT` or a canceled statement:
-    /// those are known by their words, and for them this is `false`, also on a server with `innodb_rollback_on_timeout`, where
+    /// After any error that PostgreSQL raises, it aborts the savepoint that the call was made in, or the transaction if
+    /// there is none. MySQL and MariaDB roll the whole transaction back after a [`Deadlock`](Self::Deadlock) and a
+    /// [`Serialization`](Self::Serialization), and nothing after a lock timeout, `NOWAIT` or a canceled statement.
+    /// The messages of the latter are known, and for them this is `false`, also on a server with `innodb_rollback_on_timeout`, where
     /// the transaction is lost.
     ///
-    /// An error does not say which server it is from, and the words of all others are not known. So this is `true` for
-    /// every other [`Query`](Self::Query) that a server raised, a duplicate key say, although on MySQL and MariaDB the
-    /// transaction goes on after it. To roll back is right in any case; code that knows its server can know better.
+    /// An error does not show which server it is from, and the crate does not know the messages of all other errors. So this is `true` for
+    /// every other [`Query`](Self::Query) that a server raised, a duplicate key for instance, although on MySQL and MariaDB the
+    /// transaction goes on after it. A rollback is right in any case; code that knows its server can decide otherwise.
     ///
-    /// It is `false` for [`CommitUnknown`](Self::CommitUnknown): no transaction is open any more, but its work may be kept.
+    /// It is `false` for [`CommitUnknown`](Self::CommitUnknown): no transaction is open any more, but the work may be committed.
     #[must_use]
     pub fn transaction_is_lost(&self) -> bool {
         match self {
@@ -68,28 +68,28 @@ impl LockError {
         }
     }
 
-    /// A clause that folds rows together.
+    /// Builds the error for a clause that groups or deduplicates rows.
     pub(crate) fn folded(clause: &'static str) -> Self {
         let advice = "its rows are not rows of a table; leave the clause out, or lock what the query chooses with \
                       `LockSet::new().query::<T>(query)`";
         LockError::Unsupported { clause, advice }
     }
 
-    /// Models of one table whose `table!`s name its key in different ways.
+    /// Builds the error for models of one table whose `table!`s declare different keys.
     pub(crate) fn two_keys() -> Self {
         let advice =
             "their rows would be locked in two orders: give the `table!`s the same primary key, column by column";
         LockError::Unsupported { clause: "models of one table that have different keys", advice }
     }
 
-    /// A table that is written in two ways.
+    /// Builds the error for one table under two names.
     pub(crate) fn two_spellings() -> Self {
         let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: write it in all models with \
                       its schema, or in none";
         LockError::Unsupported { clause: "one table under two names", advice }
     }
 
-    /// Conditions that only a statement with a fresh snapshot can answer, in a transaction that has none.
+    /// Builds the error for conditions that need a statement with a fresh snapshot, in a transaction that keeps its old snapshot.
     pub(crate) fn old_snapshot() -> Self {
         let advice = "at the isolation level of this transaction no statement sees what was committed while the row was waited for, so \
                       whether it still matches cannot be told: run the transaction at READ COMMITTED, \
@@ -98,7 +98,7 @@ impl LockError {
         LockError::Unsupported { clause, advice }
     }
 
-    /// More keys than MySQL and MariaDB can be asked to sort at once.
+    /// Builds the error for more keys than MySQL and MariaDB can sort in one statement.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn too_many_keys() -> Self {
         let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \
@@ -106,7 +106,7 @@ impl LockError {
         LockError::Unsupported { clause: "so many keys that are not integers", advice }
     }
 
-    /// More values than one statement of PostgreSQL's takes.
+    /// Builds the error for more bind parameters than one statement of PostgreSQL can have.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn too_many_values() -> Self {
         let advice = "one statement locks the rows of a table: choose them with fewer queries, compare with arrays (`eq_any`), or \
@@ -114,14 +114,15 @@ impl LockError {
         LockError::Unsupported { clause: "more than 65,535 values in its conditions", advice }
     }
 
-    /// An offset counts rows that are held by others, and a locking clause that skips does not.
+    /// Builds the error for `OFFSET` with `no_wait`: the offset has to count the rows that other sessions hold, and a locking clause with
+    /// `SKIP LOCKED` does not count them.
     pub(crate) fn offset_without_wait() -> Self {
         let advice = "rows that are skipped would not be counted: lock what the query chooses with \
                       `LockSet::new().query::<T>(query).no_wait()`";
         LockError::Unsupported { clause: "OFFSET with no_wait", advice }
     }
 
-    /// A table that PostgreSQL's locking clause cannot name.
+    /// Builds the error for a table that PostgreSQL's locking clause cannot name.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn same_name_before() -> Self {
         let advice = "the locking clause knows no schemas and would lock the rows of the first one: put the table whose rows are \
@@ -129,14 +130,14 @@ impl LockError {
         LockError::Unsupported { clause: "another table of the same name before its own", advice }
     }
 
-    /// A table whose name would end a comment.
+    /// Builds the error for a table whose name would begin or end a comment.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn comment_in_a_name() -> Self {
         let advice = "MariaDB would take the name for a part of a comment; lock its rows with a `LockSet`";
         LockError::Unsupported { clause: "`/*` or `*/` in the name of its table", advice }
     }
 
-    /// An advisory lock on a server whose names are those of all its databases.
+    /// Builds the error for an advisory lock on a connection to MySQL or MariaDB without a current database.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn no_database() -> Self {
         let advice = "MySQL and MariaDB have one set of names for all databases, so the database is part of each: name one in \
@@ -144,7 +145,7 @@ impl LockError {
         LockError::Unsupported { clause: "an advisory lock without a database", advice }
     }
 
-    /// An advisory lock on a server that replays another one's changes.
+    /// Builds the error for an advisory lock on a hot standby.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn on_a_standby() -> Self {
         let advice =
@@ -152,7 +153,7 @@ impl LockError {
         LockError::Unsupported { clause: "an advisory lock on a hot standby", advice }
     }
 
-    /// A lock that is to outlive a transaction of whose end nobody tells the crate.
+    /// Builds the error for `hold` in a transaction that the crate did not begin, and whose end it cannot observe.
     pub(crate) fn end_unknown() -> Self {
         let advice = "MySQL and MariaDB do not release it when the transaction ends, and to release it earlier would be too \
                       early; take the lock before the transaction, begin that with `LockTransaction`, or use \
@@ -160,33 +161,33 @@ impl LockError {
         LockError::Unsupported { clause: "`hold` in a transaction that was begun elsewhere", advice }
     }
 
-    /// What a node of a cluster would have said if it had been asked at the right moment.
+    /// Builds the error for a transaction that a node of a cluster has rolled back between two of its statements, without reporting it.
     pub(crate) fn rolled_back_by_cluster() -> Self {
         let message = "the server has rolled the transaction back between two of its statements".to_owned();
         let source = DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message));
         LockError::Serialization { attempt: None, source }
     }
 
-    /// Whether MySQL or MariaDB have undone the statement, and nothing else, when they raised this.
+    /// Returns whether the error is one with which MySQL and MariaDB undo the statement and nothing else.
     pub(crate) fn is_of_the_statement(error: &DieselError) -> bool {
         classify::is_of_the_statement(error)
     }
 
-    /// Whether MySQL or MariaDB say that a wait for a lock took too long, and not that the statement did.
+    /// Returns whether the error is a lock timeout of MySQL or MariaDB, as opposed to a timeout of the statement.
     #[allow(dead_code, reason = "of one backend only")]
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
         classify::is_of_a_wait(error)
     }
 
-    /// Whether MySQL or MariaDB have rolled the whole transaction back when they raised this.
+    /// Returns whether the error is one with which MySQL and MariaDB roll the whole transaction back.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_of_a_lost_transaction(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(..)) && classify::is_retryable(error)
     }
 
-    /// The class of an error of `COMMIT`, or of a statement that is committed by itself, if that may have been committed all the
-    /// same; else the error.
+    /// Returns a [`CommitUnknown`](Self::CommitUnknown) for an error of a `COMMIT`, or of a statement in autocommit, that may have been
+    /// committed; else the error itself.
     pub(crate) fn of_commit(error: DieselError) -> Result<Self, DieselError> {
         if classify::may_be_committed(&error) {
             Ok(LockError::CommitUnknown(Refusal::commit_unknown(error)))
@@ -195,7 +196,7 @@ impl LockError {
         }
     }
 
-    /// The class of an error of a locking statement of ours that is committed by itself.
+    /// Converts an error of a locking statement that this crate wrote and that ran in autocommit.
     pub(crate) fn of_autocommitted_statement(error: DieselError) -> Self {
         let sent_and_lost = matches!(error, DieselError::DatabaseError(..)) && classify::may_be_committed(&error);
         match Self::of_locking_statement(error) {
@@ -206,7 +207,8 @@ impl LockError {
         }
     }
 
-    /// Of a [`RetriesExhausted`](Self::RetriesExhausted), the `LockError` that is its last error or lies beneath it; any other error as it is.
+    /// Returns the `LockError` that is the last error of a [`RetriesExhausted`](Self::RetriesExhausted), or that is found in its sources;
+    /// `self` if there is none or if this is another variant.
     #[must_use]
     pub fn last(&self) -> &LockError {
         let LockError::RetriesExhausted { source, .. } = self else { return self };
@@ -220,10 +222,10 @@ impl LockError {
         self
     }
 
-    /// The class of an error that a locking statement raised, for code that sends its own.
+    /// Classifies an error that a locking statement raised, for code that sends its own.
     ///
-    /// Unlike `From`, which has to class the errors of any statement, it believes the server's words about lock timeouts,
-    /// `NOWAIT` and canceled statements. Do not use it for statements that run procedures: those can raise any words.
+    /// Unlike `From`, which has to classify the errors of any statement, it also relies on the server's messages about lock timeouts,
+    /// `NOWAIT` and canceled statements. Do not use it for statements that run procedures: those can raise any message.
     ///
     /// ```
     /// use diesel::result::{DatabaseErrorKind, Error};

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::key::RowKey;
 
-/// A row by the name of its model and its key: `Account 42`, `Seat ("A", 1)`.
+/// The name of a row: the type name of its model, and its key. It is displayed as `Account 42` or `Seat ("A", 1)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowName {
     type_name: Cow<'static, str>,
@@ -17,19 +17,19 @@ impl RowName {
         RowName { type_name: type_name.into(), table: table.to_owned(), key }
     }
 
-    /// The name of the Rust type; for a row that a single query met, the name of the table.
+    /// Returns the name of the Rust type; for a row of a single query, the name of the table; for an advisory lock, `advisory lock`.
     #[must_use]
     pub fn type_name(&self) -> &str {
         &self.type_name
     }
 
-    /// The table, as SQL names it: quoted, and with its schema if the model has one.
+    /// Returns the table as it is written in SQL: quoted, and with its schema if the model has one. Empty for an advisory lock.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// The primary key.
+    /// Returns the primary key.
     #[must_use]
     pub fn key(&self) -> &RowKey {
         &self.key

@@ -27,6 +27,12 @@ struct Place {
     n: i32,
 }
 
+/// [`LEVELS`], without those at which this server ends a statement over a row that has changed.
+fn levels() -> Vec<&'static str> {
+    let ends = Arena::new().fails_on_stale_rows();
+    LEVELS.into_iter().filter(|level| !(ends && level.contains("REPEATABLE READ"))).collect()
+}
+
 /// How row 30 goes away.
 const CHANGES: [&str; 2] = ["DELETE FROM places WHERE id = 30", "UPDATE places SET id = 125, kind = 'x' WHERE id = 30"];
 
@@ -63,7 +69,7 @@ fn both() -> LockSet<'static, <Driver as Session>::Backend> {
 
 #[test]
 fn a_limited_query_that_goes_on_to_another_row_does_not_wait_for_it() {
-    for level in LEVELS {
+    for level in levels() {
         for change in CHANGES {
             // The row that takes the place may stand before what was waited for, or behind it.
             for other in [20, 40] {
@@ -90,7 +96,7 @@ fn a_limited_query_that_goes_on_to_another_row_does_not_wait_for_it() {
 
 #[test]
 fn a_limited_query_takes_the_next_row_if_it_is_free() {
-    for level in LEVELS {
+    for level in levels() {
         for (change, other) in CHANGES.into_iter().flat_map(|change| [(change, 20), (change, 40)]) {
             let arena = places(other);
             let play = Play::<Driver>::new(&arena);
@@ -106,7 +112,7 @@ fn a_limited_query_takes_the_next_row_if_it_is_free() {
 
 #[test]
 fn two_sets_do_not_deadlock_over_a_row_that_goes_away() {
-    for level in LEVELS {
+    for level in levels() {
         for change in CHANGES {
             let arena = places(20);
             let play = Play::<Driver>::new(&arena);

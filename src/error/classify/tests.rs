@@ -1,4 +1,4 @@
-//! The words of the servers, and those that merely look like them.
+//! Tests of the classification: messages of the servers, and texts that resemble them.
 
 use super::*;
 
@@ -160,7 +160,7 @@ fn words_inside_of_other_words_mean_nothing() {
         "Duplicate entry 'S' for key 'PRIMARY'",
         "Record has changed since last read in table ''",
         "Duplicate entry '1' for key 'PRIMARY'",
-        "TABLESAMPLE clause can only be applied to tables and materialized views", // without a place in the text
+        "TABLESAMPLE clause can only be applied to tables and materialized views", // without a position in the statement text
     ] {
         assert!(matches!(locking_statement(server_says(message)), LockError::Query(_)), "{message}");
     }

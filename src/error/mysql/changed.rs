@@ -1,4 +1,4 @@
-//! A row that is not any more as the transaction has seen it.
+//! The message about a row that has changed since the snapshot of the transaction.
 
 /// 1020: MariaDB with `innodb_snapshot_isolation`, under REPEATABLE READ and SERIALIZABLE
 pub(in crate::error) const CHANGED: &[&str] = &[

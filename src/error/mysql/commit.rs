@@ -1,6 +1,6 @@
-//! A commit that went wrong.
+//! The messages of a failed commit.
 
-/// 1180, on a node of a Galera cluster also without the rest of the cluster, and what such a node says then
+/// 1180, also on a node of a Galera cluster that has lost the rest of the cluster; the first text is a message of such a node only
 pub(in crate::error) const DURING_COMMIT: &[&str] = &[
     "WSREP replication failed. Check your wsrep connection state and retry the query.", // en
     "Got error %s during COMMIT",                                                       // en

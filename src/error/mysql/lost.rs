@@ -1,7 +1,7 @@
-//! A connection that is gone.
+//! The messages of a lost connection.
 
-/// What the client libraries say, libmysqlclient and libmariadb, old and new, always in English: 2006, 2013 and, of a
-/// statement that was prepared before, 2056; then 4031 and 3169, a server's last words.
+/// The messages of the client libraries, libmysqlclient and libmariadb, old and new, which are always in English: 2006, 2013 and, for a
+/// statement that was prepared before, 2056. Then 4031 and 3169, with which a server ends a session.
 pub(in crate::error) const LOST: &[&str] = &[
     "MySQL server has gone away",
     "Server has gone away",
@@ -12,7 +12,7 @@ pub(in crate::error) const LOST: &[&str] = &[
     "Session was killed",
 ];
 
-/// 1053, the server is shut down; 1927, `KILL CONNECTION` of MariaDB
+/// 1053, a shutdown of the server; 1927, `KILL CONNECTION` of MariaDB
 pub(in crate::error) const LOST_NOW: &[&str] = &[
     "Server shutdown in progress",                                      // en
     "Probíhá ukončování práce serveru",                                 // cs

@@ -1,12 +1,12 @@
-//! What MySQL and MariaDB say about locks, in every language that they speak. `%s` stands for the name of a table or function.
+//! The messages of MySQL and MariaDB about locks, in all languages of the servers. `%s` stands for the name of a table or function.
 //!
-//! From the `errmsg.sys` files of MySQL 9.7 and of MariaDB 10.11 and 11.8; a language that is not listed gives the English
-//! words. Two texts of one language are those of two servers. What the numbers mean is in MySQL's [list of server
-//! errors][mysql] and in [MariaDB's][mariadb]. A text depends on `lc_messages` of the server or session, never on the
-//! client; MariaDB takes that of the server for a 1213.
+//! They are taken from the `errmsg.sys` files of MySQL 9.7 and of MariaDB 10.11 and 11.8. A language that is not listed has the English
+//! text. Two texts of one language are those of two servers. The numbers are explained in MySQL's [list of server
+//! errors][mysql] and in [MariaDB's][mariadb]. The language depends on `lc_messages` of the server or session, never on the
+//! client; for a 1213, MariaDB uses that of the server.
 //!
-//! Diesel gives 1213 and 1792 a kind of their own when they come out of a prepared statement, no other number that matters
-//! here, and none at all when they come out of `batch_execute`.
+//! Diesel gives 1213 and 1792 a kind of their own if a prepared statement raises them. It does so for no other number that matters
+//! here, and for none if `batch_execute` raises them.
 //!
 //! [mysql]: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 //! [mariadb]: https://mariadb.com/kb/en/mariadb-error-code-reference/
@@ -23,8 +23,8 @@ pub(super) use self::{
     waits::{DEADLOCK, LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK},
 };
 
-/// 1317, `KILL QUERY`; 3024, `max_execution_time` of MySQL; 1969, `max_statement_time` of MariaDB, whose Spanish text is indeed
-/// one letter (asked the servers)
+/// 1317, `KILL QUERY`; 3024, `max_execution_time` of MySQL; 1969, `max_statement_time` of MariaDB, whose Spanish text is a single
+/// letter (verified on the servers)
 pub(super) const CANCELED: &[&str] = &[
     "Query execution was interrupted",                                            // en
     "Query execution was interrupted, maximum statement execution time exceeded", // en
@@ -39,7 +39,7 @@ pub(super) const CANCELED: &[&str] = &[
     "查询执行中断（超出MAX_STATEMENT_TIME）",                                     // zh
 ];
 
-/// 1176, of `FORCE INDEX (PRIMARY)`: a view has no index, nor has a table without a primary key one of this name
+/// 1176, raised for `FORCE INDEX (PRIMARY)`: a view has no index, and a table without a primary key has none of this name
 pub(super) const NO_PRIMARY_KEY: &[&str] = &[
     "Key 'PRIMARY' doesn't exist in table '%s'",               // en
     "Klíč 'PRIMARY' v tabulce '%s' neexistuje",                // cs
@@ -73,6 +73,6 @@ pub(super) const READ_ONLY: &[&str] = &[
     "无法在只读事务中执行语句",                                 // zh
 ];
 
-/// The errors that undo their statement and leave the transaction as it was before it. So does 1792, but a transaction that
-/// takes no writes is none to go on in.
+/// The errors that undo their statement and leave the transaction as it was before. 1792 does so too, but is left out: a read-only
+/// transaction cannot lock anything.
 pub(super) const OF_THE_STATEMENT: [&[&str]; 4] = [LOCK_TIMEOUT, NO_WAIT, USER_LOCK_DEADLOCK, CANCELED];

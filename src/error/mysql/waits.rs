@@ -1,6 +1,6 @@
-//! A wait for a lock that did not end with the lock.
+//! The messages of a wait for a lock that failed.
 
-/// 1213, of rows; on MariaDB also of `GET_LOCK`
+/// 1213, a deadlock of rows; on MariaDB also of `GET_LOCK`
 pub(in crate::error) const DEADLOCK: &[&str] = &[
     "Deadlock found when trying to get lock; try restarting transaction", // en
     "Beim Versuch, eine Sperre anzufordern, ist ein Deadlock aufgetreten. Versuchen Sie, die Transaktion neu zu starten", // de
@@ -50,7 +50,7 @@ pub(in crate::error) const NO_WAIT: &[&str] = &[
     "Statement aborted because lock(s) could not be acquired immediately and NOWAIT is set.", // en
 ];
 
-/// 3058, of `GET_LOCK` on MySQL
+/// 3058, a deadlock of `GET_LOCK` on MySQL
 pub(in crate::error) const USER_LOCK_DEADLOCK: &[&str] = &[
     "Deadlock found when trying to get user-level lock; try rolling back transaction/releasing locks and restarting lock acquisition.", // en
     "Hallado estancamiento (deadlock) al intentar obtener bloqueo a nivel de usuario; intente retroceder (roll back) bloqueos de transacción/entrega y rearranque la adquisición de bloqueo.", // es

@@ -12,6 +12,8 @@ mod helper_names;
 mod holders;
 mod in_time;
 mod key_and_expression;
+#[path = "../left_open.rs"]
+mod left_open;
 mod levels;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
@@ -22,6 +24,8 @@ mod one_table;
 mod order;
 mod raw_sql;
 mod select_limit;
+#[path = "../session_state.rs"]
+mod session_state;
 mod unfit_tables;
 mod views;
 
@@ -37,3 +41,12 @@ const OLD_SNAPSHOTS: [&str; 2] = ["ISOLATION LEVEL REPEATABLE READ", "ISOLATION 
 
 /// What stands between `SET SESSION` and a level.
 const OF_SESSION: &str = "TRANSACTION";
+
+/// Numbers that tell of a transaction, a setting or a lock of the session's.
+const SESSION_STATE: [&str; 5] = [
+    "SELECT CAST(@@autocommit AS SIGNED)",
+    "SELECT /*!80000 @@max_execution_time */ /*M! CAST(@@max_statement_time * 1000 AS SIGNED) */",
+    "SELECT CAST(@@lock_wait_timeout AS SIGNED)",
+    "SELECT @diesel_lockset_isolation IS NOT NULL",
+    "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id()",
+];

@@ -50,7 +50,7 @@ const NAMES: [&str; 18] = [
 
 const SHORT: Duration = Duration::from_millis(100);
 /// The question's own time, and what a busy machine may add.
-const MORE: Duration = Duration::from_millis(250 + 500);
+const MORE: Duration = Duration::from_millis(250 + 5_000);
 
 fn gives_up(s: &mut Blocking, set: LockSet<'_, diesel::pg::Pg>, timeout: Option<Duration>) -> LockError {
     match timeout {

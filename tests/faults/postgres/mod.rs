@@ -16,6 +16,8 @@ mod in_time;
 mod inheritance;
 mod joins;
 mod key_types;
+#[path = "../left_open.rs"]
+mod left_open;
 mod linear;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
@@ -29,6 +31,8 @@ mod order;
 mod raw_sql;
 mod refused_changes;
 mod row_security;
+#[path = "../session_state.rs"]
+mod session_state;
 mod standby;
 mod views;
 mod whole;
@@ -43,3 +47,12 @@ const OLD_SNAPSHOTS: [&str; 1] = ["ISOLATION LEVEL REPEATABLE READ"];
 
 /// What stands between `SET SESSION` and a level.
 const OF_SESSION: &str = "CHARACTERISTICS AS TRANSACTION";
+
+/// Numbers that tell of a transaction, a setting or a lock of the session's.
+const SESSION_STATE: [&str; 4] = [
+    "SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'",
+    "SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout'",
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
+    // Outside of a transaction, each statement is one of its own.
+    "SELECT (now() = statement_timestamp())::int::bigint",
+];

@@ -17,11 +17,16 @@ fn fractions_of_a_second_are_waited_for_and_not_longer() {
     let (mut one, mut two) = (MysqlBlocking::connect(arena.url()), MysqlBlocking::connect(arena.url()));
     let _guard = account(1).acquire(one.conn()).unwrap();
     for milliseconds in [1, 300, 600, 1100] {
-        let began = Instant::now();
         let time = Duration::from_millis(milliseconds);
-        assert_eq!(account(1).timeout(time).try_hold(two.conn(), nothing).unwrap(), None);
-        let waited = began.elapsed();
-        assert!(waited >= time && waited < time + Duration::from_secs(1), "{waited:?} in place of {time:?}");
+        // On a busy machine, one try may take any time.
+        let mut tries = (0..5).map(|_| {
+            let began = Instant::now();
+            assert_eq!(account(1).timeout(time).try_hold(two.conn(), nothing).unwrap(), None);
+            let waited = began.elapsed();
+            assert!(waited >= time, "{waited:?} in place of {time:?}");
+            waited
+        });
+        assert!(tries.any(|waited| waited < time + Duration::from_secs(1)), "{time:?}");
     }
 }
 

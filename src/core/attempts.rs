@@ -1,0 +1,73 @@
+//! The attempts of a [`LockTransaction`]: each begins, ends, and decides whether another one follows.
+
+use std::ops::ControlFlow;
+
+use diesel::result::Error as DieselError;
+
+use super::{
+    driver::Driver,
+    transaction::{Begun, begin_watched},
+};
+use crate::{
+    error::LockError,
+    transaction::{ClosureError, LockTransaction, Retries, Verdict},
+};
+
+/// A transaction that may be run several times.
+pub(crate) struct Attempts<'h> {
+    transaction: LockTransaction<'h>,
+    retries: Retries,
+    nested: bool,
+}
+
+impl<'h> Attempts<'h> {
+    /// Fails inside an open transaction if an isolation level is wanted.
+    pub(crate) fn new<D: Driver>(driver: &mut D, transaction: LockTransaction<'h>) -> Result<Self, DieselError> {
+        let nested = driver.depth()?.is_some();
+        if nested && transaction.isolation.is_some() {
+            return Err(DieselError::AlreadyInTransaction);
+        }
+        let retries = Retries::new(&transaction, nested);
+        Ok(Attempts { transaction, retries, nested })
+    }
+
+    /// Begins the next attempt.
+    pub(crate) async fn begin<D, E>(&self, driver: &mut D) -> Result<Begun, E>
+    where
+        D: Driver,
+        E: From<DieselError>,
+    {
+        begin_watched(driver, self.transaction.isolation, self.transaction.deny_out_of_order).await
+    }
+
+    /// Takes the outcome of an attempt. Breaks with the result of the whole transaction, or sleeps until the next attempt.
+    pub(crate) async fn ended<D, R, E, Kind>(
+        &mut self,
+        driver: &mut D,
+        outcome: Result<R, E>,
+    ) -> ControlFlow<Result<R, E>>
+    where
+        D: Driver,
+        E: ClosureError<Kind> + From<LockError>,
+    {
+        let error = match outcome {
+            Ok(value) => return ControlFlow::Break(Ok(value)),
+            Err(error) => error,
+        };
+        let pause = match self.retries.judge(error.as_error(), self.transaction.retry_when.as_deref_mut()) {
+            Verdict::Pass => return ControlFlow::Break(Err(error)),
+            Verdict::GiveUp => {
+                let (tries, elapsed) = (self.retries.tries(), self.retries.elapsed());
+                let (nested, source) = (self.nested, error.into_boxed());
+                return ControlFlow::Break(Err(LockError::RetriesExhausted { tries, elapsed, nested, source }.into()));
+            }
+            Verdict::Retry(pause) => pause,
+        };
+        if let Some(hook) = &mut self.transaction.hook {
+            hook(error.as_error(), self.retries.tries());
+        }
+        drop(error);
+        driver.sleep(pause).await;
+        ControlFlow::Continue(())
+    }
+}
