@@ -1,4 +1,4 @@
-//! Keys as plain values: what a key must be able to do, what may stand for one, and a key whose type is forgotten.
+//! Primary keys: the bounds of a key type, the conversions into it, and a type-erased key for errors.
 
 use std::{
     any::Any,
@@ -8,9 +8,9 @@ use std::{
     sync::Arc,
 };
 
-/// What a primary key must be able to do: be compared, hashed, copied, shown in an error.
+/// The type of a primary key: it can be compared, hashed, cloned and shown in an error.
 ///
-/// Every type that has the named traits is one; a tuple of them is the key of a table with a composite key.
+/// Every type that has these traits implements it. A tuple of such types is the key of a table with a composite key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a lock key",
     label = "not usable as (part of) a primary key",
@@ -22,13 +22,13 @@ pub trait LockKey: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<K> LockKey for K where K: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
 
-/// What may stand for a key: the key itself, a reference to it, and `&str` for a `String` key.
+/// A value that converts into a key: the key itself, a reference to it, and `&str` for a `String` key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a key of this table: its key is `{K}`",
     label = "expected `{K}` or `&{K}`"
 )]
 pub trait IntoKey<K> {
-    /// The key, owned.
+    /// Returns the owned key.
     fn into_key(self) -> K;
 }
 
@@ -50,9 +50,9 @@ impl IntoKey<String> for &str {
     }
 }
 
-/// A key whose type is forgotten, so that keys of many tables fit into one error.
+/// A type-erased key, so that keys of many tables fit into one error.
 ///
-/// It shows itself as its `Debug` form; [`get`](Self::get) gives the typed key back.
+/// Its `Display` is the `Debug` form of the key. [`get`](Self::get) returns the typed key.
 ///
 /// ```
 /// use diesel_lockset::RowKey;
@@ -66,14 +66,14 @@ impl IntoKey<String> for &str {
 pub struct RowKey(Arc<dyn AnyKey>);
 
 impl RowKey {
-    /// Forgets the type of a key.
+    /// Erases the type of a key.
     pub fn new<K: LockKey>(key: K) -> Self {
         RowKey(Arc::new(key))
     }
 
-    /// Which of two keys comes first, where Rust and every server agree about it: integers, also in composite keys.
+    /// Compares two keys where Rust and every server agree about the order: integers, and pairs of `i32` or `i64`.
     ///
-    /// Strings have an order that only the server knows.
+    /// `None` for all others: the order of strings is known to the server only.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         macro_rules! try_each {
             ($($K:ty),*) => {$(
@@ -86,7 +86,7 @@ impl RowKey {
         None
     }
 
-    /// The key, if it is a `K`: the field's type, or a tuple of them for a composite key.
+    /// Returns the key if it is a `K`: the type of the key field, or a tuple of such types for a composite key.
     #[must_use]
     pub fn get<K: 'static>(&self) -> Option<&K> {
         self.0.as_any().downcast_ref()
@@ -128,14 +128,14 @@ impl<K: LockKey> AnyKey for K {
     }
 }
 
-/// The name of an advisory lock in the forms that servers take.
+/// The name of an advisory lock, in the two forms that backends use.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct LockName<'a> {
-    /// The canonical text.
+    /// The canonical text, which MySQL and MariaDB hash together with the database.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) text: &'a str,
-    /// Its number.
+    /// The `bigint` key of the lock on PostgreSQL.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) key: i64,
 }

@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // nothing is sent
+#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // without a backend
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![allow(
     unreachable_pub,
     reason = "the types in hidden methods of public traits must be public, and nobody needs their names"
 )]
 
-// So that the derive works in this crate's own tests.
+// The derive writes `::diesel_lockset`, which must resolve in this crate's own tests too.
 extern crate self as diesel_lockset;
 
 mod advisory;
@@ -28,7 +28,7 @@ mod transaction;
 pub mod __private;
 pub mod prelude;
 
-/// Longer texts: why things are as they are, and what changed.
+/// Longer documents: the design, the behaviour on clusters, and the changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
@@ -40,20 +40,20 @@ pub mod _documentation {
     pub mod changelog {}
 }
 
-/// Implements [`Lockable`](trait@Lockable): says which table and which row a model stands for.
+/// Implements [`Lockable`](trait@Lockable): maps a model to its table and its primary key.
 #[doc(inline)]
 pub use diesel_lockset_derives::Lockable;
 
-/// Runs a method under the [`AdvisoryLock`] of its model: one caller at a time, for each instance and each method.
+/// Runs a method under the [`AdvisoryLock`] of `self`: one caller at a time for each primary key and each method.
 ///
-/// # Example: one mail, however many ask for it
+/// # Example: send a mail once, however many sessions ask for it
 ///
 /// ```
 /// # include!("doctest_setup.rs");
 /// impl Order {
 ///     #[advisory_locked(timeout = "5s")]
 ///     fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
-///         let order: Order = orders::table.find(self.id).first(conn)?; // as it is now that nobody else sends it
+///         let order: Order = orders::table.find(self.id).first(conn)?; // reloaded under the lock
 ///         if order.status == "sent" {
 ///             return Ok(false);
 ///         }
@@ -66,11 +66,11 @@ pub use diesel_lockset_derives::Lockable;
 /// # let conn = &mut establish();
 /// # let order: Order = orders::table.find(1_i64).first(conn).unwrap();
 /// assert!(order.send(conn).unwrap());
-/// assert!(!order.send(conn).unwrap()); // by a copy that does not know it yet
+/// assert!(!order.send(conn).unwrap()); // through a stale copy
 /// # }
 /// ```
 ///
-/// # Example: not while somebody else is at it
+/// # Example: skip the work while another session does it
 ///
 /// ```
 /// # include!("doctest_setup.rs");

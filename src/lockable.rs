@@ -1,6 +1,6 @@
-//! The trait that `#[derive(Lockable)]` implements: which table a model lives in and what its key is.
+//! The trait that `#[derive(Lockable)]` implements: the table and the primary key of a model.
 //!
-//! Nothing here sends SQL or knows a backend; what a backend needs beyond it is in [`crate::sql`].
+//! Nothing here sends SQL or depends on a backend; what a backend needs beyond it is in [`crate::sql`].
 
 use diesel::{
     expression::Expression,
@@ -10,25 +10,25 @@ use diesel::{
 
 use crate::key::LockKey;
 
-/// A model whose row can be locked: it knows its table, its primary key and its name.
+/// A model whose row can be locked: it has a table, a primary key and a name.
 ///
 /// Implement it with `#[derive(Lockable)]`, which reads the same attributes as Diesel's
 /// [`Identifiable`](diesel::Identifiable): `#[diesel(table_name = ..)]`, `#[diesel(primary_key(..))]` and
 /// `#[diesel(column_name = ..)]`.
 ///
-/// The key columns must not be `Nullable` in `table!`: a key that is NULL equals none, so its row could not be found by it. The
+/// The key columns must not be `Nullable` in `table!`: a key that is NULL equals no key, so its row could not be found by it. The
 /// compiler refuses such a model, also if an alias hides the `Option` of its field.
 ///
-/// Nothing is locked by this trait. The verbs are [`lock`](crate::LockDsl::lock),
-/// [`lock_by_id`](crate::LockDsl::lock_by_id), [`with_lock`](crate::LockDsl::with_lock) for one row and
-/// [`LockSet`](crate::LockSet) for any number of them.
+/// The trait itself locks nothing. The methods that lock are [`lock`](crate::LockDsl::lock),
+/// [`lock_by_id`](crate::LockDsl::lock_by_id) and [`with_lock`](crate::LockDsl::with_lock) for one row, and those of
+/// [`LockSet`](crate::LockSet) for any number of rows.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be locked: it does not say which row it is",
     label = "this type has no lock key",
     note = "add `#[derive(Lockable)]` to `{Self}`"
 )]
 pub trait Lockable: Sized + Send + 'static {
-    /// The table of the model, as `diesel::table!` names it.
+    /// The table of the model, as declared by `diesel::table!`.
     type Table: Table + Send + 'static;
 
     /// The primary key: the type of the key field, or a tuple of them for a composite key.
@@ -38,25 +38,25 @@ pub trait Lockable: Sized + Send + 'static {
     #[doc(hidden)]
     type KeyColumns: PrimaryKeyOf<Self::Table>;
 
-    /// The name of the Rust type, as messages show it.
+    /// The name of the Rust type, for messages and for the names of advisory locks.
     const TYPE_NAME: &'static str;
 
-    /// The table, as a value.
+    /// Returns the table.
     fn table() -> Self::Table;
 
-    /// The primary key of this instance.
+    /// Returns the primary key of this instance.
     fn lock_key(&self) -> Self::Key;
 }
 
-/// One key column, as opposed to a tuple of them.
+/// A key of one column, as opposed to a tuple of columns.
 ///
-/// A bare column type would do, were it not that Rust cannot rule out that a tuple is a column too one day: impls for
+/// The bare column type does not work: Rust cannot rule out that a tuple implements the column traits one day, so impls for
 /// both would conflict.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct One<C>(core::marker::PhantomData<C>);
 
-/// The key columns of a model are the primary key of its table, in the same order.
+/// A bound: the key columns of a model are the primary key of its table, in the same order.
 ///
 /// The order matters: a set locks in the order of the key, so two models of one table must agree on it.
 #[doc(hidden)]
@@ -93,7 +93,7 @@ composite_keys! {
     (A, B, C, D, E, F, G, H)
 }
 
-/// A column, and whether `table!` says that it can be NULL.
+/// A key column, with its nullability as declared by `table!`.
 #[doc(hidden)]
 pub trait KeyColumn {
     type Nullability;
@@ -105,10 +105,10 @@ impl<C: Expression<SqlType: SqlType>> KeyColumn for C {
 
 type NullabilityOf<C> = <C as KeyColumn>::Nullability;
 
-/// A key that can be NULL is equal to no key, its own included, so a row that has it would not be found by it.
+/// A bound: the key column `C` is never NULL. A NULL key is equal to no key, not even to itself, so its row would not be found by it.
 ///
-/// The columns are asked, not the fields: an alias or a type of the application's can hide an `Option`, but Diesel loads none from a
-/// column that `table!` says is never NULL.
+/// It checks the column, not the field: an alias or a type of the application's can hide an `Option`, but Diesel loads no `Option` from a
+/// column that `table!` declares as never NULL.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the key column `{C}` can be NULL, so rows could not be found by it",
@@ -119,7 +119,7 @@ pub trait NeverNull<C> {}
 
 impl<C> NeverNull<C> for NotNull {}
 
-/// Type equality with a sentence of its own.
+/// A bound for type equality with its own compiler message.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the model's key is not the primary key of its table",

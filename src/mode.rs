@@ -1,66 +1,66 @@
-//! The words of a lock: how strong it is, what it does about a row that someone else holds, how isolated it is.
+//! The options of a lock: its strength, its wait policy, and the isolation level of its transaction.
 
 use std::time::Duration;
 
-/// How much a row lock forbids to others, weakest first.
+/// The strength of a row lock, weakest first: how much it denies to other transactions.
 ///
-/// | strength | PostgreSQL | MySQL | MariaDB | lets others |
+/// | strength | PostgreSQL | MySQL | MariaDB | other transactions may still |
 /// | --- | --- | --- | --- | --- |
 /// | `KeyShare` | `FOR KEY SHARE` | | | change everything but the key |
 /// | `Share` | `FOR SHARE` | `FOR SHARE` | `LOCK IN SHARE MODE` | read with a share lock |
 /// | `NoKeyUpdate` | `FOR NO KEY UPDATE` | | | insert rows that reference this one |
 /// | `Update` | `FOR UPDATE` | `FOR UPDATE` | `FOR UPDATE` | read without a lock, nothing else |
 ///
-/// The order is the order of strength, so the stronger of two is [`Ord::max`]. Who conflicts with whom is in
+/// The variants are ordered by strength, so [`Ord::max`] returns the stronger of two. The strengths that conflict are listed in
 /// [PostgreSQL's manual](https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strength {
-    /// `FOR KEY SHARE`: the key stays, and so does the row.
+    /// `FOR KEY SHARE`: the key cannot be changed, and the row cannot be deleted.
     KeyShare,
-    /// `FOR SHARE`: the row stays as it is; others may share it.
+    /// `FOR SHARE`: the row cannot be changed; other transactions may lock it with the same strength.
     Share,
-    /// `FOR NO KEY UPDATE`: for changing anything but the key, what a plain `UPDATE` takes.
+    /// `FOR NO KEY UPDATE`: to change anything but the key. A plain `UPDATE` takes this lock.
     NoKeyUpdate,
-    /// `FOR UPDATE`: for changing or deleting the row. The default.
+    /// `FOR UPDATE`: to change or delete the row. The default.
     Update,
 }
 
-/// What to do about a row that somebody else holds.
+/// The wait policy of one statement: its treatment of a row that another session holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Wait {
-    /// Wait for it, as long as the server waits.
+    /// Waits for the row, as long as the server waits.
     #[default]
     Block,
-    /// Fail, with all that the statement wants.
+    /// Fails the whole statement: `NOWAIT`.
     #[allow(dead_code, reason = "of one backend only")]
     Fail,
-    /// Leave it out.
+    /// Leaves the row out: `SKIP LOCKED`.
     SkipLocked,
 }
 
-/// What a whole call does about rows that somebody else holds.
+/// The wait policy of a whole call: its treatment of rows that other sessions hold.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WaitPolicy {
-    /// Wait as long as the server waits.
+    /// Waits as long as the server waits.
     #[default]
     Block,
-    /// Give up at once.
+    /// Fails instead of waiting.
     NoWait,
-    /// Leave them out.
+    /// Leaves the rows out.
     SkipLocked,
-    /// Wait so long in all.
+    /// Waits at most this long, for all rows together.
     Timeout(Duration),
 }
 
 impl WaitPolicy {
-    /// A timeout; none at all means not to wait.
+    /// Returns the policy for a timeout; a timeout of zero means not to wait.
     pub(crate) fn timeout(duration: Duration) -> Self {
         if duration.is_zero() { WaitPolicy::NoWait } else { WaitPolicy::Timeout(duration) }
     }
 
-    /// What the locking statements say: the two that do not wait skip what is held and look at what is missing, because a
-    /// `NOWAIT` that fails takes the transaction with it and does not say which rows were busy.
+    /// Returns the wait policy of the call's locking statements. The two policies that do not wait both use `SKIP LOCKED` and then look at
+    /// the rows that did not come back: a `NOWAIT` that fails takes the transaction with it and does not name the busy rows.
     pub(crate) fn wait(self) -> Wait {
         match self {
             WaitPolicy::Block | WaitPolicy::Timeout(_) => Wait::Block,
@@ -69,38 +69,38 @@ impl WaitPolicy {
     }
 }
 
-/// How much of what others do a transaction sees while it runs.
+/// The isolation level of a transaction: which commits of other transactions it sees while it runs.
 ///
-/// READ COMMITTED is the level for locking: each statement sees what was committed before it, so all promises hold, and a query of any
-/// kind is answered. It is PostgreSQL's default; that of MySQL and MariaDB is REPEATABLE READ.
+/// READ COMMITTED is the level for locking. Each statement sees what was committed before it, so all promises hold, and every kind of query
+/// is answered. PostgreSQL's default is READ COMMITTED; that of MySQL and MariaDB is REPEATABLE READ.
 ///
 /// # What a lock set, a pick or a claim answers
 ///
-/// | asked for | PostgreSQL | MySQL, MariaDB |
+/// | requested | PostgreSQL | MySQL, MariaDB |
 /// | --- | --- | --- |
 /// | **READ COMMITTED** | | |
 /// | rows by key | as committed | as committed |
 /// | a query about the row's own columns | as committed: evaluated on the version that is locked | the same |
-/// | any other query: a join, a subquery, raw SQL, a function that is not the server's own | as committed: asked once more when its rows are held | the same |
+/// | any other query: a join, a subquery, raw SQL, a function that is not the server's own | as committed: sent once more when its rows are locked | the same |
 /// | **REPEATABLE READ** | | |
 /// | rows by key | [`Serialization`](crate::LockError::Serialization) if the row has changed since the first statement; [`Missing`](crate::LockError::Missing) means that the snapshot has no such row | as committed; MariaDB from 11.6.2 on: as PostgreSQL ([`innodb_snapshot_isolation`][mariadb]) |
-/// | a query about the row's own columns | chosen from the snapshot; `Serialization` if a chosen row has changed since | chosen from the snapshot, evaluated again on the version that is locked: no row that does not match, but none that began to match since |
+/// | a query about the row's own columns | chosen from the snapshot; `Serialization` if a chosen row has changed since | chosen from the snapshot, evaluated again on the version that is locked: no row that does not match, but also none that began to match since |
 /// | any other query | refused with [`Unsupported`](crate::LockError::Unsupported) before a row is touched | refused, the same |
 /// | **SERIALIZABLE** | | |
 /// | rows by key | as under REPEATABLE READ | as committed |
-/// | a query about the row's own columns | as under REPEATABLE READ | refused: its plain reads would take shared locks, and two of them would deadlock |
+/// | a query about the row's own columns | as under REPEATABLE READ | refused: its plain reads would take shared locks, and two such sets would deadlock |
 /// | any other query | answered, and checked by the server at the commit: that holds if every transaction that writes what the conditions read is SERIALIZABLE | refused |
 ///
-/// What a transaction reads *afterwards*, by queries of its own, follows the level as well: under REPEATABLE READ on MySQL and MariaDB the row
-/// is fresh, and its children, counted by a plain `SELECT`, may be those of a snapshot from before the wait, if any statement of the
-/// transaction took one: a set by query does. Count them at READ COMMITTED, or by a locking read.
+/// The level also decides what the transaction reads *afterwards*, by queries of its own. Under REPEATABLE READ on MySQL and MariaDB the
+/// locked row is fresh, but its children, counted by a plain `SELECT`, may be those of a snapshot from before the wait, if any statement of
+/// the transaction took one. A set with a query takes one. Count children at READ COMMITTED, or by a locking read.
 ///
-/// The level of a transaction that others have begun is asked for, by a statement of its own, where the answer depends on it: for "any other
-/// query". On MySQL and MariaDB that is the level of the session: `SET TRANSACTION ISOLATION LEVEL` for the next transaction alone shows in no
-/// variable; use [`LockTransaction::isolation`](crate::LockTransaction::isolation), or set it for the session. A claim outside of a transaction
-/// is a transaction of this crate's and chooses its level itself.
+/// Where the answer depends on the level (for "any other query"), the crate reads the level of the open transaction by a separate
+/// statement. On MySQL and MariaDB this is the level of the session: a `SET TRANSACTION ISOLATION LEVEL` for the next transaction alone
+/// shows in no variable. Use [`LockTransaction::isolation`](crate::LockTransaction::isolation), or set the level for the session. A claim by such a
+/// query outside of a transaction runs in a transaction of the crate's own, at READ COMMITTED.
 ///
-/// The levels in the manuals: [PostgreSQL][postgres], [MySQL][mysql].
+/// The levels are described in the manuals of [PostgreSQL][postgres] and [MySQL][mysql].
 ///
 /// [postgres]: https://www.postgresql.org/docs/current/transaction-iso.html
 /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/innodb-transaction-isolation-levels.html

@@ -1,4 +1,4 @@
-//! The names that code which locks rows uses all the time: `use diesel_lockset::prelude::*;`
+//! Re-exports of the names that most programs need: `use diesel_lockset::prelude::*;`
 
 pub use crate::{
     AdvisoryLock, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, PickDsl as _,

@@ -1,3 +1,3 @@
-//! What the expansions of the derive and of the attribute name, and bounds of generic code. Not part of the public API.
+//! Items that the expansions of the macros refer to, and bounds for generic code. Not part of the public API.
 
 pub use crate::{advisory::KeyText, key::LockKey, lockable::One};

@@ -1,4 +1,4 @@
-//! Advisory locks: locks on a name that the application agrees on, beside all rows. Says which lock; takes none.
+//! Advisory locks: locks on a name instead of a row. This module describes a lock and sends nothing.
 
 mod name;
 mod number;
@@ -8,41 +8,41 @@ use std::{fmt, marker::PhantomData, time::Duration};
 pub use self::name::{AdvisoryName, KeyText};
 use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 
-/// A lock on a name: of an object, of an object and a method, or of the application's own choice.
+/// A lock on a name: that of an object, of an object and a method, or of the application's own choice.
 ///
-/// It binds only those who ask for it: rows stay readable, writable and lockable by anybody. Use it to run a piece of code
+/// It excludes only sessions that take it too: rows stay readable, writable and lockable by all others. Use it to run a piece of code
 /// once at a time for one object, across processes and hosts, above all around work that is not in the database.
 ///
-/// | verb | the lock lives | in a transaction |
+/// | method | lifetime of the lock | in an open transaction |
 /// | --- | --- | --- |
-/// | [`hold`](crate::RunAdvisoryLock::hold), [`try_hold`](crate::RunAdvisoryLock::try_hold) | around a transaction of the closure's: until after its commit | until that transaction ends |
+/// | [`hold`](crate::RunAdvisoryLock::hold), [`try_hold`](crate::RunAdvisoryLock::try_hold) | around a transaction of the closure's: until after its commit | until the open transaction ends |
 /// | [`hold_session`](crate::RunAdvisoryLock::hold_session) | while the closure runs, without a transaction | while the closure runs |
 /// | [`acquire`](crate::RunAdvisoryLock::acquire) | as long as the guard | as long as the guard |
-/// | [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction) | | until that transaction ends |
+/// | [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction) | | until the open transaction ends |
 ///
-/// Waits as long as it takes, unless [`timeout`](Self::timeout) says otherwise. The same session can take a lock that it
-/// holds again, and holds it until it has been released as often.
+/// The methods wait without a limit, unless [`timeout`](Self::timeout) sets one. A session can take a lock that it already
+/// holds, and holds it until it has been released as often.
 ///
 /// # In a transaction, on MySQL and MariaDB
 ///
-/// Their locks are the session's: neither a commit nor a rollback releases them. So the crate does, at the end of a
-/// transaction that it has begun itself: a `hold` in a `hold`, in a [`LockTransaction`](crate::LockTransaction) or in a
+/// On these servers advisory locks belong to the session: neither a commit nor a rollback releases them. So the crate does, at the end of
+/// a transaction that it has begun itself: a `hold` in a `hold`, in a [`LockTransaction`](crate::LockTransaction) or in a
 /// [`with_lock`](crate::LockDsl::with_lock) lasts until the outermost of them has ended, as on PostgreSQL. In a transaction
 /// that was begun elsewhere, by Diesel's `transaction` or `begin_test_transaction` for example, `hold` and `try_hold` fail with
-/// [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent: nobody tells the crate when that one is
-/// committed, and to release the lock before would let the next one in too early. Take the lock before the transaction, or
-/// begin that with `LockTransaction`. `hold_session` and `acquire` promise no such thing and work there.
+/// [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent. The crate cannot observe the commit of a transaction
+/// that it did not begin, and a lock that is released before the commit lets the next session in too early. Take the lock before the
+/// transaction, or begin the transaction with `LockTransaction`. `hold_session` and `acquire` make no such promise and work there.
 ///
-/// Under REPEATABLE READ a transaction that has read something before it takes the lock goes on seeing what was there then:
-/// read with a lock, or take the advisory lock first.
+/// Under REPEATABLE READ a transaction that has read something before it takes the lock goes on reading from its old snapshot: use a
+/// locking read, or take the advisory lock first.
 ///
 /// A deadlock among rows rolls the transaction back and leaves the session its advisory locks; they are released as the
-/// verbs promise. A circle of waits for advisory locks alone is a [`Deadlock`](crate::LockError::Deadlock). One of a row and
-/// an advisory lock is not detected: it ends when the first timeout does, so give one.
+/// methods promise. A circle of waits for advisory locks alone is a [`Deadlock`](crate::LockError::Deadlock). A circle of a row and
+/// an advisory lock is not detected: it ends when the first timeout does, so set one.
 ///
 /// # The key
 ///
-/// PostgreSQL's advisory locks have a `bigint` for a name, and each database its own. It is the first 8 bytes, big-endian,
+/// On PostgreSQL the name of an advisory lock is a `bigint`, and each database has its own. It is the first 8 bytes, big-endian,
 /// of the SHA-256 of the text [`AdvisoryName::text`]: for the account 3 of the model `Account`, and a scope if there is one,
 /// `Account|3` or `Account|3|send`; for a name of the application's own, `|nightly-report`. In SQL:
 ///
@@ -52,45 +52,45 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 ///
 /// and in Python: `int.from_bytes(hashlib.sha256(b"Account|3|send").digest()[:8], "big", signed=True)`.
 ///
-/// MySQL and MariaDB have texts for names, and one set of them for all databases of a server. The name is that of
+/// On MySQL and MariaDB the name is a text, and all databases of a server share one set of names. It is that of
 /// [`AdvisoryName::key_in`]: the first 16 digits, in lower case, of the SHA-256 of `<database>|<text>`. In SQL:
 ///
 /// ```sql
 /// SELECT GET_LOCK(LEFT(SHA2(CONCAT(DATABASE(), '|', 'Account|3|send'), 256), 16), 45)
 /// ```
 ///
-/// and in Python: `hashlib.sha256(b"shop|Account|3|send").hexdigest()[:16]`. The database is the one that the connection is
-/// in; it must be in one, and stay there: a session that has gone to another (`USE`) by the time it should release a lock is
-/// ended.
+/// and in Python: `hashlib.sha256(b"shop|Account|3|send").hexdigest()[:16]`. The database is the current one of
+/// the connection. The connection must have one, and keep it: a session that has changed to another (`USE`) by the time it should
+/// release a lock is ended.
 ///
 /// # On a replica
 ///
-/// Advisory locks are not replicated. On a hot standby of PostgreSQL, one would exclude nobody on the primary: every verb fails there with
-/// [`LockError::Unsupported`](crate::LockError::Unsupported), told by the statement that would have taken the lock
-/// (`.. WHERE NOT pg_is_in_recovery()`); nothing is taken and a transaction goes on.
+/// Advisory locks are not replicated. A lock on a hot standby of PostgreSQL would exclude no session on the primary, so every method fails
+/// there with [`LockError::Unsupported`](crate::LockError::Unsupported). The statement that would have taken the lock detects it
+/// (`.. WHERE NOT pg_is_in_recovery()`): nothing is taken, and a transaction goes on.
 ///
-/// On MySQL and MariaDB nothing tells a replica: `read_only` is also set on primaries, and some may write all the same. There, and
-/// on a cluster such as Galera, each server has [locks of its own][galera]: have all who take part connect to the same one.
+/// On MySQL and MariaDB nothing identifies a replica: `read_only` is also set on primaries, and some users may write all the same. There,
+/// and on a cluster such as Galera, each server has [locks of its own][galera]: connect all sessions that take part to the same server.
 ///
 /// [galera]: https://mariadb.com/kb/en/mariadb-galera-cluster-known-limitations/
 ///
 /// # Behind a pooler
 ///
-/// A pooler that hands out the server's session for a transaction at a time (pgbouncer's [transaction mode][pool]) breaks all
-/// forms that outlive a transaction: lock and unlock may run in different sessions. Then two clients have the lock at once,
-/// since the server takes them for one session, or the lock is left behind in a session that goes on, and nobody gets it until
-/// the pooler ends that; neither the client nor this crate can tell. There, use
+/// A pooler that assigns the server's session for one transaction at a time (pgbouncer's [transaction mode][pool]) breaks all
+/// methods whose lock outlives a transaction: lock and unlock may run in different sessions. Then two clients have the lock at once,
+/// since the server sees one session, or the lock stays in a session that goes on, and no client gets it until
+/// the pooler ends that session. Neither the client nor this crate can detect it. Behind such a pooler, use
 /// [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction), or call `hold` inside of a transaction. Row
-/// locks need nothing of the kind: they end with their transaction.
+/// locks are not affected: they end with their transaction.
 ///
-/// Diesel's prepared statements stay behind in a session too. Unless the pooler looks after them
+/// Diesel's prepared statements also stay in a session. Unless the pooler tracks them
 /// ([`max_prepared_statements`][prepared] of pgbouncer 1.21 and later), switch them off:
 /// `conn.set_prepared_statement_cache_size(CacheSize::Disabled)`.
 ///
 /// [pool]: https://www.pgbouncer.org/features.html
 /// [prepared]: https://www.pgbouncer.org/config.html#max_prepared_statements
 ///
-/// # Example: one mail, however many ask for it
+/// # Example: send a mail once, however many sessions ask for it
 ///
 /// ```
 /// # include!("../doctest_setup.rs");
@@ -98,7 +98,7 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// # let conn = &mut establish();
 /// # let order: Order = orders::table.find(1_i64).first(conn).unwrap();
 /// let sent = AdvisoryLock::on(&order).scope("send").hold(conn, |conn| {
-///     let order: Order = orders::table.find(order.id).first(conn)?; // what is there now that nobody else sends
+///     let order: Order = orders::table.find(order.id).first(conn)?; // reloaded under the lock
 ///     if order.status == "sent" {
 ///         return Ok(false);
 ///     }
@@ -118,38 +118,38 @@ pub struct AdvisoryLock<M = Exclusive> {
 }
 
 impl AdvisoryLock {
-    /// How long the attribute `#[advisory_locked]` waits unless it says otherwise, and a good choice for others: longer than
+    /// The timeout of the attribute `#[advisory_locked]` unless it sets another, and a good choice elsewhere: longer than
     /// most work takes, shorter than most callers wait.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45);
 
-    /// The lock of an object: of the type name of its model and its primary key.
+    /// Returns the lock of an object, named by the type name of its model and its primary key.
     ///
-    /// Two models of one table have different names, and so different locks. Two models of one name, in two modules, have the
-    /// same ones: the path is no part of it, so that a model can be moved. Give them a [`scope`](Self::scope) if that is not meant.
+    /// Two models of one table have different names, and so different locks. Two models of the same name, in two modules, share their
+    /// locks: the path is no part of the name, so that a model can be moved. Give them a [`scope`](Self::scope) if that is not intended.
     ///
     /// # Keys that are equal to the server only
     ///
-    /// The lock is that of the key's text, and the server may hold keys for equal that have different texts; each then has a lock
-    /// of its own, and two sessions can have both at once. That `1.5` and `1.50` are one number is seen to. This is not:
-    /// - texts of a `char(n)`: a row that was loaded has the blanks at the end, a key from elsewhere perhaps not;
-    /// - texts without regard to large and small letters or accents: PostgreSQL's `citext` and nondeterministic collations, on
-    ///   MySQL and MariaDB nearly every collation, which mostly do not see blanks at the end either;
+    /// The lock is named by the text of the key, and the server may treat keys with different texts as equal. Each text then has a lock
+    /// of its own, and two sessions can have both at once. `1.5` and `1.50` are written as one text. Not handled are:
+    /// - texts of a `char(n)`: a row that was loaded has the trailing blanks, a key from elsewhere perhaps not;
+    /// - texts that are compared without regard to case or accents: PostgreSQL's `citext` and nondeterministic collations, on
+    ///   MySQL and MariaDB nearly every collation; most of these ignore trailing blanks too;
     /// - times with a zone, if they are not all written in the same one, and times that are finer than their column.
     ///
-    /// Take such a lock by the row as it was loaded, not by a key that somebody has typed in: `on(&row)`, not `id`. All who ask
-    /// for the row then have the same text.
+    /// Take such a lock by the row as it was loaded, not by a key that a user has typed in: `on(&row)`, not `id`. All sessions that lock
+    /// the row then use the same text.
     pub fn on<T: Lockable<KeyColumns: KeyText<T::Key>>>(row: &T) -> Self {
         Self::id::<T>(row.lock_key())
     }
 
-    /// The lock of the object with this primary key: `AdvisoryLock::id::<Account>(3)`.
+    /// Returns the lock of the object with this primary key: `AdvisoryLock::id::<Account>(3)`.
     ///
     /// The key is taken as it is given, not as the table has it: see [`on`](Self::on).
     pub fn id<T: Lockable<KeyColumns: KeyText<T::Key>>>(id: impl IntoKey<T::Key>) -> Self {
         Self::new(AdvisoryName::of::<T>(&id.into_key()))
     }
 
-    /// The lock of a name that the application has chosen. It is never that of an object, whatever it says.
+    /// Returns the lock of a name that the application has chosen. It is never that of an object, whatever the name is.
     pub fn named(name: &str) -> Self {
         Self::new(AdvisoryName::own(name))
     }
@@ -160,31 +160,31 @@ impl AdvisoryLock {
 }
 
 impl<M> AdvisoryLock<M> {
-    /// The same for one purpose only, such as the name of a method: locks of different scopes do not exclude each other.
+    /// Restricts the lock to one purpose, such as the name of a method: locks of different scopes do not exclude each other.
     pub fn scope(mut self, scope: &str) -> Self {
         self.name = self.name.scoped(scope);
         self
     }
 
-    /// Waits so long at most. Zero means not to wait.
+    /// Waits at most this long. Zero means not to wait.
     ///
-    /// Then [`hold`](crate::RunAdvisoryLock::hold) and those that must have the lock fail with
+    /// After that, [`hold`](crate::RunAdvisoryLock::hold) and the other methods that must have the lock fail with
     /// [`LockError::TimedOut`](crate::LockError::TimedOut), after a timeout of zero with
-    /// [`LockError::Contended`](crate::LockError::Contended);
-    /// [`try_hold`](crate::RunAdvisoryLock::try_hold) and those that need not have it give nothing.
+    /// [`LockError::Contended`](crate::LockError::Contended).
+    /// [`try_hold`](crate::RunAdvisoryLock::try_hold) and the other `try_` methods return `None` or `false`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.wait_policy = WaitPolicy::timeout(timeout);
         self
     }
 
-    /// Shared: any number of sessions can hold it at a time, while nobody holds it exclusively.
+    /// Makes the lock shared: any number of sessions can hold it at a time, while no session holds it exclusively.
     ///
     /// PostgreSQL only.
     pub fn shared(self) -> AdvisoryLock<Shared> {
         AdvisoryLock { name: self.name, wait_policy: self.wait_policy, mode: PhantomData }
     }
 
-    /// What is locked: the canonical text, and the key that the server sees.
+    /// Returns the name of the lock, with its canonical text and the key that the server sees.
     #[must_use]
     pub fn name(&self) -> &AdvisoryName {
         &self.name
@@ -206,15 +206,15 @@ impl<M: AdvisoryMode> fmt::Debug for AdvisoryLock<M> {
     }
 }
 
-/// One holder at a time, as a type.
+/// The mode of an exclusive lock, which has one holder at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Exclusive;
 
-/// Any number of holders who share, as a type.
+/// The mode of a shared lock, which any number of sessions can hold at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Shared;
 
-/// Exclusive or shared.
+/// The mode of an advisory lock: exclusive or shared.
 #[doc(hidden)]
 pub trait AdvisoryMode {
     const SHARED: bool;

@@ -14,7 +14,7 @@ use crate::{
     lockable::{Lockable, One},
 };
 
-/// The name of an advisory lock. Equal on every platform, in every process and version: tests pin it.
+/// The name of an advisory lock. It is the same on every platform, in every process and in every version: tests pin it.
 ///
 /// ```
 /// use diesel_lockset::AdvisoryLock;
@@ -37,7 +37,7 @@ impl AdvisoryName {
         AdvisoryName { text }
     }
 
-    /// Its first part, where objects have their type, is empty.
+    /// Builds a name of the application's own. Its first part, where a model has its type name, is empty.
     pub(super) fn own(name: &str) -> Self {
         let mut text = "|".to_owned();
         write_part(&mut text, &name);
@@ -50,31 +50,31 @@ impl AdvisoryName {
         self
     }
 
-    /// The canonical text: `<type name>|<key>[|<scope>]`, or `|<name>[|<scope>]`.
+    /// Returns the canonical text: `<type name>|<key>[|<scope>]`, or `|<name>[|<scope>]`.
     ///
     /// The key is as `Display` writes it: integers in decimal, strings as they are, UUIDs with hyphens in lower case, dates as
-    /// `2026-02-28`; those of several columns with a comma between them. Within each part and each key column, `\`, `|` and
+    /// `2026-02-28`. The columns of a composite key are separated by commas. Within each part and each key column, `\`, `|` and
     /// `,` have a `\` in front.
     ///
-    /// Numbers of the SQL types `Numeric`, `Double` and `Float` are written without an exponent, without zeros that do not count and
+    /// Numbers of the SQL types `Numeric`, `Double` and `Float` are written without an exponent, without insignificant zeros and
     /// without a sign in front of zero, since `1.5` and `1.50` are one key to the server: `1.5`, `100`, `0`. On PostgreSQL from 13 on
-    /// that is `trim_scale(id)::text`, in Python, up to 28 digits, `f"{Decimal(x).normalize() + 0:f}"`. Of all other types the texts are taken as they
-    /// are; see [`AdvisoryLock::on`](crate::AdvisoryLock::on) for keys that are equal to the server only.
+    /// that is `trim_scale(id)::text`, in Python, up to 28 digits, `f"{Decimal(x).normalize() + 0:f}"`. The texts of all other types are
+    /// taken as they are; see [`AdvisoryLock::on`](crate::AdvisoryLock::on) for keys that are equal to the server only.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The number by which PostgreSQL knows the lock: the first 8 bytes of the SHA-256 of the text.
+    /// Returns the key of the lock on PostgreSQL: the first 8 bytes, big-endian, of the SHA-256 of the text.
     #[must_use]
     pub fn key(&self) -> i64 {
         i64::from_be_bytes(first_of(Sha256::new_with_prefix(&self.text)))
     }
 
-    /// The name by which MySQL and MariaDB know the lock in this database: the first 16 hexadecimal digits, in lower case, of
-    /// the SHA-256 of `<database>|<text>`. They have one set of names for all databases.
+    /// Returns the name of the lock on MySQL and MariaDB, in this database: the first 16 hexadecimal digits, in lower case, of
+    /// the SHA-256 of `<database>|<text>`. These servers have one set of names for all databases.
     ///
-    /// The database is as `SELECT DATABASE()` shows it. Nothing in its name is escaped: give databases no names with `|` in them.
+    /// The database is as `SELECT DATABASE()` shows it. Nothing in its name is escaped: do not use `|` in names of databases.
     ///
     /// ```
     /// use diesel_lockset::AdvisoryLock;
@@ -105,7 +105,7 @@ impl Display for AdvisoryName {
     }
 }
 
-/// Keys `K` of these columns have one text, the same everywhere: all that have `Display`, and tuples of them.
+/// The text of a key `K` of these columns, the same everywhere. Every key that has `Display` has one, and tuples of them.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a key of type `{K}` has no text of its own that an advisory lock could be named after",
@@ -154,7 +154,7 @@ composite_keys! {
     (K0 C0 S0 0, K1 C1 S1 1, K2 C2 S2 2, K3 C3 S3 3, K4 C4 S4 4, K5 C5 S5 5, K6 C6 S6 6, K7 C7 S7 7)
 }
 
-/// Writes one column of a key.
+/// Writes one column of a key, numbers in their canonical form.
 fn write_column<ST: 'static>(text: &mut String, key: &dyn Display) {
     if is_written_freely::<ST>() {
         write_part(text, &canonical(&key.to_string()));
@@ -163,7 +163,7 @@ fn write_column<ST: 'static>(text: &mut String, key: &dyn Display) {
     }
 }
 
-/// Writes a part so that what separates parts cannot come from inside of one.
+/// Writes a part, escaped so that it contains no separator of parts.
 fn write_part(text: &mut String, part: &dyn Display) {
     struct Escaped<'t>(&'t mut String);
     impl Write for Escaped<'_> {
@@ -177,7 +177,7 @@ fn write_part(text: &mut String, part: &dyn Display) {
             Ok(())
         }
     }
-    // Writing into a string does not fail, unless a `Display` of the user's says so by itself.
+    // Writing into a string does not fail, unless a `Display` of the user's returns an error.
     let _ = write!(Escaped(text), "{part}");
 }
 

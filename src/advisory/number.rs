@@ -1,19 +1,19 @@
-//! One text for numbers that are equal to the server: `1.5` and `1.50`.
+//! The canonical text of numbers: `1.5` and `1.50`, which are equal to the server, have one text.
 
 use std::any::TypeId;
 
 use diesel::sql_types::{Double, Float, Numeric};
 
-/// Whether the text of a key of this SQL type depends on how somebody has written the number.
+/// Returns whether one number of this SQL type can be written as different texts.
 pub(super) fn is_written_freely<ST: 'static>() -> bool {
     [TypeId::of::<Numeric>(), TypeId::of::<Float>(), TypeId::of::<Double>()].contains(&TypeId::of::<ST>())
 }
 
-/// More digits than PostgreSQL's `numeric` has in front of the point and behind it.
+/// The limit of the digits that are written out: more than PostgreSQL's `numeric` has in front of the point or behind it.
 const MOST_DIGITS: usize = 150_000;
 
-/// The number without an exponent, without zeros that do not count, and with one zero. What is no decimal number, such as `NaN`,
-/// stays as it is.
+/// Returns the number without an exponent and without insignificant zeros; zero itself is `0`. A text that is no decimal number, such as
+/// `NaN`, is returned unchanged.
 pub(super) fn canonical(written: &str) -> String {
     parse(written).unwrap_or_else(|| written.to_owned())
 }
@@ -33,7 +33,7 @@ fn parse(written: &str) -> Option<String> {
         return None;
     }
     let digits = [whole, fraction].concat();
-    // How many of the digits stand in front of the point; it may lie outside of them.
+    // The number of digits in front of the point. It may be negative, or exceed the number of digits.
     let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
     let leading = digits.len() - digits.trim_start_matches('0').len();
     let digits = digits.trim_matches('0');

@@ -1,4 +1,4 @@
-//! An advisory lock as part of a set.
+//! An advisory lock that is part of a lock set.
 
 use diesel::{
     deserialize,
@@ -13,7 +13,9 @@ use crate::{
     key::LockName,
 };
 
-/// What a set asks of a backend about one name. Made where it is known that the backend can answer.
+/// One advisory lock of a set, with the functions of the backend that lock it.
+///
+/// It is built where `DB: HasTransactionAdvisoryLocks` is known, and used where only `DB: LockingBackend` is.
 pub(crate) struct AdvisoryPart<DB: LockingBackend> {
     pub(crate) name: AdvisoryName,
     shared: bool,
@@ -47,7 +49,8 @@ impl<DB: LockingBackend> AdvisoryPart<DB> {
         (self.holders)(self.name.in_all_forms())
     }
 
-    /// In the order in which all sets take them, each once, and exclusively if anybody asked for that.
+    /// Sorts the locks into the order in which every set takes them, each name once. A name that was added in both modes is taken
+    /// exclusively.
     pub(super) fn in_order(mut parts: Vec<Self>) -> Vec<Self> {
         parts.sort_by_key(|part| (part.name.key(), part.shared));
         parts.dedup_by_key(|part| part.name.key());

@@ -1,4 +1,4 @@
-//! The rows that a lock set came back with.
+//! The result of locking a set: its rows, by model.
 
 use std::{
     any::{Any, TypeId},
@@ -15,10 +15,10 @@ use crate::{
 
 /// The locked rows of a [`LockSet`](crate::LockSet): fresh, by model, in the order of their primary key.
 ///
-/// They are plain values. The locks belong to the transaction, not to this: dropping it releases nothing, and keeping it
+/// They are plain values. The locks belong to the transaction, not to this value: dropping it releases nothing, and keeping it
 /// beyond the transaction keeps nothing locked.
 ///
-/// A row is found under the model that it was asked for as. Two models of one table share the locks, but each has its own
+/// Look a row up by the model type that it was requested with. Two models of one table share the locks, but each has its own
 /// rows here.
 ///
 /// # Example: borrowed and owned
@@ -58,19 +58,18 @@ impl Locked {
         }
     }
 
-    /// The fresh row of an instance that is part of the set.
+    /// Returns the fresh row of an instance that is part of the set.
     ///
     /// # Errors
     ///
     /// [`LockError::Missing`] if the row does not exist (only with
     /// [`allow_missing`](crate::LockSet::allow_missing)); [`LockError::Contended`] if it was skipped;
-    /// [`LockError::NotInSet`] if it was never part of the set. The
-    /// transaction is not touched.
+    /// [`LockError::NotInSet`] if it was never part of the set. The transaction is not touched.
     pub fn row<T: Lockable>(&self, row: &T) -> Result<&T> {
         self.id::<T>(row.lock_key())
     }
 
-    /// The row with this primary key.
+    /// Returns the row with this primary key.
     ///
     /// # Errors
     ///
@@ -81,7 +80,7 @@ impl Locked {
         row.ok_or_else(|| self.absent::<T>(id))
     }
 
-    /// All rows of one model, in the order of the primary key; none if there are none.
+    /// Returns all rows of one model, in the order of the primary key; an empty slice if there are none.
     #[must_use]
     pub fn rows<T: Lockable>(&self) -> &[T] {
         self.model::<T>().map_or(&[], |found| found.rows())
@@ -116,13 +115,13 @@ impl Locked {
         self.model_mut::<T>().map(FoundRows::take).unwrap_or_default()
     }
 
-    /// The only row of a set of one row.
+    /// Takes the row out of a set of one row.
     pub(crate) fn take_only<T: Lockable>(&mut self) -> Result<T> {
         let row = self.model_mut::<T>().and_then(|found| found.take().pop());
         row.ok_or_else(|| LockError::Missing { rows: self.missing.clone() })
     }
 
-    /// The rows asked for by instance or key that do not exist, by table, then in the order of adding.
+    /// Returns the names of the rows that were requested by instance or key and do not exist, by table, then in the order of adding.
     ///
     /// Empty unless the set was built with [`allow_missing`](crate::LockSet::allow_missing).
     #[must_use]
@@ -130,8 +129,8 @@ impl Locked {
         &self.missing
     }
 
-    /// The rows asked for by instance or key that exist and that somebody else holds, by table, then in the order of the
-    /// key.
+    /// Returns the names of the rows that were requested by instance or key and that another session holds, by table, then in the order
+    /// of the key.
     ///
     /// Empty unless the set was built with [`skip_locked`](crate::LockSet::skip_locked).
     #[must_use]

@@ -1,26 +1,26 @@
-//! Every way in which two sets can meet over a few rows: do they ever wait for each other?
+//! A model test of the locking order: runs every interleaving of two sets over four rows and looks for a deadlock.
 //!
-//! A model of the rule, without a server. A set locks its rows in ascending order and waits for each. A row that goes away while it is
-//! waited for stays locked, and the set does not know it. What a set finds wanted when it has been through its rows comes later, in any
-//! order.
+//! It needs no server. A set locks its rows in ascending order and waits for each. A row that is deleted while the set waits for it stays
+//! locked, and the set does not know that it holds it. Rows that the set finds wanted after this pass come later, and may precede those of
+//! the pass.
 
 const ROWS: u8 = 4;
 
-/// What a set does about rows that it finds wanted later.
+/// The rule for rows that a set finds wanted after its pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Later {
-    /// It takes those that are free, and gives up at one that is not.
+    /// It locks rows that are free, and gives up at one that is held.
     Tries,
-    /// It waits for those that come behind all rows that it knows to hold.
+    /// It waits for rows that come after all rows that it knows it holds.
     WaitsBehindTheOrder,
 }
 
-/// Rows as bits.
+/// A set of rows as a bit mask.
 type Rows = u8;
 
 #[derive(Debug, Clone, Copy)]
 struct Set {
-    /// In ascending order.
+    /// The rows that are locked first, in ascending order.
     pass: Rows,
     later: Rows,
 }
@@ -66,7 +66,7 @@ impl Session {
     }
 }
 
-/// Whether the two sets can come to wait for each other, in any order of their steps.
+/// Returns whether the two sets can wait for each other in some interleaving of their steps.
 fn can_wait_in_a_circle(sets: [Set; 2], gone: Rows, rule: Later) -> bool {
     let (mut seen, mut open) = (std::collections::HashSet::new(), vec![[Session::default(); 2]]);
     while let Some(sessions) = open.pop() {
@@ -88,7 +88,7 @@ fn can_wait_in_a_circle(sets: [Set; 2], gone: Rows, rule: Later) -> bool {
     false
 }
 
-/// All pairs of sets over all rows, with all rows that may go away; how many of them can wait in a circle.
+/// Counts the deadlocks over all pairs of sets and all sets of deleted rows.
 fn circles(rule: Later) -> usize {
     let all = 1 << ROWS;
     let sets =
@@ -106,7 +106,7 @@ fn two_sets_that_wait_in_one_pass_only_never_wait_in_a_circle() {
     assert_eq!(circles(Later::Tries), 0);
 }
 
-/// What the crate did before.
+/// The rule of an earlier version of the crate.
 #[test]
 fn to_wait_behind_the_order_for_what_comes_later_can_close_a_circle() {
     assert_ne!(circles(Later::WaitsBehindTheOrder), 0);

@@ -1,10 +1,12 @@
-//! One row that is not waited for at any price: `account.no_wait()`, `account.timeout(..)`.
+//! A request to lock one row under a wait policy: `account.no_wait()`, `account.timeout(..)`.
 
 use std::{fmt, marker::PhantomData};
 
 use crate::{lockable::Lockable, mode::WaitPolicy};
 
-/// One row with a say about waiting, made by [`LockDsl`](crate::LockDsl); [`lock`](crate::RunRowRequest::lock) locks it.
+/// A request to lock one row under a wait policy, built by [`LockDsl`](crate::LockDsl).
+///
+/// [`lock`](crate::RunRowRequest::lock) locks the row.
 #[must_use = "nothing is locked until `lock` is called"]
 pub struct RowRequest<T: Lockable, W> {
     pub(crate) id: T::Key,
@@ -18,7 +20,7 @@ impl<T: Lockable, W> RowRequest<T, W> {
         RowRequest { id, wait_policy, name_holders: false, policy: PhantomData }
     }
 
-    /// If the row is held, the error says by whom: [`LockSet::name_holders`](crate::LockSet::name_holders).
+    /// Makes the error name the sessions that hold the row: see [`LockSet::name_holders`](crate::LockSet::name_holders).
     pub fn name_holders(mut self) -> Self {
         self.name_holders = true;
         self

@@ -1,4 +1,4 @@
-//! A set as it is locked: its options, its advisory locks in order, and its rows table by table.
+//! Turns a lock set into its parts as they are locked: its options, its advisory locks in order, and one plan for each table.
 
 use std::{any::TypeId, collections::BTreeMap};
 
@@ -11,7 +11,7 @@ use crate::{
     sql::{AnySelect, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
 };
 
-/// What a set wants of one model.
+/// The part of a set that belongs to one model: its keys, its queries, and the strength.
 pub(super) struct SetByTable<'a, DB: LockingBackend> {
     pub(super) model: Box<dyn Model<DB>>,
     pub(super) queries: Vec<Box<dyn AnySelect<DB> + 'a>>,
@@ -19,7 +19,7 @@ pub(super) struct SetByTable<'a, DB: LockingBackend> {
 }
 
 impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
-    /// What is wanted of this model, asked for at the set's present strength.
+    /// Returns the part of this model, raised to the set's current strength.
     pub(super) fn gathered<T: LockTarget<DB>>(&mut self) -> &mut SetByTable<'a, DB> {
         let model = TypeId::of::<T>();
         let strength = self.strength;
@@ -50,13 +50,13 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         self.wait_policy
     }
 
-    /// The advisory locks in the order in which they must be taken.
+    /// Takes the advisory locks out of the set, in the order in which they must be locked.
     pub(crate) fn take_advisory(&mut self) -> Vec<AdvisoryPart<DB>> {
         AdvisoryPart::in_order(std::mem::take(&mut self.advisory))
     }
 
-    /// The conversations, table by table in the order in which they must be held, and whether one of them has a query that is asked again
-    /// when its rows are held.
+    /// Builds the plans, one for each table, in the order in which the tables must be locked. Also returns whether one of them has a query
+    /// that is sent again when its rows are locked.
     pub(crate) fn into_tables(self) -> Result<(Vec<DB::Table<'a>>, bool)> {
         let (wait_policy, mut asks_again) = (self.wait_policy, false);
         let mut tables: BTreeMap<TableName, (Strength, Vec<QueriedModel<'a, DB>>)> = BTreeMap::new();
@@ -72,7 +72,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             let choices = queries.into_iter().map(choice).collect::<Result<Vec<_>>>()?;
             asks_again |= choices.iter().any(|chosen| !chosen.text.own);
             let table = tables.entry(model.text().table_name()?).or_insert((strength, Vec::new()));
-            // Sorted by another key the rows would come, and be locked, in another order, and be read into the wrong model.
+            // Sorted by another key, the rows would be locked and returned in another order, and be read into the wrong model.
             if let Some(other) = table.1.first() {
                 if key(&*other.model)? != key(&*model)? {
                     return Err(LockError::two_keys());

@@ -1,4 +1,4 @@
-//! How long a set waits: said once, of the whole set.
+//! The wait policy of a lock set: `no_wait`, `skip_locked` or `timeout`, chosen once for the whole set.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -10,20 +10,20 @@ use crate::{
 };
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {
-    /// Does not wait: if somebody else holds a row of the set, the call fails with
+    /// Fails instead of waiting: if another session holds a row of the set, the call fails with
     /// [`LockError::Contended`](crate::LockError::Contended), which names the busy rows, and the transaction goes on. Rows that
     /// were free are locked then, those behind a busy one of the same table too, until the transaction ends.
     ///
-    /// A lock that others may share with this one is no reason to fail. A lock on the table as a whole
-    /// (`LOCK TABLE`, `ALTER TABLE`) is waited for: it is no row lock.
+    /// A lock that is compatible with the requested one is no reason to fail. For a lock on the table as a whole
+    /// (`LOCK TABLE`, `ALTER TABLE`) the call does wait: it is no row lock.
     ///
     /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
-    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of what did not come back, if something did not |
+    /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of the rows that did not come back, if there are any |
     ///
-    /// `NOWAIT` itself is not sent: it takes the transaction with it and does not say which row was busy.
+    /// `NOWAIT` itself is not sent: it takes the transaction with it and does not name the busy row.
     ///
-    /// # Example: name who is in the way
+    /// # Example: name the rows that are busy
     ///
     /// ```
     /// # include!("../doctest_setup.rs");
@@ -39,10 +39,10 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with_policy(WaitPolicy::NoWait)
     }
 
-    /// Leaves out the rows that somebody else holds; [`Locked::skipped`](crate::Locked::skipped) names those that were asked for by instance or key.
+    /// Leaves out the rows that another session holds.
     ///
-    /// Rows that a query chose and that are held are left out silently. A limit chooses first: a query for five rows of
-    /// which two are held gives three.
+    /// [`Locked::skipped`](crate::Locked::skipped) names those that were requested by instance or key. Rows that a query chose and that are
+    /// held are left out without a report. A limit chooses first: a query for five rows of which two are held returns three.
     ///
     /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
@@ -51,20 +51,20 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with_policy(WaitPolicy::SkipLocked)
     }
 
-    /// Waits so long at most, in all, for all rows of all tables together; then fails with
+    /// Waits at most this long in total, for all rows of all tables together; then fails with
     /// [`LockError::TimedOut`](crate::LockError::TimedOut).
     ///
-    /// Counted in whole milliseconds, from the call on, by the server: what it sends and computes besides takes some milliseconds
-    /// more. On MySQL and MariaDB, whoever waits for a *table* that somebody alters or locks as a whole waits for whole seconds, at
-    /// least one, which count by themselves: such a call can take up to its timeout and the next whole second longer than its
-    /// timeout. PostgreSQL counts both together. With [`name_holders`](Self::name_holders), a quarter of a second may be added.
+    /// The server counts the time in whole milliseconds from the call on; transfer and computation take some milliseconds
+    /// more. On MySQL and MariaDB a call that waits for a *table* that another session alters or locks as a whole waits for whole seconds,
+    /// at least one, which are counted separately: such a call can exceed its timeout by the timeout itself, rounded up to the next whole
+    /// second. PostgreSQL counts both together. With [`name_holders`](Self::name_holders), a quarter of a second may be added.
     ///
-    /// Zero means [`no_wait`](Self::no_wait), down to the error. The server's own limits
+    /// Zero means [`no_wait`](Self::no_wait), with the same error. The server's own limits
     /// (`lock_timeout` and `statement_timeout`; `innodb_lock_wait_timeout`, [`max_execution_time`][mysql],
     /// [`max_statement_time`][mariadb]) still hold if they are shorter.
     ///
-    /// After it the transaction is aborted on PostgreSQL, unless [`name_holders`](Self::name_holders) is set: then the call undoes
-    /// itself. On MySQL and MariaDB it goes on, and keeps the rows that were locked so far.
+    /// After a timeout the transaction is aborted on PostgreSQL, unless [`name_holders`](Self::name_holders) is set: then the call undoes
+    /// itself. On MySQL and MariaDB the transaction goes on, and keeps the rows that were locked so far.
     ///
     /// | PostgreSQL | MySQL | MariaDB |
     /// | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! Picks from a query with a locking clause on it: the strength and the table are those of the clause.
+//! Picks and claims from a query with a locking clause on it. The clause determines the strength and the table.
 
 use diesel::{
     backend::Backend,
@@ -18,7 +18,7 @@ use crate::{
     sql::{AnySelect, ExclusiveStrength, LockStrength, LockTarget, RowLock, TableName},
 };
 
-/// What the select list of `Q` is when it is read into a `U`.
+/// The SQL type of the select list of `Q` when it is read into a `U`.
 type Selected<Q, U, DB> = <<Q as Query>::SqlType as CompatibleType<U, DB>>::SqlType;
 
 #[diagnostic::do_not_recommend]
@@ -63,7 +63,7 @@ struct PickSelected<Q, U> {
     limit: i64,
     strength: Strength,
     asks_again: bool,
-    /// Once they were asked for.
+    /// `None` until the statement is built.
     rows: Option<Vec<U>>,
 }
 
@@ -100,7 +100,7 @@ where
     }
 }
 
-/// Reads each row as the function says.
+/// A row sink that reads each row by a function.
 struct RowsReader<'e, U, F>(&'e mut Vec<U>, F);
 
 impl<U, F, DB> RowSink<DB> for RowsReader<'_, U, F>

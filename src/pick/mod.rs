@@ -1,4 +1,4 @@
-//! The next free rows: what to send for them and what its rows mean. Sends nothing.
+//! Picks and claims: plans that take the next free rows of a query. A plan sends nothing itself.
 
 mod clause;
 mod model;
@@ -18,7 +18,7 @@ use diesel::query_builder::QueryFragment;
 /// - Any `SELECT` over tables, filtered, joined, ordered, boxed or not: `T` is a model of one of its tables, and rows of that
 ///   table are locked, `FOR UPDATE`. The query's own select list does not matter.
 /// - The same with a locking clause on it, `query.for_no_key_update_of(jobs::table)`: the strength and the table, or alias,
-///   are those of the clause, and `T` is whatever Diesel can load the query's own select list into.
+///   are those of the clause, and `T` is any type into which Diesel can load the query's own select list.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be picked as `{T}` from this query",
     label = "no rows of `{T}` that could be locked one by one",
@@ -35,8 +35,10 @@ pub trait PickFrom<'a, T, DB: LockingBackend>: Sized {
     fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>>;
 }
 
-/// A query whose rows can be picked and changed at once: as [`PickFrom`], where `T` is a model in any case, and a locking clause
-/// is one that keeps all others from changing the row: `for_update_of`, `for_no_key_update_of`.
+/// A query whose rows can be claimed as `T`: picked and changed at once.
+///
+/// As [`PickFrom`], except that `T` is a model in any case, and that a locking clause must keep all other sessions from changing the row:
+/// `for_update_of`, `for_no_key_update_of`.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be claimed as `{T}` from this query",
     label = "no rows of `{T}` that could be locked one by one",
@@ -53,37 +55,38 @@ pub trait ClaimFrom<'a, T, DB: LockingBackend>: Sized {
     fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>>;
 }
 
-/// A pick or a claim on its way.
+/// The plan of a pick or a claim, in progress.
 #[doc(hidden)]
 pub trait Picks<DB: LockingBackend, T> {
-    /// Whether this is a claim of several statements, which must be one transaction.
+    /// Returns whether this is a claim of several statements, which must run in one transaction.
     fn claims_in_steps(&self) -> bool {
         false
     }
 
-    /// Whether the conditions are about more than the row itself, so that they are evaluated again when rows are held.
+    /// Returns whether the conditions are about more than the row itself, so that they are rechecked when the rows are locked.
     fn asks_again(&self) -> bool;
 
-    /// The table whose rows are picked.
+    /// Returns the table whose rows are picked.
     fn table(&self) -> &TableName;
 
-    /// What to send next, and who reads its rows; nothing when it is done.
+    /// Returns the next statement and its response handler; `None` when the plan is done.
     fn next_step(&mut self) -> Option<Step<'_, DB>>;
 
-    /// All rows of the last statement were read.
+    /// Ends a step: all rows of the last statement were read.
     fn step_done(&mut self) -> Result<()>;
 
-    /// Whether it goes on after an error of the last statement, which has locked nothing.
+    /// Returns whether the plan goes on after an error of the last statement, which has locked nothing.
     fn goes_on(&mut self, _error: &LockError) -> bool {
         false
     }
 
-    /// The rows, in the order of the query.
+    /// Returns the rows, in the order of the query.
     fn finish(self: Box<Self>) -> Vec<T>;
 }
 
-/// Sees to it that the rows of the query are rows of a table, that their number is ours to say, and that what is written behind the
-/// query counts. It selects the columns of `model`, or by itself.
+/// Rejects DISTINCT, GROUP BY, HAVING, LIMIT and OFFSET, and raw SQL that would disable the clauses behind it.
+///
+/// The query selects the columns of `model`; without a model, its own select list.
 fn check<DB: LockingBackend>(query: &dyn AnySelect<DB>, model: Option<&dyn ModelText<DB>>) -> Result<Arc<QueryText>> {
     let shape = query.shape()?;
     if shape.folded {

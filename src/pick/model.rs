@@ -1,4 +1,4 @@
-//! Picks of models.
+//! Picks and claims whose rows are read into a model.
 
 use std::{any::Any, collections::HashSet, marker::PhantomData};
 
@@ -68,7 +68,7 @@ where
     }
 }
 
-/// Rows of a model's table: locked, and for a claim changed.
+/// The plan of a pick or a claim of models: locks rows of the model's table and, for a claim, changes them.
 pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
     query: Q,
     model: Box<dyn Model<DB>>,
@@ -140,7 +140,7 @@ where
         self.plan.step_done(&mut *self.model)
     }
 
-    /// A join that repeats a row counts it each time; it comes back once.
+    /// Returns each row once, also if a join repeats it. Towards the limit the row counts each time.
     fn finish(mut self: Box<Self>) -> Vec<T> {
         let rows: Box<dyn Any> = self.model.answer(self.plan.answer(), &self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A user's query as a set sees it: it chooses rows, and the set writes the select list.
+//! A user's query in a lock set: the query chooses rows, and the set writes the select list.
 
 use std::any::TypeId;
 
@@ -17,11 +17,10 @@ use crate::{
 
 /// A query that chooses rows of the model `T`: its table, filtered, joined, ordered, limited, distinct, boxed or not.
 ///
-/// The select list does not matter: a set writes its own. The table of `T` must occur once, and not on the side of an
-/// outer join that may be empty.
+/// The select list does not matter: a set writes its own. The table of `T` must occur once, and not on the optional side of an outer join.
 ///
-/// A union is not such a query (pass its parts one by one), nor is one that takes locks itself, nor a grouped one unless
-/// it is grouped by the key.
+/// A union is not such a query (pass its parts one by one). Neither is a query that takes locks itself, nor a grouped one unless it is
+/// grouped by the key.
 #[diagnostic::on_unimplemented(
     message = "this query does not choose rows of `{T}` that a lock set could lock",
     label = "not a query over the table of `{T}`",
@@ -52,8 +51,8 @@ where
 
 /// A model of a table that the query `Q` is over.
 ///
-/// Asked of the model and not of the query: as long as nobody has said which model it is, there is nothing to try. The other
-/// way round the compiler tried every expression of Diesel's, for minutes, before it asked for a type.
+/// The trait is implemented for the model and not for the query: as long as the model is not known, the compiler has nothing to try. With
+/// the query as `Self`, it tried every expression of Diesel, for minutes, before it asked for a type.
 #[doc(hidden)]
 pub trait QueriedBy<Q>: Lockable {}
 
@@ -65,48 +64,48 @@ where
 {
 }
 
-/// What a query has besides tables and filters.
+/// The clauses of a query besides its tables and filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub struct Shape {
-    /// `LIMIT` or `OFFSET`: which rows are chosen depends on the other rows.
+    /// `LIMIT` or `OFFSET`: the choice of rows depends on other rows.
     pub limited: bool,
     /// `OFFSET`: the first rows are not chosen.
     pub offset: bool,
-    /// `DISTINCT`, `GROUP BY` or `HAVING`: a row of the answer is not a row of the table.
+    /// `DISTINCT`, `GROUP BY` or `HAVING`: a row of the result is not a row of the table.
     pub folded: bool,
-    /// `GROUP BY` or `HAVING`: which rows are chosen may depend on the other rows.
+    /// `GROUP BY` or `HAVING`: the choice of rows may depend on other rows.
     pub grouped: bool,
-    /// `DISTINCT`: what is ordered by must be selected, and a limit counts what is distinct in the query's own select list.
+    /// `DISTINCT`: the columns of the order must be selected, and a limit counts the rows that are distinct in the query's own select list.
     pub distinct: bool,
 }
 
-/// A query taken apart at its select list, with its type forgotten.
+/// A query that is split at its select list, with its type erased.
 #[doc(hidden)]
 pub trait AnySelect<DB: Backend>: Send {
-    /// What it is made of.
+    /// Returns which of these clauses the query has.
     fn shape(&self) -> QueryResult<Shape>;
 
-    /// Two queries with the same one have the same text; there is none if the type alone does not say.
+    /// Returns an id that is shared only by queries with the same text; `None` if the type alone does not determine the text.
     fn static_id(&self) -> Option<TypeId>;
 
-    /// `SELECT`, and `DISTINCT` if there is one.
+    /// Writes `SELECT`, and `DISTINCT` if there is one.
     fn walk_head<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// The query's own select list.
+    /// Writes the query's own select list.
     fn walk_select<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// `FROM`, with all joins.
+    /// Writes `FROM`, with all joins.
     fn walk_from<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// `WHERE`, if there is one.
+    /// Writes `WHERE`, if there is one.
     fn walk_filter<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Everything behind `WHERE`.
+    /// Writes everything behind `WHERE`.
     fn walk_rest<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
-/// What both kinds of statement have under the same names.
+/// The methods that are the same for both kinds of statement, since their fields have the same names.
 macro_rules! walk_same_clauses {
     () => {
         fn shape(&self) -> QueryResult<Shape> {
@@ -139,7 +138,7 @@ macro_rules! walk_same_clauses {
     };
 }
 
-// Eight parameters: the ninth, the locking clause, is left at its default, so a query that locks by itself is no choice.
+// The ninth type parameter, the locking clause, keeps its default: a query that locks by itself is not accepted.
 impl<DB, F, S, D, W, O, LOf, G, H> AnySelect<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf, G, H>
 where
     DB: Backend<QueryBuilder: Default> + Default,

@@ -1,13 +1,13 @@
-//! What types alone determine, worked out once for the whole process.
+//! A process-wide cache of values that types alone determine.
 
 use std::{
     collections::BTreeMap,
     sync::{PoisonError, RwLock},
 };
 
-/// Values by the types they follow from.
+/// A cache of values, keyed by the types that determine them.
 ///
-/// It never shrinks: there are as many entries as queries, models and calls in the program.
+/// Entries are never removed: there are as many as queries, models and calls in the program.
 pub(crate) struct Cache<K, V>(RwLock<BTreeMap<K, V>>);
 
 impl<K: Ord, V: Clone> Cache<K, V> {
@@ -19,7 +19,8 @@ impl<K: Ord, V: Clone> Cache<K, V> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// The value of the types, made if it is not known; made each time if the types do not determine it.
+    /// Returns the cached value of the key, or makes and caches it. Without a key, since the types do not determine the value, makes it
+    /// each time.
     pub(crate) fn get_or_make<E>(&self, key: Option<K>, make: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         let Some(key) = key else { return make() };
         if let Some(value) = self.get(&key) {

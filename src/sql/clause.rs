@@ -1,4 +1,4 @@
-//! Pieces of a statement by themselves, to look at their text.
+//! Query nodes that write a single clause of a statement, so that its text can be read separately.
 
 use diesel::{
     backend::Backend,
@@ -31,7 +31,7 @@ pieces! {
     From of AnySelect by walk_from;
     /// The conditions of a query.
     Filter of AnySelect by walk_filter;
-    /// Everything behind the conditions.
+    /// All clauses behind the conditions: grouping, order and limit.
     Behind of AnySelect by walk_rest;
     /// The key columns of a model.
     KeyOf of ModelText by walk_key;

@@ -1,16 +1,16 @@
-//! The select list of a statement that is not about a whole set.
+//! The select list of a pick: the columns of a model, or those of the query.
 
 use diesel::backend::Backend;
 
 use super::model::ModelText;
 
-/// What a pick selects.
+/// The select list of a pick.
 #[allow(dead_code, reason = "of one backend only")]
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub enum Columns<'q, DB: Backend> {
     /// The columns of a model.
     Of(&'q dyn ModelText<DB>),
-    /// What the query selects by itself.
+    /// The select list of the query itself.
     Own,
 }

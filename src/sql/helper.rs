@@ -1,7 +1,7 @@
-//! Names for the helper tables and columns of a statement, chosen so that they hide nothing that the user names.
+//! Names for the helper tables (CTEs) and helper columns of a statement, chosen so that they hide no name of the user's.
 //!
-//! A common table expression hides a table of its name from every subquery of the statement, and a helper column makes a column
-//! that is written without its table ambiguous. Fixed lists of unlikely names failed: somebody's table is called `session`.
+//! A CTE hides a table of its name from every subquery of the statement. A helper column makes a column that is written without its table
+//! ambiguous. Fixed lists of unlikely names failed: a user's table is called `session`.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ use diesel::{
 
 use crate::diesel_internals::sql_of;
 
-/// The usual name of a helper, to be pushed like any other text, in a statement that is [`Named`]. On both sides of it stands a
-/// character that no server takes in a statement.
+/// The usual name of a helper, as text for `push_sql`, in a statement that is [`Named`]. A NUL stands on both sides of it, a character that
+/// no server accepts in a statement.
 macro_rules! helper_name {
     ($name:literal) => {
         concat!("\0", $name, "\0")
@@ -22,7 +22,7 @@ macro_rules! helper_name {
 }
 pub(crate) use helper_name;
 
-/// Writes the name of a helper's column for a column of the key, or for what stands behind it.
+/// Writes the name of the helper column for a column of the key, or for the column behind the key.
 pub(crate) fn key_helper<DB: Backend>(pass: &mut AstPass<'_, '_, DB>, column: usize) {
     const NAMES: [&str; 9] = [
         helper_name!("k0"),
@@ -38,7 +38,7 @@ pub(crate) fn key_helper<DB: Backend>(pass: &mut AstPass<'_, '_, DB>, column: us
     pass.push_sql(NAMES[column]);
 }
 
-/// A statement whose helpers have their usual names, or others if those occur anywhere else in its text.
+/// A statement whose helpers get their usual names, or free ones if a usual name occurs anywhere else in the text of the statement.
 pub(crate) struct Named<F>(pub(crate) F);
 
 impl<DB, F> QueryFragment<DB> for Named<F>
@@ -54,7 +54,7 @@ where
         let text = sql_of::<DB>(&self.0)?;
         let mut pieces = text.split('\0');
         out.push_sql(pieces.next().unwrap_or_default());
-        // Letters may be large or small where names are not quoted.
+        // Names without quotes are the same in upper and lower case.
         let lower = text.to_ascii_lowercase();
         let mut known: Vec<(&str, String)> = Vec::new();
         while let (Some(usual), Some(rest)) = (pieces.next(), pieces.next()) {
@@ -84,10 +84,10 @@ fn free_name<'n>(usual: &'n str, text: &str) -> Cow<'n, str> {
     name
 }
 
-/// Whether a name occurs as a word, quoted or not.
+/// Returns whether a name occurs in the text as a whole word, quoted or not.
 fn occurs(name: &str, text: &str) -> bool {
     let of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '\0');
-    // A single character is found many times faster than a text of several, and the last one of most names is rare.
+    // A search for a single character is many times faster than one for a longer text, and the last character of most names is rare.
     let Some(last) = name.chars().next_back() else { return false };
     text.match_indices(last).any(|(at, _)| {
         let end = at + last.len_utf8();

@@ -1,10 +1,10 @@
-//! How a backend writes down many keys at once; one implementation per backend, in its tongue.
+//! The trait `KeyList`, which writes the keys of a model into a statement. Each backend implements it in its own dialect.
 
 use std::cmp::Ordering;
 
 use diesel::{backend::Backend, query_builder::AstPass, result::QueryResult};
 
-/// The key columns of a model, seen by a backend that has to name many keys `K` in one statement.
+/// The key columns of a model, as a type through which a backend writes many keys `K` into one statement.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "keys of type `{K}` cannot be sent to `{DB}` for the columns `{Self}`",
@@ -12,28 +12,29 @@ use diesel::{backend::Backend, query_builder::AstPass, result::QueryResult};
     note = "a key has at most 8 columns"
 )]
 pub trait KeyList<DB: Backend, K> {
-    /// The keys column by column, where the backend wants them so; nothing where it takes them as they are.
+    /// The data that a backend needs beside the keys to write them: on PostgreSQL the columns that give the types, and the keys of a
+    /// composite key column by column; on MySQL and MariaDB nothing.
     type Columns: Send;
 
-    /// How many columns a key has.
+    /// The number of key columns.
     const WIDTH: usize;
 
-    /// Turns rows of keys into columns.
+    /// Builds the [`Columns`](Self::Columns) of a list of keys.
     fn columns(keys: &[K]) -> Self::Columns;
 
-    /// Writes the keys as a table expression of `WIDTH` columns.
+    /// Writes the keys: on PostgreSQL as a `SELECT` of `WIDTH` columns, on MySQL and MariaDB as a list of values.
     fn walk<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
     /// Writes the keys as the right side of a condition whose left side is the key: `= ANY(..)`, `IN (..)`.
     fn walk_in<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// As [`walk_in`](Self::walk_in), for a value that each row of a statement shows: in a time that does not grow with the number of
-    /// keys, whatever the settings of the server.
+    /// Writes the same as [`walk_in`](Self::walk_in), for a condition that is evaluated for each row of a statement. The time for one row
+    /// does not grow with the number of keys, whatever the settings of the server.
     fn walk_in_hashed<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         Self::walk_in(keys, columns, pass)
     }
 
-    /// Writes ` UNION ALL SELECT key, number` for each key, where there are no arrays.
+    /// Writes ` UNION ALL SELECT key, number` for each key, numbered from `first` on. Only a backend without arrays implements it.
     fn walk_numbered<'b>(
         keys: &'b [K],
         columns: &'b Self::Columns,
@@ -44,24 +45,25 @@ pub trait KeyList<DB: Backend, K> {
         Ok(())
     }
 
-    /// Whether two keys that Rust tells apart are certainly two to the server as well.
+    /// Returns whether keys that differ in Rust are certain to differ on the server too.
     fn is_exact() -> bool {
         true
     }
 
-    /// How the server orders two keys; nothing if only the server knows, which is the same for all keys of the type.
+    /// Compares two keys in the order of the server; `None` if only the server knows the order, which depends on the type and not on the
+    /// keys.
     fn compare(one: &K, other: &K) -> Option<Ordering> {
         let _ = (one, other);
         None
     }
 
-    /// The keys in a form that Rust orders as the server orders the keys; nothing if only the server knows how, or if the
-    /// backend orders by itself.
+    /// Returns the keys in a form that Rust orders as the server orders the keys; `None` if only the server knows the order, or on a
+    /// backend that needs no ranks.
     fn ranks(keys: &[K]) -> Option<Vec<Rank>> {
         let _ = keys;
         None
     }
 }
 
-/// A key that Rust can compare, column by column.
+/// A key as integers, column by column, which Rust compares as the server compares the key.
 pub type Rank = Vec<i128>;

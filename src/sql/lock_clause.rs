@@ -1,4 +1,4 @@
-//! A query and the locking clauses on it: taken apart, so that each backend can write the clauses together.
+//! Splits a locked query into its `SELECT` parts and the list of its locking clauses, so that each backend can write all clauses together.
 
 use std::any::TypeId;
 
@@ -18,7 +18,7 @@ use crate::{
     mode::{Strength, Wait},
 };
 
-/// The rows of which table are locked, how strongly, and what is done about those that somebody else holds.
+/// A locking clause: the table whose rows are locked, the strength, and the wait policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LockClause {
     pub(crate) table: TableName,
@@ -27,9 +27,10 @@ pub(crate) struct LockClause {
 }
 
 impl LockClause {
-    /// Each table once: at its strongest, skipping if any of its clauses does, as PostgreSQL takes several clauses of one table.
+    /// Merges the clauses of each table into one, with the strongest strength, and with `SKIP LOCKED` if any of the clauses has it.
+    /// PostgreSQL does the same with several clauses for one table.
     ///
-    /// By the name that a clause has for it, which knows no schemas.
+    /// Tables are compared by their bare names, since a locking clause names no schema.
     pub(crate) fn merged(clauses: Vec<Self>) -> Vec<Self> {
         if clauses.len() == 1 {
             return clauses;
@@ -48,26 +49,28 @@ impl LockClause {
     }
 }
 
-/// A query that may have locking clauses of this crate's on it, in two pieces, so that a backend can write something in front of it or
-/// between them.
+/// A query, with or without locking clauses of this crate. It is written in two parts, so that a backend can write something in front of it
+/// or between them.
 pub(crate) trait LockedQuery<DB: Backend> {
-    /// What the types of a boxed query do not tell: the clause that makes its rows unlockable, if there is one.
+    /// Returns the clause that makes the rows of a boxed query unlockable, if there is one. The types of a boxed query do not show its
+    /// clauses.
     fn unlockable(&self) -> QueryResult<Option<&'static str>>;
 
-    /// Two queries with the same one have the same text without the clauses; there is none if the type alone does not say.
+    /// Returns an id that is shared only by queries with the same text, apart from the locking clauses; `None` if the type alone does not
+    /// determine the text.
     fn static_id(&self) -> Option<TypeId>;
 
     /// Writes `SELECT .. FROM ..`, with all joins.
     fn walk_tables<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Writes everything between the tables and the clauses.
+    /// Writes everything between the tables and the locking clauses.
     fn walk_rest<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Adds the clauses, in the order in which they were put on.
+    /// Appends the locking clauses, in the order in which they were added to the query.
     fn add_clauses(&self, clauses: &mut Vec<LockClause>) -> QueryResult<()>;
 }
 
-/// The pieces that both kinds of statement have under the same names.
+/// The methods that are the same for both kinds of statement, since their fields have the same names.
 macro_rules! walk_tables {
     () => {
         fn walk_tables<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -137,7 +140,7 @@ where
         None
     }
 
-    /// Without grouping, which [`unlockable`](Self::unlockable) refuses.
+    /// Writes no grouping, which [`unlockable`](Self::unlockable) rejects.
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.where_clause.walk_ast(pass.reborrow())?;
         if let Some(order) = &self.order {
@@ -182,7 +185,7 @@ where
     }
 }
 
-/// The query without the clauses, as a piece of a statement.
+/// A query node that writes a locked query without its locking clauses.
 pub(crate) struct WithoutClauses<'q, DB: Backend>(pub(crate) &'q dyn LockedQuery<DB>);
 
 impl<DB: Backend> QueryFragment<DB> for WithoutClauses<'_, DB> {

@@ -1,4 +1,4 @@
-//! Models that can be locked on a backend.
+//! The trait `LockTarget`: a model that can be locked on a backend.
 
 use diesel::{
     Selectable,
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::lockable::Lockable;
 
-/// A model that can be locked on the backend `DB`: what `lock` and [`LockSet`](crate::LockSet) ask of it.
+/// A model that can be locked on the backend `DB`. `lock` and [`LockSet`](crate::LockSet) require it.
 ///
-/// Implemented for every model that derives `Queryable`, `Selectable` and `Lockable` and whose fields Diesel can read
-/// from `DB`. There is nothing to implement by hand.
+/// Implemented for every model that derives `Queryable`, `Selectable` and `Lockable` and whose fields Diesel can read from `DB`. There is
+/// nothing to implement by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be locked on `{DB}`",
     label = "not a model that can be locked and loaded from `{DB}`",
@@ -29,7 +29,7 @@ pub trait LockTarget<DB: Backend>: Lockable {
     #[doc(hidden)]
     fn model() -> Box<dyn Model<DB>>;
 
-    /// Adds keys to those that a model of [`model`](Self::model) is asked for.
+    /// Adds requested keys to a model that [`model`](Self::model) has made.
     #[doc(hidden)]
     fn ask(model: &mut dyn Model<DB>, keys: impl Iterator<Item = Self::Key>);
 }

@@ -1,4 +1,6 @@
-//! The grammar: what a set wants of a table, as query nodes that no backend is named in.
+//! The parts of SQL that do not depend on a backend: models, user queries, locking clauses, key lists, and the reading of statement text.
+//!
+//! Each backend builds its statements from them, in `crate::backend`.
 
 mod any_select;
 mod cache;

@@ -1,7 +1,6 @@
-//! A model of one table, with its type forgotten.
+//! The type-erased interface to a model of one table.
 //!
-//! Only this edge knows the type of a row and of its key. Everything that a set decides is about numbers of rows, which the edge gives:
-//! [`RowId`].
+//! Only this module knows the type of a row and of its key. The rest of a set works with row numbers, [`RowId`], which this module assigns.
 
 mod finished;
 mod found_rows;
@@ -29,87 +28,88 @@ use super::{
 };
 use crate::{diesel_internals::RowRef, error::RowName, lockable::Lockable};
 
-/// The number of a row within one model of a set: of a row that came, or of one that was asked for by key.
+/// The number of a row within one model of a set. Received rows have one, and so have rows that were requested by key.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub(crate) u32);
 
-/// One model of one table.
+/// One model of one table, with its type erased.
 #[doc(hidden)]
 pub trait Model<DB: Backend>: Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     fn text(&self) -> &dyn ModelText<DB>;
     fn rows(&self) -> &dyn ModelRows<DB>;
 
-    /// What statements are written from, and what their rows are read into.
+    /// Returns the text, which statements are written from, and the rows, which a row sink writes to.
     fn sides(&mut self) -> (&dyn ModelText<DB>, &mut dyn ModelRows<DB>);
 
-    /// The rows of the answer, typed again.
+    /// Builds the typed rows that the answer names, and erases their type.
     fn answer(self: Box<Self>, answer: Answer, table: &TableName) -> ErasedRows;
 }
 
-/// The keys that were asked for, and the rows that came.
+/// The requested keys and the received rows of a model.
 ///
-/// A number is given without a look-up as long as nobody asks which row a key names: the plain set pays for no hash. From the first
-/// such question on ([`number_asked`](Self::number_asked), [`number`](Self::number)), keys that are equal to Rust have one number.
+/// Rows are numbered without a look-up as long as no row has to be found by its key: a set by keys alone then computes no hash. From the
+/// first call of [`number_asked`](Self::number_asked) or [`number`](Self::number) on, keys that are equal in Rust share one number.
 #[doc(hidden)]
 pub trait ModelRows<DB: Backend>: Send {
-    /// Reads a row and keeps it, in place of an older reading of the same row.
+    /// Reads a row and keeps it. Once rows have numbers by key, it replaces an earlier reading of the same row.
     fn read(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<RowId>;
 
-    /// Reads the number of a row, and does not keep it.
+    /// Reads a row, returns its number, and does not keep the row.
     fn number(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<RowId>;
 
-    /// How many keys were asked for, as often as they were.
+    /// Returns the number of requested keys, duplicates included.
     fn asked(&self) -> usize;
 
-    /// Whether the rows are those that were asked for, one for each key in the order of asking. No key is looked up.
+    /// Returns whether the received rows are the requested ones, one for each key, in the order of the request. It compares them in pairs,
+    /// without a look-up.
     fn came_as_asked(&self) -> bool;
 
-    /// The numbers of the keys that were asked for, each once, in the order of asking.
+    /// Returns the numbers of the requested keys, each once, in the order of the request.
     fn number_asked(&mut self) -> Vec<RowId>;
 
-    /// The keys that were asked for, as often as they were.
+    /// Returns the requested keys, duplicates included.
     fn asked_keys(&self) -> Box<dyn Keys<DB>>;
 
-    /// Those at these places.
+    /// Returns the requested keys at these positions.
     fn asked_keys_at(&self, places: &[usize]) -> Box<dyn Keys<DB>>;
 
-    /// The keys of these rows.
+    /// Returns the keys of these rows.
     fn keys(&self, rows: &[RowId]) -> Box<dyn Keys<DB>>;
 
-    /// The keys that were asked for in a form that Rust orders as the server orders the keys; nothing if only the server knows how.
+    /// Returns the ranks of the requested keys; see [`KeyList::ranks`].
     fn asked_ranks(&self) -> Option<Vec<Rank>>;
 
-    /// The same of these rows.
+    /// Returns the ranks of the keys of these rows.
     fn ranks(&self, rows: &[RowId]) -> Option<Vec<Rank>>;
 
-    /// How the keys of these rows follow each other.
+    /// Returns the order in which the keys of these rows follow each other.
     fn sequence(&self, rows: &[RowId]) -> Sequence;
 
-    /// Puts rows into the order of their keys, if Rust knows it.
+    /// Sorts rows by their keys, if Rust knows the order.
     fn sort(&self, rows: &mut [RowId]);
 
-    /// Whether two keys that Rust tells apart are certainly two to the server as well.
+    /// Returns whether keys that differ in Rust are certain to differ on the server too.
     fn is_exact(&self) -> bool;
 
     fn names(&self, rows: &[RowId], table: &TableName) -> Vec<RowName>;
 
-    /// The names of the rows that were asked for by key, as often as they were.
+    /// Returns the names of the rows that were requested by key, duplicates included.
     fn asked_names(&self, table: &TableName) -> Vec<RowName>;
 }
 
-/// How the keys of rows follow each other.
+/// The order in which the keys of a list of rows follow each other.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sequence {
-    /// Each is greater than the one before.
+    /// Each key is greater than the one before it.
     Ascending,
-    /// One is less than the one before.
+    /// A key is less than the one before it.
     Disordered,
-    /// Each is another than the one before; only the server knows more.
+    /// Each key differs from the one before it; only the server knows the order.
     Unknown,
-    /// One is that of the row before.
+    /// A key is equal to the one before it.
     Repeated,
 }
 
@@ -133,7 +133,7 @@ where
         ModelOf { text: TextOf::new(), rows: RowsOf::default() }
     }
 
-    /// Adds keys to those that are asked for.
+    /// Adds requested keys.
     pub(super) fn ask(&mut self, keys: impl Iterator<Item = T::Key>) {
         self.rows.ask(keys);
     }

@@ -18,7 +18,7 @@ pub struct QueriedModel<'a, DB: Backend> {
     pub(crate) choices: Vec<Chosen<'a, DB>>,
 }
 
-/// One query of a model.
+/// One query of a model, with its shape and the findings about its text.
 pub(crate) struct Chosen<'a, DB: Backend> {
     pub(crate) query: Box<dyn AnySelect<DB> + 'a>,
     pub(crate) shape: Shape,

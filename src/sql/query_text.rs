@@ -1,4 +1,4 @@
-//! The text of a query, looked at before anything is sent: once for each type, where the type determines the text.
+//! Examines the text of a query before anything is sent. Where the type determines the text, this is done once for each type.
 
 use std::{any::TypeId, sync::Arc};
 
@@ -22,30 +22,32 @@ static QUERIES: Cache<Key, Arc<QueryText>> = Cache::new();
 static MODELS: Cache<Key, ()> = Cache::new();
 static STATEMENTS: Cache<Key, Option<Arc<str>>> = Cache::new();
 
-/// The query or model, the backend, and the model whose columns a query selects.
+/// The types of the query or model, of the backend, and of the model whose columns a query selects.
 type Key = (TypeId, TypeId, Option<TypeId>);
 
-/// What the text of a query says.
+/// The findings about the text of a query.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct QueryText {
-    /// Its tables, with ` FROM ` in front.
+    /// The `FROM` clause, with ` FROM ` in front.
     pub(crate) from: String,
-    /// There are several.
+    /// True if the query has several tables.
     pub(crate) joins: bool,
-    /// `MATCH .. AGAINST` stands in the conditions or in the order.
+    /// True if `MATCH .. AGAINST` occurs in the conditions or in the order.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) full_text: bool,
-    /// There is raw SQL in the conditions.
+    /// True if the conditions have raw SQL, or another piece that Diesel keeps out of its statement cache.
     pub(crate) raw: bool,
-    /// There is one table, and the conditions, and the order of a limit, have no subquery and call nothing that may read tables: a server
-    /// that evaluates them on the version of a row that it locks has evaluated all that they depend on. Raw SQL may be anything. On MySQL and
-    /// MariaDB a query that folds rows together does not count either: it cannot be asked about a single row.
+    /// True if the conditions, and the order of a limited query, depend on the candidate row alone: there is one table, no subquery, and no
+    /// call of anything that may read tables. A server that evaluates them on the version of a row that it locks has evaluated all that
+    /// they depend on. Raw SQL counts as a dependency on more than the row. On MySQL and MariaDB a grouped query does too: it cannot be
+    /// evaluated for a single row.
     pub(crate) own: bool,
 }
 
 impl QueryText {
-    /// Refuses a query behind which nothing can be written. It selects the columns of `model`, or by itself.
+    /// Returns the findings about a query, and rejects a query behind which nothing can be written. The query selects the columns of
+    /// `model`, or without one its own select list.
     pub(crate) fn of<DB>(
         query: &dyn AnySelect<DB>,
         shape: Shape,
@@ -87,11 +89,11 @@ impl QueryText {
         let (_, in_behind) = look(&behind, Allowed { limit: shape.limited, grouping: shape.folded })?;
         let subquery = in_tables.subquery || in_filter.subquery;
         let raw = has_raw_sql(&filter)?;
-        // A list of values is kept out of Diesel's cache like raw SQL where there are no arrays. PostgreSQL calls a function of the row by a
-        // name in quotes as well.
+        // Where there are no arrays, Diesel keeps a list of values out of its cache like raw SQL, so raw SQL counts only if it has a word
+        // of its own. On PostgreSQL it always counts: there a name in quotes can also call a function of the row.
         let may_be_anything = |raw: bool, clause: &Clause| raw && (clause.bare || !dialect.more_clauses);
-        // Under a limit the order decides as well which rows are chosen.
-        // A search in full text has no other words than raw SQL.
+        // Under a limit the order also decides which rows are chosen. A search in full text can only be written in raw SQL, so it does not
+        // count.
         let raw_order = may_be_anything(has_raw_sql(&behind)?, &in_behind) && !in_behind.full_text;
         let order_is_foreign = shape.limited && (in_behind.foreign || in_behind.subquery || raw_order);
         let joins = tables.contains(" JOIN ");
@@ -121,7 +123,7 @@ impl QueryText {
     }
 }
 
-/// Refuses a model behind whose columns nothing can be written: `select_expression` may be raw SQL.
+/// Rejects a model behind whose columns nothing can be written: `select_expression` may be raw SQL.
 pub(crate) fn check_model<DB>(model: &dyn ModelText<DB>, dialect: &'static Dialect) -> Result<()>
 where
     DB: Backend<QueryBuilder: Default> + Default + 'static,
@@ -138,7 +140,7 @@ where
     Ok(())
 }
 
-/// Refuses changes behind which nothing can be written, and returns their text.
+/// Returns the text of the changes of a claim, and rejects changes behind which nothing can be written.
 pub(crate) fn check_changes<DB>(changes: &dyn QueryFragment<DB>, dialect: &'static Dialect) -> Result<String>
 where
     DB: Backend<QueryBuilder: Default> + Default,
@@ -150,8 +152,8 @@ where
     Ok(sql)
 }
 
-/// Whether there is nothing but names in quotes, parameters and signs that mean the same wherever they stand: most changes need no more
-/// than this look, at each claim.
+/// Returns whether the text has only quoted names, parameters and signs that mean the same in every place. This is checked at each claim,
+/// and most changes need no other check.
 fn assigns_values(sql: &str, dialect: &Dialect) -> bool {
     let mut in_name = false;
     let plain = sql.bytes().all(|byte| {
@@ -161,7 +163,7 @@ fn assigns_values(sql: &str, dialect: &Dialect) -> bool {
     plain && !in_name && !sql.contains("$$")
 }
 
-/// Refuses a statement behind which no locking clause can be written, and returns its text, if it has several tables.
+/// Returns the text of a statement that has several tables, and rejects a statement behind which no locking clause can be written.
 pub(crate) fn locked_text<DB>(query: &dyn LockedQuery<DB>, dialect: &'static Dialect) -> Result<Option<Arc<str>>>
 where
     DB: Backend<QueryBuilder: Default> + Default + 'static,

@@ -1,33 +1,33 @@
-//! What the text of a query says that its types do not: it may come out of raw SQL.
+//! Checks the text of a query for what its types do not show, since it may contain raw SQL.
 //!
-//! What the crate writes stands behind it: a limit, a locking clause, the condition of an `UPDATE`. Raw SQL that swallows it, ends the
-//! statement or changes what it is about would lock nothing, or change every row, and nobody would be told. A newline in front of
-//! what the crate writes would stop a line comment only.
+//! The crate writes a limit, a locking clause or the condition of an `UPDATE` behind this text. Raw SQL that absorbs that part, ends the
+//! statement or changes its subject would lock nothing, or change every row, and no error would report it. A newline in front of the
+//! crate's part would stop a line comment only.
 
 use super::tokens::{Dialect, Token, Tokens, Unreadable};
 use crate::error::LockError;
 
-/// What a clause may have besides conditions and values.
+/// The clauses that a text may have besides conditions and values.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Allowed {
-    /// A limit at its end, as the query builder writes it: with parameters.
+    /// A limit at its end, with parameters, as the query builder writes it.
     pub(crate) limit: bool,
     pub(crate) grouping: bool,
 }
 
-/// What a readable clause has.
+/// The findings about a clause that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Clause {
     pub(crate) subquery: bool,
     /// `MATCH .. AGAINST`
     pub(crate) full_text: bool,
-    /// A function or an operator that is not one of the few that are known to read nothing: it may read tables.
+    /// A function or an operator that may read tables, since it is not one of the few that are known to read none.
     pub(crate) foreign: bool,
-    /// A word that the query builder does not write, and that is no call: a name without quotes, for one.
+    /// A word that the query builder does not write and that is not a call, for example a name without quotes.
     pub(crate) bare: bool,
 }
 
-/// Words that the query builder writes among conditions and orders.
+/// The words that the query builder writes in conditions and orders.
 const OF_THE_BUILDER: [&str; 20] = [
     "AND", "ASC", "BETWEEN", "BY", "DESC", "ESCAPE", "FALSE", "FROM", "IN", "IS", "LIKE", "LIMIT", "NOT", "NULL",
     "OFFSET", "OR", "ORDER", "TRUE", "WHERE", "XOR",
@@ -37,8 +37,8 @@ fn is_bare(word: &Token<'_>, rest: &str) -> bool {
     !(word.is_one_of(&OF_THE_BUILDER) || rest.trim_start().starts_with('('))
 }
 
-/// Why nothing can be written behind a clause. What would change the meaning of a statement is told at its top and among conditions,
-/// not in a subquery, where it has its place.
+/// The reason why nothing can be written behind a clause. A clause that would change the meaning of the statement is rejected at its top
+/// level and among conditions. It is allowed in a subquery, where it belongs to the subquery; a locking clause is rejected there too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     Unreadable(Unreadable),
@@ -51,14 +51,14 @@ pub(crate) enum Refused {
     LockingClause,
 }
 
-/// What stands between two parentheses.
+/// The kind of text between two parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Group {
     /// `(SELECT ..)`
     Query,
     /// `f(..)`, `a IN (..)`
     List,
-    /// `(a = 1 AND ..)`, as the query builder puts conditions together.
+    /// `(a = 1 AND ..)`, as the query builder combines conditions.
     Conditions,
 }
 
@@ -79,7 +79,7 @@ impl Group {
     }
 }
 
-/// Reads one clause, or a whole statement, behind which something is written.
+/// Reads one clause, or a whole statement, and rejects it if nothing can be written behind it.
 pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Result<Clause, Refused> {
     let mut tokens = Tokens::new(sql, dialect);
     let (mut clause, mut groups, mut before) = (Clause::default(), Vec::new(), Token::Sign(b'('));
@@ -123,7 +123,7 @@ pub(crate) fn read(sql: &str, dialect: &'static Dialect, allowed: Allowed) -> Re
     if groups.is_empty() { Ok(clause) } else { Err(Refused::Parenthesis) }
 }
 
-/// Whether a word may be one of those that are looked for, by its length and its first letter: most are not.
+/// Returns whether a word can be one of those that are looked for, by its length and its first letter. Most words cannot.
 fn may_matter(word: &str) -> bool {
     match word.len() {
         3 | 4 => matches!(word.as_bytes()[0] | 0x20, b'f' | b'i' | b'l'),
@@ -134,8 +134,8 @@ fn may_matter(word: &str) -> bool {
     }
 }
 
-/// Whether a function is called whose name is not a known one; `before` is the text up to its parenthesis. A name behind a schema is no
-/// word.
+/// Returns whether this is a call of a function whose name is not a known one. `before` is the text up to the parenthesis. A name behind a
+/// schema is not a [`Token::Word`].
 fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
     match name {
         Token::Word(word) => {
@@ -150,24 +150,24 @@ fn is_foreign_call(name: Token<'_>, before: &str, dialect: &Dialect) -> bool {
     }
 }
 
-/// Whether an operator, or a cast by `::`, begins with the last sign before `rest` and is not a known one.
+/// Returns whether an operator, or a cast by `::`, begins with the last sign before `rest` and is not a known one.
 fn is_foreign_operator(sql: &str, rest: &str, dialect: &Dialect) -> bool {
     let is_part = |byte: &u8| b"+-*/<>=~!@#%^&|`?:".contains(byte);
     let (before, from) = sql.as_bytes().split_at(sql.len() - rest.len() - 1);
     let length = from.iter().take_while(|byte| is_part(byte)).count();
-    // Behind a comment one begins as well.
+    // An operator can also begin right behind a comment.
     let begins = length > 0 && (before.ends_with(b"*/") || !before.last().is_some_and(is_part));
     begins && !dialect.operators.iter().any(|known| known.as_bytes() == &from[..length])
 }
 
-/// Whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.
+/// Returns whether a subquery begins with this token: `SELECT ..`, `TABLE ..`, `VALUES (..)`.
 fn begins_subquery(token: &Token<'_>, rest: &Tokens<'_>) -> bool {
     let rows = |next: Token<'_>| next == Token::Sign(b'(') || next.is_word("ROW");
     token.is_one_of(&["SELECT", "TABLE"]) || (token.is_word("VALUES") && rows(following(&mut rest.clone())))
 }
 
-/// Also inside of a subquery, where it locks rows of other tables, in the order in which they are found: a lock set would not be in
-/// order, and no call would lock the least.
+/// Returns whether a locking clause begins with this token. It is looked for inside of subqueries too: there it locks rows of other tables,
+/// in the order in which they are found, so a lock set would not keep its order, and a call would lock more rows than it needs.
 fn is_locking_clause<'s>(token: &Token<'s>, rest: &mut impl Rest<'s>, dialect: &Dialect) -> bool {
     let lock = dialect.more_clauses && token.is_word("LOCK");
     if !lock && !token.is_word("FOR") {
@@ -183,7 +183,7 @@ fn is_locking_clause<'s>(token: &Token<'s>, rest: &mut impl Rest<'s>, dialect: &
         || (first.is_word("READ") && second.is_word("ONLY"))
 }
 
-/// What stands behind a token.
+/// The tokens behind a token.
 trait Rest<'s>: Iterator<Item = Result<Token<'s>, Unreadable>> {}
 
 impl<'s, I: Iterator<Item = Result<Token<'s>, Unreadable>>> Rest<'s> for I {}
@@ -210,9 +210,9 @@ fn clause_at_the_top<'s>(token: &Token<'s>, rest: &mut impl Rest<'s>, dialect: &
     }
 }
 
-/// Whether this is the end of a query with a limit as the query builder writes it.
+/// Returns whether this is a limit at the end of a query, as the query builder writes it.
 fn is_own_limit<'s>(first: &Token<'s>, rest: impl Rest<'s>) -> bool {
-    /// What stands for no limit in front of an offset on MySQL and MariaDB.
+    /// The limit that the query builder writes for no limit in front of an offset, on MySQL and MariaDB.
     const ALL: Token<'_> = Token::Number("18446744073709551615");
     let Ok(rest) = rest.take(4).collect::<Result<Vec<_>, _>>() else { return false };
     match &rest[..] {

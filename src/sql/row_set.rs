@@ -1,13 +1,13 @@
-//! Sets of rows, by their numbers.
+//! A set of rows, stored by row number.
 
 use super::RowId;
 
-/// A set of rows of one model. Numbers are dense: a row is a place in a vector, and nothing is hashed.
+/// A set of rows of one model. Row numbers are dense, so the set is a vector of flags and needs no hash.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowSet(Vec<bool>);
 
 impl RowSet {
-    /// Whether the row is new to the set.
+    /// Adds a row, and returns whether it was not in the set before.
     pub(crate) fn insert(&mut self, row: RowId) -> bool {
         let place = row.0 as usize;
         if self.0.len() <= place {
@@ -25,7 +25,7 @@ impl RowSet {
         self.0.clear();
     }
 
-    /// The rows in the order of their numbers.
+    /// Returns the rows in the order of their numbers.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = RowId> {
         (0..).zip(&self.0).filter(|(_, is_in)| **is_in).map(|(number, _)| RowId(number))

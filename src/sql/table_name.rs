@@ -1,4 +1,4 @@
-//! The name of a table as the server will read it: what tells two tables apart, and what orders them.
+//! The name of a table as the server reads it. It tells tables apart, and defines the order in which a set locks them.
 
 use std::{any::TypeId, fmt, sync::Arc};
 
@@ -7,10 +7,10 @@ use diesel::{backend::Backend, query_builder::QueryFragment, result::QueryResult
 use super::cache::Cache;
 use crate::diesel_internals::sql_of;
 
-/// A table by its quoted name, with its schema if the model names one.
+/// The quoted name of a table, with its schema if the model names one.
 ///
-/// Taken from Diesel's own rendering of the table rather than from the derive, so that `#[sql_name]` and schemas are
-/// right and every model of one table gives the same name. Sets lock tables in the order of this name, byte by byte.
+/// It is taken from Diesel's rendering of the table and not from the derive, so that `#[sql_name]` and schemas are right and every model of
+/// one table gives the same name. Sets lock tables in the order of this name, byte by byte.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName(Arc<Parts>);
@@ -33,7 +33,7 @@ impl TableName {
         Ok(Self::parse(sql_of(table)?))
     }
 
-    /// The name of a table of `table!`: a value without content, whose type says all.
+    /// Returns the name of a table. That of a table of `table!`, which is a value without content, is cached by its type.
     pub(crate) fn of_type<DB, T>(table: &T) -> QueryResult<Self>
     where
         DB: Backend<QueryBuilder: Default> + Default + 'static,
@@ -43,7 +43,7 @@ impl TableName {
         TABLES.get_or_make(by_type, || Self::of(table))
     }
 
-    /// The last quoted name is the bare one: behind the schema and a dot, and behind `AS` for an alias.
+    /// Splits a quoted name. Its last quoted part is the bare name: behind the schema and a dot, and behind `AS` for an alias.
     fn parse(quoted: String) -> Self {
         let quote = quoted.chars().next().unwrap_or('"');
         let (mut bare, mut schema, mut inside) = (String::new(), None, false);
@@ -63,22 +63,22 @@ impl TableName {
         TableName(Arc::new(Parts { quoted, bare, schema }))
     }
 
-    /// The name without its schema: what `FOR UPDATE OF` and column references call the table.
+    /// Returns the name without its schema, as `FOR UPDATE OF` and column references use it.
     pub(crate) fn bare(&self) -> &str {
         &self.0.bare
     }
 
-    /// The schema, or on MySQL and MariaDB the database, if the model names one.
+    /// Returns the schema, or on MySQL and MariaDB the database, if the model names one.
     pub(crate) fn schema(&self) -> Option<&str> {
         self.0.schema.as_deref()
     }
 
-    /// The name as SQL, and the bare one.
+    /// Returns the name as SQL, and the bare name.
     pub(crate) fn both(&self) -> (&str, &str) {
         (&self.0.quoted, &self.0.bare)
     }
 
-    /// The name as SQL, schema and quotes included.
+    /// Returns the name as SQL, with its schema and quotes.
     pub(crate) fn quoted(&self) -> &str {
         &self.0.quoted
     }

@@ -1,32 +1,32 @@
-//! The tokens of finished SQL text, as a server reads them.
+//! A tokenizer for finished SQL text. It splits the text as a server does.
 //!
-//! A server may be set to read text in two ways: `standard_conforming_strings` on PostgreSQL, `NO_BACKSLASH_ESCAPES` and `ANSI_QUOTES`
-//! on MySQL and MariaDB. To ask for the setting would cost a statement, so text that ends in another place under the other setting
-//! is unreadable here: a backslash before the quote that it may escape.
+//! A server can read text in two ways, depending on a setting: `standard_conforming_strings` on PostgreSQL, `NO_BACKSLASH_ESCAPES` and
+//! `ANSI_QUOTES` on MySQL and MariaDB. To ask for the setting would cost a statement. So text that ends at another place under the other
+//! setting, such as a backslash before the quote that it may escape, is unreadable here.
 
-/// How servers differ in reading text.
+/// The lexical rules of a server.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Dialect {
-    /// What stands around a name.
+    /// The quote around a name.
     pub(crate) name_quote: u8,
-    /// `$tag$..$tag$` is text and `$1` a parameter; else `$` belongs to words, and `?` is a parameter.
+    /// `$tag$..$tag$` is text and `$1` a parameter. Without this, `$` belongs to words, and `?` is a parameter.
     pub(crate) dollars: bool,
-    /// Text after `E` has backslashes, whatever the setting.
+    /// Text after `E` has backslash escapes, whatever the setting.
     pub(crate) escape_strings: bool,
     pub(crate) nested_comments: bool,
-    /// `/*! .. */` and `/*M! .. */` are run, by some versions.
+    /// `/*! .. */` and `/*M! .. */` are executed, by some versions.
     pub(crate) executable_comments: bool,
-    /// `#` begins a comment, which goes up to a newline, and `--` only does in front of a space.
+    /// `#` begins a comment, and `--` does so only in front of a space. Both comments go up to a newline, not to a carriage return.
     pub(crate) hash_comments: bool,
     /// `LOCK IN SHARE MODE`, `PROCEDURE` and `MINUS` are clauses.
     pub(crate) more_clauses: bool,
-    /// What may stand before a parenthesis and reads no table, in order.
+    /// Words that may stand before a parenthesis and read no table, in ascending order.
     pub(crate) keywords: &'static [&'static str],
-    /// Functions of the server's own that read no table, in order: nobody else's is called by such a name if the parenthesis stands
-    /// right behind it.
+    /// The server's own functions that read no table, in ascending order. A name that is directly followed by the parenthesis means the
+    /// server's function, never one of the user's.
     pub(crate) functions: &'static [&'static str],
-    /// Operators that compare, calculate or put texts together.
+    /// Operators that compare, calculate or concatenate texts.
     pub(crate) operators: &'static [&'static str],
 }
 
@@ -34,9 +34,9 @@ pub struct Dialect {
 pub(crate) enum Token<'s> {
     /// A keyword, or a name without quotes.
     Word(&'s str),
-    /// A name, with its quotes, or a word that stands where only a name can.
+    /// A name with its quotes, or a word in a place where only a name can stand.
     Name(&'s str),
-    /// Text in quotes. On MySQL and MariaDB it may be a name too.
+    /// Text in quotes. On MySQL and MariaDB it can also be a name.
     Text,
     Number(&'s str),
     Parameter,
@@ -54,25 +54,25 @@ impl Token<'_> {
     }
 }
 
-/// Why text cannot be read to its end, or not in one way only.
+/// The reason why text cannot be read to its end, or can be read in more than one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     OpenQuote,
     OpenComment,
-    /// What follows the text would belong to the comment.
+    /// The text ends in a line comment, which what follows would belong to.
     LineComment,
     ExecutableComment,
-    /// Another setting of the server reads it differently.
+    /// A server can read it in two ways, for example under another setting.
     Ambiguous,
 }
 
-/// The tokens of a text. Comments are left out. Ends behind the first that cannot be read.
+/// An iterator over the tokens of a text, without comments. It ends behind the first token that cannot be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Tokens<'s> {
     sql: &'s str,
     dialect: &'static Dialect,
     at: usize,
-    /// The next word is a name: it stands behind a dot, `AS` or `@`.
+    /// True if the next word is a name: it stands behind a dot, `AS` or `@`.
     name_next: bool,
 }
 
@@ -81,7 +81,7 @@ impl<'s> Tokens<'s> {
         Tokens { sql, dialect, at: 0, name_next: false }
     }
 
-    /// The text that has not been read.
+    /// Returns the text that has not been read yet.
     pub(crate) fn rest(&self) -> &'s str {
         &self.sql[self.at..]
     }
@@ -107,8 +107,8 @@ impl<'s> Tokens<'s> {
             match self.byte(0) {
                 b' ' | 0x09..=0x0d => self.at += 1,
                 b'/' if self.byte(1) == b'*' => self.skip_comment()?,
-                // MySQL and MariaDB want a space behind the two. Raw SQL may end there, or in front of a parenthesis, where they can
-                // be nothing else.
+                // MySQL and MariaDB require a space behind `--`. At the end of raw SQL, or in front of a parenthesis, `--` cannot be
+                // anything else than a comment either.
                 b'-' if self.byte(1) == b'-'
                     && (!hash_comments || self.byte(2) <= b' ' || matches!(self.byte(2), b')' | 0x7f)) =>
                 {
@@ -131,7 +131,7 @@ impl<'s> Tokens<'s> {
         if executable_comments && (self.byte(2) == b'!' || (self.byte(2) == b'M' && self.byte(3) == b'!')) {
             return Err(Unreadable::ExecutableComment);
         }
-        // Hints of MySQL may have quotes, between which a comment does not end there.
+        // Hints of MySQL can have quotes, and `*/` between these does not end the comment there.
         let hints = executable_comments && self.byte(2) == b'+';
         let mut depth = 1_usize;
         self.at += 2;
@@ -155,7 +155,7 @@ impl<'s> Tokens<'s> {
         Err(Unreadable::OpenComment)
     }
 
-    /// Reads to the end of a quote, behind which the text stands.
+    /// Skips text in quotes, from the opening quote to behind the closing one.
     fn skip_quoted(&mut self, quote: u8, backslashes: Backslashes) -> Result<(), Unreadable> {
         self.at += 1;
         loop {
@@ -172,7 +172,7 @@ impl<'s> Tokens<'s> {
                 (_, next) => match backslashes {
                     Backslashes::Plain => self.at += 1,
                     Backslashes::Perhaps if next == quote => return Err(Unreadable::Ambiguous),
-                    // The second of two escapes nothing in either reading.
+                    // The second of two backslashes escapes nothing in either reading.
                     Backslashes::Perhaps if next != b'\\' => self.at += 1,
                     Backslashes::Perhaps | Backslashes::Escape => self.at = (self.at + 2).min(self.sql.len()),
                 },
@@ -180,7 +180,7 @@ impl<'s> Tokens<'s> {
         }
     }
 
-    /// `$1`, or `$tag$..$tag$`; on its own the sign is none of the two.
+    /// Reads `$1` or `$tag$..$tag$`, or else the sign alone.
     fn dollar(&mut self) -> Result<Token<'s>, Unreadable> {
         let start = self.at;
         self.at += 1;
@@ -200,7 +200,7 @@ impl<'s> Tokens<'s> {
         Ok(Token::Text)
     }
 
-    /// With the dot and the exponent that belong to it: in `1.union` and `1e0union` there is a keyword.
+    /// Reads a number with its dot and its exponent: `1.union` and `1e0union` contain a keyword.
     fn number(&mut self) -> Result<Token<'s>, Unreadable> {
         let start = self.at;
         self.skip_while(|byte| byte.is_ascii_digit());
@@ -215,7 +215,7 @@ impl<'s> Tokens<'s> {
                 self.at += 1 + sign;
                 self.skip_while(|byte| byte.is_ascii_digit());
             } else if dot && self.dialect.hash_comments {
-                // MySQL and MariaDB drop `1.e` and read what follows as a mere sign.
+                // MySQL and MariaDB drop `1.e` and read what follows as a plain sign.
                 return Err(Unreadable::Ambiguous);
             }
         }
@@ -245,7 +245,7 @@ impl<'s> Tokens<'s> {
                 Ok(Token::Parameter)
             }
             b'0'..=b'9' => self.number(),
-            // The client libraries end a text there, or the servers do.
+            // A NUL ends the text, in the client libraries or in the servers.
             0 => Err(Unreadable::Ambiguous),
             byte if is_of_word(byte) || byte == b'$' => self.word(),
             sign => {
@@ -278,16 +278,16 @@ impl<'s> Iterator for Tokens<'s> {
     }
 }
 
-/// What a backslash does inside of quotes.
+/// The effect of a backslash in quotes.
 #[derive(Debug, Clone, Copy)]
 enum Backslashes {
     Plain,
     Escape,
-    /// One or the other, as the server is set.
+    /// One of the two, depending on a setting of the server.
     Perhaps,
 }
 
-/// Bytes beyond ASCII are parts of letters to all servers.
+/// Returns whether a byte belongs to a word. All servers take bytes beyond ASCII for parts of letters.
 fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }

@@ -4,11 +4,11 @@ use std::{error::Error, ops::Deref};
 
 use crate::error::Classed;
 
-/// An error type that a [`LockTransaction`](crate::LockTransaction) can look into: any that implements
-/// [`Error`](std::error::Error), `Box<dyn Error + Send + Sync>`, `anyhow::Error` and their like.
+/// An error type that the closure of a [`LockTransaction`](crate::LockTransaction) may return: any that implements
+/// [`Error`](std::error::Error), `Box<dyn Error + Send + Sync>`, `anyhow::Error` and similar types.
 ///
-/// The last ones do not implement `Error`. `Kind` keeps the two impls apart, since Rust cannot rule out that they will one day;
-/// it is inferred.
+/// The last ones do not implement `Error`. `Kind` keeps the two impls apart, since Rust cannot rule out that these types implement it one
+/// day. `Kind` is inferred.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a `LockTransaction`",
@@ -17,10 +17,10 @@ use crate::error::Classed;
             and comes `From<LockError>` and `From<diesel::result::Error>`"
 )]
 pub trait ClosureError<Kind> {
-    /// The error itself.
+    /// Returns the error, to be searched for its class.
     fn as_error(&self) -> &(dyn Error + 'static);
 
-    /// The error as the source of another one.
+    /// Boxes the error as the source of another one.
     fn into_boxed(self) -> Box<dyn Error + Send + Sync>;
 }
 
@@ -29,7 +29,7 @@ pub trait ClosureError<Kind> {
 #[derive(Debug)]
 pub enum Concrete {}
 
-/// The kind of a pointer to any error.
+/// The kind of a smart pointer to any error: `Box<dyn Error + Send + Sync>`, `anyhow::Error`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Boxed {}

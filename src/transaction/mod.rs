@@ -1,4 +1,4 @@
-//! A transaction that is run again when it is safe to: what to retry, how often, how long to wait in between.
+//! Transactions that are run again when it is safe: which errors are retried, how often, and after which pause.
 
 mod closure_error;
 mod order;
@@ -14,23 +14,23 @@ pub(crate) use self::{
     retry::{Retries, Verdict},
 };
 
-/// A transaction around a closure that is run again when it lost against another one.
+/// A transaction around a closure, which is run again if it loses against another transaction.
 ///
 /// [`run`](crate::RunLockTransaction::run) opens the transaction, runs the closure, commits. If that fails with
 /// [`Deadlock`](crate::LockError::Deadlock), [`Serialization`](crate::LockError::Serialization) or
-/// [`LimitedRowsChanged`](crate::LockError::LimitedRowsChanged), everything is rolled back and run again after a pause that grows and is jittered, so
-/// that two losers do not meet again.
+/// [`LimitedRowsChanged`](crate::LockError::LimitedRowsChanged), everything is rolled back and run again after a pause that grows and is
+/// jittered, so that two losers do not collide again.
 ///
-/// The closure must not do anything that a rollback does not undo, or must bear doing it twice. It leaves the end of the
-/// transaction to this: after a `COMMIT` of its own, or a statement that commits implicitly, it gets
+/// The closure must not do anything that a rollback does not undo, unless doing it twice is harmless. It must not end the
+/// transaction itself: after a `COMMIT` of its own, or a statement that commits implicitly, `run` returns
 /// [`Aborted`](crate::LockError::Aborted).
 ///
-/// A `COMMIT` whose answer is lost is not run again, whatever [`retry_when`](Self::retry_when) says: the work may be there. That is
-/// [`CommitUnknown`](crate::LockError::CommitUnknown).
+/// A `COMMIT` whose answer is lost is not run again, whatever [`retry_when`](Self::retry_when) returns: the work may be committed. The
+/// error is [`CommitUnknown`](crate::LockError::CommitUnknown).
 ///
-/// Only the outermost transaction can be run again: inside an open one the closure is run once, in a savepoint, and an error
-/// that could be retried comes back as [`RetriesExhausted`](crate::LockError::RetriesExhausted), which says so; an outer `LockTransaction`
-/// finds its class and retries.
+/// Only the outermost transaction can be run again. Inside an open one the closure is run once, in a savepoint, and an error
+/// that could be retried is returned as [`RetriesExhausted`](crate::LockError::RetriesExhausted), which reports that it was nested. An
+/// outer `LockTransaction` finds its class and retries.
 ///
 /// # The closure's error
 ///
@@ -38,19 +38,18 @@ pub(crate) use self::{
 /// Error + Send + Sync>`. The class is found in it or in any error beneath it ([`source`](std::error::Error::source)), and that of
 /// a [`LockError`](crate::LockError) also inside of a variant that is `#[error(transparent)]`.
 ///
-/// A statement of your own that meets a deadlock or a serialization failure has a [`diesel::result::Error`]. Beneath other errors it
-/// is found like a `LockError`. Hidden by a transparent variant it shows no more than its text, which is believed if it is, whole,
-/// one of those by which the servers say so, in English or in one of the languages that PostgreSQL 15 and the MySQL family have for
-/// it.
+/// A statement of your own that fails with a deadlock or a serialization failure returns a [`diesel::result::Error`]. Beneath other errors
+/// it is found like a `LockError`. Hidden by a transparent variant, it shows no more than its text. The text is accepted if it is, as a
+/// whole, one of the servers' messages for these failures, in English or in one of the languages of PostgreSQL 15, MySQL and MariaDB.
 ///
 /// # Order
 ///
-/// A transaction of one [`LockSet`](crate::LockSet) does not deadlock with another such; one of several sets does not as long as none
-/// goes back behind an earlier one. That is watched: going back to an earlier table, or to an earlier key of the same
+/// A transaction of one [`LockSet`](crate::LockSet) does not deadlock with another such. One of several sets does not as long as no set
+/// goes back behind an earlier one. The crate watches this: a set that goes back to an earlier table, or to an earlier key of the same
 /// table, is reported as a warning of `tracing` (with the feature of that name), or refused with
-/// [`deny_out_of_order`](Self::deny_out_of_order). Keys are compared where every server compares them alike: integers.
+/// [`deny_out_of_order`](Self::deny_out_of_order). Only keys that every server compares alike are compared: integers.
 ///
-/// # Example: retry, with a look at each failure
+/// # Example: retry, and print each failure
 ///
 /// ```
 /// # include!("../doctest_setup.rs");
@@ -87,7 +86,7 @@ pub(crate) type When<'h> = dyn FnMut(&(dyn std::error::Error + 'static)) -> bool
 pub(crate) type Hook<'h> = Box<dyn FnMut(&(dyn std::error::Error + 'static), u32) + 'h>;
 
 impl<'h> LockTransaction<'h> {
-    /// Five retries, the first after 5 to 10 ms, with the server's isolation level.
+    /// Returns a transaction with five retries, the first after 5 to 10 ms, at the server's isolation level.
     pub fn new() -> Self {
         LockTransaction {
             retries: 5,
@@ -102,19 +101,19 @@ impl<'h> LockTransaction<'h> {
         }
     }
 
-    /// How often the closure may be run again after the first try.
+    /// Sets the number of times that the closure may be run again after the first try.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The pause before the first retry and the longest one. Each is double the one before, with up to as much jitter added.
+    /// Sets the pause before the first retry and the longest one. Each is double the one before, with up to as much jitter added.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = (first, longest.max(first));
         self
     }
 
-    /// No retry begins later than this after the first try began. A try that is running is not cut short.
+    /// Sets the time after the beginning of the first try from which on no retry begins. A try that is running is not cut short.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -132,31 +131,32 @@ impl<'h> LockTransaction<'h> {
         self
     }
 
-    /// Also retries what this says `true` of. For what has no class, and for an error type that hides it: one with neither a source
-    /// nor the text of what it holds.
+    /// Also retries errors for which the function returns `true`.
     ///
-    /// It is not asked about a [`CommitUnknown`](crate::LockError::CommitUnknown).
+    /// Use it for errors that have no class, and for an error type that hides the class: one with neither a source nor the text of the
+    /// error inside. It is not called for a [`CommitUnknown`](crate::LockError::CommitUnknown).
     pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {
         self.retry_when = Some(Box::new(retry_when));
         self
     }
 
-    /// The isolation level of the transaction; without this call, whatever the server's is.
+    /// Sets the isolation level of the transaction; without this call it is the server's.
     ///
-    /// It cannot be chosen inside an open transaction.
+    /// It cannot be chosen inside an open transaction: there `run` fails.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
         self
     }
 
-    /// A lock set that goes back behind an earlier one of this transaction is an error,
-    /// [`OutOfOrder`](crate::LockError::OutOfOrder), not a warning. For tests, above all.
+    /// Makes a lock set that goes back behind an earlier one of this transaction an error,
+    /// [`OutOfOrder`](crate::LockError::OutOfOrder), instead of a warning. Meant for tests, above all.
     pub fn deny_out_of_order(mut self) -> Self {
         self.deny_out_of_order = true;
         self
     }
 
-    /// Called before each retry, with the error and the number of tries so far; after the rollback, before the pause.
+    /// Sets a function that is called before each retry, with the error and the number of tries so far; after the rollback, before the
+    /// pause.
     pub fn before_retry(mut self, hook: impl FnMut(&(dyn std::error::Error + 'static), u32) + 'h) -> Self {
         self.hook = Some(Box::new(hook));
         self

@@ -1,20 +1,20 @@
-//! The order over several lock sets of one transaction, which no single set can keep.
+//! Watches the locking order over several lock sets of one transaction, which no single set can keep.
 
 use std::{cmp::Ordering, collections::HashSet};
 
 use crate::error::RowName;
 
-/// More rows than that are not remembered one by one.
+/// The largest number of locked rows that is remembered row by row.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// How far the sets of a transaction have got, and what they hold: locking that again waits for nobody.
+/// The furthest row that the sets of a transaction have locked, and the rows that they hold. To lock a held row again never waits.
 #[derive(Debug, Default)]
 pub(crate) struct OrderWatch {
     furthest: Option<RowName>,
     held: HashSet<(String, String)>,
 }
 
-/// A set that went back.
+/// A report of a set that went back in the order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StepBack {
     pub(crate) after: String,
@@ -22,7 +22,9 @@ pub(crate) struct StepBack {
 }
 
 impl OrderWatch {
-    /// A set is about to lock rows of this table, these among them.
+    /// Notes that a set is about to lock rows of this table, `asked` among them.
+    ///
+    /// Returns a step back if an earlier set has locked rows of a later table, unless every row in `asked` is held already.
     pub(crate) fn enter(&self, table: &str, asked: impl FnOnce() -> Vec<RowName>) -> Option<StepBack> {
         let furthest = self.furthest.as_ref().filter(|furthest| furthest.table() > table)?;
         let asked = asked();
@@ -32,7 +34,9 @@ impl OrderWatch {
         Some(StepBack { after: format!("{furthest} of {}", furthest.table()), back_to: table.to_owned() })
     }
 
-    /// A set has locked these rows of one table, in the order of their keys.
+    /// Notes that a set has locked these rows of one table, in the order of their keys.
+    ///
+    /// Returns a step back if the first row that was not held before precedes the furthest row of the same table.
     pub(crate) fn locked(&mut self, rows: &[RowName]) -> Option<StepBack> {
         let back = self.furthest.as_ref().zip(rows.iter().find(|row| !self.holds(row))).filter(|(furthest, first)| {
             furthest.table() == first.table() && first.key().compare(furthest.key()) == Some(Ordering::Less)

@@ -1,4 +1,4 @@
-//! Whether to run a transaction again, and when: decided here, slept elsewhere.
+//! Decides whether a failed transaction is run again, and after which pause. The caller sleeps.
 
 use std::{
     error::Error,
@@ -10,7 +10,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use super::{LockTransaction, When};
 use crate::error::RetryClass;
 
-/// The tries of one transaction.
+/// The tries of one transaction: counts them and judges their errors.
 pub(crate) struct Retries {
     pauses: ExponentialBackoff,
     began: Instant,
@@ -21,14 +21,14 @@ pub(crate) struct Retries {
     tries: u32,
 }
 
-/// What to do about an error.
+/// The decision about an error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is not one that running again could mend.
+    /// Return the error: it is not retryable, or no retries are allowed.
     Pass,
-    /// Run again, after a pause.
+    /// Run the transaction again, after this pause.
     Retry(Duration),
-    /// Running again could mend it, but there were enough tries.
+    /// Give up: the error is retryable, but the retries or the time are used up.
     GiveUp,
 }
 
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(retries.judge(&Own(LockError::NotInTransaction), None), Verdict::Pass);
     }
 
-    /// `Error + Send + Sync` that hides what it holds.
+    /// An error that hides the error inside: it shows its text and its source only.
     #[derive(Debug, thiserror::Error)]
     #[error(transparent)]
     struct Transparent<E: Error + 'static>(E);

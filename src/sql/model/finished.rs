@@ -1,16 +1,16 @@
-//! The answer of a set about one model, its type forgotten.
+//! The rows that a set returns for one model, with their type erased.
 
 use std::any::{Any, TypeId};
 
 use super::found_rows::FoundRows;
 use crate::{error::RowName, key::RowKey, lockable::Lockable, sql::TableName};
 
-/// The answer of a set about one model.
+/// The rows that a set returns for one model, with their type erased.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)]
 pub struct ErasedRows {
     pub(crate) model: TypeId,
-    /// `FoundRows<T>`
+    /// A boxed `FoundRows<T>`.
     pub(crate) rows: Box<dyn Any + Send>,
     pub(crate) missing: Vec<RowName>,
     pub(crate) skipped: Vec<RowName>,
@@ -33,7 +33,7 @@ impl ErasedRows {
         }
     }
 
-    /// The names of the rows, in the order of the key. Made only for those who ask.
+    /// Returns the names of the rows, in the order of the key. They are only made here, on request.
     pub(crate) fn names(&self) -> Vec<RowName> {
         (self.names)(&*self.rows, &self.table)
     }

@@ -1,17 +1,17 @@
-//! The rows of one model, with their type.
+//! The typed rows of one model that a set returns.
 
 use std::{collections::HashMap, sync::OnceLock};
 
 use crate::lockable::Lockable;
 
-/// The rows of one model, as they came: fresh, and in the order of the key.
+/// The rows of one model as the set has read them: fresh, and in the order of the key.
 pub(crate) struct FoundRows<T: Lockable> {
     rows: Vec<T>,
     missing: Vec<T::Key>,
     skipped: Vec<T::Key>,
-    /// Keys that were asked for in other words, and whose each is.
+    /// Requested keys that are another value in Rust than the key of their row, each with the key of that row.
     same: HashMap<T::Key, T::Key>,
-    /// Made by the first look-up: a set that is only walked through needs none.
+    /// Built by the first look-up: a set that is only iterated needs none.
     index: OnceLock<HashMap<T::Key, usize>>,
 }
 

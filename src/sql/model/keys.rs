@@ -1,4 +1,4 @@
-//! Lists of keys, their type forgotten.
+//! Lists of keys, with their type erased.
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -6,7 +6,7 @@ use diesel::{backend::Backend, query_builder::AstPass, result::QueryResult};
 
 use crate::sql::KeyList;
 
-/// A list of keys, to be written where a statement wants it.
+/// A list of keys that can be written into a statement.
 #[doc(hidden)]
 pub trait Keys<DB: Backend>: Send + fmt::Debug {
     fn len(&self) -> usize;
@@ -15,23 +15,23 @@ pub trait Keys<DB: Backend>: Send + fmt::Debug {
         self.len() == 0
     }
 
-    /// Whether Rust knows the order of such keys.
+    /// Returns whether Rust knows the order of these keys.
     fn has_order(&self) -> bool;
 
-    /// Writes the keys as a table expression; see [`KeyList::walk`].
+    /// Writes the keys; see [`KeyList::walk`].
     fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Writes them as the right side of a condition on the key.
+    /// Writes the keys as the right side of a condition on the key; see [`KeyList::walk_in`].
     fn walk_in<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// The same, for a value that each row shows.
+    /// Writes the same for a condition that is evaluated for each row; see [`KeyList::walk_in_hashed`].
     fn walk_in_hashed<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// Writes them as rows behind another `SELECT`, numbered from `first` on.
+    /// Writes the keys as rows behind another `SELECT`, numbered from `first` on; see [`KeyList::walk_numbered`].
     fn walk_numbered<'b>(&'b self, first: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
-/// Keys, and their columns where the backend wants them so.
+/// A list of keys, with the data that the backend needs to write it; see [`KeyList::Columns`].
 pub(super) struct KeysOf<C, K, Columns> {
     keys: Arc<Vec<K>>,
     columns: Columns,

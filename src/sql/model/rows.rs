@@ -1,4 +1,4 @@
-//! The rows of a model and their numbers.
+//! The requested keys, the received rows and the row numbers of a model.
 
 use std::{
     cmp::Ordering,
@@ -20,30 +20,30 @@ use crate::{
     sql::{KeyList, Rank, TableName},
 };
 
-/// What a set answers about one model.
+/// The result of a set, pick or claim for one model, as row numbers.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// The rows, in the order of the key; `None` means all that were read, as they came.
+    /// The rows, for a set in the order of the key; `None` means all rows that were read, in the order of reading.
     pub(crate) rows: Option<Vec<RowId>>,
     pub(crate) missing: Vec<RowId>,
     pub(crate) skipped: Vec<RowId>,
-    /// Keys that were asked for in other words than the row's own, and whose each is: "ada" of "Ada".
+    /// Requested keys that are another value in Rust than the key of their row, each with the number of that row: "ada" for the row "Ada".
     pub(crate) same: Vec<(RowId, RowId)>,
 }
 
 pub(super) struct RowsOf<T: Lockable, ST> {
     asked: Arc<Vec<T::Key>>,
     rows: Vec<T>,
-    /// Until a key is looked up, the number of a row is its place in `rows`.
+    /// The numbers by key; `None` until a key is looked up. Until then the number of a row is its position in `rows`.
     numbers: Option<Numbers<T::Key>>,
     marker: PhantomData<fn() -> ST>,
 }
 
 struct Numbers<K> {
-    /// By number.
+    /// The keys, by row number.
     keys: Vec<K>,
-    /// By number: the place in `rows` of the row that was read.
+    /// The position in `rows` of the row that was read, by row number.
     places: Vec<Option<usize>>,
     of: HashMap<K, RowId>,
 }
@@ -70,7 +70,7 @@ impl<T: Lockable, ST> RowsOf<T, ST> {
         Arc::make_mut(&mut self.asked).extend(keys);
     }
 
-    /// The numbers of all keys, from now on.
+    /// Returns the numbers by key. The first call gives the rows that were read so far their numbers by key.
     fn numbers(&mut self) -> &mut Numbers<T::Key> {
         let rows = &self.rows;
         self.numbers.get_or_insert_with(|| {

@@ -1,4 +1,4 @@
-//! What a model says of its table in SQL.
+//! The SQL text of a model: its table, its key and its columns.
 
 use std::any::TypeId;
 
@@ -18,26 +18,26 @@ use crate::{
     sql::{KeyList, TableName},
 };
 
-/// The side of a model that statements are written from.
+/// The part of a model that statements are written from.
 #[doc(hidden)]
 pub trait ModelText<DB: Backend> {
     fn model_name(&self) -> &'static str;
     fn table_name(&self) -> QueryResult<TableName>;
 
-    /// The model, if its type alone says what its columns are in SQL.
+    /// Returns the type of the model, if it alone determines the SQL of the model's columns.
     fn static_id(&self) -> Option<TypeId>;
 
-    /// How many columns the model takes of a row.
+    /// Returns the number of columns that the model reads from a row.
     fn width(&self) -> usize;
 
-    /// How many columns a key has.
+    /// Returns the number of key columns.
     fn key_width(&self) -> usize;
 
     fn walk_table<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     fn walk_columns<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     fn walk_key<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
-    /// All columns of `table!` as SQL, whether the model selects them or not.
+    /// Returns all columns of `table!` as SQL, whether the model selects them or not.
     fn all_columns(&self) -> QueryResult<String>;
 }
 
@@ -110,7 +110,7 @@ where
     }
 }
 
-/// How many columns a model takes; a trait so that [`ModelText`] need not name the SQL type of the row.
+/// The number of columns of a model. It is a trait so that [`ModelText`] need not name the SQL type of the row.
 pub(super) trait SizedOn<DB: Backend> {
     const WIDTH: usize;
 }
