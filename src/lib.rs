@@ -26,6 +26,8 @@ mod transaction;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "async")]
+pub mod nonblocking;
 pub mod prelude;
 
 /// Longer documents: the design, the behaviour on clusters, and the changelog.

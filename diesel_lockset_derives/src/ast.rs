@@ -1,4 +1,4 @@
-//! A picture of the struct that borrows from the syntax tree: its attributes and its fields; nothing is judged here.
+//! The struct under the derive, as its attributes and fields. It borrows from the syntax tree; nothing is validated here.
 
 use syn::{Data, DeriveInput, Field, Index, Member, Type, TypePath};
 
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct Input<'a> {
     pub(crate) item: &'a DeriveInput,
     pub(crate) attrs: StructAttrs,
-    /// Empty for what is not a struct.
+    /// The fields; empty for an enum or a union.
     pub(crate) fields: Vec<InputField<'a>>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct InputField<'a> {
     pub(crate) member: Member,
     pub(crate) ty: &'a Type,
     pub(crate) attrs: FieldAttrs,
-    /// What Diesel calls the field: `column_name`, else its own name; a field of a tuple struct has none.
+    /// The column of the field: `column_name`, else its own name; a field of a tuple struct has none.
     pub(crate) column: Option<Column>,
 }
 
@@ -55,17 +55,17 @@ impl<'a> InputField<'a> {
         }
     }
 
-    /// The type that stands for the field in SQL, if it is not the field's own.
+    /// Returns the type that the field is converted into for SQL, if it is not the field's own.
     pub(crate) fn serialize_as(&self) -> Option<&TypePath> {
         self.attrs.serialize_as.last().and_then(|named| named.value.as_ref())
     }
 
-    /// Somebody tried to name the column.
+    /// True if there is a `column_name` that could not be read.
     pub(crate) fn column_is_unclear(&self) -> bool {
         self.column.is_none() && !self.attrs.column_name.is_empty()
     }
 
-    /// The tokens to point at when the field itself is the matter.
+    /// Returns the tokens under which an error about the field is reported.
     pub(crate) fn place(&self) -> &dyn quote::ToTokens {
         match &self.member {
             Member::Named(name) => name,

@@ -1,4 +1,4 @@
-//! The grammar of `#[lockable(..)]` and of the `#[diesel(..)]` keys that say which row a model is; no rules.
+//! The parser of `#[lockable(..)]` and of the `#[diesel(..)]` keys about the table and the primary key. It checks no rules.
 
 use proc_macro2::{Ident, Span, TokenTree};
 use syn::{
@@ -20,30 +20,30 @@ const PRIMARY_KEY: &str = "`primary_key` wants columns in parentheses: `#[diesel
 const COLUMN_NAME: &str = "`column_name` wants a column: `#[diesel(column_name = id)]`";
 const SERIALIZE_AS: &str = "`serialize_as` wants a type: `#[diesel(serialize_as = i64)]`";
 
-/// A key of an attribute as it was said, with its value if that could be read; if not, it is reported.
+/// A key of an attribute, with its value. There is no value if it could not be read, which is reported.
 pub(crate) struct Item<T> {
     pub(crate) key: Ident,
     pub(crate) value: Option<T>,
 }
 
-/// `primary_key(section, number)`
+/// The value of `primary_key(section, number)`.
 pub(crate) struct PrimaryKey {
-    /// The parentheses with all in them.
+    /// The parentheses with their content.
     pub(crate) span: Span,
     pub(crate) columns: Vec<Column>,
 }
 
-/// What the attributes of a struct say, each as often as it is said.
+/// The attributes of a struct. A key that is repeated is here each time.
 #[derive(Default)]
 pub(crate) struct StructAttrs {
     pub(crate) table_name: Vec<Item<Path>>,
     pub(crate) primary_key: Vec<Item<PrimaryKey>>,
     pub(crate) crate_path: Vec<Item<Path>>,
-    /// There is a `#[lockable(..)]` that does not even name a key.
+    /// True if there is a `#[lockable(..)]` that could not be read.
     pub(crate) lockable_is_unclear: bool,
 }
 
-/// What the attributes of a field say, each as often as it is said.
+/// The attributes of a field. A key that is repeated is here each time.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
     pub(crate) column_name: Vec<Item<Column>>,
@@ -124,7 +124,7 @@ impl FieldAttrs {
     }
 }
 
-/// Keeps what was said, readable or not; `true`: the key is one that is honoured.
+/// Stores a key, with its value if that was readable. Returns `true`, for a key that is honoured, or the error.
 pub(crate) fn note<T>(said: &mut Vec<Item<T>>, key: Ident, value: syn::Result<T>) -> syn::Result<bool> {
     let (value, outcome) = match value {
         Ok(value) => (Some(value), Ok(true)),
@@ -134,10 +134,10 @@ pub(crate) fn note<T>(said: &mut Vec<Item<T>>, key: Ident, value: syn::Result<T>
     outcome
 }
 
-/// Calls `read` at each key of `#[diesel(..)]`; what it does not honour is Diesel's to judge and stepped over.
+/// Calls `read` at each key of `#[diesel(..)]`. A key that it does not honour is skipped: Diesel validates it.
 ///
-/// A comma inside of a type (`deserialize_as = Map<K, V>`) looks like the end of a key here. That is harmless: what
-/// follows is then taken for one more key that is not honoured.
+/// A comma inside of a type (`deserialize_as = Map<K, V>`) looks like the end of a key here. That is harmless: the rest of the type
+/// is then skipped like a key that is not honoured.
 fn each_diesel_key(
     attr: &Attribute,
     errors: &mut Errors,
@@ -167,7 +167,7 @@ fn each_diesel_key(
         }
         Ok(())
     });
-    // `syn` complains once more about parentheses that were not read to their end.
+    // If an error was reported already, `syn` reports another one about the tokens that were not read.
     if let (Err(error), false) = (walked, reported) {
         errors.push(error);
     }
@@ -183,7 +183,7 @@ pub(crate) fn after_eq<T>(
     read.map_err(|error| reword(&error, form, key))
 }
 
-/// The place that `syn` found, the right form as the sentence.
+/// Replaces the text of an error by `form`, and keeps its place. At the end of the input, the place is the key.
 fn reword(error: &syn::Error, form: &str, key: &Ident) -> syn::Error {
     let at_end = error.to_string().starts_with("unexpected end of input");
     syn::Error::new(if at_end { key.span() } else { error.span() }, form)

@@ -1,4 +1,4 @@
-//! The rules: what a lockable model is, and one sentence for each way of not being one.
+//! The validation of a model, with one message for each mistake.
 
 use proc_macro2::{Ident, Span};
 use syn::{Data, Fields, GenericParam, Path, Type};
@@ -14,10 +14,10 @@ use crate::{
 /// The library implements its key traits for tuples up to this length.
 const MAX_KEY_COLUMNS: usize = 8;
 
-/// A model that passed: all that the expansion needs.
+/// A valid model, with all that the expansion needs.
 pub(crate) struct Model<'a> {
     pub(crate) table: Path,
-    /// Where the user said what the key is.
+    /// The place in the user's code that names the key.
     pub(crate) key_span: Span,
     pub(crate) key: Vec<KeyField<'a>>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct KeyField<'a> {
     pub(crate) column: Column,
 }
 
-/// Judges a struct; `None` goes along with at least one reported error.
+/// Validates a struct. If it returns `None`, it has reported at least one error.
 pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
     check_crate_path(input, errors);
     if !is_struct_with_fields(input, errors) {
@@ -100,7 +100,7 @@ fn check_table(input: &Input<'_>, errors: &mut Errors) -> Option<Path> {
     table
 }
 
-/// The columns of the key, named or the default one.
+/// Returns the columns of the key: those of `primary_key(..)`, or the default one.
 fn check_primary_key(input: &Input<'_>, errors: &mut Errors) -> Option<PrimaryKey> {
     let mut named = input.attrs.primary_key.iter();
     let Some(Item { key, value }) = named.next() else {
@@ -137,7 +137,7 @@ fn default_key(input: &Input<'_>) -> PrimaryKey {
 }
 
 fn check_key_field<'a>(input: &'a Input<'a>, wanted: &Column, errors: &mut Errors) -> Option<KeyField<'a>> {
-    // An embedded field is as many columns as its struct has; its own name is none of them.
+    // An embedded field has the columns of its struct; its own name is not one of them.
     let mut holders = input.fields.iter().filter_map(|field| match &field.column {
         Some(column) if column.name == wanted.name && !field.attrs.embed => Some((field, column)),
         _ => None,

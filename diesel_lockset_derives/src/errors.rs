@@ -1,4 +1,4 @@
-//! Gathers every mistake of one struct, so that a user sees all of them at once; decides nothing itself.
+//! The collector of errors: all mistakes of one item are gathered, so that a user sees them at once.
 
 use std::fmt::Display;
 
@@ -7,13 +7,13 @@ use quote::ToTokens;
 
 /// The mistakes found so far.
 ///
-/// It exists only inside [`Errors::gather`], so nobody can find a mistake and forget to report it.
+/// It exists only inside [`Errors::gather`], so no mistake can be found and not reported.
 pub(crate) struct Errors {
     found: Option<syn::Error>,
 }
 
 impl Errors {
-    /// Runs `look` and gives back what it made, or every mistake it reported.
+    /// Runs `look`, and returns its result, or all mistakes that it reported.
     pub(crate) fn gather<T>(look: impl FnOnce(&mut Self) -> T) -> syn::Result<T> {
         let mut errors = Self { found: None };
         let made = look(&mut errors);
@@ -23,7 +23,7 @@ impl Errors {
         }
     }
 
-    /// Reports a mistake that `syn` has put into words.
+    /// Reports an error of `syn`.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.found {
             None => self.found = Some(error),

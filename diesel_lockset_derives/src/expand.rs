@@ -1,4 +1,4 @@
-//! From tokens to tokens: reads, checks and writes the impl; the only file that writes the code of a good model.
+//! The derive, from tokens to tokens: it reads and validates the struct, and generates the impl of a valid model.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -11,7 +11,7 @@ use crate::{
     fallback,
 };
 
-/// The whole derive.
+/// Expands the derive.
 pub(crate) fn derive(tokens: TokenStream) -> TokenStream {
     let item: DeriveInput = match syn::parse2(tokens) {
         Ok(item) => item,
@@ -32,7 +32,7 @@ pub(crate) fn derive(tokens: TokenStream) -> TokenStream {
     }
 }
 
-/// The path of the library, unless the user gave one that cannot be read.
+/// Returns the path of the library; `None` if the user gave one that cannot be read.
 fn library_path(input: &Input<'_>) -> Option<Path> {
     match input.attrs.crate_path.first() {
         Some(named) => named.value.clone(),
@@ -43,7 +43,7 @@ fn library_path(input: &Input<'_>) -> Option<Path> {
 
 fn expand(item: &DeriveInput, model: &Model<'_>, library: &Path) -> TokenStream {
     let type_name = item.ident.unraw().to_string();
-    // With a span of this expansion it may be deprecated: only the user's own uses are worth a warning.
+    // With a span of this expansion, a deprecated model causes no warning here: only the user's own uses do.
     let mut name = item.ident.clone();
     name.set_span(Span::mixed_site().located_at(name.span()));
     let where_clause = &item.generics.where_clause;
@@ -84,7 +84,7 @@ fn key_type(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The key as columns. A wrong one is an error of this type, so it stands where the user named the key.
+/// Generates `KeyColumns`. A key that is not the primary key is an error of this type, so its span is the place that names the key.
 fn key_columns(model: &Model<'_>, library: &Path) -> TokenStream {
     let table = &model.table;
     let columns = model.key.iter().map(|field| {
@@ -107,9 +107,9 @@ fn lock_key(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// Copies one field of the key: a call with the type spelled out, for a type that is no key to be pointed at.
+/// Generates the copy of one key field: a call with an explicit type, so that rustc points at a type that cannot be a key.
 ///
-/// As a bound in a `where` clause the same failure is told in terms of a supertrait (`Eq`), not of a key.
+/// With a bound in a `where` clause instead, rustc reports a missing supertrait (`Eq`), not that the type is no key.
 fn key_part(field: &KeyField<'_>) -> TokenStream {
     let member = &field.field.member;
     let ty = sql_side(field);
@@ -128,7 +128,7 @@ fn sql_side(field: &KeyField<'_>) -> TokenStream {
     }
 }
 
-/// The same path, to be pointed at elsewhere; its names keep their meaning (`$crate`).
+/// Returns the same path with another place for errors. Its names keep their resolution (`$crate`).
 fn located_at(path: &Path, span: Span) -> TokenStream {
     let relocated = path.to_token_stream().into_iter().map(|mut token| {
         token.set_span(token.span().located_at(span));

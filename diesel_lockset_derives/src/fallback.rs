@@ -1,4 +1,4 @@
-//! The impl of a model with mistakes: there, so that its uses do not fail as well, and silent about everything else.
+//! The impl of a model with mistakes. It exists so that the uses of the model cause no further errors.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,8 +6,8 @@ use syn::{DeriveInput, Path, ext::IdentExt};
 
 /// Reports the errors, and implements the trait with types that are errors themselves.
 ///
-/// rustc stays silent about whatever comes of a type that it already reported. An array whose length does not compile
-/// is such a type; a type that does not compile itself is not (rustc takes `()` in its place).
+/// rustc reports no further errors about a type that it already reported. An array whose length does not compile
+/// is such a type; a type that does not compile itself is not (rustc uses `()` in its place).
 pub(crate) fn expand(item: &DeriveInput, errors: &syn::Error, library: Option<&Path>) -> TokenStream {
     let mut errors = errors.clone().into_iter().map(syn::Error::into_compile_error);
     let Some(library) = library else {

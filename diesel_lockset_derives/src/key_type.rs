@@ -1,10 +1,10 @@
-//! What the spelling of a key's type already tells; all else is left to the bounds of the library.
+//! The check of a key's type by its name. All other checks are left to the bounds of the library.
 
 use syn::{Type, TypePath};
 
-/// Why a type can not be that of a key, if its name says so.
+/// Returns the message for a type whose name shows that it cannot be that of a key.
 ///
-/// The bounds of the library refuse a float as well, but with rustc's words and more than once.
+/// The bounds of the library refuse a float as well, but with rustc's own message and more than once.
 pub(crate) fn refusal(ty: &Type) -> Option<&'static str> {
     let Type::Path(TypePath { qself: None, path }) = ungrouped(ty) else {
         return None;
@@ -19,7 +19,7 @@ pub(crate) fn refusal(ty: &Type) -> Option<&'static str> {
     None
 }
 
-/// The type without what a macro's `$ty:ty` or a pair of parentheses puts around it.
+/// Returns the type without parentheses, and without the group that a macro's `$ty:ty` puts around it.
 fn ungrouped(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {

@@ -1,7 +1,8 @@
-//! The macros of `diesel_lockset`, which re-exports them: use them from there.
+//! The macros of `diesel_lockset`, which re-exports them. Use them from there.
 //!
-//! `#[advisory_locked]` has a room of its own. For the derive, the files read like the passes of a small compiler: `ast` and `attr` (with `name`) read the struct, `check` (with
-//! `key_type`) judges it, `expand` writes the impl, or `fallback` what is left of it; `errors` goes along with all.
+//! The module `advisory_locked` has the attribute of that name. The other modules are the passes of the derive: `ast` and `attr` (with
+//! `name`) read the struct, `check` (with `key_type`) validates it, and `expand` generates the impl, or `fallback` a placeholder for it
+//! if there are mistakes. All passes report to `errors`.
 
 mod advisory_locked;
 mod ast;
@@ -17,10 +18,10 @@ mod tests;
 
 use proc_macro::TokenStream;
 
-/// Implements `Lockable`: says which table and which row a model stands for, so that the row can be locked.
+/// Implements `Lockable`: maps a model to its table and its primary key, so that its row can be locked.
 ///
 /// It reads the attributes of Diesel's `Identifiable`, in the way in which `Identifiable` reads them. A model that has
-/// them needs no more than the name of one more derive:
+/// them needs only the name of one more derive:
 ///
 /// ```text
 /// #[derive(Queryable, Selectable, Identifiable, Lockable)]
@@ -31,14 +32,14 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// `Identifiable` itself is not needed, and neither are the other derives as far as this one is concerned.
+/// This derive needs neither `Identifiable` itself nor the other derives.
 ///
 /// # What can be a model
 ///
-/// A struct with named fields, or a tuple struct whose key fields have a `column_name`. It has no parameters: a lock set
-/// stores keys and fresh rows as plain values, so a model is a concrete, `'static` type, and `Send`.
+/// A model is a struct with named fields, or a tuple struct whose key fields have a `column_name`. It has no generic parameters: a lock
+/// set stores keys and fresh rows as plain values, so a model is a concrete, `'static` type, and `Send`.
 ///
-/// The key fields are not optional, are at most eight, and their types are
+/// There are at most eight key fields. They are not optional, and their types are
 /// `Clone + Eq + Hash + Debug + Send + Sync + 'static`, as integers, strings, UUIDs and dates are; floating point
 /// numbers are not.
 ///
@@ -47,9 +48,9 @@ use proc_macro::TokenStream;
 /// ## Container attributes
 ///
 /// * `#[diesel(table_name = path::to::table)]`: the table. Without it, the table is the name of the struct in snake case
-///   with an `s`: `OrderLine` lives in `order_lines`.
+///   with an `s`: the table of `OrderLine` is `order_lines`.
 /// * `#[diesel(primary_key(section, number))]`: the columns of the key, all of them, in the order in which `table!`
-///   names them. Without it, the key is the column `id`. What is no primary key according to `table!` does not compile.
+///   names them. Without it, the key is the column `id`. Columns that are not the primary key of `table!` do not compile.
 /// * `#[lockable(crate = path)]`: the path of `diesel_lockset`, if that is not its name: in a crate that renames it in
 ///   its `Cargo.toml`, or in the output of a macro (`#[lockable(crate = $crate::reexport)]`, where `reexport` has all of
 ///   `diesel_lockset`). `#[lockable(crate = "path")]` means the same.
@@ -58,13 +59,13 @@ use proc_macro::TokenStream;
 ///
 /// * `#[diesel(column_name = id)]`: the column of the field, if that is not its name. A key is named by its columns, not
 ///   by its fields.
-/// * `#[diesel(serialize_as = i64)]`: the type that stands for the field in SQL. On a key field it is the type of the
+/// * `#[diesel(serialize_as = i64)]`: the type that the field is converted into for SQL. On a key field it is the type of the
 ///   key, as it is for `Identifiable`.
 /// * `#[diesel(embed)]`: the field is no column; the key cannot be inside of it.
 ///
-/// All else that `#[diesel(..)]` may say is Diesel's, and stepped over.
+/// All other options of `#[diesel(..)]` are Diesel's, and are ignored here.
 ///
-/// # What is written
+/// # Expansion
 ///
 /// ```text
 /// const _: () = {
@@ -92,13 +93,13 @@ use proc_macro::TokenStream;
 /// # Errors
 ///
 /// All mistakes of a struct are reported at once. The trait is implemented even then, in a way that keeps rustc silent
-/// about the uses of the model: what is left on the screen are the mistakes.
+/// about the uses of the model, so that only the mistakes are shown.
 #[proc_macro_derive(Lockable, attributes(lockable, diesel))]
 pub fn derive_lockable(input: TokenStream) -> TokenStream {
     expand::derive(input.into()).into()
 }
 
-/// On a method of a model: its body runs in a transaction under the advisory lock of `self`.
+/// Runs the body of a model's method in a transaction under the advisory lock of `self`.
 ///
 /// ```text
 /// impl Order {
@@ -109,25 +110,25 @@ pub fn derive_lockable(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// The method takes `&self` or `&mut self`, a connection, and whatever else it likes, and returns a `Result` whose error has
+/// The method takes `&self` or `&mut self`, a connection, and any other parameters, and returns a `Result` whose error has
 /// `From<LockError>` and `From<diesel::result::Error>`. Its body is unchanged: `?` and `return` leave the method, and all
-/// parameters have their names. The lock is that of `self` as it is when the method is called, scoped by the method's name.
+/// parameters keep their names. The lock is that of `self` as it is when the method is called, scoped by the method's name.
 ///
 /// # Options
 ///
 /// * `scope = ".."`: the scope, if that is not the name of the method. Methods of one scope exclude each other.
-/// * `timeout = ".."`: how long to wait, `"300ms"`, `"45s"`, `"2min"`, or `"none"` for as long as it takes. Without it, as
-///   long as `AdvisoryLock::DEFAULT_TIMEOUT` says; `"0s"` does not wait. When the time is up the body is not run, and the
+/// * `timeout = ".."`: the time to wait: `"300ms"`, `"45s"`, `"2min"`, or `"none"` for no limit. Without it, the time is
+///   `AdvisoryLock::DEFAULT_TIMEOUT`; `"0s"` does not wait. When the time is up the body is not run, and the
 ///   method returns the error.
-/// * `try`: that somebody else has the lock is no error. The method returns `Result<Option<..>, ..>`; if the lock is not to be
-///   had at once, or in the time of `timeout`, it is `Ok(None)` and the body is not run.
-/// * `session`: without a transaction around the body, for work that is long, or not in the database.
-/// * `shared`: any number of callers at a time, but none together with those whose lock is not shared.
-/// * `conn = "name"`: which parameter is the connection. Without it, that whose type is `&mut ..`; if there are several, the
+/// * `try`: it is no error if another session holds the lock. The method returns `Result<Option<..>, ..>`; if the lock is not
+///   free at once, or within the time of `timeout`, it is `Ok(None)` and the body is not run.
+/// * `session`: no transaction around the body, for work that takes long, or that is not in the database.
+/// * `shared`: any number of callers at a time, but none together with a caller whose lock is not shared.
+/// * `conn = "name"`: the parameter that is the connection. Without it, it is the one whose type is `&mut ..`; if there are several, the
 ///   one named `conn` or `connection` (or `_conn`).
 /// * `crate = path`: the path of `diesel_lockset`, if that is not its name; `crate = "path"` means the same.
 ///
-/// # What is written
+/// # Expansion
 ///
 /// ```text
 /// fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
@@ -144,7 +145,7 @@ pub fn derive_lockable(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// What the method returns cannot borrow from the connection, which the closure has for itself.
+/// The return value cannot borrow from the connection, since the closure has the connection as its own parameter.
 #[proc_macro_attribute]
 pub fn advisory_locked(options: TokenStream, method: TokenStream) -> TokenStream {
     advisory_locked::attribute(options.into(), method.into()).into()

@@ -1,4 +1,4 @@
-//! Names of columns and tables: raw or not, written as an identifier or as a string, or made up from a struct's name.
+//! Names of columns and tables: raw or not, written as an identifier or as a string, or derived from a struct's name.
 
 use proc_macro2::{Ident, Span};
 use syn::{
@@ -10,26 +10,26 @@ use syn::{
 /// The name of a column.
 #[derive(Clone)]
 pub(crate) struct Column {
-    /// As Diesel compares it.
+    /// The plain name, as Diesel compares it.
     pub(crate) name: String,
-    /// As a path says it.
+    /// The identifier for a path.
     pub(crate) ident: Ident,
-    /// Where the user says it.
+    /// The place in the user's code.
     pub(crate) span: Span,
 }
 
 impl Column {
-    /// The column that a field or `primary_key(..)` names.
+    /// Returns the column that a field or `primary_key(..)` names.
     pub(crate) fn of(user: &Ident) -> Self {
         let name = user.unraw().to_string();
-        // The span that is left must be one of this expansion: a path of nothing but the user's own tokens is the
-        // user's to the lint `unused_qualifications` as soon as the column is imported (`use accounts::dsl::*`).
+        // The span must be one of this expansion. A path of the user's own tokens only is checked by the lint
+        // `unused_qualifications`, which warns as soon as the column is imported (`use accounts::dsl::*`).
         let span = Span::mixed_site().located_at(user.span());
         let ident = identifier(&name, span).unwrap_or_else(|_| user.clone());
         Self { name, ident, span: user.span() }
     }
 
-    /// The column that `column_name` names.
+    /// Returns the column that `column_name` names.
     pub(crate) fn written(written: WrittenColumn) -> syn::Result<Self> {
         let text = match written {
             WrittenColumn::Name(name) => return Ok(Self::of(&name)),
@@ -43,7 +43,7 @@ impl Column {
     }
 }
 
-/// A column as Diesel takes it: `column_name = kind`, `column_name = r#type`, `column_name = "type"`.
+/// The value of a `column_name`, in the forms that Diesel accepts: `kind`, `r#type`, `"type"`.
 pub(crate) enum WrittenColumn {
     Name(Ident),
     Text(LitStr),
@@ -55,9 +55,9 @@ impl Parse for WrittenColumn {
     }
 }
 
-/// `name` as a token, raw where it has to be.
+/// Returns `name` as a token, raw if it has to be.
 pub(crate) fn identifier(name: &str, span: Span) -> syn::Result<Ident> {
-    // `gen` is a name to `syn`, a keyword to Rust 2024, whose rules hold for the spans made here.
+    // `syn` accepts `gen` as a name, but it is a keyword in Rust 2024, the edition of the spans made here.
     let plain = match name {
         "gen" => syn::parse_str("r#gen"),
         _ => syn::parse_str(name),
@@ -70,7 +70,7 @@ pub(crate) fn identifier(name: &str, span: Span) -> syn::Result<Ident> {
     Ok(ident)
 }
 
-/// The table of a struct that names none: snake case and an `s`, as in Diesel.
+/// Returns the table of a struct without a `table_name`: snake case and an `s`, as in Diesel.
 pub(crate) fn infer_table(model: &Ident) -> syn::Result<Ident> {
     let mut table = String::new();
     for (place, letter) in model.unraw().to_string().chars().enumerate() {

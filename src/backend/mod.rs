@@ -45,7 +45,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// The plan that locks one table's part of a set.
     #[doc(hidden)]
-    type Table<'a>: TablePlan<Self>;
+    type Table<'a>: TablePlan<Self> + Send;
 
     #[doc(hidden)]
     fn table<'a>(
@@ -61,7 +61,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// The time limit on the statements of one call.
     #[doc(hidden)]
-    type Clock: Clock<Self>;
+    type Clock: Clock<Self> + Send;
 
     /// Builds the statement that locks the free rows of a single query and returns the keys of the other rows.
     #[doc(hidden)]
@@ -82,7 +82,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// The plan that takes the first free rows of a query.
     #[doc(hidden)]
-    type Pick: PickPlan<Self>;
+    type Pick: PickPlan<Self> + Send;
 
     /// Refuses a query with this text if its locking clause would refer to another table than `table`.
     #[doc(hidden)]
@@ -113,9 +113,7 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
 
     /// Builds the statement that releases an advisory lock at the end of a transaction; `None` where the server releases it by itself.
     #[doc(hidden)]
-    fn release(_name: LockName<'_>) -> Option<Statement<'_, Self>> {
-        None
-    }
+    const RELEASE: Option<for<'q> fn(LockName<'q>) -> Statement<'q, Self>> = None;
 
     /// The statements that end the session, whatever the state of its transaction. Empty where a connection that is marked as broken cannot
     /// be used again.
@@ -336,7 +334,7 @@ pub struct Step<'e, DB: Backend> {
 /// The handler of the response to a statement.
 pub(crate) enum Response<'e, DB: Backend> {
     /// The response has rows, which the sink reads.
-    Rows(Box<dyn RowSink<DB> + Send + 'e>),
+    Rows(Sink<'e, DB>),
     /// The statement changes rows. Their number is added to this one.
     #[allow(dead_code, reason = "of one backend only")]
     Changed(&'e mut usize),
@@ -347,10 +345,37 @@ impl<'e, DB: Backend> Step<'e, DB> {
     pub(crate) fn new(statement: Statement<'e, DB>, reader: impl RowSink<DB> + Send + 'e) -> Self {
         Step { statement, answer: Response::Rows(Box::new(reader)) }
     }
+
+    /// Keeps the statement out of Diesel's cache of prepared statements.
+    pub(crate) fn uncached(self) -> Self {
+        Step { statement: self.statement.uncached(), answer: self.answer }
+    }
 }
 
 /// A row sink: reads the rows of one statement.
 #[doc(hidden)]
 pub trait RowSink<DB: Backend> {
     fn row(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<()>;
+}
+
+/// A row sink of any type.
+pub(crate) type Sink<'e, DB> = Box<dyn RowSink<DB> + Send + 'e>;
+
+/// Builds a row sink from a function.
+pub(crate) fn sink<'e, DB: Backend>(
+    read: impl FnMut(&RowRef<'_, DB>) -> deserialize::Result<()> + Send + 'e,
+) -> Sink<'e, DB> {
+    struct Function<F>(F);
+
+    impl<F, DB> RowSink<DB> for Function<F>
+    where
+        DB: Backend,
+        F: FnMut(&RowRef<'_, DB>) -> deserialize::Result<()>,
+    {
+        fn row(&mut self, row: &RowRef<'_, DB>) -> deserialize::Result<()> {
+            self.0(row)
+        }
+    }
+
+    Box::new(Function(read))
 }

@@ -1,4 +1,4 @@
-//! Taking and releasing advisory locks over a blocking connection.
+//! Takes and releases advisory locks over a blocking connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -29,9 +29,9 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 
 /// Takes an [`AdvisoryLock`] over a blocking connection.
 ///
-/// What each verb sends on PostgreSQL, if the lock is free:
+/// The statements of each method on PostgreSQL, if the lock is free:
 ///
-/// | verb | statements |
+/// | method | statements |
 /// | --- | --- |
 /// | `hold` | `SELECT pg_advisory_lock($1)`, `BEGIN`, the closure's, `COMMIT`, `SELECT pg_advisory_unlock($1)` |
 /// | `hold` in a transaction | `SAVEPOINT ..`, `SELECT pg_advisory_xact_lock($1)`, the closure's, `RELEASE SAVEPOINT ..` |
@@ -39,21 +39,20 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 /// | `acquire_for_transaction` | `SELECT pg_advisory_xact_lock($1)` |
 /// | `try_..`, and all with a timeout | `pg_try_advisory_..` in place of the lock; if it is held and there is time, the wait under `statement_timeout` in a transaction or savepoint of its own |
 ///
-/// Behind each that takes a lock, and behind the question of `is_held`, stands `WHERE NOT pg_is_in_recovery()`: on a hot standby all
-/// are [refused](AdvisoryLock#on-a-replica).
+/// Each statement that takes a lock, and that of `is_held`, ends with `WHERE NOT pg_is_in_recovery()`: on a hot standby all
+/// of them are [refused](AdvisoryLock#on-a-replica).
 ///
-/// And on MySQL and MariaDB, with `name` for what [`AdvisoryName::key_in`](crate::AdvisoryName::key_in) says, which the server
-/// computes:
+/// The statements on MySQL and MariaDB, where `name` is [`AdvisoryName::key_in`](crate::AdvisoryName::key_in), computed by the server:
 ///
-/// | verb | statements |
+/// | method | statements |
 /// | --- | --- |
 /// | `hold` | `SELECT GET_LOCK(name, 31536000)`, `BEGIN`, the closure's, `COMMIT`, `SELECT RELEASE_LOCK(name)` |
-/// | `hold` in a transaction of the crate's | `SELECT GET_LOCK(name, 31536000)`, `SAVEPOINT ..`, the closure's, `RELEASE SAVEPOINT ..`; `SELECT RELEASE_LOCK(name)` behind the outermost `COMMIT` |
+/// | `hold` in a transaction of the crate's | `SELECT GET_LOCK(name, 31536000)`, `SAVEPOINT ..`, the closure's, `RELEASE SAVEPOINT ..`; `SELECT RELEASE_LOCK(name)` after the outermost `COMMIT` |
 /// | `hold_session`, `acquire` | `SELECT GET_LOCK(name, 31536000)`, .. , `SELECT RELEASE_LOCK(name)` |
-/// | `try_..`, and all with a timeout | `SELECT GET_LOCK(name, 0)` in place of the lock; if it is held and there is time, the wait under `max_execution_time` or `max_statement_time`, in milliseconds, which is set back behind it |
+/// | `try_..`, and all with a timeout | `SELECT GET_LOCK(name, 0)` in place of the lock; if it is held and there is time, the wait under `max_execution_time` or `max_statement_time`, in milliseconds, which is reset afterwards |
 ///
-/// There, `BEGIN` and `COMMIT` of an outermost transaction come with those that keep the server from going on in autocommit
-/// after a deadlock. The functions are in the manuals of [PostgreSQL][postgres], [MySQL][mysql] and [MariaDB][mariadb].
+/// On these servers, further statements around `BEGIN` and `COMMIT` of an outermost transaction keep the server from going on in
+/// autocommit after a deadlock. The functions are in the manuals of [PostgreSQL][postgres], [MySQL][mysql] and [MariaDB][mariadb].
 ///
 /// [postgres]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
 /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html
@@ -61,27 +60,30 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 ///
 /// # Errors
 ///
-/// All of them: [`LockError::TimedOut`] if a timeout was given and it is up, [`LockError::Contended`] if that was zero, both
-/// with the name of the lock, and nothing was done; [`LockError::Deadlock`] if the wait closed a circle, on PostgreSQL also
-/// with rows; [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database, on PostgreSQL on a hot
-/// standby, and the transaction goes on;
-/// [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+/// Every method that takes the lock can return these:
+///
+/// - [`LockError::TimedOut`] if a timeout was set and is up, [`LockError::Contended`] if it was zero, both with the name of the lock;
+///   nothing was done.
+/// - [`LockError::Deadlock`] if the wait closed a circle of waits, on PostgreSQL also a circle with rows.
+/// - [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database, and on PostgreSQL on a hot standby; the
+///   transaction goes on.
+/// - [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
 pub trait RunAdvisoryLock<M>: Sized {
-    /// Takes the lock, opens a transaction, runs the closure, commits, releases the lock: nobody else gets the lock before
-    /// what the closure did can be seen.
+    /// Takes the lock, opens a transaction, runs the closure, commits, and releases the lock: no other session gets the lock before
+    /// it can see the changes of the closure.
     ///
     /// The lock is released whether the closure returns `Ok`, returns an error or panics; in the last two cases the
     /// transaction is rolled back first. If the connection is lost, the server releases the lock.
     ///
-    /// In an open transaction, of which only its owner knows when it is committed, the lock stays until that one ends. The
-    /// closure runs in a savepoint then; if it fails, its work is undone and the lock released. MySQL and MariaDB do that in
-    /// transactions of [this crate's](AdvisoryLock#in-a-transaction-on-mysql-and-mariadb) only.
+    /// In an open transaction, the lock stays until that transaction ends, since its commit makes the changes visible. The
+    /// closure runs in a savepoint then; if it fails, its work is undone and the lock is released. On MySQL and MariaDB this works in
+    /// transactions of [this crate](AdvisoryLock#in-a-transaction-on-mysql-and-mariadb) only.
     ///
     /// # Errors
     ///
-    /// The closure's own; those of taking the lock, before which the closure is not run; those of Diesel's
-    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type; [`LockError::Aborted`], and
-    /// [`LockError::CommitUnknown`] if the answer to the `COMMIT` is lost: then the closure's work may be kept.
+    /// The closure's own; those of taking the lock, after which the closure is not run; those of Diesel's
+    /// [`transaction`](diesel::Connection::transaction), converted into the closure's error type; [`LockError::Aborted`]; and
+    /// [`LockError::CommitUnknown`] if the answer to the `COMMIT` is lost: then the closure's work may be committed.
     ///
     /// # Panics
     ///
@@ -91,26 +93,27 @@ pub trait RunAdvisoryLock<M>: Sized {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>;
 
-    /// As [`hold`](Self::hold), if the lock can be had, at once or within the [`timeout`](AdvisoryLock::timeout); else `None`,
+    /// Like [`hold`](Self::hold), if the lock is free, at once or within the [`timeout`](AdvisoryLock::timeout). Else it returns `None`,
     /// and the closure is not run.
     ///
     /// # Errors
     ///
-    /// As [`hold`](Self::hold), but for the two that say that somebody else has the lock.
+    /// Those of [`hold`](Self::hold), except `Contended` and `TimedOut` of this lock.
     fn try_hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<Option<R>, E>
     where
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>;
 
-    /// Takes the lock, runs the closure without a transaction, releases the lock: for work that is long, or not in the
-    /// database.
+    /// Takes the lock, runs the closure without a transaction, and releases the lock. Use it for work that takes long, or that is not in
+    /// the database.
     ///
     /// In an open transaction the lock is released when the closure ends, before the commit: prefer [`hold`](Self::hold)
-    /// there. An error of the closure undoes what it did in that transaction, or PostgreSQL would take no statement.
+    /// there. The closure runs in a savepoint then, which is rolled back if it fails: else PostgreSQL would refuse the statement that
+    /// releases the lock.
     ///
     /// # Errors
     ///
-    /// The closure's own; those of taking the lock, turned into the closure's error type.
+    /// The closure's own; those of taking the lock, converted into the closure's error type.
     ///
     /// # Panics
     ///
@@ -120,7 +123,7 @@ pub trait RunAdvisoryLock<M>: Sized {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>;
 
-    /// Takes the lock and returns a guard that releases it when it is dropped, and lends out the connection meanwhile.
+    /// Takes the lock and returns a guard, which dereferences to the connection and releases the lock when it is dropped.
     ///
     /// # Errors
     ///
@@ -129,18 +132,18 @@ pub trait RunAdvisoryLock<M>: Sized {
     where
         Conn: AdvisoryConnection<M>;
 
-    /// As [`acquire`](Self::acquire), if the lock can be had, at once or within the timeout; else `None`.
+    /// Like [`acquire`](Self::acquire), if the lock is free, at once or within the timeout. Else it returns `None`.
     ///
     /// # Errors
     ///
-    /// As [`acquire`](Self::acquire), but for the two that say that somebody else has the lock.
+    /// Those of [`acquire`](Self::acquire), except `Contended` and `TimedOut`.
     fn try_acquire<Conn>(self, conn: &mut Conn) -> Result<Option<AdvisoryGuard<'_, Conn>>>
     where
         Conn: AdvisoryConnection<M>;
 
-    /// Takes the lock until the open transaction ends. There is nothing to release, and no pooler that could get in between.
+    /// Takes the lock until the open transaction ends. No statement releases it, so it also works behind a pooler.
     ///
-    /// A savepoint that is rolled back releases what was taken in it. PostgreSQL only.
+    /// A savepoint that is rolled back releases the locks that were taken in it. PostgreSQL only.
     ///
     /// # Errors
     ///
@@ -150,34 +153,33 @@ pub trait RunAdvisoryLock<M>: Sized {
     where
         Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
 
-    /// As [`acquire_for_transaction`](Self::acquire_for_transaction); whether the lock could be had, at once or within the
-    /// timeout.
+    /// Like [`acquire_for_transaction`](Self::acquire_for_transaction), if the lock is free, at once or within the timeout. Returns
+    /// whether it was taken.
     ///
     /// # Errors
     ///
-    /// As [`acquire_for_transaction`](Self::acquire_for_transaction), but for the two that say that somebody else has the
-    /// lock.
+    /// Those of [`acquire_for_transaction`](Self::acquire_for_transaction), except `Contended` and `TimedOut`.
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
         Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
 
-    /// Whether anybody holds the lock, this session included, shared or not. Asks without taking it.
+    /// Returns whether any session holds the lock, this one included, shared or not. It does not take the lock.
     ///
-    /// True or false for the moment of the question only: to decide something by it, take the lock.
+    /// The answer is out of date as soon as it is given: to base a decision on it, take the lock.
     ///
     /// # Errors
     ///
-    /// Those of Diesel.
+    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby.
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
         Conn: AdvisoryConnection<M>;
 
-    /// The sessions that hold the lock.
+    /// Returns the sessions that hold the lock.
     ///
-    /// In a transaction on PostgreSQL the question is asked in a savepoint, which is rolled back: if it fails, the transaction
-    /// goes on. On a hot standby it tells of that server only.
+    /// In a transaction on PostgreSQL the query is sent in a savepoint, which is rolled back: if it fails, the transaction
+    /// goes on. On a hot standby the result is about that server only.
     ///
-    /// MySQL tells it to whoever may `SELECT` from its `performance_schema`, MariaDB to users with the privilege `PROCESS`.
+    /// On MySQL the user needs `SELECT` on `performance_schema`, on MariaDB the privilege `PROCESS`.
     ///
     /// # Errors
     ///
@@ -261,7 +263,8 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     }
 }
 
-/// Runs the closure in a transaction under the lock, which outlives it. Nothing if the lock is not had and need not be.
+/// Runs the closure in a transaction under the lock, which is released after the transaction. Returns `None` if another session holds the
+/// lock and `must` is false.
 fn held<M, Conn, R, E>(
     lock: &AdvisoryLock<M>,
     conn: &mut Conn,
@@ -290,8 +293,8 @@ where
     }
 }
 
-/// Runs the closure in a savepoint. If it fails, its work is undone and the lock is released; else it is when the outermost
-/// transaction has ended.
+/// Runs the closure in a savepoint. If it fails, its work is undone and the lock is released at once; else the lock is released when the
+/// outermost transaction has ended.
 fn until_the_end<M, Conn, R, E>(
     lock: &AdvisoryLock<M>,
     conn: &mut Conn,
@@ -322,7 +325,7 @@ where
     Conn: AdvisoryConnection<M>,
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
-    // What the closure did is done, and a lock that cannot be released is released by the end of its session.
+    // A failed release does not change the outcome: the session is ended then, and the lock with it.
     now(core::release(lock.name(), M::SHARED, &mut Blocking(conn)));
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }

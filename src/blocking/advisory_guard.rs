@@ -1,4 +1,4 @@
-//! A held advisory lock as a value.
+//! The guard of an advisory lock.
 
 use std::{
     fmt,
@@ -16,24 +16,24 @@ use crate::{
     core,
 };
 
-/// Holds an advisory lock of the session, and the connection that it is held over, until it is dropped.
+/// A guard that holds an advisory lock of the session, and borrows its connection, until it is dropped.
 ///
-/// Made by [`acquire`](crate::RunAdvisoryLock::acquire). Use it as the connection: `&mut *guard`.
+/// [`acquire`](crate::RunAdvisoryLock::acquire) returns it. Use it as the connection: `&mut *guard`.
 ///
 /// # When it cannot release
 ///
 /// If the connection is lost, the server has released the lock; dropping the guard does nothing then and does not panic. If
-/// the guard was taken inside of a transaction that is aborted when it is dropped, PostgreSQL takes no statement, and a
-/// rollback would not release the lock: the session is ended, and with it the transaction and the lock. Whatever is sent over the
-/// connection after that fails, and a pool throws it away. That cannot happen to a transaction that is begun through the guard, nor
+/// the guard was taken inside of a transaction that is aborted when the guard is dropped, PostgreSQL accepts no statement, and a
+/// rollback would not release the lock: the session is ended, and with it the transaction and the lock. Every later statement of the
+/// connection fails, and a pool discards it. This cannot happen to a transaction that is begun through the guard, nor
 /// to [`hold`](crate::RunAdvisoryLock::hold).
 ///
-/// MySQL and MariaDB release in any transaction. There, a lock that is not found any more may be held under the name of a
-/// database that the session has left: the connection is marked as broken, too. It is also if somebody has released all locks
-/// of the session by hand.
+/// MySQL and MariaDB release the lock in any transaction. If the server does not find the lock under its name, the session may have
+/// changed to another database and still hold it: the connection is marked as broken then, too. The same happens after a statement of
+/// the application's that releases all locks of the session.
 ///
-/// So it is if the driver panics, as `AsyncConnectionWrapper` does where an asynchronous runtime does not let it block. Dropping the
-/// guard does not pass the panic on.
+/// It also happens if the driver panics, as `AsyncConnectionWrapper` does where an asynchronous runtime does not let it block. Dropping
+/// the guard does not pass the panic on.
 ///
 /// `std::mem::forget` keeps the lock until the session ends.
 #[must_use = "dropping the guard releases the lock at once"]
@@ -49,13 +49,13 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn
         AdvisoryGuard { conn, name, shared: M::SHARED, released: false }
     }
 
-    /// What is locked.
+    /// Returns the name of the lock.
     pub fn name(&self) -> &AdvisoryName {
         &self.name
     }
 
-    /// Releases the lock; whether it was still held. It was not if the connection was lost, or if somebody released all
-    /// locks of the session.
+    /// Releases the lock, and returns whether it was still held. It was not if the connection was lost, or if a statement of the
+    /// application's had released all locks of the session.
     pub fn release(mut self) -> bool {
         self.released = true;
         now(core::release(&self.name, self.shared, &mut Blocking(self.conn)))
@@ -65,7 +65,7 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn
 impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_, Conn> {
     fn drop(&mut self) {
         if !self.released {
-            // A panic here could meet another one and end the process. The connection is broken then, which says enough.
+            // A panic in `drop` during another panic would abort the process. The connection is marked as broken instead.
             let _ = catch_unwind(AssertUnwindSafe(|| {
                 now(core::release(&self.name, self.shared, &mut Blocking(self.conn)))
             }));

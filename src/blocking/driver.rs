@@ -11,7 +11,7 @@ use std::{
 
 use diesel::{
     connection::{TransactionManager, TransactionManagerStatus},
-    deserialize::{self, FromSqlRow},
+    deserialize::FromSqlRow,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment, QueryId},
     result::{Error as DieselError, QueryResult},
@@ -19,7 +19,7 @@ use diesel::{
 
 use super::connection::LockConnection;
 use crate::{
-    backend::LockingBackend,
+    backend::{LockingBackend, Sink},
     core::{self, Begun, Driver},
     diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, RowRef, Statement, tells_of_aborts},
     error::LockError,
@@ -82,13 +82,9 @@ where
 {
     type DB = DB;
 
-    async fn rows<'a>(
-        &'a mut self,
-        statement: Statement<'a, DB>,
-        mut read: impl FnMut(&RowRef<'_, DB>) -> deserialize::Result<()> + Send + 'a,
-    ) -> QueryResult<()> {
+    async fn rows<'a>(&'a mut self, statement: Statement<'a, DB>, mut sink: Sink<'a, DB>) -> QueryResult<()> {
         for row in LoadConnection::<DefaultLoadingMode>::load(self.0, statement)? {
-            RowRef::of(&row?, &mut read).map_err(DieselError::DeserializationError)?;
+            RowRef::of(&row?, |row| sink.row(row)).map_err(DieselError::DeserializationError)?;
         }
         Ok(())
     }

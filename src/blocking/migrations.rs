@@ -1,4 +1,4 @@
-//! Running Diesel's migrations under an advisory lock.
+//! Runs Diesel's migrations under an advisory lock.
 
 use std::{cell::Cell, error::Error, thread, time::Duration};
 
@@ -23,36 +23,36 @@ use crate::{
     error::{LockError, Refusal},
 };
 
-/// How often a process that has to wait looks again.
+/// The pause between two tries of a process that waits for the lock.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs all pending migrations, one process at a time: any number of them can start at once.
+/// Runs all pending migrations under an advisory lock, one process at a time: any number of processes can start at once.
 ///
-/// As Diesel's [`run_pending_migrations`](MigrationHarness::run_pending_migrations), which is not safe to be called at once:
-/// it looks which migrations are pending and then runs them, so that two processes run the same ones, and the first statement
-/// of the slower one fails. Here the second process looks when the first is done, and finds nothing to do.
+/// It does the work of Diesel's [`run_pending_migrations`](MigrationHarness::run_pending_migrations), which several processes must not
+/// call at the same time: it reads the pending migrations and then runs them, so that two processes run the same ones, and the first
+/// statement of the slower one fails. Here the second process reads them when the first is done, and finds none.
 ///
-/// The lock is `AdvisoryLock::named("diesel_lockset").scope("migrations")`, in the database that the connection is connected
-/// to. Tools in other languages that take it too wait their turn: its text is `|diesel_lockset|migrations`, and its key
-/// -6204181031774952724, on MySQL and MariaDB what [`key_in`](crate::AdvisoryName::key_in) makes of it. It is held by the session, around the transaction of each migration, so that migrations that cannot
-/// run in one work as well; through pgbouncer's transaction mode, run migrations over a direct connection.
+/// The lock is `AdvisoryLock::named("diesel_lockset").scope("migrations")`, in the current database of the connection. Tools in other
+/// languages can take it too: its text is `|diesel_lockset|migrations`. Its key is -6204181031774952724 on PostgreSQL, and the result of
+/// [`key_in`](crate::AdvisoryName::key_in) on MySQL and MariaDB. The session holds it, around the transaction of each migration, so that
+/// migrations that cannot run in a transaction work as well. With pgbouncer's transaction mode, run migrations over a direct connection.
 ///
-/// Waits as long as it takes, by asking every 50 ms. A session that waits inside of PostgreSQL would have to be waited for by
-/// a `CREATE INDEX CONCURRENTLY` in a migration of the one that holds the lock, and be a deadlock.
+/// The call waits without a limit, and tries every 50 ms. A wait inside of PostgreSQL would be a deadlock: a
+/// `CREATE INDEX CONCURRENTLY` in a migration of the session that holds the lock has to wait for the session that waits for the lock.
 ///
-/// In an open transaction, the migrations run in that, and the lock stays until it ends. MySQL and MariaDB commit when a
-/// migration changes a table, so there it is refused, and a migration that fails half-way leaves what it has done: the next
-/// process runs it from its beginning.
+/// In an open transaction, the migrations run in that, and the lock stays until it ends. On MySQL and MariaDB a migration that changes a
+/// table commits. So do not call it in an open transaction there; in one that this crate did not begin it is refused. A migration that
+/// fails half-way keeps the changes that it has made there: the next process runs it from its beginning.
 ///
 /// # Errors
 ///
-/// Those of `run_pending_migrations`; the [`LockError`](crate::LockError) of taking the lock. The lock is released, and the
+/// Those of `run_pending_migrations`, and the [`LockError`](crate::LockError) of taking the lock. The lock is released, and the
 /// next process tries.
 ///
-/// Each migration is committed by itself. If the connection is lost while one is, it may have been committed, and the error is a
-/// [`LockError::CommitUnknown`](crate::LockError::CommitUnknown), boxed; on MySQL and MariaDB, and for a migration without a
-/// transaction, also if it is lost in the middle of one. Those before it are committed. Call it again, over a new connection: it
-/// looks which migrations are pending.
+/// Each migration is committed by itself. If the connection is lost during the commit, the migration may have been committed, and the
+/// error is a [`LockError::CommitUnknown`](crate::LockError::CommitUnknown), boxed. On MySQL and MariaDB, and for a migration without a
+/// transaction, it is the same error if the connection is lost in the middle of the migration. The migrations before it are committed.
+/// Call it again, over a new connection: it finds the pending ones.
 ///
 /// # Example: at the start of every process
 ///
@@ -90,7 +90,7 @@ where
     }
 }
 
-/// Processes of different versions of a program agree on it.
+/// Returns the lock. Its name must not change, so that processes of different versions of a program exclude each other.
 fn lock() -> AdvisoryLock {
     AdvisoryLock::named("diesel_lockset").scope("migrations")
 }
@@ -114,18 +114,18 @@ where
     Ok(done)
 }
 
-/// How far a migration has got.
+/// The progress of a migration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// Nothing of it was sent.
     Waits,
     /// Its statements are being sent.
     Runs,
-    /// They were all answered. What is left is to note that, and to commit.
+    /// All of its statements were answered. Recording it in Diesel's table, and the commit, are left.
     HasRun,
 }
 
-/// A migration that notes how far it has got.
+/// A migration that records its progress.
 struct Watched<'m, DB: Backend> {
     migration: &'m dyn Migration<DB>,
     progress: Cell<Progress>,
@@ -152,8 +152,8 @@ impl<DB: Backend> Migration<DB> for Watched<'_, DB> {
     }
 }
 
-/// Says of a migration whose connection was lost on the way whether it may have been committed. The errors of migrations hide those of
-/// Diesel, so the connection is asked whether it is lost.
+/// Turns the error of a migration that may have been committed into a `CommitUnknown`. The errors of migrations hide those of
+/// Diesel, so a statement is sent to find out whether the connection is lost.
 fn class<Conn>(
     error: Box<dyn Error + Send + Sync>,
     watched: &Watched<'_, Conn::Backend>,

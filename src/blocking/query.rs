@@ -1,4 +1,4 @@
-//! Running a single locked query over a blocking Diesel connection.
+//! Runs a single locked query over a blocking Diesel connection.
 
 use diesel::{
     deserialize::FromSqlRow,
@@ -14,40 +14,43 @@ use super::{
 };
 use crate::{
     backend::LockingBackend,
-    core::{self, Clause},
+    core,
     diesel_internals::CompatibleType,
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
 
-/// Runs a query with a locking clause: Diesel's verbs, with the check that a transaction is open.
+/// Runs a query with a locking clause. The methods are named as those of Diesel, and also check that a transaction is open.
 pub trait RunLockQuery: Sized {
     /// Runs the query and returns its rows, locked until the transaction ends, in the query's order.
     ///
-    /// The order is that of the moment at which the server sorted them: a row whose place changed before it was locked comes
+    /// The order is that of the moment at which the server sorted the rows: a row whose place changed before it was locked is returned
     /// with its new values in its old place ([manual](https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE)).
     ///
-    /// Blocks while others hold a row that it wants, unless [`skip_locked`](RowLock::skip_locked) says otherwise.
+    /// It blocks while another session holds a row of the query, unless the wait policy, such as [`skip_locked`](RowLock::skip_locked), is
+    /// another one.
     ///
     /// # Errors
     ///
     /// - [`LockError::NotInTransaction`]: nothing was sent.
     /// - [`LockError::Unsupported`] for a boxed query with `DISTINCT`, `GROUP BY` or `HAVING`, and for
-    ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which the locking clause would not count: nothing was sent, the transaction goes
-    ///   on.
+    ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which the locking clause would have no effect: nothing was sent, the transaction
+    ///   goes on.
     /// - [`LockError::NotLockable`] if the table is a view, a materialized view or a foreign table, has no primary key (MySQL,
     ///   MariaDB), or may not be locked by this role: no row was touched; on PostgreSQL the transaction is aborted. After `no_wait`
     ///   also if row-level security keeps rows of the query from being locked: the transaction goes on.
     /// - [`LockError::Contended`] after `no_wait`: the transaction goes on.
-    /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` is shorter: the transaction is aborted.
+    /// - [`LockError::TimedOut`] after `timeout`, or if the server's `lock_timeout` or `innodb_lock_wait_timeout` is shorter: the
+    ///   transaction is aborted on PostgreSQL, and goes on on MySQL and MariaDB.
     /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`] (on PostgreSQL under READ COMMITTED too, if a
-    ///   row moves to another partition while it is waited for), [`LockError::Query`]: the transaction is aborted.
+    ///   row moves to another partition while the query waits for it), [`LockError::Query`]: the transaction is aborted on PostgreSQL; see
+    ///   each variant for MySQL and MariaDB.
     fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
     where
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>;
 
-    /// As [`load`](Self::load).
+    /// Runs the query and returns its rows, as [`load`](Self::load) does.
     ///
     /// # Errors
     ///
@@ -95,8 +98,8 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
 
 /// A query with a locking clause whose rows can be loaded as `U` over `Conn`.
 ///
-/// Diesel's own `LoadQuery` would do, but it comes with `RunQueryDsl`, whose verbs would then run the query without looking
-/// whether a transaction is open.
+/// Diesel's own `LoadQuery` is not used: it comes with `RunQueryDsl`, whose methods would then run the query without checking
+/// that a transaction is open.
 #[diagnostic::on_unimplemented(
     message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
     note = "select what the model wants with `.select(T::as_select())`",
@@ -141,9 +144,7 @@ macro_rules! with_a_look_first {
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                let RowLock { query, table, wait_policy, .. } = &self;
-                let clause = Clause { query, table, strength: L::STRENGTH, wait_policy: *wait_policy };
-                now(core::load_in_time(&mut Driver(conn), &self, clause))
+                now(core::load_in_time(&mut Driver(conn), self))
             }
         }
     )*};

@@ -1,4 +1,4 @@
-//! Locking one row with limited wait_policy over a blocking connection.
+//! Locks one row with a wait policy over a blocking connection.
 
 use super::{connection::LockConnection, set::RunLockSet};
 use crate::{
@@ -11,15 +11,16 @@ use crate::{
 
 /// Locks a [`RowRequest`] over a blocking connection.
 pub trait RunRowRequest<T> {
-    /// The row, or for `skip_locked` perhaps none.
+    /// The result: the row, or an `Option` of it for `skip_locked`.
     type Row;
 
-    /// Locks the row and returns it as it is now; `skip_locked` returns `None` if somebody else holds it.
+    /// Locks the row and returns it as it is now; after `skip_locked` it returns `None` if another session holds the row.
     ///
     /// # Errors
     ///
-    /// As [`RunLockSet::lock`]: a row that is gone is [`LockError::Missing`](crate::LockError::Missing) also when it is not waited for; a row that is
-    /// held is [`LockError::Contended`](crate::LockError::Contended) after `no_wait` and [`LockError::TimedOut`](crate::LockError::TimedOut) after `timeout`.
+    /// Those of [`RunLockSet::lock`]. A row that does not exist is [`LockError::Missing`](crate::LockError::Missing) under every wait
+    /// policy. A row that is held is [`LockError::Contended`](crate::LockError::Contended) after `no_wait` and
+    /// [`LockError::TimedOut`](crate::LockError::TimedOut) after `timeout`.
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row>
     where
         Conn: LockConnection,

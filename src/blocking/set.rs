@@ -1,4 +1,4 @@
-//! Locking over a blocking Diesel connection.
+//! Locks a set, or one row, over a blocking Diesel connection.
 
 use std::time::Duration;
 
@@ -21,37 +21,41 @@ use crate::{
 
 /// Locks a set over a blocking connection.
 pub trait RunLockSet<DB: LockingBackend>: Sized {
-    /// Locks every row of the set and returns the rows, fresh.
+    /// Locks every row of the set and returns the rows as they are now.
     ///
-    /// Blocks while others hold a row that it wants, as long as the server waits. The locks end with the transaction; when
+    /// It blocks while another session holds a row of the set, as long as the server waits. The locks end with the transaction; when
     /// a savepoint is rolled back, PostgreSQL releases those taken after it.
     ///
-    /// One statement per table on PostgreSQL; an empty set sends none. Further statements are sent if a row that a query had
-    /// chosen changed before it could be locked, if a query is about more than the locked row (the [level](crate::Isolation) first, and the
-    /// query once more when its rows are held), or if a key that was asked for did not come back: is it missing, or kept from
-    /// being locked by row-level security? On MySQL and MariaDB each query is asked first, and each 512 keys are a statement;
-    /// a limited query, and one that is about more than the row, is asked once more.
+    /// It sends one statement per table on PostgreSQL, and none for an empty set. Further statements follow in these cases:
+    ///
+    /// - A row that a query had chosen changed before it could be locked.
+    /// - The conditions of a query are on more than the locked row: one statement reads the [level](crate::Isolation) first, and the
+    ///   query is sent once more when its rows are locked.
+    /// - A requested key did not come back: it is missing, or row-level security keeps it from being locked.
+    ///
+    /// On MySQL and MariaDB each query is sent without a lock first, and each 512 keys are a statement. A limited query, and one with
+    /// conditions on more than the row, is sent once more.
     ///
     /// # Errors
     ///
-    /// | error | what was locked | the transaction |
+    /// | error | locked | the transaction |
     /// | --- | --- | --- |
     /// | [`LockError::NotInTransaction`] | nothing; nothing was sent | there is none |
-    /// | [`LockError::Unsupported`] | nothing; nothing was sent | goes on |
+    /// | [`LockError::Unsupported`]: a clause or raw SQL of a query | nothing; nothing was sent | goes on |
     /// | [`LockError::Missing`] | every row that exists | goes on |
-    /// | [`LockError::LimitedRowsChanged`] | what was found so far | goes on |
-    /// | [`LockError::NotLockable`]: the table is a view, say | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |
+    /// | [`LockError::LimitedRowsChanged`] | the rows found so far | goes on |
+    /// | [`LockError::NotLockable`]: the table is a view, for instance | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |
     /// | [`LockError::NotLockable`]: row-level security | every other row | goes on |
     /// | [`LockError::Unsupported`]: one table under two keys or two names, or beside a partition of it | nothing | goes on |
-    /// | [`LockError::Unsupported`]: a query that the [level](crate::Isolation) of the transaction does not let be answered | nothing of that table; on PostgreSQL nothing | goes on |
+    /// | [`LockError::Unsupported`]: a query that cannot be answered at the [level](crate::Isolation) of the transaction | nothing of that table; on PostgreSQL nothing | goes on |
     /// | [`LockError::Unsupported`]: two rows of one key, in a table and one that inherits from it (PostgreSQL) | every row of the table | goes on |
-    /// | [`LockError::ReadOnly`] | nothing | is aborted |
-    /// | [`LockError::Deadlock`], [`LockError::Serialization`] | nothing any more, once it is rolled back | is aborted |
+    /// | [`LockError::ReadOnly`] | nothing | is aborted on PostgreSQL, goes on elsewhere |
+    /// | [`LockError::Deadlock`], [`LockError::Serialization`] | nothing any more, once it is rolled back | is aborted on PostgreSQL, rolled back elsewhere |
     /// | [`LockError::ConnectionLost`] | nothing any more | is gone |
-    /// | [`LockError::Query`] | nothing any more, once it is rolled back | is aborted if the server refused |
+    /// | [`LockError::Query`] | on PostgreSQL nothing any more, once it is rolled back | is aborted on PostgreSQL if the server raised it, goes on elsewhere |
     ///
-    /// On PostgreSQL, `Serialization` comes under READ COMMITTED too, if a wanted row moves to another partition while it is waited
-    /// for. Another try finds the row there, or if it is asked for by a key that has changed with that, finds it missing.
+    /// On PostgreSQL, `Serialization` occurs under READ COMMITTED too, if a row of the set moves to another partition while the set waits
+    /// for it. Another try finds the row there, or if it was requested by a key that has changed with that, finds it missing.
     ///
     /// # Panics
     ///
@@ -80,21 +84,21 @@ impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
 pub trait LockDsl: Lockable {
     /// Locks the row of this instance `FOR UPDATE` and returns it as it is now.
     ///
-    /// The instance itself is left alone: what it holds is what was loaded, or what was changed in memory since, and is
-    /// stale by definition. Nothing of it is written.
+    /// The instance itself is not changed: it has the values that were loaded, or that were set in memory since, and is
+    /// stale by definition. None of its values is written.
     ///
-    /// Blocks while others hold the row. The lock ends with the transaction. Locking a row again that this transaction
+    /// It blocks while another session holds the row. The lock ends with the transaction. Locking a row again that this transaction
     /// holds returns at once.
     ///
-    /// The row's own columns are fresh. What the model computes by a subquery may be as old as the statement on PostgreSQL:
+    /// The row's own columns are fresh. A value that the model computes by a subquery may be as old as the statement on PostgreSQL:
     /// [`LockSet`](crate::LockSet#subqueries-in-a-model).
     ///
     /// # Errors
     ///
-    /// As [`RunLockSet::lock`]: [`LockError::NotInTransaction`] outside a transaction, [`LockError::Missing`] if the row
-    /// is gone.
+    /// Those of [`RunLockSet::lock`]: [`LockError::NotInTransaction`] outside a transaction, [`LockError::Missing`] if the row
+    /// does not exist.
     ///
-    /// # Example: change what is there now, not what was loaded
+    /// # Example: change the current row, not the loaded one
     ///
     /// ```
     /// # include!("../doctest_setup.rs");
@@ -133,36 +137,36 @@ pub trait LockDsl: Lockable {
 
     /// Locks the row at once or not at all: `account.no_wait().lock(conn)?`.
     ///
-    /// If somebody else holds it: [`LockError::Contended`], and the transaction goes on. See [`LockSet::no_wait`].
+    /// If another session holds it, the error is [`LockError::Contended`], and the transaction goes on. See [`LockSet::no_wait`].
     fn no_wait(&self) -> RowRequest<Self, NoWait> {
         RowRequest::new(self.lock_key(), WaitPolicy::NoWait)
     }
 
-    /// Locks the row unless somebody else holds it: `account.skip_locked().lock(conn)?` is `None` then.
+    /// Locks the row unless another session holds it: `account.skip_locked().lock(conn)?` is `None` then.
     ///
-    /// A row that does not exist is [`LockError::Missing`] all the same.
+    /// A row that does not exist is still [`LockError::Missing`].
     fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
         RowRequest::new(self.lock_key(), WaitPolicy::SkipLocked)
     }
 
-    /// Waits so long at most: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
+    /// Waits at most this long: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
     ///
-    /// Then: [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait). See [`LockSet::timeout`].
+    /// After that, the error is [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait). See [`LockSet::timeout`].
     fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
         RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
     }
 
-    /// Opens a transaction, locks the row, runs the closure with the fresh row, commits.
+    /// Opens a transaction, locks the row, runs the closure with the fresh row, and commits.
     ///
     /// Inside an open transaction it is a savepoint: the closure's work and, on PostgreSQL, the lock are undone if it
     /// fails, and are kept until the end of the outer transaction if it succeeds. An error of the closure rolls back and
-    /// comes back unchanged; a panic rolls back and goes on unwinding.
+    /// is returned unchanged; a panic rolls back and goes on unwinding.
     ///
     /// # Errors
     ///
     /// The closure's own; those of [`lock`](Self::lock) and of Diesel's
-    /// [`transaction`](diesel::Connection::transaction), turned into the closure's error type; [`LockError::Aborted`]. In each case
-    /// what the call did is rolled back. Only after [`LockError::CommitUnknown`], the answer to the `COMMIT` being lost, it may be kept.
+    /// [`transaction`](diesel::Connection::transaction), converted into the closure's error type; [`LockError::Aborted`]. In each case
+    /// the changes are rolled back. Only after [`LockError::CommitUnknown`], if the answer to the `COMMIT` is lost, they may be committed.
     ///
     /// # Example: a transaction around one row
     ///
@@ -204,7 +208,7 @@ impl<T: Lockable> LockDsl for T {
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>,
     {
-        // The one row there is, whatever its key looks like in Rust: the server has found it by the key.
+        // Taken without a lookup by the key: the server found the row by it, and its own key may differ from it in Rust.
         RunLockSet::lock(LockSet::new().id::<T>(id), conn)?.take_only::<T>()
     }
 

@@ -1,6 +1,6 @@
 //! Running a transaction, again if need be, over a blocking connection.
 
-use std::ops::ControlFlow;
+use std::{error::Error, ops::ControlFlow};
 
 use diesel::result::Error as DieselError;
 
@@ -41,7 +41,11 @@ pub trait RunLockTransaction<Kind = Concrete> {
         E: ClosureError<Kind> + From<LockError> + From<DieselError>;
 }
 
-impl<Kind> RunLockTransaction<Kind> for LockTransaction<'_> {
+impl<Kind, Hook, When> RunLockTransaction<Kind> for LockTransaction<Hook, When>
+where
+    Hook: FnMut(&(dyn Error + 'static), u32),
+    When: FnMut(&(dyn Error + 'static)) -> bool,
+{
     fn run<Conn, R, E>(self, conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
         Conn: LockConnection,

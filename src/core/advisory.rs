@@ -2,10 +2,10 @@
 
 use diesel::result::QueryResult;
 
-use super::{driver::Driver, mark_broken::mark_broken, session_state, timer::Timer};
+use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, timer::Timer};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend},
+    backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend, sink},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::WaitPolicy,
@@ -148,8 +148,8 @@ where
 /// Releases a lock that was to last as long as a transaction, where the server does not by itself. A session that lives on with it, in a
 /// pool, must not be: if it cannot be released, the connection is given up.
 pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &AdvisoryName) {
-    let Some(statement) = D::DB::release(name.in_all_forms()) else { return };
-    if session_state::rows(driver, statement, |_| Ok(())).await.is_err() {
+    let Some(release) = D::DB::RELEASE else { return };
+    if marked!(driver, driver.rows(release(name.in_all_forms()), sink(|_| Ok(())))).is_err() {
         mark_broken(driver).await;
     }
 }
@@ -170,11 +170,11 @@ where
     let mut answer = Err(D::DB::no_advisory_answer());
     // A deadlock among the locks of sessions undoes nothing but its statement. MariaDB has the code of a deadlock of rows for it,
     // from which Diesel would conclude that the transaction is lost; under the mark it does not.
-    let asked = session_state::rows(driver, D::DB::advisory(call, name.in_all_forms(), shared), |row| {
+    let read = sink(|row| {
         answer = D::DB::advisory_answer(call, row);
         Ok(())
-    })
-    .await;
+    });
+    let asked = marked!(driver, driver.rows(D::DB::advisory(call, name.in_all_forms(), shared), read));
     asked.and(answer)
 }
 

@@ -1,6 +1,6 @@
 //! The attempts of a [`LockTransaction`]: each begins, ends, and decides whether another one follows.
 
-use std::ops::ControlFlow;
+use std::{error::Error, ops::ControlFlow};
 
 use diesel::result::Error as DieselError;
 
@@ -14,20 +14,27 @@ use crate::{
 };
 
 /// A transaction that may be run several times.
-pub(crate) struct Attempts<'h> {
-    transaction: LockTransaction<'h>,
+pub(crate) struct Attempts<Hook, When> {
+    transaction: LockTransaction<Hook, When>,
     retries: Retries,
     nested: bool,
 }
 
-impl<'h> Attempts<'h> {
+impl<Hook, When> Attempts<Hook, When>
+where
+    Hook: FnMut(&(dyn Error + 'static), u32),
+    When: FnMut(&(dyn Error + 'static)) -> bool,
+{
     /// Fails inside an open transaction if an isolation level is wanted.
-    pub(crate) fn new<D: Driver>(driver: &mut D, transaction: LockTransaction<'h>) -> Result<Self, DieselError> {
+    pub(crate) fn new<D: Driver>(
+        driver: &mut D,
+        transaction: LockTransaction<Hook, When>,
+    ) -> Result<Self, DieselError> {
         let nested = driver.depth()?.is_some();
-        if nested && transaction.isolation.is_some() {
+        if nested && transaction.options.isolation.is_some() {
             return Err(DieselError::AlreadyInTransaction);
         }
-        let retries = Retries::new(&transaction, nested);
+        let retries = Retries::new(&transaction.options, nested);
         Ok(Attempts { transaction, retries, nested })
     }
 
@@ -37,7 +44,8 @@ impl<'h> Attempts<'h> {
         D: Driver,
         E: From<DieselError>,
     {
-        begin_watched(driver, self.transaction.isolation, self.transaction.deny_out_of_order).await
+        let options = &self.transaction.options;
+        begin_watched(driver, options.isolation, options.deny_out_of_order).await
     }
 
     /// Takes the outcome of an attempt. Breaks with the result of the whole transaction, or sleeps until the next attempt.
@@ -54,7 +62,7 @@ impl<'h> Attempts<'h> {
             Ok(value) => return ControlFlow::Break(Ok(value)),
             Err(error) => error,
         };
-        let pause = match self.retries.judge(error.as_error(), self.transaction.retry_when.as_deref_mut()) {
+        let pause = match self.retries.judge(error.as_error(), &mut self.transaction.retry_when) {
             Verdict::Pass => return ControlFlow::Break(Err(error)),
             Verdict::GiveUp => {
                 let (tries, elapsed) = (self.retries.tries(), self.retries.elapsed());
@@ -63,9 +71,7 @@ impl<'h> Attempts<'h> {
             }
             Verdict::Retry(pause) => pause,
         };
-        if let Some(hook) = &mut self.transaction.hook {
-            hook(error.as_error(), self.retries.tries());
-        }
+        (self.transaction.before_retry)(error.as_error(), self.retries.tries());
         drop(error);
         driver.sleep(pause).await;
         ControlFlow::Continue(())

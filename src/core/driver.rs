@@ -4,15 +4,15 @@ use std::{future::Future, num::NonZeroU32, time::Duration};
 
 use diesel::{
     connection::TransactionManagerStatus,
-    deserialize::{self, FromSqlRow},
+    deserialize::FromSqlRow,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment, QueryId},
     result::QueryResult,
 };
 
 use crate::{
-    backend::LockingBackend,
-    diesel_internals::{self, CompatibleType, RowRef, Statement},
+    backend::{LockingBackend, Sink},
+    diesel_internals::{self, CompatibleType, Statement},
 };
 
 /// Sends statements over a connection and awaits their answers.
@@ -23,10 +23,14 @@ pub(crate) trait Driver {
     type DB: LockingBackend;
 
     /// Sends a statement and has its rows read, as they come.
+    ///
+    /// The sink is a trait object: futures that are generic over a closure are not seen to be `Send` ([rust-lang/rust#100013][issue]).
+    ///
+    /// [issue]: https://github.com/rust-lang/rust/issues/100013
     fn rows<'a>(
         &'a mut self,
         statement: Statement<'a, Self::DB>,
-        read: impl FnMut(&RowRef<'_, Self::DB>) -> deserialize::Result<()> + Send + 'a,
+        sink: Sink<'a, Self::DB>,
     ) -> impl Future<Output = QueryResult<()>>;
 
     /// Sends a query and loads its rows.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::{deserialize, result::QueryResult};
+use diesel::{backend::Backend, deserialize, result::QueryResult};
 
 use super::{driver::Driver, timer::Timer};
 use crate::{
     advisory::AdvisoryName,
-    backend::{Clock, HasAdvisoryLocks, LockingBackend},
+    backend::{Clock, HasAdvisoryLocks, LockingBackend, sink},
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result},
     mode::WaitPolicy,
@@ -20,30 +20,38 @@ const GRACE: Duration = Duration::from_millis(250);
 /// The time of the question of a call that has no timeout.
 const TIME: Duration = Duration::from_secs(1);
 
-/// A question, and how to read a row of its answer.
-type Question<'q, DB> = (Statement<'q, DB>, fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>);
+/// The query for the sessions that hold what a call failed to lock.
+pub(super) trait HoldersQuery<DB: Backend> {
+    /// The number of times to ask, until a session is named.
+    fn times(&self) -> usize;
 
-/// Asks up to so many times, until somebody is named, within the time that is `left` to the call and a moment.
+    /// Builds the query, limited to this time where the server does not undo the limit with a savepoint.
+    fn statement(&self, time: Duration) -> Statement<'_, DB>;
+
+    /// Returns the function that reads a row of the answer.
+    fn reader(&self) -> fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>;
+}
+
+/// Asks, within the time that is `left` to the call and a moment.
 ///
-/// Where an error aborts the transaction, the question has a savepoint and a limit of its own, both of which are undone. Where an
+/// Where an error aborts the transaction, the query has a savepoint and a limit of its own, both of which are undone. Where an
 /// error undoes its own statement only, the statement brings its limit along.
-pub(super) async fn in_time<'q, D: Driver>(
-    driver: &mut D,
-    left: Option<Duration>,
-    times: usize,
-    question: impl Fn(Duration) -> Question<'q, D::DB>,
-) -> Vec<Holder> {
+pub(super) async fn in_time<D, Q>(driver: &mut D, left: Option<Duration>, query: &mut Q) -> Vec<Holder>
+where
+    D: Driver,
+    Q: HoldersQuery<D::DB>,
+{
     let time = left.map_or(TIME, |left| left + GRACE);
     let end = Instant::now() + time;
     if <D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK {
-        return ask(driver, end, times, question).await.unwrap_or_default();
+        return ask(driver, end, query).await.unwrap_or_default();
     }
     if driver.begin().await.is_err() {
         return Vec::new();
     }
     let limited = Timer::<D::DB>::start(WaitPolicy::Timeout(time)).limit(driver).await;
     let asked = match limited {
-        Ok(()) => ask(driver, end, times, question).await,
+        Ok(()) => ask(driver, end, query).await,
         Err(_) => Ok(Vec::new()),
     };
     match driver.rollback().await {
@@ -52,19 +60,22 @@ pub(super) async fn in_time<'q, D: Driver>(
     }
 }
 
-async fn ask<'q, D: Driver>(
-    driver: &mut D,
-    end: Instant,
-    times: usize,
-    question: impl Fn(Duration) -> Question<'q, D::DB>,
-) -> QueryResult<Vec<Holder>> {
-    for _ in 0..times {
+async fn ask<D, Q>(driver: &mut D, end: Instant, query: &mut Q) -> QueryResult<Vec<Holder>>
+where
+    D: Driver,
+    Q: HoldersQuery<D::DB>,
+{
+    for _ in 0..query.times() {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        let (statement, read) = question(left);
-        let holders = each_holder(driver, statement.uncached(), read).await?;
+        let (read, mut holders) = (query.reader(), Vec::new());
+        let collect = sink(|row| {
+            holders.push(read(row)?);
+            Ok(())
+        });
+        driver.rows(query.statement(left).uncached(), collect).await?;
         if !holders.is_empty() {
             return Ok(holders);
         }
@@ -82,26 +93,15 @@ pub(crate) async fn holders_of<D: Driver<DB: HasAdvisoryLocks>>(
     if undone {
         driver.begin().await?;
     }
-    let statement = D::DB::advisory_holders(name.in_all_forms());
-    let holders = each_holder(driver, statement, D::DB::advisory_holder).await;
+    let mut holders = Vec::new();
+    let read = sink(|row| {
+        holders.push(D::DB::advisory_holder(row)?);
+        Ok(())
+    });
+    let asked = driver.rows(D::DB::advisory_holders(name.in_all_forms()), read).await;
     if undone {
         driver.rollback().await?;
     }
-    Ok(holders?)
-}
-
-/// Reads all rows of the answer.
-async fn each_holder<D: Driver>(
-    driver: &mut D,
-    statement: Statement<'_, D::DB>,
-    read: fn(&RowRef<'_, D::DB>) -> deserialize::Result<Holder>,
-) -> QueryResult<Vec<Holder>> {
-    let mut holders = Vec::new();
-    driver
-        .rows(statement, |row| {
-            holders.push(read(row)?);
-            Ok(())
-        })
-        .await?;
+    asked?;
     Ok(holders)
 }

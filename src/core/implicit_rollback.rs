@@ -3,9 +3,9 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, mark_broken::mark_broken, session_state};
+use super::{driver::Driver, mark_broken::mark_broken, session_state::marked};
 use crate::{
-    backend::{ImplicitRollback, LockingBackend},
+    backend::{ImplicitRollback, LockingBackend, sink},
     diesel_internals::{Statement, mark_aborted},
     error::LockError,
 };
@@ -38,7 +38,7 @@ pub(super) async fn check_outer_rollback<D: Driver>(driver: &mut D) {
 async fn placeholder<D: Driver>(driver: &mut D) {
     let (Some(rules), Ok(Some(depth))) = (D::DB::IMPLICIT_ROLLBACK, driver.depth()) else { return };
     for statement in (rules.placeholder)(depth.get() - 1) {
-        if session_state::batch(driver, &statement).await.is_err() {
+        if marked!(driver, driver.batch(&statement)).is_err() {
             return mark_broken(driver).await;
         }
     }
@@ -59,14 +59,14 @@ impl AutocommitGuard {
         match D::DB::IMPLICIT_ROLLBACK {
             Some(rules) if outermost => {
                 let (setting, mark) = rules.arm;
-                if let Err(error) = session_state::execute(driver, setting()).await {
+                if let Err(error) = marked!(driver, driver.execute(setting())) {
                     let (function, setting) = rules.arm_without;
                     if !error.to_string().contains(function) {
                         return Err(error);
                     }
-                    session_state::execute(driver, setting()).await?;
+                    marked!(driver, driver.execute(setting()))?;
                 }
-                session_state::batch(driver, mark).await?;
+                marked!(driver, driver.batch(mark))?;
                 Ok(AutocommitGuard { armed: true })
             }
             _ => Ok(Self::NONE),
@@ -90,7 +90,7 @@ impl AutocommitGuard {
     /// with the connection: to put the setting back would commit it.
     pub(super) async fn disarm<D: Driver>(self, driver: &mut D) {
         let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return };
-        if driver.depth() != Ok(None) || session_state::execute(driver, (rules.disarm)()).await.is_err() {
+        if driver.depth() != Ok(None) || marked!(driver, driver.execute((rules.disarm)())).is_err() {
             mark_broken(driver).await;
         }
     }
@@ -156,11 +156,10 @@ pub(super) async fn check<D: Driver>(driver: &mut D) -> Result<(), LockError> {
 
 async fn has_a_row<D: Driver>(driver: &mut D, question: fn() -> Statement<'static, D::DB>) -> QueryResult<bool> {
     let mut has = false;
-    driver
-        .rows(question(), |_| {
-            has = true;
-            Ok(())
-        })
-        .await?;
+    let read = sink(|_| {
+        has = true;
+        Ok(())
+    });
+    driver.rows(question(), read).await?;
     Ok(has)
 }

@@ -23,7 +23,7 @@ pub(crate) use self::{
     driver::Driver,
     holders::holders_of,
     pick::{claim, pick},
-    query::{Clause, load, load_in_time},
+    query::{load, load_in_time},
     registry::{is_ours, release_at_the_end},
     set::lock,
     transaction::{Begun, begin, end},

@@ -5,7 +5,7 @@ use diesel::result::Error as DieselError;
 use super::{
     catch::catch,
     driver::Driver,
-    implicit_rollback,
+    implicit_rollback::{self, check_rollback},
     send::send,
     snapshot::refuse_old_snapshot,
     transaction::{begin_of_ours, end},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Runs a pick in the open transaction.
-pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB, T> + '_>) -> Result<Vec<T>> {
+pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
     if picks.asks_again() {
         refuse_old_snapshot(driver).await?;
     }
@@ -26,7 +26,7 @@ pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::D
 }
 
 /// Runs a claim of one statement, in a transaction or by itself.
-pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB, T> + '_>) -> Result<Vec<T>> {
+pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
     if picks.claims_in_steps() {
         return claim_in_steps(driver, picks).await;
     }
@@ -37,7 +37,7 @@ pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::
 
 /// Runs a claim of several statements in a transaction of its own, or a savepoint of the open one. What it changes is nobody else's only
 /// as long as its rows are locked: before the change, and at the end, it looks whether the transaction is still there.
-async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB, T> + '_>) -> Result<Vec<T>> {
+async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
     let (nested, asks_again) = (driver.depth()?.is_some(), picks.asks_again());
     let isolation = (asks_again && !nested).then_some(Isolation::ReadCommitted);
     let begun = begin_of_ours(driver, isolation).await?;
@@ -55,7 +55,7 @@ async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: Box<dyn Picks<D::DB
 
 async fn run<D: Driver, T>(
     driver: &mut D,
-    mut picks: Box<dyn Picks<D::DB, T> + '_>,
+    mut picks: impl Picks<D::DB, T>,
     class: fn(DieselError) -> LockError,
     looks_before_changes: bool,
 ) -> Result<Vec<T>> {
@@ -64,7 +64,8 @@ async fn run<D: Driver, T>(
         if looks_before_changes && matches!(step.answer, Response::Changed(_)) {
             implicit_rollback::check(driver).await?;
         }
-        match send(driver, step).await.map_err(class) {
+        let sent = send(driver, step).await;
+        match check_rollback(driver, sent).await.map_err(class) {
             Ok(()) => picks.step_done()?,
             Err(error) if picks.goes_on(&error) => {}
             Err(error) => return Err(error.of_tables(&[picks.table().both()])),

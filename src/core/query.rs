@@ -5,17 +5,17 @@ use diesel::{
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment, QueryId},
     query_source::Table,
-    result::{Error as DieselError, QueryResult},
+    result::Error as DieselError,
 };
 
-use super::{driver::Driver, implicit_rollback::check_rollback, session_state, timer::Timer};
+use super::{driver::Driver, implicit_rollback::check_rollback, session_state::marked, timer::Timer};
 use crate::{
-    backend::{Clock, HidesRows, LockingBackend},
+    backend::{Clock, LockingBackend, sink},
     diesel_internals::CompatibleType,
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
-    mode::{Strength, WaitPolicy},
-    sql::{AnySelect, LockClause, LockedQuery, QueryText, TableName, locked_text},
+    mode::WaitPolicy,
+    sql::{AnySelect, LockClause, LockStrength, LockedQuery, QueryText, RowLock, TableName, locked_text},
 };
 
 /// What the rows of a query are in SQL when they are read into a `U`.
@@ -29,7 +29,8 @@ where
     U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
 {
     check::<D::DB>(&query)?;
-    rows(driver, &query).await.map_err(|error| {
+    let rows = driver.load(&query).await;
+    check_rollback(driver, rows).await.map_err(|error| {
         let mut clauses = Vec::new();
         // What cannot be put together now has failed before.
         let _ = query.add_clauses(&mut clauses);
@@ -38,31 +39,45 @@ where
     })
 }
 
-/// The query behind a locking clause, and the table whose rows it locks.
-pub(crate) struct Clause<'q, DB: LockingBackend, S> {
-    pub(crate) query: &'q dyn AnySelect<DB>,
-    pub(crate) table: &'q S,
-    pub(crate) strength: Strength,
-    pub(crate) wait_policy: WaitPolicy,
-}
-
 /// The same within a time, or without waiting: then it looks first whether somebody holds a row.
-pub(crate) async fn load_in_time<D, Q, U, S>(driver: &mut D, query: &Q, clause: Clause<'_, D::DB, S>) -> Result<Vec<U>>
+pub(crate) async fn load_in_time<D, U, Q, S, L, W>(driver: &mut D, query: RowLock<Q, S, L, W>) -> Result<Vec<U>>
 where
     D: Driver<DB: QueryMetadata<Q::SqlType>>,
-    Q: LockedQuery<D::DB> + Query<SqlType: CompatibleType<U, D::DB>> + QueryFragment<D::DB> + QueryId,
+    Q: Query<SqlType: CompatibleType<U, D::DB>> + AnySelect<D::DB>,
     S: Table<PrimaryKey: QueryFragment<D::DB>> + QueryFragment<D::DB>,
+    L: LockStrength<D::DB>,
+    RowLock<Q, S, L, W>: QueryFragment<D::DB> + LockedQuery<D::DB> + Query<SqlType = Q::SqlType> + QueryId,
     U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
 {
-    check::<D::DB>(query)?;
-    QueryText::of(clause.query, clause.query.shape()?, D::DB::DIALECT, None)?;
-    let table = TableName::of::<D::DB>(clause.table)?;
-    if clause.wait_policy == WaitPolicy::NoWait {
-        at_once(driver, &clause, &table).await?;
+    check::<D::DB>(&query)?;
+    let wait_policy = query.wait_policy;
+    let shape = query.query.shape()?;
+    QueryText::of(&query.query, shape, D::DB::DIALECT, None)?;
+    let table = TableName::of::<D::DB>(&query.table)?;
+    if wait_policy == WaitPolicy::NoWait {
+        if shape.offset {
+            return Err(LockError::offset_without_wait());
+        }
+        let key = query.table.primary_key();
+        let mut busy = Vec::new();
+        let read = sink(|row| {
+            busy.push(D::DB::busy_key(row)?);
+            Ok(())
+        });
+        let asked = driver.rows(D::DB::busy_rows(&query.query, &key, &table, L::STRENGTH), read).await;
+        let asked = check_rollback(driver, asked).await;
+        asked.map_err(|error| LockError::of_locking_statement(error).of_tables(&[table.both()]))?;
+        if !busy.is_empty() {
+            return Err(busy_rows(driver, key, &table, busy).await);
+        }
     }
-    let mut timer = Timer::<D::DB>::start(clause.wait_policy);
+    let mut timer = Timer::<D::DB>::start(wait_policy);
     let rows = match timer.limit(driver).await {
-        Ok(()) => limited_rows(driver, query).await.map_err(|error| timer.class(error).of_tables(&[table.both()])),
+        Ok(()) => {
+            // The limit is a setting of the session.
+            let rows = marked!(driver, driver.load(&query));
+            check_rollback(driver, rows).await.map_err(|error| timer.class(error).of_tables(&[table.both()]))
+        }
         Err(error) => Err(error),
     };
     let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
@@ -93,88 +108,53 @@ fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<()> {
     clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))
 }
 
-/// Locks what is free of a query's rows; fails if somebody holds one of them.
-async fn at_once<D, S>(driver: &mut D, clause: &Clause<'_, D::DB, S>, name: &TableName) -> Result<()>
-where
-    D: Driver,
-    S: Table<PrimaryKey: QueryFragment<D::DB>>,
-{
-    if clause.query.shape()?.offset {
-        return Err(LockError::offset_without_wait());
+/// Returns the error about rows that are not free: somebody holds them, or no lock of the session's reaches some of them.
+async fn busy_rows<D: Driver>(
+    driver: &mut D,
+    key: impl QueryFragment<D::DB>,
+    table: &TableName,
+    busy: Vec<String>,
+) -> LockError {
+    match hidden_rows(driver, key, table, &busy).await {
+        Ok(Some(hidden)) => hidden,
+        Ok(None) => LockError::Contended { rows: named(busy, table), holders: vec![], source: None },
+        Err(error) => error,
     }
-    let (key, mut busy) = (clause.table.primary_key(), Vec::new());
-    let asked = driver
-        .rows(D::DB::busy_rows(clause.query, &key, name, clause.strength), |row| {
-            busy.push(D::DB::busy_key(row)?);
-            Ok(())
-        })
-        .await;
-    let asked = check_rollback(driver, asked).await;
-    asked.map_err(|error| LockError::of_locking_statement(error).of_tables(&[name.both()]))?;
-    if busy.is_empty() {
-        return Ok(());
-    }
-    if let Some(questions) = D::DB::HIDES_ROWS {
-        refuse_hidden(driver, &questions, &key, name, &busy).await?;
-    }
-    Err(LockError::Contended { rows: named(busy, name), holders: vec![], source: None })
 }
 
-/// Fails if no lock of the session's reaches some of these rows.
-async fn refuse_hidden<D: Driver>(
+/// Returns the error about those of the rows that no lock of the session's reaches.
+async fn hidden_rows<D: Driver>(
     driver: &mut D,
-    questions: &HidesRows<D::DB>,
-    key: &dyn QueryFragment<D::DB>,
-    name: &TableName,
+    key: impl QueryFragment<D::DB>,
+    table: &TableName,
     busy: &[String],
-) -> Result<()> {
+) -> Result<Option<LockError>> {
+    let Some(questions) = D::DB::HIDES_ROWS else { return Ok(None) };
     let (mut hidden, mut may_ask) = (Vec::new(), false);
-    driver
-        .rows((questions.among)(key, name, busy), |row| {
-            let (key, may) = (questions.hidden)(row)?;
-            hidden.push(key);
-            may_ask = may;
-            Ok(())
-        })
-        .await?;
+    let read = sink(|row| {
+        let (key, may) = (questions.hidden)(row)?;
+        hidden.push(key);
+        may_ask = may;
+        Ok(())
+    });
+    driver.rows((questions.among)(&key, table, busy), read).await?;
     if hidden.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut reason = (questions.reason)(None);
     if may_ask {
-        driver
-            .rows((questions.why)(name), |row| {
-                reason = (questions.reason)(Some(row));
-                Ok(())
-            })
-            .await?;
+        let read = sink(|row| {
+            reason = (questions.reason)(Some(row));
+            Ok(())
+        });
+        driver.rows((questions.why)(table), read).await?;
     }
     let reason = reason.map_err(DieselError::DeserializationError)?;
-    Err(LockError::NotLockable { table: name.quoted().to_owned(), rows: named(hidden, name), reason, source: None })
+    let rows = named(hidden, table);
+    Ok(Some(LockError::NotLockable { table: table.quoted().to_owned(), rows, reason, source: None }))
 }
 
 fn named(keys: Vec<String>, table: &TableName) -> Vec<RowName> {
     let name = |key| RowName::new(table.bare().to_owned(), table.quoted(), RowKey::new(key));
     keys.into_iter().map(name).collect()
-}
-
-/// The same under the mark, since the limit is a setting of the session.
-async fn limited_rows<D, Q, U>(driver: &mut D, query: Q) -> QueryResult<Vec<U>>
-where
-    D: Driver<DB: QueryMetadata<Q::SqlType>>,
-    Q: Query<SqlType: CompatibleType<U, D::DB>> + QueryFragment<D::DB> + QueryId,
-    U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
-{
-    let rows = session_state::marked(driver, async |driver| driver.load(query).await).await;
-    check_rollback(driver, rows).await
-}
-
-async fn rows<D, Q, U>(driver: &mut D, query: Q) -> QueryResult<Vec<U>>
-where
-    D: Driver<DB: QueryMetadata<Q::SqlType>>,
-    Q: Query<SqlType: CompatibleType<U, D::DB>> + QueryFragment<D::DB> + QueryId,
-    U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
-{
-    let rows = driver.load(query).await;
-    check_rollback(driver, rows).await
 }

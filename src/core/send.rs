@@ -1,23 +1,35 @@
 //! Sends the steps of a plan.
 
+use std::future::Future;
+
 use diesel::result::QueryResult;
 
-use super::{driver::Driver, implicit_rollback::check_rollback};
+use super::driver::Driver;
 use crate::backend::{Response, Step};
 
-/// Sends a step's statement, which locks rows or belongs to one that does, and hands its response to the plan. An error can be the end
-/// of the transaction, which is looked into.
-pub(super) async fn send<D: Driver>(driver: &mut D, step: Step<'_, D::DB>) -> QueryResult<()> {
-    let sent = send_unchecked(driver, step).await;
-    check_rollback(driver, sent).await
-}
-
-/// Sends a step, and looks into no error.
-pub(super) async fn send_unchecked<D: Driver>(driver: &mut D, step: Step<'_, D::DB>) -> QueryResult<()> {
+/// Sends a step's statement and hands its response to the plan.
+///
+/// It is not an `async fn`: such a future would keep the statement while it waits, and Diesel's nodes are not `Send`.
+pub(super) fn send<'a, D: Driver>(
+    driver: &'a mut D,
+    step: Step<'a, D::DB>,
+) -> impl Future<Output = QueryResult<()>> + use<'a, D> {
     let Step { statement, answer } = step;
-    match answer {
-        Response::Rows(mut sink) => driver.rows(statement, move |row| sink.row(row)).await,
-        Response::Changed(sum) => driver.execute(statement).await.map(|changed| *sum += changed),
-        Response::Nothing => driver.execute(statement).await.map(drop),
+    let (rows, changes) = match answer {
+        Response::Rows(sink) => (Some(driver.rows(statement, sink)), None),
+        Response::Changed(sum) => (None, Some((driver.execute(statement), Some(sum)))),
+        Response::Nothing => (None, Some((driver.execute(statement), None))),
+    };
+    async move {
+        if let Some(rows) = rows {
+            rows.await?;
+        }
+        if let Some((changes, sum)) = changes {
+            let changed = changes.await?;
+            if let Some(sum) = sum {
+                *sum += changed;
+            }
+        }
+        Ok(())
     }
 }

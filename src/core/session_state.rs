@@ -4,70 +4,66 @@
 //! If the answer never comes, because the driver panics or the future is dropped, the mark stays: nobody knows the session's state
 //! then, and a pool does not hand the connection out again.
 //!
+//! Statements are built when they are sent: nothing that a user's query is a part of is kept while the answer is awaited, since Diesel's
+//! nodes may be neither `Send` nor `Sync`.
+//!
 //! `BEGIN`, `COMMIT` and their savepoints are the transaction manager's, which needs the status to count them. A [`Driver`] marks
 //! those itself.
 
-use std::{mem, panic::resume_unwind};
+use std::{mem, panic::resume_unwind, thread};
 
 use diesel::{
     connection::TransactionManagerStatus,
-    deserialize,
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{catch::catch, driver::Driver, implicit_rollback::check_rollback, send::send_unchecked};
-use crate::{
-    backend::{LockingBackend, Step},
-    diesel_internals::{RowRef, Statement, mark_aborted},
-    error::is_connection_lost,
-};
+use super::driver::Driver;
+use crate::{backend::LockingBackend, diesel_internals::mark_aborted, error::is_connection_lost};
 
-/// Sends a statement under the mark, and returns how many rows it changed.
-pub(super) async fn execute<D: Driver>(driver: &mut D, statement: Statement<'_, D::DB>) -> QueryResult<usize> {
-    marked(driver, async |driver| driver.execute(statement).await).await
-}
-
-/// Sends statements without values under the mark.
-pub(super) async fn batch<D: Driver>(driver: &mut D, statements: &str) -> QueryResult<()> {
-    marked(driver, async |driver| driver.batch(statements).await).await
-}
-
-/// Sends a statement under the mark and reads its rows.
-pub(super) async fn rows<D: Driver>(
-    driver: &mut D,
-    statement: Statement<'_, D::DB>,
-    read: impl FnMut(&RowRef<'_, D::DB>) -> deserialize::Result<()> + Send,
-) -> QueryResult<()> {
-    marked(driver, async |driver| driver.rows(statement, read).await).await
-}
-
-/// Sends a step of a plan under the mark.
-pub(super) async fn step<D: Driver>(driver: &mut D, step: Step<'_, D::DB>) -> QueryResult<()> {
-    let sent = marked(driver, async |driver| send_unchecked(driver, step).await).await;
-    check_rollback(driver, sent).await
-}
-
-/// Sends something under the mark.
+/// Awaits an answer under the mark: `marked!(driver, driver.batch(".."))`.
 ///
-/// Afterwards the status is as before, with what the connection could not write into it meanwhile: that PostgreSQL takes no statement
-/// after an error until the transaction is rolled back. A lost connection stays marked. So does one that panicked; it is marked anew,
-/// since Diesel takes the mark off as soon as PostgreSQL answers outside of a transaction.
-pub(super) async fn marked<D: Driver, T>(
-    driver: &mut D,
-    send: impl AsyncFnOnce(&mut D) -> QueryResult<T>,
-) -> QueryResult<T> {
-    let status = mem::replace(driver.status(), TransactionManagerStatus::InError);
-    let sent = catch(send(driver)).await.unwrap_or_else(|panic| {
-        driver.status().set_in_error();
-        resume_unwind(panic)
-    });
-    match &sent {
-        Err(error) if is_connection_lost(error) => driver.status().set_in_error(),
-        Err(DieselError::DatabaseError(..)) if D::DB::IMPLICIT_ROLLBACK.is_none() => {
-            *driver.status() = status;
-            mark_aborted(driver.status());
-        }
-        _ => *driver.status() = status,
+/// It is a macro since a statement is built where it is sent. As an argument of an `async fn` it would be kept in the future.
+macro_rules! marked {
+    ($driver:expr, $sent:expr) => {{
+        let mark = $crate::core::session_state::Mark::on($driver);
+        let sent = $crate::core::catch::catch($sent).await;
+        mark.off($driver, sent)
+    }};
+}
+
+pub(super) use marked;
+
+/// The mark on a connection, with the status that it replaces.
+///
+/// Dropping it leaves the connection marked.
+#[must_use]
+pub(super) struct Mark(TransactionManagerStatus);
+
+impl Mark {
+    /// Puts the mark on.
+    pub(super) fn on<D: Driver>(driver: &mut D) -> Self {
+        Mark(mem::replace(driver.status(), TransactionManagerStatus::InError))
     }
-    sent
+
+    /// Takes the mark off, when the answer to what was sent has come.
+    ///
+    /// The status is as before then, with what the connection could not write into it meanwhile: that PostgreSQL takes no statement
+    /// after an error until the transaction is rolled back. A lost connection stays marked. So does one that panicked; it is marked anew,
+    /// since Diesel takes the mark off as soon as PostgreSQL answers outside of a transaction.
+    pub(super) fn off<D: Driver, T>(self, driver: &mut D, sent: thread::Result<QueryResult<T>>) -> QueryResult<T> {
+        let Mark(status) = self;
+        let sent = sent.unwrap_or_else(|panic| {
+            driver.status().set_in_error();
+            resume_unwind(panic)
+        });
+        match &sent {
+            Err(error) if is_connection_lost(error) => driver.status().set_in_error(),
+            Err(DieselError::DatabaseError(..)) if D::DB::IMPLICIT_ROLLBACK.is_none() => {
+                *driver.status() = status;
+                mark_aborted(driver.status());
+            }
+            _ => *driver.status() = status,
+        }
+        sent
+    }
 }

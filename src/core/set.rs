@@ -1,24 +1,27 @@
 //! One call of `lock`: the set's advisory locks, then its tables in turn, within the time that the
 //! call has.
 
+use std::time::Duration;
+
+use diesel::deserialize;
+
 use super::{
     advisory::contended,
     driver::Driver,
-    holders,
+    holders::{self, HoldersQuery},
     implicit_rollback::{self, check_outer_rollback},
-    registry, session_state,
+    registry,
+    session_state::marked,
     snapshot::refuse_old_snapshot,
     timer::Timer,
 };
-use diesel::deserialize;
-
 use crate::{
-    backend::{AdvisoryCall, Clock, LockingBackend, TablePlan},
-    diesel_internals::RowRef,
+    backend::{AdvisoryCall, Clock, LockingBackend, TablePlan, sink},
+    diesel_internals::{RowRef, Statement},
     error::{Attempt, Holder, LockError, Result},
     lock_set::{AdvisoryPart, LockSet, Locked},
     mode::WaitPolicy,
-    sql::ErasedRows,
+    sql::{ErasedRows, TableName},
 };
 
 /// Locks a set in the open transaction.
@@ -45,6 +48,29 @@ enum Place<'a, DB: LockingBackend> {
     Name(AdvisoryPart<DB>),
 }
 
+impl<DB: LockingBackend> HoldersQuery<DB> for Place<'_, DB> {
+    fn times(&self) -> usize {
+        match self {
+            Place::Table(_) => DB::Table::ASKS_FOR_HOLDERS,
+            Place::Name(_) => 1,
+        }
+    }
+
+    fn statement(&self, time: Duration) -> Statement<'_, DB> {
+        match self {
+            Place::Table(table) => table.holders(time),
+            Place::Name(part) => part.holders(),
+        }
+    }
+
+    fn reader(&self) -> fn(&RowRef<'_, DB>) -> deserialize::Result<Holder> {
+        match self {
+            Place::Table(_) => DB::Table::holder,
+            Place::Name(part) => part.holder,
+        }
+    }
+}
+
 type Failed<'a, DB> = Box<(LockError, Place<'a, DB>)>;
 
 impl<'c, DB, D> Call<'c, D>
@@ -69,7 +95,7 @@ where
         let savepoint = self.name_holders && waits && !set.is_empty();
         let names = set.take_advisory();
         let (tables, asks_again) = set.into_tables()?;
-        self.refuse_two_spellings(&tables).await?;
+        self.refuse_two_spellings(alike::<DB>(&tables)).await?;
         if asks_again {
             refuse_old_snapshot(self.driver).await?;
         }
@@ -89,7 +115,7 @@ where
         match (outcome, restored) {
             (Err(failed), Ok(())) => {
                 let (error, place) = *failed;
-                Err(self.explain(error, &place, savepoint).await)
+                Err(self.explain(error, place, savepoint).await)
             }
             (_, Err(error)) => {
                 let undone = self.end(savepoint, true).await;
@@ -110,20 +136,17 @@ where
     }
 
     /// Refuses a set that has one table under two names. Asks the server only about names that are alike.
-    async fn refuse_two_spellings(&mut self, tables: &[DB::Table<'_>]) -> Result<()> {
-        for (i, one) in tables.iter().enumerate() {
-            for other in &tables[i + 1..] {
-                let Some(question) = DB::same_table(one.name(), other.name()) else { continue };
-                let mut same = false;
-                self.driver
-                    .rows(question, |_| {
-                        same = true;
-                        Ok(())
-                    })
-                    .await?;
-                if same {
-                    return Err(LockError::two_spellings());
-                }
+    async fn refuse_two_spellings(&mut self, pairs: Vec<(TableName, TableName)>) -> Result<()> {
+        for (one, other) in pairs {
+            let Some(question) = DB::same_table(&one, &other) else { continue };
+            let mut same = false;
+            let answer = sink(|_| {
+                same = true;
+                Ok(())
+            });
+            self.driver.rows(question, answer).await?;
+            if same {
+                return Err(LockError::two_spellings());
             }
         }
         Ok(())
@@ -164,11 +187,11 @@ where
         let waits = matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
         let call = if waits { AdvisoryCall::LockForTransaction } else { AdvisoryCall::TryLockForTransaction };
         let mut answer = Err((name.no_answer)());
-        let asked = session_state::rows(self.driver, name.statement(call), |row| {
+        let read = sink(|row| {
             answer = (name.answer)(call, row);
             Ok(())
-        })
-        .await;
+        });
+        let asked = marked!(self.driver, self.driver.rows(name.statement(call), read));
         let taken = asked.and(answer).map_err(|error| self.timer.class(error))?;
         if taken { Ok(()) } else { Err(contended(&name.name)) }
     }
@@ -190,8 +213,8 @@ where
         table.name().quoted().clone_into(&mut self.table);
         while !table.is_done() {
             self.timer.limit(self.driver).await?;
-            let Some(step) = table.next_step() else { break };
-            match self.timer.send(self.driver, step).await.map_err(|error| table.class(self.timer.class(error))) {
+            let Some(sent) = self.timer.send_next(self.driver, table).await else { break };
+            match sent.map_err(|error| table.class(self.timer.class(error))) {
                 Ok(()) => table.step_done()?,
                 Err(error) if table.goes_on(&error) => {}
                 Err(error) => return Err(error.of_tables(&[table.name().both()])),
@@ -201,7 +224,7 @@ where
     }
 
     /// Says at what the call failed, and ends its savepoint.
-    async fn explain(&mut self, error: LockError, place: &Place<'_, DB>, savepoint: bool) -> LockError {
+    async fn explain(&mut self, error: LockError, mut place: Place<'_, DB>, savepoint: bool) -> LockError {
         let lost = self.is_lost(&error);
         let waited = self.timer.elapsed();
         let ended = self.end(savepoint, lost).await;
@@ -213,7 +236,10 @@ where
         }
         let usable = !lost || rolled_back;
         let blamed = error.is_contended() || error.is_retryable();
-        let holders = if self.name_holders && usable && blamed { self.holders(place).await } else { vec![] };
+        let holders = match self.name_holders && usable && blamed {
+            true => holders::in_time(self.driver, self.timer.left(), &mut place).await,
+            false => vec![],
+        };
         match (error, place) {
             (LockError::Contended { rows, source, .. }, _) => LockError::Contended { rows, holders, source },
             (error, Place::Name(part)) => {
@@ -229,17 +255,14 @@ where
             }),
         }
     }
+}
 
-    async fn holders(&mut self, place: &Place<'_, DB>) -> Vec<Holder> {
-        let time = self.timer.left();
-        match place {
-            Place::Table(table) => {
-                let question = |time| {
-                    (table.holders(time), DB::Table::holder as fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>)
-                };
-                holders::in_time(self.driver, time, DB::Table::ASKS_FOR_HOLDERS, question).await
-            }
-            Place::Name(part) => holders::in_time(self.driver, time, 1, |_| (part.holders(), part.holder)).await,
-        }
-    }
+/// Returns the pairs of names that may denote one table.
+fn alike<DB: LockingBackend>(tables: &[DB::Table<'_>]) -> Vec<(TableName, TableName)> {
+    let names: Vec<_> = tables.iter().map(TablePlan::name).collect();
+    let pairs = (0..names.len()).flat_map(|i| names[i + 1..].iter().map(move |other| (i, *other)));
+    pairs
+        .filter(|(i, other)| DB::same_table(names[*i], other).is_some())
+        .map(|(i, other)| (names[i].clone(), other.clone()))
+        .collect()
 }

@@ -9,20 +9,18 @@
 
 use super::driver::Driver;
 use crate::{
-    backend::LockingBackend,
+    backend::{LockingBackend, sink},
     error::{LockError, Result},
 };
 
 /// Fails if no statement of the transaction sees what was committed after its first one.
 pub(super) async fn refuse_old_snapshot<D: Driver>(driver: &mut D) -> Result<()> {
     let snapshots = D::DB::SNAPSHOTS;
-    let mut fresh = false;
-    let read = snapshots.are_fresh;
-    driver
-        .rows((snapshots.ask)(), |row| {
-            fresh = read(row)?;
-            Ok(())
-        })
-        .await?;
+    let (read, mut fresh) = (snapshots.are_fresh, false);
+    let answer = sink(|row| {
+        fresh = read(row)?;
+        Ok(())
+    });
+    driver.rows((snapshots.ask)(), answer).await?;
     if fresh { Ok(()) } else { Err(LockError::old_snapshot()) }
 }

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, mark_broken::mark_broken, send::send, session_state};
+use super::{
+    driver::Driver, implicit_rollback::check_rollback, mark_broken::mark_broken, send::send, session_state::marked,
+};
 use crate::{
-    backend::{Clock, LockingBackend, Step},
+    backend::{Clock, LockingBackend, TablePlan},
     error::{LockError, Refusal, Result},
     mode::WaitPolicy,
 };
@@ -48,20 +50,24 @@ impl<DB: LockingBackend> Timer<DB> {
         if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
         }
-        let sent = session_state::step(driver, self.clock.limit(left)).await;
-        sent.map_err(|error| self.class(error))
+        let sent = marked!(driver, send(driver, self.clock.limit(left)));
+        check_rollback(driver, sent).await.map_err(|error| self.class(error))
     }
 
-    /// Sends a step of a plan, which is to end within the time.
+    /// Sends the next step of a plan, which is to end within the time. Returns `None` if the plan has none.
     ///
     /// PostgreSQL counts the time of each message by itself: it would give as much to the preparing of a statement, which waits for the
     /// tables that it names, as to the running. So a limited statement is sent in one message. It is sent under the mark, since the
     /// limit is a setting of the session until it is [put back](Self::restore).
-    pub(super) async fn send<D: Driver<DB = DB>>(&self, driver: &mut D, step: Step<'_, DB>) -> QueryResult<()> {
-        match self.is_limited() {
-            true => session_state::step(driver, Step { statement: step.statement.uncached(), ..step }).await,
-            false => send(driver, step).await,
-        }
+    pub(super) async fn send_next<D: Driver<DB = DB>>(
+        &mut self,
+        driver: &mut D,
+        plan: &mut impl TablePlan<DB>,
+    ) -> Option<QueryResult<()>> {
+        let step = plan.next_step()?;
+        let sent =
+            if self.is_limited() { marked!(driver, send(driver, step.uncached())) } else { send(driver, step).await };
+        Some(check_rollback(driver, sent).await)
     }
 
     /// What is left of the time, if there is a limit.
@@ -75,7 +81,8 @@ impl<DB: LockingBackend> Timer<DB> {
     /// The server may end this very statement, for which there is no more time than for those before it.
     pub(super) async fn restore<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
         let Some(step) = self.clock.restore() else { return Ok(()) };
-        let sent = session_state::step(driver, step).await;
+        let sent = marked!(driver, send(driver, step));
+        let sent = check_rollback(driver, sent).await;
         if sent.is_err() && (DB::Clock::OUTLIVES_A_ROLLBACK || !matches!(driver.depth(), Ok(Some(_)))) {
             mark_broken(driver).await;
         }

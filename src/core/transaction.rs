@@ -25,7 +25,8 @@ use super::{
     driver::Driver,
     implicit_rollback::{self, AutocommitGuard},
     mark_broken::mark_broken,
-    registry, session_state,
+    registry,
+    session_state::marked,
 };
 use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
 
@@ -91,11 +92,11 @@ pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<I
 
 async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<NonZeroU32> {
     if let Some(isolation) = isolation.filter(|_| D::DB::ISOLATION_COMES_FIRST) {
-        session_state::execute(driver, D::DB::isolate(isolation)).await?;
+        marked!(driver, driver.execute(D::DB::isolate(isolation)))?;
     }
     driver.begin().await?;
     if let Some(isolation) = isolation.filter(|_| !D::DB::ISOLATION_COMES_FIRST) {
-        if let Err(error) = session_state::execute(driver, D::DB::isolate(isolation)).await {
+        if let Err(error) = marked!(driver, driver.execute(D::DB::isolate(isolation))) {
             let _ = driver.rollback().await;
             return Err(error);
         }
@@ -115,7 +116,7 @@ where
     }
     let ended = catch(end_as(driver, depth, autocommit, outcome)).await;
     if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
-        if session_state::batch(driver, forget).await.is_err() {
+        if marked!(driver, driver.batch(forget)).is_err() {
             mark_broken(driver).await;
         }
     }

@@ -112,7 +112,7 @@ fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) ->
     LockError::NotLockable { table, rows: Vec::new(), reason, source: Some(Box::new(source)) }
 }
 
-/// Returns whether an error says that the connection is lost.
+/// Returns whether an error means that the connection is lost.
 pub(crate) fn is_connection_lost(error: &DieselError) -> bool {
     match error {
         DieselError::DatabaseError(kind, info) => Class::of_any_statement(kind, &**info) == Some(Class::ConnectionLost),

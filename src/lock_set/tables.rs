@@ -14,7 +14,7 @@ use crate::{
 /// The part of a set that belongs to one model: its keys, its queries, and the strength.
 pub(super) struct SetByTable<'a, DB: LockingBackend> {
     pub(super) model: Box<dyn Model<DB>>,
-    pub(super) queries: Vec<Box<dyn AnySelect<DB> + 'a>>,
+    pub(super) queries: Vec<Box<dyn AnySelect<DB> + Send + 'a>>,
     pub(super) strength: Strength,
 }
 
@@ -65,7 +65,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             if queries.is_empty() {
                 check_model(model.text(), DB::DIALECT)?;
             }
-            let choice = |query: Box<dyn AnySelect<DB> + 'a>| {
+            let choice = |query: Box<dyn AnySelect<DB> + Send + 'a>| {
                 let shape = query.shape()?;
                 Ok(Chosen { text: QueryText::of(&*query, shape, DB::DIALECT, Some(model.text()))?, shape, query })
             };

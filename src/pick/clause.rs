@@ -22,16 +22,17 @@ use crate::{
 type Selected<Q, U, DB> = <<Q as Query>::SqlType as CompatibleType<U, DB>>::SqlType;
 
 #[diagnostic::do_not_recommend]
-impl<'a, U, DB, Q, S, L> PickFrom<'a, U, DB> for RowLock<Q, S, L>
+impl<U, DB, Q, S, L> PickFrom<U, DB> for RowLock<Q, S, L>
 where
     DB: LockingBackend + QueryMetadata<Q::SqlType>,
-    Q: AnySelect<DB> + Query<SqlType: CompatibleType<U, DB>> + 'a,
+    Q: AnySelect<DB> + Query<SqlType: CompatibleType<U, DB>>,
     S: QuerySource<FromClause: QueryFragment<DB>>,
     L: LockStrength<DB>,
-    U: FromSqlRow<Selected<Q, U, DB>, DB> + Send + 'a,
-    Selected<Q, U, DB>: 'a,
+    U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
 {
-    fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, U> + 'a>> {
+    type Picks = PickSelected<Q, U>;
+
+    fn picks(self, n: u32) -> Result<Self::Picks> {
         let text = check::<DB>(&self.query, None)?;
         let table = TableName::of::<DB>(&self.table.from_clause())?;
         if text.joins {
@@ -39,25 +40,31 @@ where
         }
         let (query, limit, strength) = (self.query, i64::from(n), L::STRENGTH);
         let asks_again = !text.own;
-        Ok(Box::new(PickSelected { query, table, limit, strength, asks_again, rows: None }))
+        Ok(PickSelected { query, table, limit, strength, asks_again, rows: None })
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<'a, T, DB, Q, L> ClaimFrom<'a, T, DB> for RowLock<Q, T::Table, L>
+impl<T, DB, C, Q, L> ClaimFrom<T, DB, C> for RowLock<Q, T::Table, L>
 where
     DB: LockingBackend,
     T: LockTarget<DB> + Lockable,
     T::Table: Table,
-    Q: AnySelect<DB> + 'a,
+    C: QueryFragment<DB>,
+    Q: AnySelect<DB>,
     L: LockStrength<DB> + ExclusiveStrength,
 {
-    fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
-        Ok(Box::new(PickModels::new(self.query, n, L::STRENGTH, Some(changes))?))
+    type Claims = PickModels<Q, C, T, DB>;
+
+    fn claims(self, n: u32, changes: C) -> Result<Self::Claims> {
+        PickModels::new(self.query, n, L::STRENGTH, Some(changes))
     }
 }
 
-struct PickSelected<Q, U> {
+/// The plan of a pick of a query's own select list.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)] // as Diesel's nodes
+pub struct PickSelected<Q, U> {
     query: Q,
     table: TableName,
     limit: i64,
@@ -95,7 +102,7 @@ where
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Vec<U> {
+    fn finish(self) -> Vec<U> {
         self.rows.unwrap_or_default()
     }
 }

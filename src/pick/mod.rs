@@ -11,8 +11,6 @@ use crate::{
     sql::{AnySelect, ModelText, QueryText, TableName},
 };
 
-use diesel::query_builder::QueryFragment;
-
 /// A query from which rows can be picked as `T`.
 ///
 /// - Any `SELECT` over tables, filtered, joined, ordered, boxed or not: `T` is a model of one of its tables, and rows of that
@@ -30,9 +28,12 @@ use diesel::query_builder::QueryFragment;
     note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
-pub trait PickFrom<'a, T, DB: LockingBackend>: Sized {
+pub trait PickFrom<T, DB: LockingBackend>: Sized {
     #[doc(hidden)]
-    fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>>;
+    type Picks: Picks<DB, T>;
+
+    #[doc(hidden)]
+    fn picks(self, n: u32) -> Result<Self::Picks>;
 }
 
 /// A query whose rows can be claimed as `T`: picked and changed at once.
@@ -50,14 +51,17 @@ pub trait PickFrom<'a, T, DB: LockingBackend>: Sized {
     note = "`for_share_of` and `for_key_share_of` let two workers have the same row, which only one of them can change",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
-pub trait ClaimFrom<'a, T, DB: LockingBackend>: Sized {
+pub trait ClaimFrom<T, DB: LockingBackend, C>: Sized {
     #[doc(hidden)]
-    fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>>;
+    type Claims: Picks<DB, T>;
+
+    #[doc(hidden)]
+    fn claims(self, n: u32, changes: C) -> Result<Self::Claims>;
 }
 
 /// The plan of a pick or a claim, in progress.
 #[doc(hidden)]
-pub trait Picks<DB: LockingBackend, T> {
+pub trait Picks<DB: LockingBackend, T>: Sized {
     /// Returns whether this is a claim of several statements, which must run in one transaction.
     fn claims_in_steps(&self) -> bool {
         false
@@ -81,7 +85,7 @@ pub trait Picks<DB: LockingBackend, T> {
     }
 
     /// Returns the rows, in the order of the query.
-    fn finish(self: Box<Self>) -> Vec<T>;
+    fn finish(self) -> Vec<T>;
 }
 
 /// Rejects DISTINCT, GROUP BY, HAVING, LIMIT and OFFSET, and raw SQL that would disable the clauses behind it.

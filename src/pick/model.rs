@@ -17,90 +17,101 @@ use crate::{
 };
 
 #[diagnostic::do_not_recommend]
-impl<'a, T, DB, F, S, D, W, O, LOf> PickFrom<'a, T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
+impl<T, DB, F, S, D, W, O, LOf> PickFrom<T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     DB: LockingBackend,
     T: LockTarget<DB> + QueriedBy<Self>,
     F: QuerySource,
-    Self: AnySelect<DB> + LockingDsl<ForUpdate> + 'a,
+    Self: AnySelect<DB> + LockingDsl<ForUpdate>,
 {
-    fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>> {
-        Ok(Box::new(PickModels::new(self, n, Strength::Update, None)?))
+    type Picks = PickModels<Self, NoChanges, T, DB>;
+
+    fn picks(self, n: u32) -> Result<Self::Picks> {
+        PickModels::new(self, n, Strength::Update, None)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<'a, 'q, T, DB, F, ST> PickFrom<'a, T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
+impl<'q, T, DB, F, ST> PickFrom<T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
 where
     DB: LockingBackend + DieselReserveSpecialization,
     T: LockTarget<DB> + QueriedBy<Self>,
     F: QuerySource,
-    Self: AnySelect<DB> + 'a,
+    Self: AnySelect<DB>,
 {
-    fn picks(self, n: u32) -> Result<Box<dyn Picks<DB, T> + 'a>> {
-        Ok(Box::new(PickModels::new(self, n, Strength::Update, None)?))
+    type Picks = PickModels<Self, NoChanges, T, DB>;
+
+    fn picks(self, n: u32) -> Result<Self::Picks> {
+        PickModels::new(self, n, Strength::Update, None)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<'a, T, DB, F, S, D, W, O, LOf> ClaimFrom<'a, T, DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
+impl<T, DB, C, F, S, D, W, O, LOf> ClaimFrom<T, DB, C> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
     DB: LockingBackend,
     T: LockTarget<DB> + QueriedBy<Self>,
+    C: QueryFragment<DB>,
     F: QuerySource,
-    Self: AnySelect<DB> + LockingDsl<ForUpdate> + 'a,
+    Self: AnySelect<DB> + LockingDsl<ForUpdate>,
 {
-    fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
-        Ok(Box::new(PickModels::new(self, n, Strength::Update, Some(changes))?))
+    type Claims = PickModels<Self, C, T, DB>;
+
+    fn claims(self, n: u32, changes: C) -> Result<Self::Claims> {
+        PickModels::new(self, n, Strength::Update, Some(changes))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<'a, 'q, T, DB, F, ST> ClaimFrom<'a, T, DB> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
+impl<'q, T, DB, C, F, ST> ClaimFrom<T, DB, C> for BoxedSelectStatement<'q, ST, FromClause<F>, DB, ()>
 where
     DB: LockingBackend + DieselReserveSpecialization,
     T: LockTarget<DB> + QueriedBy<Self>,
+    C: QueryFragment<DB>,
     F: QuerySource,
-    Self: AnySelect<DB> + 'a,
+    Self: AnySelect<DB>,
 {
-    fn claims(self, n: u32, changes: Box<dyn QueryFragment<DB> + 'a>) -> Result<Box<dyn Picks<DB, T> + 'a>> {
-        Ok(Box::new(PickModels::new(self, n, Strength::Update, Some(changes))?))
+    type Claims = PickModels<Self, C, T, DB>;
+
+    fn claims(self, n: u32, changes: C) -> Result<Self::Claims> {
+        PickModels::new(self, n, Strength::Update, Some(changes))
     }
 }
+
+/// The changes of a pick: none.
+type NoChanges = ();
 
 /// The plan of a pick or a claim of models: locks rows of the model's table and, for a claim, changes them.
-pub(super) struct PickModels<'a, Q, T, DB: LockingBackend> {
+#[doc(hidden)]
+#[allow(missing_debug_implementations)] // as Diesel's nodes
+pub struct PickModels<Q, C, T, DB: LockingBackend> {
     query: Q,
     model: Box<dyn Model<DB>>,
     table: TableName,
-    changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
+    changes: Option<C>,
     asks_again: bool,
     plan: DB::Pick,
-    /// A row comes once for each of its partners.
+    /// True if the query has a join, which returns a row once for each row that it is joined with.
     repeats: bool,
     picked: PhantomData<fn() -> T>,
 }
 
-impl<'a, Q, T, DB> PickModels<'a, Q, T, DB>
+impl<Q, C, T, DB> PickModels<Q, C, T, DB>
 where
     Q: AnySelect<DB>,
+    C: QueryFragment<DB>,
     T: LockTarget<DB>,
     DB: LockingBackend,
 {
-    pub(super) fn new(
-        query: Q,
-        n: u32,
-        strength: Strength,
-        changes: Option<Box<dyn QueryFragment<DB> + 'a>>,
-    ) -> Result<Self> {
+    pub(super) fn new(query: Q, n: u32, strength: Strength, changes: Option<C>) -> Result<Self> {
         let mut model = T::model();
         let text = check::<DB>(&query, Some(model.text()))?;
         let mut changed = None;
         if let Some(changes) = &changes {
-            if is_empty::<DB>(&**changes)? {
+            if is_empty::<DB>(changes)? {
                 return Err(LockError::Query(DieselError::QueryBuilderError("there is nothing to change".into())));
             }
-            changed = Some(check_changes(&**changes, DB::DIALECT)?);
+            changed = Some(check_changes(changes, DB::DIALECT)?);
         }
         let table = model.text().table_name()?;
         let pick = Picking { table: &table, strength, limit: &i64::from(n) };
@@ -110,9 +121,10 @@ where
     }
 }
 
-impl<Q, T, DB> Picks<DB, T> for PickModels<'_, Q, T, DB>
+impl<Q, C, T, DB> Picks<DB, T> for PickModels<Q, C, T, DB>
 where
     Q: AnySelect<DB>,
+    C: QueryFragment<DB>,
     T: LockTarget<DB>,
     DB: LockingBackend,
 {
@@ -129,7 +141,11 @@ where
     }
 
     fn next_step(&mut self) -> Option<Step<'_, DB>> {
-        self.plan.next_step(&self.query, &mut *self.model, self.changes.as_deref())
+        self.plan.next_step(
+            &self.query,
+            &mut *self.model,
+            self.changes.as_ref().map(|changes| changes as &dyn QueryFragment<DB>),
+        )
     }
 
     fn goes_on(&mut self, error: &LockError) -> bool {
@@ -141,7 +157,7 @@ where
     }
 
     /// Returns each row once, also if a join repeats it. Towards the limit the row counts each time.
-    fn finish(mut self: Box<Self>) -> Vec<T> {
+    fn finish(mut self) -> Vec<T> {
         let rows: Box<dyn Any> = self.model.answer(self.plan.answer(), &self.table).rows;
         let rows = rows.downcast::<FoundRows<T>>().map(|mut found| found.take()).unwrap_or_default();
         let mut rows = self.plan.arrange(rows);

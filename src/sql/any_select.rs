@@ -33,7 +33,7 @@ use crate::{
 )]
 pub trait RowQuery<'a, T, DB: Backend> {
     #[doc(hidden)]
-    fn into_select(self) -> Box<dyn AnySelect<DB> + 'a>;
+    fn into_select(self) -> Box<dyn AnySelect<DB> + Send + 'a>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -41,10 +41,10 @@ impl<'a, Q, T, DB> RowQuery<'a, T, DB> for Q
 where
     DB: Backend,
     Q: AsQuery,
-    Q::Query: AnySelect<DB> + 'a,
+    Q::Query: AnySelect<DB> + Send + 'a,
     T: QueriedBy<Q::Query>,
 {
-    fn into_select(self) -> Box<dyn AnySelect<DB> + 'a> {
+    fn into_select(self) -> Box<dyn AnySelect<DB> + Send + 'a> {
         Box::new(self.as_query())
     }
 }
@@ -82,7 +82,7 @@ pub struct Shape {
 
 /// A query that is split at its select list, with its type erased.
 #[doc(hidden)]
-pub trait AnySelect<DB: Backend>: Send {
+pub trait AnySelect<DB: Backend> {
     /// Returns which of these clauses the query has.
     fn shape(&self) -> QueryResult<Shape>;
 
@@ -144,14 +144,14 @@ where
     DB: Backend<QueryBuilder: Default> + Default,
     Self: QueryId,
     F: QuerySource,
-    FromClause<F>: QueryFragment<DB> + Send,
-    S: QueryFragment<DB> + Send,
-    D: QueryFragment<DB> + Send,
-    W: QueryFragment<DB> + Send,
-    O: QueryFragment<DB> + Send,
-    LOf: QueryFragment<DB> + Send,
-    G: QueryFragment<DB> + Send,
-    H: QueryFragment<DB> + Send,
+    FromClause<F>: QueryFragment<DB>,
+    S: QueryFragment<DB>,
+    D: QueryFragment<DB>,
+    W: QueryFragment<DB>,
+    O: QueryFragment<DB>,
+    LOf: QueryFragment<DB>,
+    G: QueryFragment<DB>,
+    H: QueryFragment<DB>,
 {
     walk_same_clauses!();
 
@@ -171,9 +171,8 @@ impl<'q, DB, ST, F, GB> AnySelect<DB> for BoxedSelectStatement<'q, ST, FromClaus
 where
     DB: Backend<QueryBuilder: Default> + DieselReserveSpecialization + Default,
     F: QuerySource,
-    FromClause<F>: QueryFragment<DB> + Send,
+    FromClause<F>: QueryFragment<DB>,
     BoxedLimitOffsetClause<'q, DB>: QueryFragment<DB>,
-    Self: Send,
 {
     walk_same_clauses!();
 

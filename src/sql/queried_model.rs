@@ -20,7 +20,13 @@ pub struct QueriedModel<'a, DB: Backend> {
 
 /// One query of a model, with its shape and the findings about its text.
 pub(crate) struct Chosen<'a, DB: Backend> {
-    pub(crate) query: Box<dyn AnySelect<DB> + 'a>,
+    pub(crate) query: Box<dyn AnySelect<DB> + Send + 'a>,
     pub(crate) shape: Shape,
     pub(crate) text: Arc<QueryText>,
+}
+
+impl<DB: Backend> Chosen<'_, DB> {
+    pub(crate) fn select(&self) -> &dyn AnySelect<DB> {
+        &*self.query
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Allowed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Clause {
     pub(crate) subquery: bool,
-    /// `MATCH .. AGAINST`
+    /// True if there is `MATCH .. AGAINST`.
     pub(crate) full_text: bool,
     /// A function or an operator that may read tables, since it is not one of the few that are known to read none.
     pub(crate) foreign: bool,

@@ -1,4 +1,4 @@
-//! A single query that the user locks himself: `query.for_update_of(table)`, boxed or not.
+//! Locking clauses on a single query of the application's: `query.for_update_of(table)`, boxed or not.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -15,44 +15,45 @@ use crate::{
     mode::{Strength, WaitPolicy},
 };
 
-/// Locking clauses that name the table whose rows they lock; Diesel's own lock every table of a join.
+/// Adds a locking clause that names the table whose rows it locks; Diesel's own clauses lock every table of a join.
 ///
-/// They also exist on boxed queries, which Diesel's do not. The rows come in the query's own order, as it was when the server sorted
-/// them: a row whose place changed before it was locked comes with its new values in its old place ([manual][manual]). They are
-/// locked in the order in which the server finds them: to lock several rows without risking a deadlock, use a
+/// The methods also exist on boxed queries, and Diesel's do not. The rows are returned in the query's own order, as it was when the server
+/// sorted them: a row whose place changed before it was locked is returned with its new values in its old place ([manual][manual]). They
+/// are locked in the order in which the server finds them: to lock several rows without risking a deadlock, use a
 /// [`LockSet`](crate::LockSet).
 ///
-/// The table is one of the query's, or an alias in it; another one does not compile, nor does the optional side of an
+/// The table is one of the query's, or an alias in it. Another one does not compile, nor does the optional side of an
 /// outer join, nor a query whose rows are not rows of a table (`distinct()`, `group_by(..)`, a union). A boxed query hides
-/// its clauses from the compiler, so there the last refusal comes when it is run, before anything is sent.
+/// its clauses from the compiler, so there the last check is made when it is run, before anything is sent.
 ///
 /// Calls can be chained to lock further tables: `.for_update_of(orders::table).for_share_of(customers::table)`. A table that is named
 /// twice is locked once, at the stronger of its strengths. MariaDB takes one clause, which cannot name tables: there the rows of all
 /// tables of the query are locked, at the strongest of the strengths.
 ///
-/// `.skip_locked()` counts for all clauses before it, not for one that follows; MariaDB skips if all of them do, and waits otherwise.
-/// `.no_wait()` and `.timeout(..)` stand behind a single clause.
+/// `.skip_locked()` applies to all clauses before it, not to one that follows. MariaDB skips if all clauses do, and waits otherwise.
+/// `.no_wait()` and `.timeout(..)` can follow a single clause only.
 ///
 /// # Raw SQL
 ///
-/// The locking clause is written behind the query. Raw SQL that would swallow it or change what it means is refused with
+/// The locking clause is written behind the query. Raw SQL that would disable it or change its meaning is refused with
 /// [`LockError::Unsupported`](crate::LockError::Unsupported) before anything is sent, here as in a [`LockSet`](crate::LockSet), a
-/// [pick or a claim](crate::PickDsl), wherever it stands: in conditions, joins, orders, select lists, in the `select_expression` of a
-/// model, in the changes of a claim, and in a function or an operator that is declared with such a name. Refused is what
+/// [pick or a claim](crate::PickDsl), in every place: in conditions, joins, orders, select lists, in the `select_expression` of a
+/// model, in the changes of a claim, and in a function or an operator that is declared with such a name. Raw SQL is refused if it
 ///
 /// - leaves a quote, a comment or a parenthesis open, closes one that it has not opened, or ends in a line comment;
 /// - has a `;`, or, outside of a subquery, `UNION`, `INTERSECT`, `EXCEPT`, `LIMIT`, `OFFSET`, `FETCH`, `GROUP BY`, `HAVING`, `INTO` or
 ///   `PROCEDURE`;
-/// - has a locking clause, also inside of a subquery, which would lock rows of another table, in any order, that nobody asked for;
+/// - has a locking clause, also inside of a subquery, which would lock further rows, of another table and in any order;
 /// - has a comment that MySQL or MariaDB run, `/*! .. */` or `/*M! .. */`;
-/// - has a backslash in front of a quote, as in `'it\'s'` and, on PostgreSQL, `ESCAPE '\'`: where the text ends then depends on a setting
-///   of the server (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`). `E'it\'s'` of PostgreSQL does not.
+/// - has a backslash in front of a quote, as in `'it\'s'` and, on PostgreSQL, `ESCAPE '\'`: the end of the text then depends on a setting
+///   of the server (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`). That of `E'it\'s'` on PostgreSQL does not.
 ///
-/// Comments that are closed do no harm. Pieces of one clause are read together: what they do to each other's parentheses is not seen.
+/// Comments that are closed are allowed. The pieces of one clause are read together: a parenthesis that one piece opens and another one
+/// closes is not noticed.
 ///
 /// # Statements
 ///
-/// Run it with [`load`](crate::RunLockQuery::load), which like everything here wants an open transaction.
+/// Run the query with [`load`](crate::RunLockQuery::load), which needs an open transaction.
 ///
 /// | call | PostgreSQL | MySQL | MariaDB |
 /// | --- | --- | --- | --- |
@@ -64,30 +65,30 @@ use crate::{
 /// | `.skip_locked()` after any of them | `SKIP LOCKED` behind each clause | the same | the same |
 /// | `.no_wait()`, `.timeout(..)` after one of them that names a table | see [`RowLock`] | | |
 ///
-/// What the clauses do is in [PostgreSQL's manual][manual]. `OF` knows no schemas there: if another table of the same name stands in
-/// front of the one that is meant, the query is refused with [`LockError::Unsupported`](crate::LockError::Unsupported). And if a row
-/// changes before it is locked, what a subquery of the conditions says about it is as old as the statement; a
-/// [`LockSet`](crate::LockSet) and a [pick](crate::PickDsl) ask again.
+/// The clauses are described in [PostgreSQL's manual][manual]. `OF` takes no schemas there: if the query has another table of the same name
+/// in front of the requested one, it is refused with [`LockError::Unsupported`](crate::LockError::Unsupported). If a row
+/// changes before it is locked, the result of a subquery in the conditions is as old as the statement. A
+/// [`LockSet`](crate::LockSet) and a [pick](crate::PickDsl) recheck such conditions.
 ///
 /// Views, materialized views and foreign tables are refused with [`LockError::NotLockable`](crate::LockError::NotLockable), simple
-/// views too: what a clause on a view locks, no server says. So are tables without a primary key on MySQL and MariaDB, and, with
-/// an error of the server's, temporary tables on MySQL, which cannot be named twice in a statement; nobody else sees their rows. The
-/// statement says so by a piece that changes neither its rows nor its plan:
+/// views too: no server reports which rows a clause on a view locks. So are tables without a primary key on MySQL and MariaDB. Temporary
+/// tables on MySQL cause an error of the server, since they cannot be named twice in a statement; no other session sees their rows. A
+/// part of the statement that changes neither its rows nor its plan makes the server refuse these tables:
 ///
 /// | PostgreSQL | MySQL, MariaDB |
 /// | --- | --- |
-/// | in front: `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which nothing refers to | behind the tables: `LEFT JOIN (SELECT 1 FROM t FORCE INDEX (PRIMARY) LIMIT 0) AS .. ON FALSE` |
+/// | in front: the CTE `WITH "lockset: a table" AS (SELECT FROM t TABLESAMPLE SYSTEM (0))`, which nothing refers to | behind the tables: `LEFT JOIN (SELECT 1 FROM t FORCE INDEX (PRIMARY) LIMIT 0) AS .. ON FALSE` |
 ///
-/// The engine of a table is not asked for here, nor in a pick with a clause of its own: rows of MyISAM come back, and nothing is
+/// The engine of a table is not checked here, nor in a pick with a clause of its own: rows of MyISAM are returned, and nothing is
 /// locked.
 ///
 /// Under row-level security PostgreSQL shows to the clause only the rows that the policies for `UPDATE` show: the others are not among
-/// the query's rows. After `no_wait` they are named instead, as not lockable.
+/// the query's rows. After `no_wait` the error names them instead, as not lockable.
 ///
-/// On MySQL and MariaDB a locking query locks every row that it reads, whether it matches or not, and MariaDB, which cannot name a
-/// table, the rows of all tables of a join. To lock nothing but the rows that match, use a [`LockSet`](crate::LockSet) or a
-/// [pick](crate::PickDsl), which lock by primary key. A search in full text (`MATCH .. AGAINST`) finds what others have
-/// [committed][fulltext]: neither what this transaction has written, nor what they have not committed yet.
+/// On MySQL and MariaDB a locking query locks every row that it reads, whether it matches or not. MariaDB cannot name a
+/// table in the clause, and locks the rows of all tables of a join. To lock only the rows that match, use a [`LockSet`](crate::LockSet) or a
+/// [pick](crate::PickDsl), which lock by primary key. A full-text search (`MATCH .. AGAINST`) finds rows that other transactions have
+/// [committed][fulltext], and nothing that this transaction has written.
 ///
 /// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html
 /// [manual]: https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE
@@ -108,7 +109,7 @@ use crate::{
 /// # Ok(()) }) }
 /// ```
 pub trait LockQueryDsl: AsQuery + Sized {
-    /// Locks the rows of `table` for changing or deleting them.
+    /// Locks the rows of `table` `FOR UPDATE`: to change or delete them.
     fn for_update_of<S>(self, table: S) -> RowLock<Self::Query, S, ForUpdate>
     where
         Self::Query: LockableSelect,
@@ -117,7 +118,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
         RowLock::new(self, table)
     }
 
-    /// Locks the rows of `table` for changing anything but their key: rows that reference them can still be inserted.
+    /// Locks the rows of `table` `FOR NO KEY UPDATE`: to change anything but their key. Rows that reference them can still be inserted.
     fn for_no_key_update_of<S>(self, table: S) -> RowLock<Self::Query, S, ForNoKeyUpdate>
     where
         Self::Query: LockableSelect,
@@ -126,7 +127,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
         RowLock::new(self, table)
     }
 
-    /// Keeps the rows of `table` as they are, while others may do the same.
+    /// Locks the rows of `table` `FOR SHARE`: no session changes them, and others may lock them `FOR SHARE` too.
     fn for_share_of<S>(self, table: S) -> RowLock<Self::Query, S, ForShare>
     where
         Self::Query: LockableSelect,
@@ -135,7 +136,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
         RowLock::new(self, table)
     }
 
-    /// Keeps the rows of `table` and their keys, while others may change the rest of them.
+    /// Locks the rows of `table` `FOR KEY SHARE`: they keep their key and are not deleted, and others may change their other columns.
     fn for_key_share_of<S>(self, table: S) -> RowLock<Self::Query, S, ForKeyShare>
     where
         Self::Query: LockableSelect,
@@ -190,7 +191,7 @@ where
     type From = F;
 }
 
-// Not for `NoWait` and `Timeout`: they are about running the query, and a further clause would forget them.
+// Not for `NoWait` and `Timeout`: they apply to running the whole query, and a further clause would drop them.
 impl<Q: LockableSelect, S, L> LockableSelect for RowLock<Q, S, L, Blocking> {
     type From = Q::From;
 }
@@ -199,14 +200,14 @@ impl<Q: LockableSelect, S, L> LockableSelect for RowLock<Q, S, L, SkipLocked> {
     type From = Q::From;
 }
 
-/// A select list without aggregates, which gives a row for each row.
+/// A select list without aggregates, which has a row for each row of the tables.
 #[doc(hidden)]
 pub trait RowByRow {}
 
 impl RowByRow for is_aggregate::No {}
 impl RowByRow for is_aggregate::Never {}
 
-/// A query with a locking clause on it, made by [`LockQueryDsl`].
+/// A query with a locking clause, built by [`LockQueryDsl`].
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a query locks nothing until it is loaded"]
 pub struct RowLock<Q, S, L, W = Blocking> {
@@ -221,12 +222,12 @@ impl<Q, S, L> RowLock<Q, S, L> {
         RowLock { query: query.as_query(), table, wait_policy: WaitPolicy::Block, policy: PhantomData }
     }
 
-    /// Leaves out the rows that somebody else holds, instead of waiting for them: in this clause and all before it.
+    /// Leaves out the rows that another session holds, instead of waiting for them: in this clause and all before it.
     pub fn skip_locked(self) -> RowLock<Q, S, L, SkipLocked> {
         self.with_policy(WaitPolicy::SkipLocked)
     }
 
-    /// Does not wait: if somebody else holds a row of the query, loading it is
+    /// Fails instead of waiting: if another session holds a row of the query, `load` returns
     /// [`LockError::Contended`](crate::LockError::Contended) with the keys of the busy rows as text, and the transaction
     /// goes on.
     ///
@@ -240,13 +241,13 @@ impl<Q, S, L> RowLock<Q, S, L> {
         self.with_policy(WaitPolicy::NoWait)
     }
 
-    /// Waits so long at most, in all; then loading it is [`LockError::TimedOut`](crate::LockError::TimedOut) and the
-    /// transaction is aborted. Zero means [`no_wait`](Self::no_wait). How exactly that is counted: as
-    /// [`LockSet::timeout`](crate::LockSet::timeout).
+    /// Waits at most this long in total; then `load` returns [`LockError::TimedOut`](crate::LockError::TimedOut). The transaction is
+    /// aborted then on PostgreSQL, and goes on on MySQL and MariaDB. Zero means [`no_wait`](Self::no_wait). The time is counted as
+    /// described at [`LockSet::timeout`](crate::LockSet::timeout).
     ///
     /// | PostgreSQL |
     /// | --- |
-    /// | the query between two statements that set `statement_timeout` and put it back |
+    /// | the query between two statements that set and restore `statement_timeout` |
     pub fn timeout(self, timeout: Duration) -> RowLock<Q, S, L, Timeout> {
         self.with_policy(WaitPolicy::timeout(timeout))
     }
@@ -265,12 +266,12 @@ impl<Q, S, L, W> QueryId for RowLock<Q, S, L, W> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// The strength of a locking clause, from its type, on a backend that has it.
+/// The strength of a locking clause, as a marker type. It is implemented for the backends that have it.
 pub(crate) trait LockStrength<DB> {
     const STRENGTH: Strength;
 }
 
-/// A strength that keeps all others from changing the row.
+/// A strength that keeps all other sessions from changing the row.
 pub(crate) trait ExclusiveStrength {}
 
 impl ExclusiveStrength for ForUpdate {}
@@ -285,20 +286,20 @@ macro_rules! words {
 }
 
 words! {
-    /// `FOR UPDATE`, as a type.
+    /// The strength `FOR UPDATE`, as a type.
     ForUpdate,
-    /// `FOR NO KEY UPDATE`, as a type.
+    /// The strength `FOR NO KEY UPDATE`, as a type.
     ForNoKeyUpdate,
-    /// `FOR SHARE`, as a type.
+    /// The strength `FOR SHARE`, as a type.
     ForShare,
-    /// `FOR KEY SHARE`, as a type.
+    /// The strength `FOR KEY SHARE`, as a type.
     ForKeyShare,
-    /// Wait for rows that are held, as a type.
+    /// The wait policy that waits for rows that are held, as a type.
     Blocking,
-    /// `SKIP LOCKED`, as a type.
+    /// The wait policy `SKIP LOCKED`, as a type.
     SkipLocked,
-    /// Do not wait for rows that are held, as a type.
+    /// The wait policy that fails instead of waiting, as a type.
     NoWait,
-    /// Wait for a limited time, as a type.
+    /// The wait policy that waits for a limited time, as a type.
     Timeout,
 }

@@ -4,7 +4,7 @@ mod closure_error;
 mod order;
 mod retry;
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use crate::mode::Isolation;
 
@@ -69,7 +69,16 @@ pub(crate) use self::{
 /// # }
 /// ```
 #[must_use = "a transaction does nothing until it is run"]
-pub struct LockTransaction<'h> {
+#[derive(Clone, Copy)]
+pub struct LockTransaction<Hook = fn(&(dyn Error + 'static), u32), When = fn(&(dyn Error + 'static)) -> bool> {
+    pub(crate) options: Options,
+    pub(crate) before_retry: Hook,
+    pub(crate) retry_when: When,
+}
+
+/// The options of a [`LockTransaction`], without its functions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
     pub(crate) retries: u32,
     pub(crate) backoff: (Duration, Duration),
     pub(crate) deadline: Option<Duration>,
@@ -77,18 +86,12 @@ pub struct LockTransaction<'h> {
     pub(crate) retry_timed_out: bool,
     pub(crate) isolation: Option<Isolation>,
     pub(crate) deny_out_of_order: bool,
-    pub(crate) hook: Option<Hook<'h>>,
-    pub(crate) retry_when: Option<Box<When<'h>>>,
 }
 
-pub(crate) type When<'h> = dyn FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h;
-
-pub(crate) type Hook<'h> = Box<dyn FnMut(&(dyn std::error::Error + 'static), u32) + 'h>;
-
-impl<'h> LockTransaction<'h> {
+impl LockTransaction {
     /// Returns a transaction with five retries, the first after 5 to 10 ms, at the server's isolation level.
     pub fn new() -> Self {
-        LockTransaction {
+        let options = Options {
             retries: 5,
             backoff: (Duration::from_millis(5), Duration::from_secs(1)),
             deadline: None,
@@ -96,38 +99,39 @@ impl<'h> LockTransaction<'h> {
             retry_timed_out: false,
             isolation: None,
             deny_out_of_order: false,
-            hook: None,
-            retry_when: None,
-        }
+        };
+        LockTransaction { options, before_retry: |_, _| {}, retry_when: |_| false }
     }
+}
 
+impl<Hook, When> LockTransaction<Hook, When> {
     /// Sets the number of times that the closure may be run again after the first try.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
+        self.options.retries = retries;
         self
     }
 
     /// Sets the pause before the first retry and the longest one. Each is double the one before, with up to as much jitter added.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.backoff = (first, longest.max(first));
+        self.options.backoff = (first, longest.max(first));
         self
     }
 
     /// Sets the time after the beginning of the first try from which on no retry begins. A try that is running is not cut short.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+        self.options.deadline = Some(deadline);
         self
     }
 
     /// Also retries [`Contended`](crate::LockError::Contended).
     pub fn retry_contended(mut self) -> Self {
-        self.retry_contended = true;
+        self.options.retry_contended = true;
         self
     }
 
     /// Also retries [`TimedOut`](crate::LockError::TimedOut).
     pub fn retry_timed_out(mut self) -> Self {
-        self.retry_timed_out = true;
+        self.options.retry_timed_out = true;
         self
     }
 
@@ -135,47 +139,46 @@ impl<'h> LockTransaction<'h> {
     ///
     /// Use it for errors that have no class, and for an error type that hides the class: one with neither a source nor the text of the
     /// error inside. It is not called for a [`CommitUnknown`](crate::LockError::CommitUnknown).
-    pub fn retry_when(mut self, retry_when: impl FnMut(&(dyn std::error::Error + 'static)) -> bool + 'h) -> Self {
-        self.retry_when = Some(Box::new(retry_when));
-        self
+    pub fn retry_when<F>(self, retry_when: F) -> LockTransaction<Hook, F>
+    where
+        F: FnMut(&(dyn Error + 'static)) -> bool,
+    {
+        LockTransaction { options: self.options, before_retry: self.before_retry, retry_when }
     }
 
     /// Sets the isolation level of the transaction; without this call it is the server's.
     ///
     /// It cannot be chosen inside an open transaction: there `run` fails.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.isolation = Some(isolation);
+        self.options.isolation = Some(isolation);
         self
     }
 
     /// Makes a lock set that goes back behind an earlier one of this transaction an error,
     /// [`OutOfOrder`](crate::LockError::OutOfOrder), instead of a warning. Meant for tests, above all.
     pub fn deny_out_of_order(mut self) -> Self {
-        self.deny_out_of_order = true;
+        self.options.deny_out_of_order = true;
         self
     }
 
     /// Sets a function that is called before each retry, with the error and the number of tries so far; after the rollback, before the
     /// pause.
-    pub fn before_retry(mut self, hook: impl FnMut(&(dyn std::error::Error + 'static), u32) + 'h) -> Self {
-        self.hook = Some(Box::new(hook));
-        self
+    pub fn before_retry<F>(self, before_retry: F) -> LockTransaction<F, When>
+    where
+        F: FnMut(&(dyn Error + 'static), u32),
+    {
+        LockTransaction { options: self.options, before_retry, retry_when: self.retry_when }
     }
 }
 
-impl Default for LockTransaction<'_> {
+impl Default for LockTransaction {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for LockTransaction<'_> {
+impl<Hook, When> fmt::Debug for LockTransaction<Hook, When> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LockTransaction")
-            .field("retries", &self.retries)
-            .field("backoff", &self.backoff)
-            .field("deadline", &self.deadline)
-            .field("isolation", &self.isolation)
-            .finish_non_exhaustive()
+        f.debug_struct("LockTransaction").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use super::{LockTransaction, When};
+use super::Options;
 use crate::error::RetryClass;
 
 /// The tries of one transaction: counts them and judges their errors.
@@ -33,32 +33,36 @@ pub(crate) enum Verdict {
 }
 
 impl Retries {
-    pub(crate) fn new(transaction: &LockTransaction<'_>, nested: bool) -> Self {
-        let (first, longest) = transaction.backoff;
+    pub(crate) fn new(options: &Options, nested: bool) -> Self {
+        let (first, longest) = options.backoff;
         let pauses = ExponentialBuilder::default()
             .with_min_delay(first)
             .with_max_delay(longest)
-            .with_max_times(if nested { 0 } else { transaction.retries as usize })
+            .with_max_times(if nested { 0 } else { options.retries as usize })
             .with_jitter()
             .build();
         Retries {
             pauses,
             began: Instant::now(),
-            deadline: transaction.deadline,
-            contended: transaction.retry_contended,
-            timed_out: transaction.retry_timed_out,
-            allowed: transaction.retries > 0,
+            deadline: options.deadline,
+            contended: options.retry_contended,
+            timed_out: options.retry_timed_out,
+            allowed: options.retries > 0,
             tries: 0,
         }
     }
 
-    pub(crate) fn judge(&mut self, error: &(dyn Error + 'static), retry_when: Option<&mut When<'_>>) -> Verdict {
+    pub(crate) fn judge(
+        &mut self,
+        error: &(dyn Error + 'static),
+        retry_when: &mut impl FnMut(&(dyn Error + 'static)) -> bool,
+    ) -> Verdict {
         self.tries += 1;
         let class = RetryClass::of(error);
         if class == Some(RetryClass::CommitUnknown) {
             return Verdict::Pass;
         }
-        let asked = retry_when.is_some_and(|retry_when| retry_when(error));
+        let asked = retry_when(error);
         if !self.allowed || !(asked || self.is_mendable(class)) {
             return Verdict::Pass;
         }
@@ -90,7 +94,18 @@ mod tests {
     use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
     use super::*;
-    use crate::error::{LockError, Refusal};
+    use crate::{
+        error::{LockError, Refusal},
+        transaction::LockTransaction,
+    };
+
+    fn retries(transaction: LockTransaction, nested: bool) -> Retries {
+        Retries::new(&transaction.options, nested)
+    }
+
+    fn never(_: &(dyn Error + 'static)) -> bool {
+        false
+    }
 
     fn moved() -> LockError {
         LockError::LimitedRowsChanged { table: "\"t\"".to_owned() }
@@ -98,40 +113,40 @@ mod tests {
 
     #[test]
     fn tries_are_counted_and_end() {
-        let mut retries = Retries::new(&LockTransaction::new().retries(2), false);
-        assert!(matches!(retries.judge(&moved(), None), Verdict::Retry(_)));
-        assert!(matches!(retries.judge(&moved(), None), Verdict::Retry(_)));
-        assert_eq!(retries.judge(&moved(), None), Verdict::GiveUp);
-        assert_eq!(retries.tries(), 3);
+        let mut tries = retries(LockTransaction::new().retries(2), false);
+        assert!(matches!(tries.judge(&moved(), &mut never), Verdict::Retry(_)));
+        assert!(matches!(tries.judge(&moved(), &mut never), Verdict::Retry(_)));
+        assert_eq!(tries.judge(&moved(), &mut never), Verdict::GiveUp);
+        assert_eq!(tries.tries(), 3);
     }
 
     #[test]
     fn what_cannot_be_mended_passes() {
-        let mut retries = Retries::new(&LockTransaction::new(), false);
-        assert_eq!(retries.judge(&LockError::NotInTransaction, None), Verdict::Pass);
+        let mut tries = retries(LockTransaction::new(), false);
+        assert_eq!(tries.judge(&LockError::NotInTransaction, &mut never), Verdict::Pass);
         let timed_out = || LockError::TimedOut { attempt: None, source: None };
-        assert_eq!(retries.judge(&timed_out(), None), Verdict::Pass);
-        let mut retries = Retries::new(&LockTransaction::new().retry_timed_out(), false);
-        assert!(matches!(retries.judge(&timed_out(), None), Verdict::Retry(_)));
+        assert_eq!(tries.judge(&timed_out(), &mut never), Verdict::Pass);
+        let mut tries = retries(LockTransaction::new().retry_timed_out(), false);
+        assert!(matches!(tries.judge(&timed_out(), &mut never), Verdict::Retry(_)));
     }
 
     #[test]
     fn a_commit_of_unknown_outcome_passes_whoever_asks() {
         let unknown = || LockError::CommitUnknown(Refusal::commit_unknown(DieselError::NotFound));
         let mut always = |_: &(dyn Error + 'static)| true;
-        let mut retries = Retries::new(&LockTransaction::new(), false);
-        assert_eq!(retries.judge(&unknown(), None), Verdict::Pass);
-        assert_eq!(retries.judge(&unknown(), Some(&mut always)), Verdict::Pass);
-        assert_eq!(retries.judge(&DieselError::from(unknown()), Some(&mut always)), Verdict::Pass);
+        let mut tries = retries(LockTransaction::new(), false);
+        assert_eq!(tries.judge(&unknown(), &mut never), Verdict::Pass);
+        assert_eq!(tries.judge(&unknown(), &mut always), Verdict::Pass);
+        assert_eq!(tries.judge(&DieselError::from(unknown()), &mut always), Verdict::Pass);
         assert!(matches!(LockError::from(DieselError::from(unknown())), LockError::CommitUnknown(_)));
         assert!(!unknown().is_retryable() && !unknown().transaction_is_lost());
     }
 
     #[test]
     fn nested_ones_give_up_at_once_and_pauses_keep_within_the_deadline() {
-        assert_eq!(Retries::new(&LockTransaction::new(), true).judge(&moved(), None), Verdict::GiveUp);
+        assert_eq!(retries(LockTransaction::new(), true).judge(&moved(), &mut never), Verdict::GiveUp);
         let transaction = LockTransaction::new().deadline(Duration::ZERO);
-        assert_eq!(Retries::new(&transaction, false).judge(&moved(), None), Verdict::GiveUp);
+        assert_eq!(retries(transaction, false).judge(&moved(), &mut never), Verdict::GiveUp);
     }
 
     #[test]
@@ -140,9 +155,9 @@ mod tests {
         #[error("the transfer failed")]
         struct Own(#[source] LockError);
 
-        let mut retries = Retries::new(&LockTransaction::new(), false);
-        assert!(matches!(retries.judge(&Own(moved()), None), Verdict::Retry(_)));
-        assert_eq!(retries.judge(&Own(LockError::NotInTransaction), None), Verdict::Pass);
+        let mut tries = retries(LockTransaction::new(), false);
+        assert!(matches!(tries.judge(&Own(moved()), &mut never), Verdict::Retry(_)));
+        assert_eq!(tries.judge(&Own(LockError::NotInTransaction), &mut never), Verdict::Pass);
     }
 
     /// An error that hides the error inside: it shows its text and its source only.
@@ -155,9 +170,9 @@ mod tests {
         let contended = || LockError::Contended { rows: vec![], holders: vec![], source: None };
         let judged = |error: &(dyn Error + 'static)| {
             let transaction = LockTransaction::new();
-            let mut plain = Retries::new(&transaction, false);
-            let mut contended = Retries::new(&transaction.retry_contended(), false);
-            [&mut plain, &mut contended].map(|retries| matches!(retries.judge(error, None), Verdict::Retry(_)))
+            let mut plain = retries(transaction, false);
+            let mut contended = retries(transaction.retry_contended(), false);
+            [&mut plain, &mut contended].map(|tries| matches!(tries.judge(error, &mut never), Verdict::Retry(_)))
         };
         for (error, expected) in [
             (moved as fn() -> LockError, [true, true]),
@@ -178,13 +193,13 @@ mod tests {
 
     #[test]
     fn hidden_errors_of_diesel_are_told_by_their_text() {
-        let mut retries = Retries::new(&LockTransaction::new(), false);
+        let mut tries = retries(LockTransaction::new(), false);
         let said = |words: &str| {
             Transparent(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(words.to_owned())))
         };
         for words in ["deadlock detected", "Deadlock found when trying to get lock; try restarting transaction"] {
-            assert!(matches!(retries.judge(&said(words), None), Verdict::Retry(_)), "{words}");
+            assert!(matches!(tries.judge(&said(words), &mut never), Verdict::Retry(_)), "{words}");
         }
-        assert_eq!(retries.judge(&said("job 7: deadlock detected"), None), Verdict::Pass);
+        assert_eq!(tries.judge(&said("job 7: deadlock detected"), &mut never), Verdict::Pass);
     }
 }

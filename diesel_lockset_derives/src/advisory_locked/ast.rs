@@ -1,4 +1,4 @@
-//! A picture of the item below the attribute: a function, its parameters, and its body as it was written.
+//! The item under the attribute: a function, its parameters, and its body as tokens.
 
 use proc_macro2::{Group, Ident, TokenStream};
 use quote::ToTokens;
@@ -8,13 +8,13 @@ use syn::{
     token,
 };
 
-/// The function below the attribute.
+/// The function under the attribute.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) defaultness: Option<Token![default]>,
     pub(crate) sig: Signature,
-    /// Not looked into: what is wrong with it is rustc's to say. A method that is only declared has none.
+    /// The body, which is not parsed: rustc reports its mistakes. `None` for a method that is only declared.
     pub(crate) body: Option<Group>,
 }
 
@@ -31,7 +31,7 @@ impl Parse for Function {
             let mut body: Group = input.parse()?;
             let (inner, rest) = inner_attributes.parse2(body.stream())?;
             if !inner.is_empty() {
-                // They speak of the whole function, and may not stand in the closure that its body becomes.
+                // Inner attributes apply to the whole function, and are not allowed in the closure that its body becomes.
                 function.attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
                 let span = body.span();
                 body = Group::new(body.delimiter(), rest);
@@ -54,14 +54,14 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// The parameters whose type is `&mut ..`.
+    /// Returns the parameters whose type is `&mut ..`.
     pub(crate) fn mutable_references(&self) -> impl Iterator<Item = (usize, &PatType)> {
         self.parameters().filter(|(_, parameter)| {
             matches!(bare(&parameter.ty), Type::Reference(TypeReference { mutability: Some(_), .. }))
         })
     }
 
-    /// All parameters but `self`, each with its place.
+    /// Returns all parameters but `self`, each with its index.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (usize, &PatType)> {
         self.sig.inputs.iter().enumerate().filter_map(|(place, input)| match input {
             FnArg::Typed(parameter) => Some((place, parameter)),
@@ -70,7 +70,7 @@ impl Function {
     }
 }
 
-/// The name of a parameter, if its pattern is one.
+/// Returns the name of a parameter, if its pattern is a plain name.
 pub(crate) fn name(parameter: &PatType) -> Option<&Ident> {
     match &*parameter.pat {
         Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => Some(&pat.ident),
@@ -78,7 +78,7 @@ pub(crate) fn name(parameter: &PatType) -> Option<&Ident> {
     }
 }
 
-/// A type without the parentheses around it, written or left by a macro.
+/// Returns a type without parentheses, and without the group that a macro puts around it.
 pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Paren(inner) => bare(&inner.elem),
@@ -87,7 +87,7 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// Whether `impl` stands anywhere in a type: it cannot be repeated then.
+/// Returns whether a type contains an `impl`. It cannot be repeated then.
 pub(crate) fn is_opaque(tokens: impl ToTokens) -> bool {
     fn within(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {

@@ -1,4 +1,4 @@
-//! The rules: which methods can run under a lock, and one sentence for each that cannot.
+//! The validation of a method, with one message for each mistake.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
@@ -11,20 +11,20 @@ use super::{
 };
 use crate::{attr::Item, errors::Errors};
 
-/// A method that passed: all that the expansion needs.
+/// A valid method, with all that the expansion needs.
 pub(crate) struct Method<'a> {
     pub(crate) receiver: &'a syn::Receiver,
-    /// The place of the connection among the parameters, and the parameter.
+    /// The index of the connection among the parameters, and the parameter.
     pub(crate) conn: (usize, &'a PatType),
     pub(crate) output: &'a Type,
     pub(crate) scope: LitStr,
-    /// Nothing: the default one.
+    /// The timeout; `None` for the default.
     pub(crate) timeout: Option<Timeout>,
     pub(crate) shared: bool,
     pub(crate) form: Form,
 }
 
-/// Which verb runs the body.
+/// The method of the library that runs the body: `hold`, `try_hold` or `hold_session`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Hold,
@@ -32,7 +32,7 @@ pub(crate) enum Form {
     Session,
 }
 
-/// Judges a method; `None` goes along with at least one reported error.
+/// Validates a method. If it returns `None`, it has reported at least one error.
 pub(crate) fn check<'a>(function: &'a Function, options: &Options, errors: &mut Errors) -> Option<Method<'a>> {
     check_repeated(options, errors);
     check_kind(function, errors);
@@ -144,13 +144,13 @@ fn check_conn<'a>(function: &'a Function, options: &Options, errors: &mut Errors
         return found;
     }
     let candidates: Vec<_> = function.mutable_references().collect();
-    // Also where the body does not use it: `_conn`.
+    // A parameter that the body does not use counts too: `_conn`.
     let is_usual =
         |parameter, wanted| name(parameter).is_some_and(|name| name.to_string().trim_start_matches('_') == wanted);
     let usual = |wanted| candidates.iter().find(|(_, parameter)| is_usual(parameter, wanted)).copied();
     match candidates[..] {
         [] => {
-            // Under the parentheses: the place where it is missing.
+            // Reported under the parentheses, where the parameter is missing.
             errors.at(
                 function.sig.paren_token.span.join(),
                 "no connection: the lock is taken over a parameter such as `conn: &mut PgConnection`",
@@ -172,7 +172,7 @@ fn is_named(parameter: &PatType, wanted: &str) -> bool {
     name(parameter).is_some_and(|name| name.unraw() == wanted)
 }
 
-/// The return type, unless it is seen from its words that it is no `Result`. A type of another name may be one.
+/// Returns the return type, unless its name shows that it is no `Result`. A type with any other name may be one.
 fn check_output<'a>(function: &'a Function, errors: &mut Errors) -> Option<&'a Type> {
     const SENTENCE: &str = "the lock may not be had: return a `Result` whose error is `LockError`, or one with \
                             `From<LockError>` and `From<diesel::result::Error>`";
@@ -195,7 +195,7 @@ fn check_output<'a>(function: &'a Function, errors: &mut Errors) -> Option<&'a T
     Some(output)
 }
 
-/// Names that nobody gives to a `Result`.
+/// Returns whether it is the name of a well-known type that is no `Result`.
 fn is_well_known(ident: &Ident) -> bool {
     const NAMES: &[&str] = &[
         "bool", "char", "str", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",

@@ -1,4 +1,4 @@
-//! From tokens to tokens: reads, checks and writes the method anew, with its body in the closure of a verb.
+//! The attribute, from tokens to tokens: it reads and validates the method, and generates it anew with its body in a closure.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::errors::Errors;
 
-/// The whole attribute. With a mistake the item is left as it was written, so that its uses do not fail as well.
+/// Expands the attribute. An item with a mistake is left unchanged, so that its uses cause no further errors.
 pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = Errors::gather(|errors| {
         let options = Options::read(options, errors);
@@ -32,7 +32,7 @@ pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream 
     }
 }
 
-/// The path of the library. If the user gave one that cannot be read, that is an error, and this one is not used.
+/// Returns the path of the library. If the user gave one that cannot be read, that is an error, and the result is not used.
 fn library_path(options: &Options) -> Path {
     let named = options.crate_path.first().and_then(|item| item.value.clone());
     named.unwrap_or_else(|| {
@@ -44,8 +44,8 @@ fn library_path(options: &Options) -> Path {
 fn expand(function: &Function, method: &Method<'_>, library: &Path) -> TokenStream {
     let Function { attrs, vis, defaultness, body, .. } = function;
     let (place, conn) = method.conn;
-    // Outside of the closure the connection has a name that the body does not see: what the user says of it in the pattern
-    // (`mut`, `_`, an attribute) is for the body alone.
+    // Outside of the closure the connection has a name that the body cannot see. The user's pattern (`mut`, `_`, an attribute) applies
+    // to the body only.
     let outside = outside_name(conn);
     let mut sig = function.sig.clone();
     if let Some(FnArg::Typed(parameter)) = sig.inputs.get_mut(place) {
@@ -60,14 +60,14 @@ fn expand(function: &Function, method: &Method<'_>, library: &Path) -> TokenStre
         Form::Try => quote_spanned! {site=> #library::RunAdvisoryLock::try_hold },
         Form::Session => quote_spanned! {site=> #library::RunAdvisoryLock::hold_session },
     };
-    // Spelled out for its own sake: rustc points at it if it lacks a `From`.
+    // The error type is explicit so that rustc points at it if it lacks a `From`.
     let types = error_type(method.output).map(|error| quote_spanned! {site=> ::<_, _, #error> });
     let output = closure_output(method.output);
     let call = quote_spanned! {site=>
         #verb #types (#lock, #outside, |#(#conn_attrs)* #pattern| -> #output #body)
     };
     let call = match method.form {
-        // The body says `None` for a reason of its own, or the lock was not to be had.
+        // `None` is the result of the body, or another session held the lock.
         Form::Try => quote_spanned! {site=> ::core::result::Result::map(#call, ::core::option::Option::flatten) },
         Form::Hold | Form::Session => call,
     };
@@ -97,7 +97,7 @@ fn lock(method: &Method<'_>, library: &Path) -> TokenStream {
     lock
 }
 
-/// The name of the connection, as the documentation shows it.
+/// Returns the name of the connection in the signature, which the documentation shows.
 fn outside_name(conn: &PatType) -> Ident {
     let span = Span::mixed_site().located_at(conn.pat.span());
     match name(conn) {
@@ -110,10 +110,10 @@ fn outside_name(conn: &PatType) -> Ident {
     }
 }
 
-/// The error type, if the return type names it.
+/// Returns the error type, if the return type names it.
 fn error_type(output: &Type) -> Option<&Type> {
     let Type::Path(path) = bare(output) else { return None };
-    // Of an alias with another name nobody knows what its parameters are.
+    // The parameters of an alias with another name are unknown.
     let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
     let PathArguments::AngleBracketed(list) = &last.arguments else { return None };
     let mut arguments = list.args.iter();
@@ -123,7 +123,7 @@ fn error_type(output: &Type) -> Option<&Type> {
     }
 }
 
-/// The return type, so that `?` in the body knows its error type. An `impl Trait` in it is for rustc to find out.
+/// Returns the return type of the closure, so that `?` in the body has its error type. An `impl Trait` in it is left for rustc to infer.
 fn closure_output(output: &Type) -> Type {
     let mut output = bare(output).clone();
     if let Type::Path(path) = &mut output {

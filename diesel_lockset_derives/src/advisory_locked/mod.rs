@@ -1,5 +1,5 @@
-//! The attribute `#[advisory_locked]`: a second compiler of the same build, `ast` and `options` (with `timeout`) read the
-//! method, `check` judges it, `expand` writes it anew. What has a mistake is left as it was written.
+//! The attribute `#[advisory_locked]`, with the same passes as the derive: `ast` and `options` (with `timeout`) read the
+//! method, `check` validates it, and `expand` generates it anew. A method with a mistake is left unchanged.
 
 mod ast;
 mod check;

@@ -1,4 +1,4 @@
-//! The grammar of what stands in the parentheses of `#[advisory_locked(..)]`; no rules.
+//! The parser of the options of `#[advisory_locked(..)]`. It checks no rules.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{
@@ -19,7 +19,7 @@ const TIMEOUT: &str = "`timeout` wants a text: `timeout = \"45s\"`";
 const CONN: &str = "`conn` wants the name of a parameter: `conn = \"name\"`";
 const CRATE: &str = "`crate` wants the path of diesel_lockset: `crate = my_path`";
 
-/// What the attribute says, each as often as it is said.
+/// The options of the attribute. An option that is repeated is here each time.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) scope: Vec<Item<LitStr>>,
@@ -38,7 +38,7 @@ impl Options {
             while !input.is_empty() {
                 if let Err(error) = read.option(input) {
                     errors.push(error);
-                    // On to the next option: what is wrong with it is told as well.
+                    // Goes on to the next option, to report its mistakes too.
                     while !input.is_empty() && !input.peek(Token![,]) {
                         input.parse::<TokenTree>()?;
                     }

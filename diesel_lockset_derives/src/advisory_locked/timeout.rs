@@ -1,13 +1,13 @@
-//! How long to wait, as text: `45s`, `300ms`, `2min`, `none`.
+//! The parser of a timeout: `45s`, `300ms`, `2min`, `none`.
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::LitStr;
 
-/// What `timeout = ".."` says.
+/// The value of `timeout = ".."`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timeout {
-    /// As long as it takes.
+    /// No limit.
     None,
     Millis(u64),
     Seconds(u64),
@@ -36,7 +36,7 @@ impl Timeout {
         }
     }
 
-    /// The same as a `Duration`; nothing for as long as it takes.
+    /// Generates the `Duration`; `None` if there is no limit.
     pub(crate) fn duration(self, span: proc_macro2::Span) -> Option<TokenStream> {
         match self {
             Timeout::None => None,

@@ -1,11 +1,11 @@
-//! What `#[advisory_locked]` writes, and what it says of mistakes.
+//! Tests of the expansion of `#[advisory_locked]`, and of its messages about mistakes.
 
 use proc_macro2::TokenStream;
 
 use super::sentence;
 use crate::advisory_locked::attribute;
 
-/// The expansion of a method, laid out in an `impl`.
+/// Returns the formatted expansion of a method, in an `impl`.
 fn expand(options: &str, method: &str) -> String {
     let tokens = |text: &str| text.parse::<TokenStream>().expect("the input is made of tokens");
     let method = attribute(tokens(options), tokens(method));
@@ -85,7 +85,7 @@ fn nothing_names_the_library_but_the_given_path() {
     }
 }
 
-/// The sentences about one mistake each.
+/// Compares the messages with a snapshot, one for each mistake.
 #[test]
 fn sentences() {
     const GOOD: &str = "fn pay(&self, conn: &mut C) -> Result<(), E> {}";

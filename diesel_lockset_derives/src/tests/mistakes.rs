@@ -1,4 +1,4 @@
-//! What is left of a model with mistakes, and what they are called; where they are pointed at is tested with rustc.
+//! Tests of the fallback impl of a model with mistakes, and of the messages. The places of the messages are tested with rustc.
 
 use super::{assert_expansion, expand, sentence};
 
@@ -30,7 +30,7 @@ where
 
 #[test]
 fn unclear_path_of_the_library() {
-    // Nobody knows what to implement then.
+    // The path of the trait is unknown then.
     assert_expansion!(
         "unclear_path_of_the_library",
         "#[lockable(crate)]
@@ -46,7 +46,7 @@ fn what_is_no_item() {
     assert!(expand("").contains("compile_error!"));
 }
 
-/// The sentences about one mistake each.
+/// Compares the messages with a snapshot, one for each mistake.
 #[test]
 fn sentences() {
     let cases = [

@@ -1,4 +1,4 @@
-//! What the macros write, as snapshots; that rustc takes it is tested with the library.
+//! Snapshot tests of the expansions. That they compile is tested with the library.
 
 mod advisory_locked;
 mod mistakes;
@@ -7,7 +7,7 @@ mod shapes;
 
 use proc_macro2::TokenStream;
 
-/// The expansion of a struct, laid out.
+/// Returns the formatted expansion of a struct.
 fn expand(input: &str) -> String {
     let tokens: TokenStream = input.parse().expect("the input is made of tokens");
     let file = syn::parse2(crate::expand::derive(tokens)).expect("the expansion is made of items");
@@ -24,10 +24,10 @@ macro_rules! assert_expansion {
 }
 use assert_expansion;
 
-/// The text of the `compile_error!` whose arguments `rest` starts with.
+/// Returns the text of the `compile_error!` whose arguments `rest` starts with.
 fn sentence(rest: &str) -> Option<String> {
     let start = rest.find('"')?;
-    // The first quote that ends a literal: those before it are escaped.
+    // The first quote that is not escaped ends the literal.
     let mut ends = rest[start + 1..].match_indices('"').map(|(at, _)| start + at + 2);
     ends.find_map(|end| syn::parse_str::<syn::LitStr>(&rest[start..end]).ok()).map(|text| text.value())
 }

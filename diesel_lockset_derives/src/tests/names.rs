@@ -1,4 +1,4 @@
-//! Names of tables and columns.
+//! Tests of the names of tables and columns.
 
 use proc_macro2::{Ident, Span};
 use syn::parse_quote;

@@ -1,4 +1,4 @@
-//! The shapes that a model may have.
+//! Tests of the shapes that a model may have.
 
 use super::{assert_expansion, expand};
 

@@ -85,9 +85,7 @@ impl LockingBackend for Mysql {
         Statement::new(PickSelected { query, pick })
     }
 
-    fn release(name: LockName<'_>) -> Option<Statement<'_, Mysql>> {
-        Some(advisory::release(name))
-    }
+    const RELEASE: Option<for<'q> fn(LockName<'q>) -> Statement<'q, Mysql>> = Some(advisory::release);
 
     fn table<'a>(
         name: TableName,

@@ -113,7 +113,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let again = matches!(stage, Stage::Again { .. });
                 answer.ask(query);
                 let chosen = choices.get(query)?;
-                let asking = (&*chosen.query, chosen.shape);
+                let asking = (chosen.select(), chosen.shape);
                 // A query with `Asked::Anew` runs on a snapshot that already shows which rows have left it.
                 let without = now.keys().filter(|_| again && asked[query] != Asked::Anew);
                 let statement = Statement::new(Named(Resolve { text, asking, without }));
@@ -142,7 +142,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 for ModelInSet { model, choices, asked, answer, all, now, now_asked, .. } in models {
                     let (text, rows) = model.sides();
                     let at_once: Vec<usize> = (0..asked.len()).filter(|i| asked[*i] == Asked::AtOnce).collect();
-                    let queries = at_once.iter().map(|i| &*choices[*i].query).collect();
+                    let queries = at_once.iter().map(|i| choices[*i].select()).collect();
                     let asked = if *all { now.keys() } else { now_asked.keys() };
                     locks.push(LockModel { text, now: now.keys(), asked, at_once: queries });
                     readers.push(LockedModel { rows, answer, width: text.width(), at_once });
@@ -159,7 +159,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let ModelInSet { model, choices, asked, uncovered, answer, now, .. } = models.get_mut(model)?;
                 let (text, rows) = model.sides();
                 let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
-                let asking = (&*chosen.query, chosen.shape);
+                let asking = (chosen.select(), chosen.shape);
                 let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
                 let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
                 Some(Step::new(Statement::new(statement), reader))

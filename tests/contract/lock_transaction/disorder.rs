@@ -20,7 +20,7 @@ fn accounts(conn: &mut Conn, ids: &[i32]) -> Result<(), LockError> {
     lock(conn, ids).map(drop)
 }
 
-fn refusing() -> LockTransaction<'static> {
+fn refusing() -> LockTransaction {
     LockTransaction::new().backoff(Duration::from_millis(1), Duration::from_millis(1)).deny_out_of_order()
 }
 

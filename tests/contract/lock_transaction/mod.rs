@@ -1,7 +1,7 @@
 //! `LockTransaction`: what is run again and when, and what comes back otherwise.
 
 use diesel::result::Error as DieselError;
-use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
+use diesel_lockset::{LockError, LockSet, RunLockSet, RunLockTransaction};
 
 use super::{Arena, Driver};
 use crate::support::{driver::Session, models::Account};
@@ -27,7 +27,11 @@ enum Own {
     TooPoor(i32),
 }
 
-fn run<R, E>(s: &mut Driver, transaction: LockTransaction<'_>, f: impl FnMut(&mut Conn) -> Result<R, E>) -> Result<R, E>
+fn run<R, E>(
+    s: &mut Driver,
+    transaction: impl RunLockTransaction,
+    f: impl FnMut(&mut Conn) -> Result<R, E>,
+) -> Result<R, E>
 where
     E: std::error::Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
 {
@@ -36,7 +40,7 @@ where
 
 fn run_on<R, E>(
     conn: &mut Conn,
-    transaction: LockTransaction<'_>,
+    transaction: impl RunLockTransaction,
     f: impl FnMut(&mut Conn) -> Result<R, E>,
 ) -> Result<R, E>
 where

@@ -8,7 +8,7 @@ use diesel_lockset::{Isolation, LockError, LockTransaction};
 use super::{Arena, Driver, Own, lock, moved, run, run_on, touch};
 use crate::support::driver::Session;
 
-fn quick() -> LockTransaction<'static> {
+fn quick() -> LockTransaction {
     LockTransaction::new().backoff(Duration::from_millis(1), Duration::from_millis(1))
 }
 

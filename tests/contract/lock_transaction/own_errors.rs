@@ -55,7 +55,7 @@ impl From<DieselError> for Deep {
     }
 }
 
-fn quick() -> LockTransaction<'static> {
+fn quick() -> LockTransaction {
     LockTransaction::new().retries(2).backoff(Duration::from_millis(1), Duration::from_millis(1))
 }
 

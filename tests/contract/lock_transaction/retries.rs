@@ -13,7 +13,7 @@ use crate::{
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-fn quick() -> LockTransaction<'static> {
+fn quick() -> LockTransaction {
     LockTransaction::new().retries(2).backoff(AT_ONCE, AT_ONCE)
 }
 
@@ -146,7 +146,7 @@ fn contended_and_timed_out_calls_are_retried_until_the_holder_is_gone() {
     let arena = Arena::new();
     let play = Play::<Driver>::new(&arena);
     type Locks = fn(&mut super::Conn) -> Result<(), LockError>;
-    let calls: [(&str, Locks, LockTransaction<'_>); 2] = [
+    let calls: [(&str, Locks, LockTransaction); 2] = [
         ("no_wait", |conn| LockSet::new().id::<Account>(1).no_wait().lock(conn).map(drop), quick().retry_contended()),
         (
             "timeout",

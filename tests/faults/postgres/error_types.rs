@@ -97,7 +97,7 @@ from_both! {
     InContext: |error| InContext(Box::new(Beneath::from(error)));
 }
 
-fn quick() -> LockTransaction<'static> {
+fn quick() -> LockTransaction {
     LockTransaction::new().retries(2).backoff(Duration::from_millis(1), Duration::from_millis(1))
 }
 
@@ -253,7 +253,7 @@ macro_rules! is_retried {
         let holder = play.session($name);
         holder.run("locks", |s| s.begin().map(|()| s.lock_by_id::<Account>(1).unwrap())).unwrap();
         let mut tries = 0;
-        let transaction: LockTransaction<'_> = $transaction;
+        let transaction: LockTransaction = $transaction;
         let transaction = transaction.before_retry(|_, _| holder.run("commits", |s| s.commit()).unwrap());
         let call: fn(&mut PgConnection) -> Result<(), $E> = $call;
         let done = transaction.run(&mut $arena.pg(), |conn| {
