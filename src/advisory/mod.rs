@@ -216,7 +216,7 @@ pub struct Shared;
 
 /// The mode of an advisory lock: exclusive or shared.
 #[doc(hidden)]
-pub trait AdvisoryMode {
+pub trait AdvisoryMode: Send + Sync + 'static {
     const SHARED: bool;
 }
 

@@ -286,6 +286,11 @@ pub trait PickPlan<DB: Backend>: Sized {
     /// Returns whether this is a claim of several statements, which must be one transaction.
     fn claims_in_steps(&self) -> bool;
 
+    /// Returns whether the next step of such a claim changes the rows.
+    fn is_about_to_change(&self) -> bool {
+        false
+    }
+
     /// Returns the next step; `None` when the plan is done.
     fn next_step<'e>(
         &'e mut self,

@@ -1,18 +1,18 @@
 //! Takes and releases advisory locks over a blocking connection.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::{connection::Connection, result::Error as DieselError};
 
 use super::{
     advisory_guard::AdvisoryGuard,
     connection::LockConnection,
-    driver::{Blocking, now, transaction},
+    driver::{Blocking, now},
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
     backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
-    core::{self, Driver, Span, Taken, contended},
+    core::{self, Hold, Span, Taken, contended},
     error::{Holder, LockError, Result},
 };
 
@@ -195,7 +195,9 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        held(&self, conn, true, f)?.ok_or_else(|| contended(self.name()).into())
+        let hold = now(Hold::begin::<_, _, E>(&self, &mut Blocking(conn), true))?;
+        let Some(hold) = hold else { return Err(contended(self.name()).into()) };
+        run(conn, hold, f)
     }
 
     fn try_hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<Option<R>, E>
@@ -203,7 +205,8 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        held(&self, conn, false, f)
+        let hold = now(Hold::begin::<_, _, E>(&self, &mut Blocking(conn), false))?;
+        hold.map(|hold| run(conn, hold, f)).transpose()
     }
 
     fn hold_session<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
@@ -211,9 +214,8 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         Conn: AdvisoryConnection<M>,
         E: From<LockError> + From<DieselError>,
     {
-        let nested = Blocking(conn).depth()?.is_some();
-        now(core::take(&self, Span::Session, &mut Blocking(conn), true))?;
-        released_after(&self, conn, |conn| if nested { transaction(conn, f) } else { f(conn) })
+        let hold = now(Hold::begin_session::<_, _, E>(&self, &mut Blocking(conn)))?;
+        run(conn, hold, f)
     }
 
     fn acquire<Conn>(self, conn: &mut Conn) -> Result<AdvisoryGuard<'_, Conn>>
@@ -263,69 +265,12 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     }
 }
 
-/// Runs the closure in a transaction under the lock, which is released after the transaction. Returns `None` if another session holds the
-/// lock and `must` is false.
-fn held<M, Conn, R, E>(
-    lock: &AdvisoryLock<M>,
-    conn: &mut Conn,
-    must: bool,
-    f: impl FnOnce(&mut Conn) -> Result<R, E>,
-) -> Result<Option<R>, E>
+/// Runs the closure of a hold, and ends the hold.
+fn run<Conn, R, E>(conn: &mut Conn, hold: Hold, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
-    M: AdvisoryMode,
-    Conn: AdvisoryConnection<M>,
+    Conn: LockConnection<Backend: HasAdvisoryLocks>,
     E: From<LockError> + From<DieselError>,
-{
-    let nested = Blocking(conn).depth()?.is_some();
-    if nested && Conn::Backend::END_WITH_TRANSACTIONS {
-        return transaction(conn, |conn| match now(core::take(lock, Span::Transaction, &mut Blocking(conn), must))? {
-            Taken::Yes => f(conn).map(Some),
-            Taken::No => Ok(None),
-        });
-    }
-    if nested && !core::is_ours(&mut Blocking(conn)) {
-        return Err(LockError::end_unknown().into());
-    }
-    match now(core::take(lock, Span::Session, &mut Blocking(conn), must))? {
-        Taken::No => Ok(None),
-        Taken::Yes if nested => until_the_end(lock, conn, f).map(Some),
-        Taken::Yes => released_after(lock, conn, |conn| transaction(conn, f)).map(Some),
-    }
-}
-
-/// Runs the closure in a savepoint. If it fails, its work is undone and the lock is released at once; else the lock is released when the
-/// outermost transaction has ended.
-fn until_the_end<M, Conn, R, E>(
-    lock: &AdvisoryLock<M>,
-    conn: &mut Conn,
-    f: impl FnOnce(&mut Conn) -> Result<R, E>,
-) -> Result<R, E>
-where
-    M: AdvisoryMode,
-    Conn: AdvisoryConnection<M>,
-    E: From<LockError> + From<DieselError>,
-{
-    let outcome = catch_unwind(AssertUnwindSafe(|| transaction(conn, f)));
-    if let Ok(Ok(_)) = outcome {
-        core::release_at_the_end(&mut Blocking(conn), lock.name());
-    } else {
-        now(core::release(lock.name(), M::SHARED, &mut Blocking(conn)));
-    }
-    outcome.unwrap_or_else(|panic| resume_unwind(panic))
-}
-
-/// Runs the closure and releases the lock, however it ends.
-fn released_after<M, Conn, R, E>(
-    lock: &AdvisoryLock<M>,
-    conn: &mut Conn,
-    f: impl FnOnce(&mut Conn) -> Result<R, E>,
-) -> Result<R, E>
-where
-    M: AdvisoryMode,
-    Conn: AdvisoryConnection<M>,
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));
-    // A failed release does not change the outcome: the session is ended then, and the lock with it.
-    now(core::release(lock.name(), M::SHARED, &mut Blocking(conn)));
-    outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    now(hold.end(&mut Blocking(conn), outcome))
 }

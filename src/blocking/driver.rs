@@ -66,6 +66,20 @@ where
 }
 
 impl<Conn: LockConnection> Blocking<'_, Conn> {
+    /// Sends a query and loads its rows. A panic is returned.
+    pub(super) fn load<Q, U, DB>(&mut self, query: Q) -> thread::Result<QueryResult<Vec<U>>>
+    where
+        DB: LockingBackend + QueryMetadata<Q::SqlType>,
+        Conn: LockConnection<Backend = DB>,
+        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId,
+        U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
+    {
+        catch_unwind(AssertUnwindSafe(|| {
+            let rows = LoadConnection::<DefaultLoadingMode>::load(self.0, query)?;
+            rows.map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError)).collect()
+        }))
+    }
+
     /// Calls the transaction manager. If that panics, nobody knows what the server was told: the connection is marked as broken.
     fn manage(&mut self, call: impl FnOnce(&mut Conn) -> QueryResult<()>) -> QueryResult<()> {
         catch_unwind(AssertUnwindSafe(|| call(self.0))).unwrap_or_else(|panic| {
@@ -87,16 +101,6 @@ where
             RowRef::of(&row?, |row| sink.row(row)).map_err(DieselError::DeserializationError)?;
         }
         Ok(())
-    }
-
-    async fn load<'a, Q, U>(&'a mut self, query: Q) -> QueryResult<Vec<U>>
-    where
-        DB: QueryMetadata<Q::SqlType>,
-        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId + 'a,
-        U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB> + 'a,
-    {
-        let rows = LoadConnection::<DefaultLoadingMode>::load(self.0, query)?;
-        rows.map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError)).collect()
     }
 
     async fn execute<'a>(&'a mut self, statement: Statement<'a, DB>) -> QueryResult<usize> {

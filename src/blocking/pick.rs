@@ -7,8 +7,8 @@ use super::{
     driver::{Blocking, now},
 };
 use crate::{
-    core::{self, Driver},
-    error::{LockError, Result},
+    core,
+    error::Result,
     lockable::Lockable,
     pick::{ClaimFrom, PickFrom},
 };
@@ -69,7 +69,7 @@ use crate::{
 /// try is counted before it begins. If the worker dies, the row stays as it was claimed: store a lease (`locked_until`,
 /// renewed while the work goes on) and let the query choose rows whose lease has expired. A worker whose lease has expired must not
 /// finish a row that another worker has claimed since: guard its last `UPDATE` by the values that the claim wrote (`attempts`,
-/// `locked_by`). Both ways are in the example `worker_queue`. A claim that ends in [`LockError::CommitUnknown`] may have been committed:
+/// `locked_by`). Both ways are in the example `worker_queue`. A claim that ends in [`LockError::CommitUnknown`](crate::LockError::CommitUnknown) may have been committed:
 /// its rows come back when their lease has expired. To let a job wait before it is tried again, store the time (`run_at`) and
 /// let the query choose rows whose time has come.
 ///
@@ -106,17 +106,17 @@ pub trait PickDsl: AsQuery + Sized {
     ///
     /// # Errors
     ///
-    /// - [`LockError::NotInTransaction`]: nothing was sent.
-    /// - [`LockError::NotLockable`]: the table is a view, a materialized view or a foreign table, has no primary key (MySQL, MariaDB), or
+    /// - [`LockError::NotInTransaction`](crate::LockError::NotInTransaction): nothing was sent.
+    /// - [`LockError::NotLockable`](crate::LockError::NotLockable): the table is a view, a materialized view or a foreign table, has no primary key (MySQL, MariaDB), or
     ///   may not be locked by this role; no row was touched. On PostgreSQL the transaction is aborted.
-    /// - [`LockError::Unsupported`]: the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`, or
+    /// - [`LockError::Unsupported`](crate::LockError::Unsupported): the query has a `LIMIT`, an `OFFSET`, a `DISTINCT` or a `GROUP BY`, or
     ///   [raw SQL](crate::LockQueryDsl#raw-sql) behind which the clauses of a pick would have no effect; nothing was sent, the transaction
     ///   goes on. Or its conditions are on more than the row itself, and a second query cannot check them at the
     ///   [level](crate::Isolation) of the transaction; no row was touched, the transaction goes on.
-    /// - On PostgreSQL and on MariaDB from 11.6.2 on, under REPEATABLE READ and SERIALIZABLE, [`LockError::Serialization`]: the
+    /// - On PostgreSQL and on MariaDB from 11.6.2 on, under REPEATABLE READ and SERIALIZABLE, [`LockError::Serialization`](crate::LockError::Serialization): the
     ///   first free row changed after the transaction's snapshot; the transaction is aborted. On PostgreSQL also under READ
     ///   COMMITTED, if the change has moved the row to another partition.
-    /// - [`LockError::ReadOnly`], [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+    /// - [`LockError::ReadOnly`](crate::LockError::ReadOnly), [`LockError::Canceled`](crate::LockError::Canceled), [`LockError::ConnectionLost`](crate::LockError::ConnectionLost), [`LockError::Query`](crate::LockError::Query).
     ///
     /// # Example: the next order to work on
     ///
@@ -156,11 +156,7 @@ pub trait PickDsl: AsQuery + Sized {
         Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend>,
     {
-        let driver = &mut Blocking(conn);
-        if driver.depth()?.is_none() {
-            return Err(LockError::NotInTransaction);
-        }
-        now(core::pick(driver, self.as_query().picks(n)?))
+        now(core::pick(&mut Blocking(conn), self.as_query().picks(n)))
     }
 
     /// Changes the first `n` free rows and returns them as changed, in the order of the query: in one statement on PostgreSQL, in
@@ -172,12 +168,12 @@ pub trait PickDsl: AsQuery + Sized {
     ///
     /// # Errors
     ///
-    /// Those of [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`], and:
+    /// Those of [`pick_next`](Self::pick_next), without [`LockError::NotInTransaction`](crate::LockError::NotInTransaction), and:
     ///
-    /// - outside of a transaction, [`LockError::CommitUnknown`] if the connection is lost on the way: on PostgreSQL in the one statement,
+    /// - outside of a transaction, [`LockError::CommitUnknown`](crate::LockError::CommitUnknown) if the connection is lost on the way: on PostgreSQL in the one statement,
     ///   or before it if the loss was not noticed yet, on MySQL and MariaDB in the `COMMIT`;
-    /// - [`LockError::Query`] if there is nothing to change;
-    /// - [`LockError::Unsupported`] also for raw SQL in the changes, on MySQL and MariaDB if the primary key is changed, and on PostgreSQL
+    /// - [`LockError::Query`](crate::LockError::Query) if there is nothing to change;
+    /// - [`LockError::Unsupported`](crate::LockError::Unsupported) also for raw SQL in the changes, on MySQL and MariaDB if the primary key is changed, and on PostgreSQL
     ///   if a trigger refuses the change of every row that was picked: nothing is changed then. If it refuses some of several rows, the
     ///   others are returned.
     ///
@@ -200,10 +196,7 @@ pub trait PickDsl: AsQuery + Sized {
         C: AsChangeset<Target = T::Table, Changeset: QueryFragment<Conn::Backend>>,
         Self::Query: ClaimFrom<T, Conn::Backend, C::Changeset>,
     {
-        let driver = &mut Blocking(conn);
-        // Fails if the state of the connection is unknown.
-        driver.depth()?;
-        now(core::claim(driver, self.as_query().claims(n, changes.as_changeset())?))
+        now(core::claim(&mut Blocking(conn), self.as_query().claims(n, changes.as_changeset())))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::LockingBackend,
-    core,
+    core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
@@ -81,9 +81,6 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>,
     {
-        if core::Driver::depth(&mut Driver(conn))?.is_none() {
-            return Err(LockError::NotInTransaction);
-        }
         self.load_locked(conn)
     }
 
@@ -122,7 +119,10 @@ macro_rules! without_a_look_first {
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                now(core::load(&mut Driver(conn), self))
+                let driver = &mut Driver(conn);
+                let loading = Loading::unlimited(driver, &self)?;
+                let rows = driver.load(&self);
+                now(loading.end(driver, rows)).map_err(|error| of_tables(error, &self))
             }
         }
     )*};
@@ -144,7 +144,10 @@ macro_rules! with_a_look_first {
             U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
         {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
-                now(core::load_in_time(&mut Driver(conn), self))
+                let driver = &mut Driver(conn);
+                let (loading, query) = now(Loading::begin(driver, self))?;
+                let rows = driver.load(&query);
+                now(loading.end(driver, rows)).map_err(|error| of_tables(error, &query))
             }
         }
     )*};

@@ -39,7 +39,7 @@ where
     }
 
     /// Begins the next attempt.
-    pub(crate) async fn begin<D, E>(&self, driver: &mut D) -> Result<Begun, E>
+    pub(crate) async fn begin<D, E>(&mut self, driver: &mut D) -> Result<Begun, E>
     where
         D: Driver,
         E: From<DieselError>,

@@ -2,17 +2,11 @@
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
-use diesel::{
-    connection::TransactionManagerStatus,
-    deserialize::FromSqlRow,
-    expression::QueryMetadata,
-    query_builder::{Query, QueryFragment, QueryId},
-    result::QueryResult,
-};
+use diesel::{connection::TransactionManagerStatus, result::QueryResult};
 
 use crate::{
     backend::{LockingBackend, Sink},
-    diesel_internals::{self, CompatibleType, Statement},
+    diesel_internals::{self, Statement},
 };
 
 /// Sends statements over a connection and awaits their answers.
@@ -32,13 +26,6 @@ pub(crate) trait Driver {
         statement: Statement<'a, Self::DB>,
         sink: Sink<'a, Self::DB>,
     ) -> impl Future<Output = QueryResult<()>>;
-
-    /// Sends a query and loads its rows.
-    fn load<'a, Q, U>(&'a mut self, query: Q) -> impl Future<Output = QueryResult<Vec<U>>>
-    where
-        Self::DB: QueryMetadata<Q::SqlType>,
-        Q: Query<SqlType: CompatibleType<U, Self::DB>> + QueryFragment<Self::DB> + QueryId + 'a,
-        U: FromSqlRow<<Q::SqlType as CompatibleType<U, Self::DB>>::SqlType, Self::DB> + 'a;
 
     /// Sends a statement, and returns how many rows it changed.
     fn execute<'a>(&'a mut self, statement: Statement<'a, Self::DB>) -> impl Future<Output = QueryResult<usize>>;

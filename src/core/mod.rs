@@ -4,6 +4,7 @@ mod advisory;
 mod attempts;
 mod catch;
 mod driver;
+mod hold;
 mod holders;
 mod implicit_rollback;
 mod mark_broken;
@@ -21,10 +22,12 @@ pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, release, take},
     attempts::Attempts,
     driver::Driver,
+    hold::Hold,
     holders::holders_of,
     pick::{claim, pick},
-    query::{load, load_in_time},
-    registry::{is_ours, release_at_the_end},
+    query::{Loading, of_tables},
     set::lock,
     transaction::{Begun, begin, end},
 };
+#[cfg(feature = "async")]
+pub(crate) use self::{catch::catch, registry::abandon};

@@ -11,28 +11,33 @@ use super::{
     transaction::{begin_of_ours, end},
 };
 use crate::{
-    backend::Response,
     error::{LockError, Result},
     mode::Isolation,
     pick::Picks,
 };
 
 /// Runs a pick in the open transaction.
-pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
+pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
+    if driver.depth()?.is_none() {
+        return Err(LockError::NotInTransaction);
+    }
+    let picks = picks?;
     if picks.asks_again() {
         refuse_old_snapshot(driver).await?;
     }
-    run(driver, picks, LockError::of_locking_statement, false).await
+    run(driver, picks, LockError::of_locking_statement).await
 }
 
 /// Runs a claim of one statement, in a transaction or by itself.
-pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
+pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
+    // Fails if the connection is marked as broken.
+    let nested = driver.depth()?.is_some();
+    let picks = picks?;
     if picks.claims_in_steps() {
         return claim_in_steps(driver, picks).await;
     }
-    let nested = driver.depth()?.is_some();
     let class = if nested { LockError::of_locking_statement } else { LockError::of_autocommitted_statement };
-    run(driver, picks, class, false).await
+    run(driver, picks, class).await
 }
 
 /// Runs a claim of several statements in a transaction of its own, or a savepoint of the open one. What it changes is nobody else's only
@@ -45,7 +50,7 @@ async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T
         if asks_again && nested {
             refuse_old_snapshot(driver).await?;
         }
-        let rows = run(driver, picks, LockError::of_locking_statement, true).await?;
+        let rows = run(driver, picks, LockError::of_locking_statement).await?;
         implicit_rollback::check(driver).await?;
         Ok(rows)
     })
@@ -57,13 +62,12 @@ async fn run<D: Driver, T>(
     driver: &mut D,
     mut picks: impl Picks<D::DB, T>,
     class: fn(DieselError) -> LockError,
-    looks_before_changes: bool,
 ) -> Result<Vec<T>> {
     loop {
-        let Some(step) = picks.next_step() else { break };
-        if looks_before_changes && matches!(step.answer, Response::Changed(_)) {
+        if picks.is_about_to_change() {
             implicit_rollback::check(driver).await?;
         }
+        let Some(step) = picks.next_step() else { break };
         let sent = send(driver, step).await;
         match check_rollback(driver, sent).await.map_err(class) {
             Ok(()) => picks.step_done()?,

@@ -1,111 +1,135 @@
 //! Running a single locked query.
 
+use std::{panic::resume_unwind, thread};
+
 use diesel::{
-    deserialize::FromSqlRow,
-    expression::QueryMetadata,
-    query_builder::{Query, QueryFragment, QueryId},
+    query_builder::QueryFragment,
     query_source::Table,
-    result::Error as DieselError,
+    result::{Error as DieselError, QueryResult},
 };
 
-use super::{driver::Driver, implicit_rollback::check_rollback, session_state::marked, timer::Timer};
+use super::{driver::Driver, implicit_rollback::check_rollback, session_state::Mark, timer::Timer};
 use crate::{
     backend::{Clock, LockingBackend, sink},
-    diesel_internals::CompatibleType,
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::WaitPolicy,
     sql::{AnySelect, LockClause, LockStrength, LockedQuery, QueryText, RowLock, TableName, locked_text},
 };
 
-/// What the rows of a query are in SQL when they are read into a `U`.
-type Row<Q, U, DB> = <<Q as Query>::SqlType as CompatibleType<U, DB>>::SqlType;
-
-/// Locks and loads the rows of a query, which waits as the server does, or skips.
-pub(crate) async fn load<D, Q, U>(driver: &mut D, query: Q) -> Result<Vec<U>>
-where
-    D: Driver<DB: QueryMetadata<Q::SqlType>>,
-    Q: LockedQuery<D::DB> + Query<SqlType: CompatibleType<U, D::DB>> + QueryFragment<D::DB> + QueryId,
-    U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
-{
-    check::<D::DB>(&query)?;
-    let rows = driver.load(&query).await;
-    check_rollback(driver, rows).await.map_err(|error| {
-        let mut clauses = Vec::new();
-        // What cannot be put together now has failed before.
-        let _ = query.add_clauses(&mut clauses);
-        let tables: Vec<_> = clauses.iter().map(|clause: &LockClause| clause.table.both()).collect();
-        LockError::of_locking_statement(error).of_tables(&tables)
-    })
+/// A query that is being loaded, within a time or without a limit.
+///
+/// A driver loads the rows itself, between [`begin`](Self::begin) and [`end`](Self::end): Diesel caches the text of a query by its type,
+/// and a future of the core that were generic over that type would not be seen to be `Send`.
+pub(crate) struct Loading<DB: LockingBackend> {
+    timer: Timer<DB>,
+    mark: Option<Mark>,
+    table: Option<TableName>,
 }
 
-/// The same within a time, or without waiting: then it looks first whether somebody holds a row.
-pub(crate) async fn load_in_time<D, U, Q, S, L, W>(driver: &mut D, query: RowLock<Q, S, L, W>) -> Result<Vec<U>>
-where
-    D: Driver<DB: QueryMetadata<Q::SqlType>>,
-    Q: Query<SqlType: CompatibleType<U, D::DB>> + AnySelect<D::DB>,
-    S: Table<PrimaryKey: QueryFragment<D::DB>> + QueryFragment<D::DB>,
-    L: LockStrength<D::DB>,
-    RowLock<Q, S, L, W>: QueryFragment<D::DB> + LockedQuery<D::DB> + Query<SqlType = Q::SqlType> + QueryId,
-    U: FromSqlRow<Row<Q, U, D::DB>, D::DB>,
-{
-    check::<D::DB>(&query)?;
-    let wait_policy = query.wait_policy;
-    let shape = query.query.shape()?;
-    QueryText::of(&query.query, shape, D::DB::DIALECT, None)?;
-    let table = TableName::of::<D::DB>(&query.table)?;
-    if wait_policy == WaitPolicy::NoWait {
-        if shape.offset {
-            return Err(LockError::offset_without_wait());
-        }
-        let key = query.table.primary_key();
-        let mut busy = Vec::new();
-        let read = sink(|row| {
-            busy.push(D::DB::busy_key(row)?);
-            Ok(())
-        });
-        let asked = driver.rows(D::DB::busy_rows(&query.query, &key, &table, L::STRENGTH), read).await;
-        let asked = check_rollback(driver, asked).await;
-        asked.map_err(|error| LockError::of_locking_statement(error).of_tables(&[table.both()]))?;
-        if !busy.is_empty() {
-            return Err(busy_rows(driver, key, &table, busy).await);
-        }
+impl<DB: LockingBackend> Loading<DB> {
+    /// Begins to load a query that waits as the server does, or skips.
+    pub(crate) fn unlimited<D: Driver<DB = DB>>(driver: &mut D, query: &impl LockedQuery<DB>) -> Result<Self> {
+        check(driver, query)?;
+        Ok(Loading { timer: Timer::start(WaitPolicy::Block), mark: None, table: None })
     }
-    let mut timer = Timer::<D::DB>::start(wait_policy);
-    let rows = match timer.limit(driver).await {
-        Ok(()) => {
+
+    /// Begins to load a query that waits for a time, or not at all: then it looks first whether somebody holds a row. Hands the query back.
+    pub(crate) async fn begin<D, Q, S, L, W>(
+        driver: &mut D,
+        query: RowLock<Q, S, L, W>,
+    ) -> Result<(Self, RowLock<Q, S, L, W>)>
+    where
+        D: Driver<DB = DB>,
+        Q: AnySelect<DB>,
+        S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,
+        L: LockStrength<DB>,
+        RowLock<Q, S, L, W>: LockedQuery<DB>,
+    {
+        check(driver, &query)?;
+        let shape = query.query.shape()?;
+        QueryText::of(&query.query, shape, DB::DIALECT, None)?;
+        let table = TableName::of::<DB>(&query.table)?;
+        if query.wait_policy == WaitPolicy::NoWait {
+            if shape.offset {
+                return Err(LockError::offset_without_wait());
+            }
+            let (key, mut busy) = (query.table.primary_key(), Vec::new());
+            let read = sink(|row| {
+                busy.push(DB::busy_key(row)?);
+                Ok(())
+            });
+            let asked = driver.rows(DB::busy_rows(&query.query, &key, &table, L::STRENGTH), read).await;
+            let asked = check_rollback(driver, asked).await;
+            asked.map_err(|error| LockError::of_locking_statement(error).of_tables(&[table.both()]))?;
+            if !busy.is_empty() {
+                return Err(busy_rows(driver, key, &table, busy).await);
+            }
+        }
+        let mut loading = Loading { timer: Timer::start(query.wait_policy), mark: None, table: Some(table) };
+        match loading.timer.limit(driver).await {
             // The limit is a setting of the session.
-            let rows = marked!(driver, driver.load(&query));
-            check_rollback(driver, rows).await.map_err(|error| timer.class(error).of_tables(&[table.both()]))
+            Ok(()) => loading.mark = loading.timer.is_limited().then(|| Mark::on(driver)),
+            Err(error) => return loading.settle(driver, Err(error)).await,
         }
-        Err(error) => Err(error),
-    };
-    let lost = rows.as_ref().err().is_some_and(LockError::transaction_is_lost);
-    let restored = match lost && !<D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK {
-        true => Ok(()),
-        false => timer.restore(driver).await,
-    };
-    rows.and_then(|rows| restored.map(|()| rows)).map_err(|error| match error {
-        LockError::TimedOut { source, .. } => {
-            let (table, waited) = (table.quoted().to_owned(), timer.elapsed());
-            let attempt =
-                Attempt { table, advisory_lock: None, rows: vec![], waited, holders: vec![], rolled_back: false };
-            LockError::TimedOut { attempt: Some(Box::new(attempt)), source }
-        }
-        error => error,
-    })
+        Ok((loading, query))
+    }
+
+    /// Takes the rows, or the error in their place, and puts the limit back.
+    pub(crate) async fn end<D: Driver<DB = DB>, U>(
+        mut self,
+        driver: &mut D,
+        rows: thread::Result<QueryResult<Vec<U>>>,
+    ) -> Result<Vec<U>> {
+        let rows = match self.mark.take() {
+            Some(mark) => mark.off(driver, rows),
+            None => rows.unwrap_or_else(|panic| resume_unwind(panic)),
+        };
+        let rows = check_rollback(driver, rows).await.map_err(|error| self.timer.class(error));
+        self.settle(driver, rows).await
+    }
+
+    async fn settle<D: Driver<DB = DB>, T>(mut self, driver: &mut D, outcome: Result<T>) -> Result<T> {
+        let lost = outcome.as_ref().err().is_some_and(LockError::transaction_is_lost);
+        let restored = match lost && !DB::Clock::OUTLIVES_A_ROLLBACK {
+            true => Ok(()),
+            false => self.timer.restore(driver).await,
+        };
+        let waited = self.timer.elapsed();
+        outcome.and_then(|rows| restored.map(|()| rows)).map_err(|error| match (error, self.table) {
+            (LockError::TimedOut { source, .. }, Some(table)) => {
+                let (table, rows, holders) = (table.quoted().to_owned(), vec![], vec![]);
+                let attempt = Attempt { table, advisory_lock: None, rows, waited, holders, rolled_back: false };
+                LockError::TimedOut { attempt: Some(Box::new(attempt)), source }
+            }
+            (error, _) => error,
+        })
+    }
 }
 
-/// Refuses a query whose rows are not rows of a table, or whose locking clause would mean another table.
-fn check<DB: LockingBackend>(query: &dyn LockedQuery<DB>) -> Result<()> {
+/// Names the tables that a query locks in an error of it.
+pub(crate) fn of_tables<DB: LockingBackend>(error: LockError, query: &impl LockedQuery<DB>) -> LockError {
+    let mut clauses = Vec::new();
+    // A query that cannot be put together has failed before.
+    let _ = query.add_clauses(&mut clauses);
+    let tables: Vec<_> = clauses.iter().map(|clause: &LockClause| clause.table.both()).collect();
+    error.of_tables(&tables)
+}
+
+/// Refuses a query outside of a transaction, one whose rows are not rows of a table, and one whose locking clause would mean another
+/// table.
+fn check<D: Driver>(driver: &mut D, query: &impl LockedQuery<D::DB>) -> Result<()> {
+    if driver.depth()?.is_none() {
+        return Err(LockError::NotInTransaction);
+    }
     if let Some(clause) = query.unlockable()? {
         return Err(LockError::folded(clause));
     }
     // One table alone is the one that is meant.
-    let Some(text) = locked_text(query, DB::DIALECT)? else { return Ok(()) };
+    let Some(text) = locked_text(query, D::DB::DIALECT)? else { return Ok(()) };
     let mut clauses = Vec::new();
     query.add_clauses(&mut clauses)?;
-    clauses.iter().try_for_each(|clause| DB::check_table(&text, &clause.table))
+    clauses.iter().try_for_each(|clause| D::DB::check_table(&text, &clause.table))
 }
 
 /// Returns the error about rows that are not free: somebody holds them, or no lock of the session's reaches some of them.

@@ -61,13 +61,20 @@ pub(super) fn close<D: Driver>(driver: &mut D) -> Vec<AdvisoryName> {
     entry.map_or_else(Vec::new, |entry| entry.names)
 }
 
+/// Marks a connection as broken whose call has not come to its end, and forgets what is known of it.
+#[cfg(feature = "async")]
+pub(crate) fn abandon<D: Driver>(driver: &mut D) {
+    close(driver);
+    driver.status().set_in_error();
+}
+
 /// Whether the crate will see the end of the open transaction.
-pub(crate) fn is_ours<D: Driver>(driver: &mut D) -> bool {
+pub(super) fn is_ours<D: Driver>(driver: &mut D) -> bool {
     with(driver, |entry, _| entry.as_ref().is_some_and(|entry| entry.ours))
 }
 
 /// Has a lock released at that end. It must be [ours](is_ours).
-pub(crate) fn release_at_the_end<D: Driver>(driver: &mut D, name: &AdvisoryName) {
+pub(super) fn release_at_the_end<D: Driver>(driver: &mut D, name: &AdvisoryName) {
     with(driver, |entry, _| {
         if let Some(entry) = entry {
             entry.names.push(name.clone());

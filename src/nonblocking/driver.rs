@@ -1,6 +1,6 @@
 //! The driver of connections of `diesel-async`.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, pin::pin, thread, time::Duration};
 
 use diesel::{
     connection::TransactionManagerStatus,
@@ -12,18 +12,82 @@ use diesel::{
 use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection, TransactionManager};
 use futures_util::StreamExt;
 
-use super::connection::LockConnection;
+use super::{closure::AsyncClosure, connection::LockConnection};
 use crate::{
     backend::{LockingBackend, Sink},
-    core::Driver,
+    core::{self, Begun, Driver, catch},
     diesel_internals::{CompatibleType, RowRef, Statement},
+    error::LockError,
 };
 
-/// A connection whose answers are awaited.
+/// A connection whose answers are awaited, for the time of one call.
 ///
 /// Statements are handed to the connection before the first poll: it renders them then, and its futures are `Send` although Diesel's
 /// nodes are not.
-pub(super) struct Nonblocking<'c, Conn>(pub(super) &'c mut Conn);
+///
+/// A call ends with [`done`](Self::done). If its future is dropped before, nobody knows what the server was told and what it will do: the
+/// connection is marked as broken, so that Diesel refuses it and a pool discards it. Nothing is sent then: there is nobody to
+/// await the answer.
+pub(super) struct Nonblocking<'c, Conn: LockConnection> {
+    conn: &'c mut Conn,
+    done: bool,
+}
+
+impl<'c, Conn: LockConnection> Nonblocking<'c, Conn> {
+    pub(super) fn new(conn: &'c mut Conn) -> Self {
+        Nonblocking { conn, done: false }
+    }
+
+    /// Ends the call.
+    pub(super) fn done<T>(mut self, outcome: T) -> T {
+        self.done = true;
+        outcome
+    }
+
+    /// Returns the connection, for a closure.
+    pub(super) fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    /// Sends a query and loads its rows. A panic is returned.
+    pub(super) fn load<'q, Q, U, DB>(
+        &'q mut self,
+        query: Q,
+    ) -> impl Future<Output = thread::Result<QueryResult<Vec<U>>>> + use<'q, Q, U, DB, Conn>
+    where
+        DB: LockingBackend + QueryMetadata<Q::SqlType>,
+        Conn: LockConnection<Backend = DB>,
+        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId + 'q,
+        U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
+    {
+        let rows = AsyncConnectionCore::load(self.conn, query);
+        catch(async move {
+            let (mut rows, mut loaded) = (pin!(rows.await?), Vec::new());
+            while let Some(row) = rows.next().await {
+                loaded.push(U::build_from_row(&row?).map_err(DieselError::DeserializationError)?);
+            }
+            Ok(loaded)
+        })
+    }
+
+    /// Runs a closure in a transaction that was begun, and ends it.
+    pub(super) async fn in_transaction<R, E, F>(&mut self, begun: Begun, f: F) -> Result<R, E>
+    where
+        E: From<LockError> + From<DieselError>,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Result<R, E> + AsyncClosure<&'r mut Conn, Result<R, E>, Future: Send>,
+    {
+        let outcome = catch(f(self.conn())).await;
+        core::end(self, begun, outcome).await
+    }
+}
+
+impl<Conn: LockConnection> Drop for Nonblocking<'_, Conn> {
+    fn drop(&mut self) {
+        if !self.done {
+            core::abandon(self);
+        }
+    }
+}
 
 impl<DB, Conn> Driver for Nonblocking<'_, Conn>
 where
@@ -37,7 +101,7 @@ where
         statement: Statement<'a, DB>,
         mut sink: Sink<'a, DB>,
     ) -> impl Future<Output = QueryResult<()>> {
-        let rows = AsyncConnectionCore::load(self.0, statement);
+        let rows = AsyncConnectionCore::load(self.conn, statement);
         async move {
             let mut rows = pin!(rows.await?);
             while let Some(row) = rows.next().await {
@@ -47,40 +111,24 @@ where
         }
     }
 
-    fn load<'a, Q, U>(&'a mut self, query: Q) -> impl Future<Output = QueryResult<Vec<U>>>
-    where
-        DB: QueryMetadata<Q::SqlType>,
-        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId + 'a,
-        U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB> + 'a,
-    {
-        let rows = AsyncConnectionCore::load(self.0, query);
-        async move {
-            let (mut rows, mut loaded) = (pin!(rows.await?), Vec::new());
-            while let Some(row) = rows.next().await {
-                loaded.push(U::build_from_row(&row?).map_err(DieselError::DeserializationError)?);
-            }
-            Ok(loaded)
-        }
-    }
-
     fn execute<'a>(&'a mut self, statement: Statement<'a, DB>) -> impl Future<Output = QueryResult<usize>> {
-        AsyncConnectionCore::execute_returning_count(self.0, statement)
+        AsyncConnectionCore::execute_returning_count(self.conn, statement)
     }
 
     fn batch(&mut self, statements: &str) -> impl Future<Output = QueryResult<()>> {
-        SimpleAsyncConnection::batch_execute(self.0, statements)
+        SimpleAsyncConnection::batch_execute(self.conn, statements)
     }
 
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>> {
-        Conn::TransactionManager::begin_transaction(self.0)
+        Conn::TransactionManager::begin_transaction(self.conn)
     }
 
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>> {
-        Conn::TransactionManager::commit_transaction(self.0)
+        Conn::TransactionManager::commit_transaction(self.conn)
     }
 
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> {
-        Conn::TransactionManager::rollback_transaction(self.0)
+        Conn::TransactionManager::rollback_transaction(self.conn)
     }
 
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()> {
@@ -88,7 +136,7 @@ where
     }
 
     fn status(&mut self) -> &mut TransactionManagerStatus {
-        Conn::TransactionManager::transaction_manager_status_mut(self.0)
+        Conn::TransactionManager::transaction_manager_status_mut(self.conn)
     }
 
     /// The connections of `diesel-async` record some errors, and not the state of the transaction that the server reports.

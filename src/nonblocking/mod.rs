@@ -1,7 +1,69 @@
-//! The same calls over connections of `diesel-async`.
+//! The same calls over connections of [`diesel-async`](https://docs.rs/diesel-async): `AsyncPgConnection`, `AsyncMysqlConnection`, and both
+//! out of a pool of `deadpool` or `bb8`.
+//!
+//! The verbs have the names of the blocking ones, and `.await` behind them; one import decides which are meant:
+//!
+//! ```no_run
+//! # include!("../doctest_setup_async.rs");
+//! use diesel_lockset::nonblocking::prelude::*;
+//!
+//! async fn pay(conn: &mut AsyncPgConnection, from: i32, to: i32, amount: i32) -> Result<(), LockError> {
+//!     LockTransaction::new()
+//!         .run(conn, async |conn| {
+//!             let locked = LockSet::new().ids::<Account>([from, to]).lock(conn).await?;
+//!             let (payer, payee) = (locked.id::<Account>(from)?, locked.id::<Account>(to)?);
+//!             for (account, change) in [(payer, -amount), (payee, amount)] {
+//!                 diesel::update(accounts::table.find(account.id))
+//!                     .set(accounts::balance.eq(account.balance + change))
+//!                     .execute(conn)
+//!                     .await?;
+//!             }
+//!             Ok(())
+//!         })
+//!         .await
+//! }
+//! ```
+//!
+//! Lock sets, locked queries, picks, claims and advisory locks are built as for blocking connections, by the types of the crate's root:
+//! their documentation says what is locked, by which SQL, and when a call waits.
+//!
+//! # Futures are `Send`
+//!
+//! For every connection, in generic code too: they can be spawned. `transaction` of `diesel-async` over a generic connection cannot
+//! ([rust-lang/rust#100013][issue]); [`RunLockTransaction::run`] can. What a call keeps while it waits must be `Send`: the query, its
+//! values, the closure and its captures. Blocking connections ask for none of this.
+//!
+//! # Cancel safety
+//!
+//! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows
+//! what the server will do with it, so the connection is marked as broken: Diesel refuses it from then on
+//! ([`BrokenTransactionManager`][broken]), and a pool discards it. The server ends the transaction, and releases every lock, when
+//! it notices that the connection is closed. A session that waits for a lock may notice only when it gets the lock. For a limited wait
+//! use the timeouts of the crate, which end the wait on the server and leave the connection whole.
+//!
+//! [issue]: https://github.com/rust-lang/rust/issues/100013
+//! [broken]: diesel::result::Error::BrokenTransactionManager
 
+mod advisory;
+mod advisory_guard;
+mod closure;
 mod connection;
 mod driver;
+mod pick;
+pub mod prelude;
+mod query;
+mod row;
 mod set;
+mod transaction;
 
-pub use self::{connection::LockConnection, set::RunLockSet};
+pub use self::{
+    advisory::RunAdvisoryLock,
+    advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
+    closure::{AsyncClosure, AsyncRowClosure},
+    connection::LockConnection,
+    pick::PickDsl,
+    query::{LoadLocked, RunLockQuery},
+    row::RunRowRequest,
+    set::{LockDsl, RunLockSet},
+    transaction::RunLockTransaction,
+};

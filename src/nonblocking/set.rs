@@ -1,28 +1,224 @@
-//! Locks a set over a connection of `diesel-async`.
+//! Locks a set, or one row, over a connection of `diesel-async`.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
-use super::{connection::LockConnection, driver::Nonblocking};
+use diesel::result::Error as DieselError;
+
+use super::{closure::AsyncRowClosure, connection::LockConnection, driver::Nonblocking};
 use crate::{
     backend::LockingBackend,
-    core,
-    error::Result,
-    lock_set::{LockSet, Locked},
+    core::{self, catch},
+    error::{LockError, Result},
+    key::IntoKey,
+    lock_set::{LockSet, Locked, RowRequest},
+    lockable::Lockable,
+    mode::WaitPolicy,
+    sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
 
-/// Locks a set.
+/// Locks a [`LockSet`] over a connection of `diesel-async`.
 pub trait RunLockSet<DB: LockingBackend>: Sized {
-    /// Locks all rows of the set.
+    /// Locks the rows of the set in the open transaction and returns them as they are under the lock.
+    ///
+    /// When it waits, how long the locks live and which SQL is sent is as for the blocking
+    /// [`RunLockSet::lock`](crate::RunLockSet::lock).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call, and the state of the transaction after each is the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, nothing is sent any more. The server goes on with the statement that was under way, and
+    /// may wait for a row and lock it. So the connection is marked as broken: Diesel refuses it, and a pool discards it. The
+    /// locks end with the session. To wait for a limited time, use [`LockSet::timeout`] instead.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection, order: Order) -> Result<(), LockError> {
+    /// LockTransaction::new()
+    ///     .run(conn, async |conn| {
+    ///         let locked = LockSet::new()
+    ///             .instance(&order)
+    ///             .ids::<Account>([2, 1])
+    ///             .lock(conn)
+    ///             .await?;
+    ///         assert_eq!(locked.rows::<Account>().len(), 2);
+    ///         Ok::<_, LockError>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Locked>> + Send
     where
         Conn: LockConnection<Backend = DB>;
 }
 
 impl<DB: LockingBackend, W: Send> RunLockSet<DB> for LockSet<'_, DB, W> {
-    fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Locked>> + Send
+    async fn lock<Conn>(self, conn: &mut Conn) -> Result<Locked>
     where
         Conn: LockConnection<Backend = DB>,
     {
-        async move { core::lock(&mut Nonblocking(conn), self).await }
+        let mut driver = Nonblocking::new(conn);
+        let locked = core::lock(&mut driver, self).await;
+        driver.done(locked)
+    }
+}
+
+/// Locks a single row over a connection of `diesel-async`.
+pub trait LockDsl: Lockable {
+    /// Locks the row of this instance and returns it as it is under the lock. As the blocking [`LockDsl::lock`](crate::LockDsl::lock).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RunLockSet::lock`]: dropped before it is ready, it leaves the connection marked as broken.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
+    /// let fresh: Account = account.lock(conn).await?;
+    /// # Ok(()) }
+    /// ```
+    fn lock<Conn>(&self, conn: &mut Conn) -> impl Future<Output = Result<Self>> + Send
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>;
+
+    /// Locks the row with this key and returns it. As the blocking [`LockDsl::lock_by_id`](crate::LockDsl::lock_by_id).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RunLockSet::lock`].
+    fn lock_by_id<Conn>(id: impl IntoKey<Self::Key>, conn: &mut Conn) -> impl Future<Output = Result<Self>> + Send
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>;
+
+    /// Requests the row without waiting for it, as [`LockDsl::no_wait`](crate::LockDsl::no_wait).
+    fn no_wait(&self) -> RowRequest<Self, NoWait> {
+        RowRequest::new(self.lock_key(), WaitPolicy::NoWait)
+    }
+
+    /// Requests the row if it is free, as [`LockDsl::skip_locked`](crate::LockDsl::skip_locked).
+    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
+        RowRequest::new(self.lock_key(), WaitPolicy::SkipLocked)
+    }
+
+    /// Requests the row within this time, as [`LockDsl::timeout`](crate::LockDsl::timeout).
+    fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
+        RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
+    }
+
+    /// Runs a closure in a transaction that has locked the row of this instance. As the blocking
+    /// [`LockDsl::with_lock`](crate::LockDsl::with_lock).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Panics
+    ///
+    /// If the closure does: the transaction is rolled back first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RunLockTransaction::run`](super::RunLockTransaction::run).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
+    /// account
+    ///     .with_lock(conn, async |fresh, conn| {
+    ///         diesel::update(accounts::table.find(fresh.id))
+    ///             .set(accounts::balance.eq(fresh.balance + 1))
+    ///             .execute(conn)
+    ///             .await?;
+    ///         Ok::<_, LockError>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    fn with_lock<'a, 'c, Conn, R, E, F>(
+        &self,
+        conn: &'c mut Conn,
+        f: F,
+    ) -> impl Future<Output = std::result::Result<R, E>> + Send
+    where
+        'a: 'c,
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(Self, &'r mut Conn) -> std::result::Result<R, E>
+            + AsyncRowClosure<Self, &'r mut Conn, std::result::Result<R, E>, Future: Send>
+            + Send
+            + 'a;
+}
+
+impl<T: Lockable> LockDsl for T {
+    fn lock<Conn>(&self, conn: &mut Conn) -> impl Future<Output = Result<Self>> + Send
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+    {
+        Self::lock_by_id(self.lock_key(), conn)
+    }
+
+    fn lock_by_id<Conn>(id: impl IntoKey<Self::Key>, conn: &mut Conn) -> impl Future<Output = Result<Self>> + Send
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+    {
+        let set = LockSet::new().id::<T>(id);
+        // Taken without a lookup by the key: the server found the row by it, and its own key may differ from it in Rust.
+        async move { RunLockSet::lock(set, conn).await?.take_only::<T>() }
+    }
+
+    fn with_lock<'a, 'c, Conn, R, E, F>(
+        &self,
+        conn: &'c mut Conn,
+        f: F,
+    ) -> impl Future<Output = std::result::Result<R, E>> + Send
+    where
+        'a: 'c,
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(Self, &'r mut Conn) -> std::result::Result<R, E>
+            + AsyncRowClosure<Self, &'r mut Conn, std::result::Result<R, E>, Future: Send>
+            + Send
+            + 'a,
+    {
+        let set = LockSet::new().id::<T>(self.lock_key());
+        async move {
+            let mut driver = Nonblocking::new(conn);
+            let begun = match core::begin::<_, E>(&mut driver, None).await {
+                Ok(begun) => begun,
+                Err(error) => return driver.done(Err(error)),
+            };
+            let locked = catch(core::lock(&mut driver, set)).await;
+            let outcome = match locked.map(|locked| locked?.take_only::<T>()) {
+                Ok(Ok(row)) => catch(f(row, driver.conn())).await,
+                Ok(Err(error)) => Ok(Err(error.into())),
+                Err(panic) => Err(panic),
+            };
+            let ended = core::end(&mut driver, begun, outcome).await;
+            driver.done(ended)
+        }
     }
 }

@@ -184,6 +184,10 @@ impl PickPlan<Mysql> for MysqlPick {
         })
     }
 
+    fn is_about_to_change(&self) -> bool {
+        self.stage == Stage::Change
+    }
+
     fn step_done(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
         let (_, rows) = model.sides();
         let (most, stage) = (self.uncovered.most, self.stage);

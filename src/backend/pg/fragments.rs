@@ -163,7 +163,7 @@ pub(super) fn choice<'b>(
     number: Option<usize>,
     position: bool,
 ) -> QueryResult<()> {
-    let query = &*choice.query;
+    let query = choice.select();
     if choice.shape.distinct {
         pass.push_sql("SELECT ");
         push_number(pass, number);

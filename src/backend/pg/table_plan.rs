@@ -176,7 +176,7 @@ impl TablePlan<Pg> for PgTable<'_> {
             }
             Stage::LockQuery => {
                 let (sql, reader) = models.first_mut()?.sides();
-                let query = &*sql.choices.first()?.query;
+                let query = sql.choices.first()?.select();
                 let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait });
                 (statement, vec![reader], Reading::Query)
             }

@@ -1,0 +1,390 @@
+//! Takes and releases advisory locks over a connection of `diesel-async`.
+
+use std::future::Future;
+
+use diesel::result::Error as DieselError;
+use diesel_async::AsyncConnectionCore;
+
+use super::{
+    advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
+    closure::AsyncClosure,
+    connection::LockConnection,
+    driver::Nonblocking,
+};
+use crate::{
+    advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
+    backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    core::{self, Hold, Span, Taken, catch, contended},
+    error::{Holder, LockError, Result},
+};
+
+type Outcome<R, E> = std::result::Result<R, E>;
+
+/// A connection of `diesel-async` to a backend with advisory locks of the mode `M`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no advisory locks that are `{M}`",
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; shared ones on PostgreSQL only"
+)]
+pub trait AdvisoryConnection<M>: LockConnection<Backend: HasAdvisoryLocks> {}
+
+impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
+impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<Shared> for Conn {}
+
+/// Takes an [`AdvisoryLock`] over a connection of `diesel-async`.
+///
+/// What each method promises, how long its lock lives and which SQL it sends is as in the blocking
+/// [`RunAdvisoryLock`](crate::RunAdvisoryLock).
+///
+/// # Cancel safety
+///
+/// If the future of a method is dropped before it is ready, nothing is sent any more. The server may have taken the lock, so the connection
+/// is marked as broken: Diesel refuses it, and a pool discards it. The lock ends with the session.
+pub trait RunAdvisoryLock<M>: Sized {
+    /// Waits for the lock and holds it around a transaction of the closure. As
+    /// [`RunAdvisoryLock::hold`](crate::RunAdvisoryLock::hold).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Panics
+    ///
+    /// If the closure does: the transaction is rolled back and the lock released first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
+    /// AdvisoryLock::on(&account)
+    ///     .hold(conn, async |conn| {
+    ///         diesel::update(accounts::table.find(account.id))
+    ///             .set(accounts::balance.eq(0))
+    ///             .execute(conn)
+    ///             .await?;
+    ///         Ok::<_, LockError>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    fn hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> impl Future<Output = Outcome<R, E>> + Send
+    where
+        'a: 'c,
+        Conn: AdvisoryConnection<M>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Outcome<R, E>
+            + AsyncClosure<&'r mut Conn, Outcome<R, E>, Future: Send>
+            + Send
+            + 'a;
+
+    /// Runs the closure if the lock is free, or becomes free within the lock's timeout. As
+    /// [`RunAdvisoryLock::try_hold`](crate::RunAdvisoryLock::try_hold).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Panics
+    ///
+    /// As [`hold`](Self::hold).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn try_hold<'a, 'c, Conn, R, E, F>(
+        self,
+        conn: &'c mut Conn,
+        f: F,
+    ) -> impl Future<Output = Outcome<Option<R>, E>> + Send
+    where
+        'a: 'c,
+        Conn: AdvisoryConnection<M>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Outcome<R, E>
+            + AsyncClosure<&'r mut Conn, Outcome<R, E>, Future: Send>
+            + Send
+            + 'a;
+
+    /// Holds the lock while the closure runs, without a transaction. As
+    /// [`RunAdvisoryLock::hold_session`](crate::RunAdvisoryLock::hold_session).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Panics
+    ///
+    /// As [`hold`](Self::hold).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn hold_session<'a, 'c, Conn, R, E, F>(
+        self,
+        conn: &'c mut Conn,
+        f: F,
+    ) -> impl Future<Output = Outcome<R, E>> + Send
+    where
+        'a: 'c,
+        Conn: AdvisoryConnection<M>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Outcome<R, E>
+            + AsyncClosure<&'r mut Conn, Outcome<R, E>, Future: Send>
+            + Send
+            + 'a;
+
+    /// Waits for the lock and returns a guard that borrows the connection. Release it with
+    /// [`AdvisoryGuard::release`]: a guard that is dropped cannot wait for an answer, and marks the connection as broken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RunAdvisoryLock::acquire`](crate::RunAdvisoryLock::acquire).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
+    /// let mut guard = AdvisoryLock::named("import").acquire(conn).await?;
+    /// diesel::delete(orders::table).execute(&mut *guard).await?;
+    /// guard.release().await;
+    /// # Ok(()) }
+    /// ```
+    fn acquire<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<AdvisoryGuard<'_, Conn>>> + Send
+    where
+        Conn: AdvisoryConnection<M>;
+
+    /// Returns a guard if the lock is free, or becomes free within the lock's timeout.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RunAdvisoryLock::try_acquire`](crate::RunAdvisoryLock::try_acquire).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn try_acquire<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<AdvisoryGuard<'_, Conn>>>> + Send
+    where
+        Conn: AdvisoryConnection<M>;
+
+    /// Waits for the lock and returns a guard that owns the connection, such as one out of a pool.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RunAdvisoryLock::acquire`](crate::RunAdvisoryLock::acquire). The connection is dropped then, which puts it back into its
+    /// pool.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn acquire_owned<Conn>(self, conn: Conn) -> impl Future<Output = Result<OwnedAdvisoryGuard<Conn>>> + Send
+    where
+        Conn: AdvisoryConnection<M>;
+
+    /// Takes the lock until the open transaction ends. As
+    /// [`RunAdvisoryLock::acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<()>> + Send
+    where
+        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>;
+
+    /// Takes the lock until the open transaction ends, if it is free or becomes free within the lock's timeout.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RunAdvisoryLock::try_acquire_for_transaction`](crate::RunAdvisoryLock::try_acquire_for_transaction).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<bool>> + Send
+    where
+        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>;
+
+    /// Returns whether any session holds the lock. As [`RunAdvisoryLock::is_held`](crate::RunAdvisoryLock::is_held).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn is_held<Conn>(&self, conn: &mut Conn) -> impl Future<Output = Result<bool>> + Send
+    where
+        Conn: AdvisoryConnection<M>;
+
+    /// Returns the sessions that hold the lock. As [`RunAdvisoryLock::holders`](crate::RunAdvisoryLock::holders).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of the [trait](Self#cancel-safety).
+    fn holders<Conn>(&self, conn: &mut Conn) -> impl Future<Output = Result<Vec<Holder>>> + Send
+    where
+        Conn: AdvisoryConnection<M>;
+}
+
+impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
+    async fn hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Outcome<R, E>
+    where
+        'a: 'c,
+        Conn: AdvisoryConnection<M>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Outcome<R, E>
+            + AsyncClosure<&'r mut Conn, Outcome<R, E>, Future: Send>
+            + Send
+            + 'a,
+    {
+        let mut driver = Nonblocking::new(conn);
+        let outcome = match Hold::begin::<_, _, E>(&self, &mut driver, true).await {
+            Ok(Some(hold)) => {
+                let outcome = catch(f(driver.conn())).await;
+                hold.end(&mut driver, outcome).await
+            }
+            Ok(None) => Err(contended(self.name()).into()),
+            Err(error) => Err(error),
+        };
+        driver.done(outcome)
+    }
+
+    async fn try_hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Outcome<Option<R>, E>
+    where
+        'a: 'c,
+        Conn: AdvisoryConnection<M>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Outcome<R, E>
+            + AsyncClosure<&'r mut Conn, Outcome<R, E>, Future: Send>
+            + Send
+            + 'a,
+    {
+        let mut driver = Nonblocking::new(conn);
+        let outcome = match Hold::begin::<_, _, E>(&self, &mut driver, false).await {
+            Ok(Some(hold)) => {
+                let outcome = catch(f(driver.conn())).await;
+                hold.end(&mut driver, outcome).await.map(Some)
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        driver.done(outcome)
+    }
+
+    async fn hold_session<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Outcome<R, E>
+    where
+        'a: 'c,
+        Conn: AdvisoryConnection<M>,
+        R: Send + 'a,
+        E: From<LockError> + From<DieselError> + Send + 'a,
+        for<'r> F: AsyncFnOnce(&'r mut Conn) -> Outcome<R, E>
+            + AsyncClosure<&'r mut Conn, Outcome<R, E>, Future: Send>
+            + Send
+            + 'a,
+    {
+        let mut driver = Nonblocking::new(conn);
+        let outcome = match Hold::begin_session::<_, _, E>(&self, &mut driver).await {
+            Ok(hold) => {
+                let outcome = catch(f(driver.conn())).await;
+                hold.end(&mut driver, outcome).await
+            }
+            Err(error) => Err(error),
+        };
+        driver.done(outcome)
+    }
+
+    async fn acquire<Conn>(self, conn: &mut Conn) -> Result<AdvisoryGuard<'_, Conn>>
+    where
+        Conn: AdvisoryConnection<M>,
+    {
+        take(&self, Span::Session, conn, true).await?;
+        Ok(AdvisoryGuard::new::<M>(conn, self.name().clone()))
+    }
+
+    async fn try_acquire<Conn>(self, conn: &mut Conn) -> Result<Option<AdvisoryGuard<'_, Conn>>>
+    where
+        Conn: AdvisoryConnection<M>,
+    {
+        let taken = take(&self, Span::Session, conn, false).await? == Taken::Yes;
+        Ok(taken.then(|| AdvisoryGuard::new::<M>(conn, self.name().clone())))
+    }
+
+    async fn acquire_owned<Conn>(self, mut conn: Conn) -> Result<OwnedAdvisoryGuard<Conn>>
+    where
+        Conn: AdvisoryConnection<M>,
+    {
+        take(&self, Span::Session, &mut conn, true).await?;
+        Ok(OwnedAdvisoryGuard::new::<M>(conn, self.name().clone()))
+    }
+
+    async fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
+    where
+        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>,
+    {
+        take(&self, Span::Transaction, conn, true).await.map(drop)
+    }
+
+    async fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
+    where
+        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>,
+    {
+        Ok(take(&self, Span::Transaction, conn, false).await? == Taken::Yes)
+    }
+
+    fn is_held<Conn>(&self, conn: &mut Conn) -> impl Future<Output = Result<bool>> + Send
+    where
+        Conn: AdvisoryConnection<M>,
+    {
+        let name = self.name().clone();
+        async move {
+            let mut driver = Nonblocking::new(conn);
+            let held = core::is_held::<M, _>(&name, &mut driver).await;
+            driver.done(held)
+        }
+    }
+
+    fn holders<Conn>(&self, conn: &mut Conn) -> impl Future<Output = Result<Vec<Holder>>> + Send
+    where
+        Conn: AdvisoryConnection<M>,
+    {
+        let name = self.name().clone();
+        async move {
+            let mut driver = Nonblocking::new(conn);
+            let holders = core::holders_of(&mut driver, &name).await;
+            driver.done(holders)
+        }
+    }
+}
+
+async fn take<M, Conn>(lock: &AdvisoryLock<M>, span: Span, conn: &mut Conn, must: bool) -> Result<Taken>
+where
+    M: AdvisoryMode,
+    Conn: AdvisoryConnection<M>,
+{
+    let mut driver = Nonblocking::new(conn);
+    let taken = core::take(lock, span, &mut driver, must).await;
+    driver.done(taken)
+}

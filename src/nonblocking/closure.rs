@@ -1,0 +1,40 @@
+//! The bounds on asynchronous closures whose futures must be `Send`.
+
+use std::future::Future;
+
+/// Declares a trait for asynchronous closures with these arguments.
+macro_rules! async_closures {
+    ($($(#[$doc:meta])* $Closure:ident($($argument:ident),+);)*) => {$(
+        $(#[$doc])*
+        ///
+        /// It is implemented for every closure and function that returns a future. It gives that future a name, so that a bound can say that
+        /// it is `Send`. `diesel-async` has such a trait and keeps it private.
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` is not an asynchronous closure whose future is `Send`",
+            note = "write `async |conn| {{ .. }}`, and keep nothing across an `.await` that is not `Send`"
+        )]
+        pub trait $Closure<$($argument,)+ Out>:
+            AsyncFnOnce($($argument),+) -> Out + FnOnce($($argument),+) -> <Self as $Closure<$($argument,)+ Out>>::Future
+        {
+            #[doc(hidden)]
+            type Future: Future<Output = Out>;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<F, $($argument,)+ Out, Fut> $Closure<$($argument,)+ Out> for F
+        where
+            F: AsyncFnOnce($($argument),+) -> Out + FnOnce($($argument),+) -> Fut,
+            Fut: Future<Output = Out>,
+        {
+            type Future = Fut;
+        }
+    )*};
+}
+
+async_closures! {
+    /// An asynchronous closure over a connection.
+    AsyncClosure(Conn);
+
+    /// An asynchronous closure over a locked row and a connection.
+    AsyncRowClosure(Row, Conn);
+}

@@ -1,0 +1,10 @@
+//! Re-exports of the names that most programs over `diesel-async` need: `use diesel_lockset::nonblocking::prelude::*;`
+//!
+//! A program that also locks over blocking connections imports the verbs of [`diesel_lockset::prelude`](crate::prelude) in another module:
+//! the verbs have the same names.
+
+pub use super::{
+    LockDsl as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _, RunLockTransaction as _,
+    RunRowRequest as _,
+};
+pub use crate::{AdvisoryLock, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, advisory_locked};

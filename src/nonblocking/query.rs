@@ -1,0 +1,173 @@
+//! Runs a single locked query over a connection of `diesel-async`.
+
+use std::future::Future;
+
+use diesel::{
+    deserialize::FromSqlRow,
+    expression::QueryMetadata,
+    query_builder::{Query, QueryFragment},
+    query_source::Table,
+    result::Error as DieselError,
+};
+
+use super::{connection::LockConnection, driver::Nonblocking};
+use crate::{
+    backend::LockingBackend,
+    core::{Loading, of_tables},
+    diesel_internals::CompatibleType,
+    error::{LockError, Result},
+    sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
+};
+
+/// Runs a query with a locking clause of [`LockQueryDsl`](crate::LockQueryDsl) over a connection of `diesel-async`.
+pub trait RunLockQuery: Sized {
+    /// Locks and loads all rows. As the blocking [`RunLockQuery::load`](crate::RunLockQuery::load).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RunLockSet::lock`](super::RunLockSet::lock): dropped before it is ready, it leaves the connection marked as broken.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
+    /// let poor: Vec<Account> = accounts::table
+    ///     .filter(accounts::balance.lt(10))
+    ///     .for_update_of(accounts::table)
+    ///     .load(conn)
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>;
+
+    /// The same as [`load`](Self::load).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`load`](Self::load).
+    fn get_results<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::load(self, conn)
+    }
+
+    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`load`](Self::load).
+    fn get_result<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>;
+}
+
+impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
+    fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        self.load_locked(conn)
+    }
+
+    fn get_result<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        let rows = self.load_locked(conn);
+        async move { rows.await?.into_iter().next().ok_or(LockError::Query(DieselError::NotFound)) }
+    }
+}
+
+/// A locked query whose rows can be loaded as `U` over a connection of `diesel-async`.
+#[diagnostic::on_unimplemented(
+    message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
+    note = "select what the model wants with `.select(T::as_select())`",
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
+    note = "the query and its values must be `Send`"
+)]
+pub trait LoadLocked<Conn, U> {
+    #[doc(hidden)]
+    fn load_locked(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send;
+}
+
+macro_rules! unlimited {
+    ($($policy:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $policy>
+        where
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            Conn: LockConnection<Backend = DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType> + Send,
+            U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB> + Send,
+        {
+            async fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                let mut driver = Nonblocking::new(conn);
+                let loading = match Loading::unlimited(&mut driver, &self) {
+                    Ok(loading) => loading,
+                    Err(error) => return driver.done(Err(error)),
+                };
+                let rows = driver.load(&self).await;
+                let rows = loading.end(&mut driver, rows).await;
+                driver.done(rows.map_err(|error| of_tables(error, &self)))
+            }
+        }
+    )*};
+}
+
+unlimited!(Blocking, SkipLocked);
+
+macro_rules! limited {
+    ($($policy:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $policy>
+        where
+            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            Conn: LockConnection<Backend = DB>,
+            Q: Query<SqlType: CompatibleType<U, DB>> + AnySelect<DB>,
+            S: Table<PrimaryKey: QueryFragment<DB> + Send> + QueryFragment<DB>,
+            L: LockStrength<DB>,
+            Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType> + Send,
+            U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB> + Send,
+        {
+            async fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
+                let mut driver = Nonblocking::new(conn);
+                let (loading, query) = match Loading::begin(&mut driver, self).await {
+                    Ok(begun) => begun,
+                    Err(error) => return driver.done(Err(error)),
+                };
+                let rows = driver.load(&query).await;
+                let rows = loading.end(&mut driver, rows).await;
+                driver.done(rows.map_err(|error| of_tables(error, &query)))
+            }
+        }
+    )*};
+}
+
+limited!(NoWait, Timeout);

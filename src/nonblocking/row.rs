@@ -1,0 +1,72 @@
+//! Locks one row with a wait policy over a connection of `diesel-async`.
+
+use std::future::Future;
+
+use super::{connection::LockConnection, set::RunLockSet};
+use crate::{
+    error::Result,
+    lock_set::{LockSet, RowRequest},
+    lockable::Lockable,
+    sql::{LockTarget, NoWait, SkipLocked, Timeout},
+};
+
+/// Locks the row of a [`RowRequest`] over a connection of `diesel-async`.
+pub trait RunRowRequest<T> {
+    /// The row, or an option of it if a row that somebody holds is skipped.
+    type Row;
+
+    /// Locks the row. As the blocking [`RunRowRequest::lock`](crate::RunRowRequest::lock).
+    ///
+    /// # Errors
+    ///
+    /// Those of the blocking call.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RunLockSet::lock`]: dropped before it is ready, it leaves the connection marked as broken.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # include!("../doctest_setup_async.rs");
+    /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
+    /// let free: Option<Account> = account.skip_locked().lock(conn).await?;
+    /// # Ok(()) }
+    /// ```
+    fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Self::Row>> + Send
+    where
+        Conn: LockConnection,
+        T: LockTarget<Conn::Backend>;
+}
+
+macro_rules! whole_rows {
+    ($($policy:ident),*) => {$(
+        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $policy> {
+            type Row = T;
+
+            fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<T>> + Send
+            where
+                Conn: LockConnection,
+                T: LockTarget<Conn::Backend>,
+            {
+                let set = LockSet::of_row::<T>(self);
+                async move { set.lock(conn).await?.take_only::<T>() }
+            }
+        }
+    )*};
+}
+
+whole_rows!(NoWait, Timeout);
+
+impl<T: Lockable> RunRowRequest<T> for RowRequest<T, SkipLocked> {
+    type Row = Option<T>;
+
+    fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<T>>> + Send
+    where
+        Conn: LockConnection,
+        T: LockTarget<Conn::Backend>,
+    {
+        let set = LockSet::of_row::<T>(self);
+        async move { Ok(set.lock(conn).await?.take_rows::<T>().pop()) }
+    }
+}
