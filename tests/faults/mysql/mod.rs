@@ -23,6 +23,8 @@ mod one_table;
 #[path = "../order.rs"]
 mod order;
 mod raw_sql;
+#[path = "../registry.rs"]
+mod registry;
 mod select_limit;
 #[path = "../session_state.rs"]
 mod session_state;

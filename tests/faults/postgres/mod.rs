@@ -30,6 +30,8 @@ mod one_table;
 mod order;
 mod raw_sql;
 mod refused_changes;
+#[path = "../registry.rs"]
+mod registry;
 mod row_security;
 #[path = "../session_state.rs"]
 mod session_state;
