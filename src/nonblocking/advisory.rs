@@ -23,7 +23,8 @@ type Outcome<R, E> = std::result::Result<R, E>;
 /// A connection of `diesel-async` to a backend with advisory locks of the mode `M`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no advisory locks that are `{M}`",
+    message = "`{Self}` is no connection of `diesel-async` with advisory locks that are `{M}`",
+    note = "over a blocking connection use `diesel_lockset::RunAdvisoryLock`, or a method that is not `async`",
     note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; shared ones on PostgreSQL only"
 )]
 pub trait AdvisoryConnection<M>: LockConnection<Backend: HasAdvisoryLocks> {}

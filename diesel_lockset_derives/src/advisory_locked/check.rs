@@ -68,13 +68,6 @@ fn check_kind(function: &Function, errors: &mut Errors) {
     if function.body.is_none() {
         errors.under(sig, "a method without a body has nothing to run under the lock: put this where the body is");
     }
-    if let Some(async_) = &sig.asyncness {
-        errors.under(
-            async_,
-            "`async` methods come with the async driver: use a plain `fn` over a blocking connection, called where \
-             blocking is allowed",
-        );
-    }
     if let Some(const_) = &sig.constness {
         errors.under(const_, "a `const` method has no connection to take the lock over");
     }

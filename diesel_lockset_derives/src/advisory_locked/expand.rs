@@ -56,15 +56,23 @@ fn expand(function: &Function, method: &Method<'_>, library: &Path) -> TokenStre
     let lock = lock(method, library);
     let site = Span::mixed_site();
     let verb = match method.form {
-        Form::Hold => quote_spanned! {site=> #library::RunAdvisoryLock::hold },
-        Form::Try => quote_spanned! {site=> #library::RunAdvisoryLock::try_hold },
-        Form::Session => quote_spanned! {site=> #library::RunAdvisoryLock::hold_session },
+        Form::Hold => quote_spanned! {site=> hold },
+        Form::Try => quote_spanned! {site=> try_hold },
+        Form::Session => quote_spanned! {site=> hold_session },
+    };
+    let (async_, module, wait) = match &sig.asyncness {
+        Some(async_) => (Some(async_), Some(quote_spanned! {site=> nonblocking:: }), Some(quote_spanned! {site=> .await })),
+        None => (None, None, None),
     };
     // The error type is explicit so that rustc points at it if it lacks a `From`.
-    let types = error_type(method.output).map(|error| quote_spanned! {site=> ::<_, _, #error> });
+    let types = error_type(method.output).map(|error| match async_ {
+        Some(_) => quote_spanned! {site=> ::<_, _, #error, _> },
+        None => quote_spanned! {site=> ::<_, _, #error> },
+    });
     let output = closure_output(method.output);
     let call = quote_spanned! {site=>
-        #verb #types (#lock, #outside, |#(#conn_attrs)* #pattern| -> #output #body)
+        #library::#module RunAdvisoryLock::#verb #types
+            (#lock, #outside, #async_ |#(#conn_attrs)* #pattern| -> #output #body) #wait
     };
     let call = match method.form {
         // `None` is the result of the body, or another session held the lock.

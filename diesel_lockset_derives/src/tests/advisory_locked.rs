@@ -127,7 +127,6 @@ fn sentences() {
         "fn pay(&self) -> Result<(), E> {}",
         "fn pay(&self, conn: &C) -> Result<(), E> {}",
         "fn pay(&self, a: &mut C, b: &mut C) -> Result<(), E> {}",
-        "async fn pay(&self, conn: &mut C) -> Result<(), E> {}",
         "const fn pay(&self, conn: &mut C) -> Result<(), E> {}",
         "unsafe fn pay(&self, conn: &mut C) -> Result<(), E> {}",
         "extern \"C\" fn pay(&self, conn: &mut C) -> Result<(), E> {}",
