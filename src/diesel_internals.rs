@@ -149,6 +149,29 @@ impl<DB: Backend> QueryId for Statement<'_, DB> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
+/// A query by reference. Diesel's own `&T` does not forward `to_sql`, which some nodes override.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Borrowed<'q, T>(pub(crate) &'q T);
+
+impl<T: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Borrowed<'_, T> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+
+    fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
+        self.0.to_sql(out, backend)
+    }
+}
+
+impl<T: Query> Query for Borrowed<'_, T> {
+    type SqlType = T::SqlType;
+}
+
+impl<T: QueryId> QueryId for Borrowed<'_, T> {
+    type QueryId = T::QueryId;
+    const HAS_STATIC_QUERY_ID: bool = T::HAS_STATIC_QUERY_ID;
+}
+
 /// A row of any driver of one backend, with the driver's type erased, so that a reader of rows can be a trait object.
 ///
 /// All fields are fetched at once into a list: a value borrows from Diesel's field, so the field must be kept.

@@ -26,7 +26,7 @@ pub enum Strength {
 }
 
 /// The wait policy of one statement: its treatment of a row that another session holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) enum Wait {
     /// Waits for the row, as long as the server waits.
     #[default]

@@ -39,7 +39,7 @@ struct Call<'c, D: Driver> {
     timer: Timer<D::DB>,
     name_holders: bool,
     /// The last one that was locked.
-    table: String,
+    table: Option<TableName>,
 }
 
 /// What the call was at when it failed.
@@ -80,13 +80,7 @@ where
 {
     fn new<W>(driver: &'c mut D, set: &LockSet<'_, DB, W>) -> Self {
         let wait_policy = set.wait_policy();
-        Call {
-            driver,
-            wait_policy,
-            timer: Timer::start(wait_policy),
-            name_holders: set.names_holders(),
-            table: String::new(),
-        }
+        Call { driver, wait_policy, timer: Timer::start(wait_policy), name_holders: set.names_holders(), table: None }
     }
 
     async fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
@@ -121,7 +115,8 @@ where
                 let undone = self.end(savepoint, true).await;
                 let rolled_back = savepoint && undone.is_ok();
                 let waited = self.timer.elapsed();
-                let (table, rows, holders) = (self.table.clone(), vec![], vec![]);
+                let table = self.table.as_ref().map_or_else(String::new, |table| table.quoted().to_owned());
+                let (rows, holders) = (vec![], vec![]);
                 let attempt = || Attempt { table, advisory_lock: None, rows, waited, holders, rolled_back };
                 Err(undone.err().unwrap_or_else(|| error.at(attempt)))
             }
@@ -210,7 +205,7 @@ where
 
     async fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
         registry::observe(self.driver, |order| order.enter(table.name().quoted(), || table.asked()))?;
-        table.name().quoted().clone_into(&mut self.table);
+        self.table = Some(table.name().clone());
         while !table.is_done() {
             self.timer.limit(self.driver).await?;
             let Some(sent) = self.timer.send_next(self.driver, table).await else { break };
@@ -259,10 +254,12 @@ where
 
 /// Returns the pairs of names that may denote one table.
 fn alike<DB: LockingBackend>(tables: &[DB::Table<'_>]) -> Vec<(TableName, TableName)> {
-    let names: Vec<_> = tables.iter().map(TablePlan::name).collect();
-    let pairs = (0..names.len()).flat_map(|i| names[i + 1..].iter().map(move |other| (i, *other)));
+    let mut pairs = Vec::new();
+    for (i, one) in tables.iter().map(TablePlan::name).enumerate() {
+        let others = tables[i + 1..].iter().map(TablePlan::name);
+        pairs.extend(
+            others.filter(|other| DB::same_table(one, other).is_some()).map(|other| (one.clone(), other.clone())),
+        );
+    }
     pairs
-        .filter(|(i, other)| DB::same_table(names[*i], other).is_some())
-        .map(|(i, other)| (names[i].clone(), other.clone()))
-        .collect()
 }

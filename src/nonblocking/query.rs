@@ -14,7 +14,7 @@ use super::{connection::LockConnection, driver::Nonblocking};
 use crate::{
     backend::LockingBackend,
     core::{Loading, of_tables},
-    diesel_internals::CompatibleType,
+    diesel_internals::{Borrowed, CompatibleType},
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
@@ -133,7 +133,7 @@ macro_rules! unlimited {
                     Ok(loading) => loading,
                     Err(error) => return driver.done(Err(error)),
                 };
-                let rows = driver.load(&self).await;
+                let rows = driver.load(Borrowed(&self)).await;
                 let rows = loading.end(&mut driver, rows).await;
                 driver.done(rows.map_err(|error| of_tables(error, &self)))
             }
@@ -162,7 +162,7 @@ macro_rules! limited {
                     Ok(begun) => begun,
                     Err(error) => return driver.done(Err(error)),
                 };
-                let rows = driver.load(&query).await;
+                let rows = driver.load(Borrowed(&query)).await;
                 let rows = loading.end(&mut driver, rows).await;
                 driver.done(rows.map_err(|error| of_tables(error, &query)))
             }

@@ -41,7 +41,7 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// LockTransaction::new()
     ///     .run(conn, async |conn| {
     ///         let locked = LockSet::new()
-    ///             .instance(&order)
+    ///             .row(&order)
     ///             .ids::<Account>([2, 1])
     ///             .lock(conn)
     ///             .await?;

@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use diesel::{
     backend::{Backend, DieselReserveSpecialization},
-    query_builder::{AstPass, BoxedLimitOffsetClause, QueryFragment, QueryId},
+    query_builder::{AstPass, BoxedLimitOffsetClause, QueryBuilder, QueryFragment, QueryId},
     query_source::QuerySource,
     result::QueryResult,
 };
@@ -12,14 +12,15 @@ use diesel::{
 use super::{
     row_lock::{LockStrength, RowLock},
     table_name::TableName,
+    text_cache::TextKey,
 };
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty, sql_of},
     mode::{Strength, Wait},
 };
 
 /// A locking clause: the table whose rows are locked, the strength, and the wait policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LockClause {
     pub(crate) table: TableName,
     pub(crate) strength: Strength,
@@ -27,6 +28,13 @@ pub(crate) struct LockClause {
 }
 
 impl LockClause {
+    /// Returns the merged clauses of a query.
+    pub(crate) fn of<DB: Backend>(query: &dyn LockedQuery<DB>) -> QueryResult<Vec<Self>> {
+        let mut clauses = Vec::new();
+        query.add_clauses(&mut clauses)?;
+        Ok(Self::merged(clauses))
+    }
+
     /// Merges the clauses of each table into one, with the strongest strength, and with `SKIP LOCKED` if any of the clauses has it.
     /// PostgreSQL does the same with several clauses for one table.
     ///
@@ -153,9 +161,9 @@ where
 
 impl<DB, Q, S, L, W> LockedQuery<DB> for RowLock<Q, S, L, W>
 where
-    DB: Backend<QueryBuilder: Default> + Default,
+    DB: Backend<QueryBuilder: Default> + Default + 'static,
     Q: LockedQuery<DB>,
-    S: QuerySource<FromClause: QueryFragment<DB>>,
+    S: QuerySource<FromClause: QueryFragment<DB> + 'static>,
     L: LockStrength<DB>,
 {
     fn unlockable(&self) -> QueryResult<Option<&'static str>> {
@@ -176,7 +184,7 @@ where
 
     fn add_clauses(&self, clauses: &mut Vec<LockClause>) -> QueryResult<()> {
         self.query.add_clauses(clauses)?;
-        let (table, wait) = (TableName::of::<DB>(&self.table.from_clause())?, self.wait_policy.wait());
+        let (table, wait) = (TableName::of_type::<DB, _>(&self.table.from_clause())?, self.wait_policy.wait());
         clauses.push(LockClause { table, strength: L::STRENGTH, wait });
         if wait != Wait::Block {
             clauses.iter_mut().for_each(|clause| clause.wait = wait);
@@ -192,5 +200,34 @@ impl<DB: Backend> QueryFragment<DB> for WithoutClauses<'_, DB> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.walk_tables(pass.reborrow())?;
         self.0.walk_rest(pass)
+    }
+}
+
+/// Writes the text of a locked query. If types determine the text, it is built once.
+pub(crate) fn write_text<DB>(
+    query: &dyn LockedQuery<DB>,
+    statement: &dyn QueryFragment<DB>,
+    out: &mut DB::QueryBuilder,
+) -> QueryResult<()>
+where
+    DB: Backend<QueryBuilder: Default> + Default + 'static,
+{
+    // `to_sql` of the node itself is what calls this.
+    let build = || sql_of::<DB>(&Walked(statement));
+    match query.static_id() {
+        Some(id) => TextKey::new::<DB>(id, LockClause::of(query)?).write(out, &WithoutClauses(query), build),
+        None => {
+            out.push_sql(&build()?);
+            Ok(())
+        }
+    }
+}
+
+/// A query node that is written by its own walk, whatever else it makes of `to_sql`.
+struct Walked<'q, DB: Backend>(&'q dyn QueryFragment<DB>);
+
+impl<DB: Backend> QueryFragment<DB> for Walked<'_, DB> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
     }
 }

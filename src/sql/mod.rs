@@ -17,10 +17,9 @@ mod raw_text;
 mod row_lock;
 mod row_set;
 mod table_name;
+mod text_cache;
 mod tokens;
 
-#[allow(unused_imports, reason = "each backend looks at other pieces")]
-pub(crate) use self::clause::{Behind, ColumnsOf, Filter, From, KeyOf};
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub use self::{
     any_select::{AnySelect, QueriedBy, RowQuery, Shape},
@@ -37,15 +36,20 @@ pub use self::{
     table_name::TableName,
     tokens::Dialect,
 };
+#[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub(crate) use self::{
     cache::Cache,
+    clause::{Behind, ColumnsOf, Filter, From, KeyOf},
+};
+pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
-    lock_clause::{LockClause, LockedQuery},
+    lock_clause::{LockClause, LockedQuery, write_text},
     model::FoundRows,
     queried_model::Chosen,
     query_text::{check_changes, check_model, locked_text},
     row_lock::{ExclusiveStrength, LockStrength},
     row_set::RowSet,
+    text_cache::{Remembered, TextKey},
     tokens::{Token, Tokens},
 };
 #[cfg(test)]

@@ -61,7 +61,9 @@ fn expand(function: &Function, method: &Method<'_>, library: &Path) -> TokenStre
         Form::Session => quote_spanned! {site=> hold_session },
     };
     let (async_, module, wait) = match &sig.asyncness {
-        Some(async_) => (Some(async_), Some(quote_spanned! {site=> nonblocking:: }), Some(quote_spanned! {site=> .await })),
+        Some(async_) => {
+            (Some(async_), Some(quote_spanned! {site=> nonblocking:: }), Some(quote_spanned! {site=> .await }))
+        }
         None => (None, None, None),
     };
     // The error type is explicit so that rustc points at it if it lacks a `From`.

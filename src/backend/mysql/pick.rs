@@ -24,7 +24,9 @@ use crate::{
     diesel_internals::Statement,
     error::{LockError, Result},
     mode::{Strength, Wait},
-    sql::{Answer, AnySelect, Model, ModelRows, Named, QueryText, RowId, Shape, TableName},
+    sql::{
+        Answer, AnySelect, LockClause, Model, ModelRows, Named, QueryText, Remembered, RowId, Shape, TableName, TextKey,
+    },
 };
 
 /// The plan for a pick or a claim on MySQL and MariaDB.
@@ -147,7 +149,14 @@ impl PickPlan<Mysql> for MysqlPick {
             Stage::Free => {
                 let pick = Picking { table, strength, limit };
                 let (candidates, without) = (*candidates, now.keys());
+                let clause = LockClause { table: table.clone(), strength, wait: Wait::SkipLocked };
+                let key = match without {
+                    // The list of the rows to leave out is part of the text.
+                    Some(_) => None,
+                    None => TextKey::of_pick(query, Some(text), clause, None),
+                };
                 let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
+                let statement = Remembered { key, query, statement };
                 let matches = asked == Asked::AtOnce;
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
                 Step::new(Statement::new(statement), reader)

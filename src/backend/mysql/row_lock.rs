@@ -2,7 +2,7 @@
 
 use diesel::{
     deserialize,
-    mysql::Mysql,
+    mysql::{Mysql, MysqlQueryBuilder},
     query_builder::{AstPass, QueryFragment},
     query_source::QuerySource,
     result::QueryResult,
@@ -14,20 +14,22 @@ use super::fragments::{join_by_key, keep_out_of_cache, locking_clause, locking_c
 use crate::{
     diesel_internals::RowRef,
     mode::{Strength, Wait},
-    sql::{AnySelect, LockClause, LockStrength, LockedQuery, RowLock, TableName, helper_name},
+    sql::{AnySelect, LockClause, LockStrength, LockedQuery, RowLock, TableName, helper_name, write_text},
 };
 
 impl<Q, S, L, W> QueryFragment<Mysql> for RowLock<Q, S, L, W>
 where
     L: LockStrength<Mysql>,
     Q: LockedQuery<Mysql>,
-    S: QuerySource<FromClause: QueryFragment<Mysql>>,
+    S: QuerySource<FromClause: QueryFragment<Mysql> + 'static>,
 {
+    fn to_sql(&self, out: &mut MysqlQueryBuilder, _: &Mysql) -> QueryResult<()> {
+        write_text(self, self, out)
+    }
+
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        let mut clauses = Vec::new();
-        self.add_clauses(&mut clauses)?;
-        let clauses = LockClause::merged(clauses);
+        let clauses = LockClause::of(self)?;
         self.walk_tables(pass.reborrow())?;
         clauses.iter().try_for_each(|clause| join_by_key(&mut pass, &clause.table))?;
         self.walk_rest(pass.reborrow())?;

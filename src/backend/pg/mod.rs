@@ -27,7 +27,6 @@ mod row_security;
 mod same_rows;
 mod same_table;
 mod single_pick;
-mod sql_cache;
 mod table_guard;
 mod table_plan;
 

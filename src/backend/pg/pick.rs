@@ -10,16 +10,18 @@ use super::{
     of_target::check_first,
     pick_reader::{ClaimedReader, LookReader, PickedReader},
     pick_recheck::{Change, Look},
-    single_pick::{Claim, Pick},
-    sql_cache::{Remembered, TextKey},
+    single_pick::{Claim, Pick, is_written_out},
     table_plan::two_rows_of_one_key,
 };
 use crate::{
     backend::{PickPlan, Picking, Step},
     diesel_internals::Statement,
     error::{LockError, Result},
-    mode::Strength,
-    sql::{Answer, AnySelect, Columns, Keys, Model, Named, QueryText, RowId, TableName},
+    mode::{Strength, Wait},
+    sql::{
+        Answer, AnySelect, Columns, Keys, LockClause, Model, ModelText, Named, QueryText, Remembered, RowId, TableName,
+        TextKey,
+    },
 };
 
 /// The maximum number of rechecks. Conditions that are true at random could otherwise cause endless rechecks.
@@ -129,15 +131,21 @@ impl PickPlan<Pg> for PgPick {
         Some(match *stage {
             Stage::Done => return None,
             Stage::Take => {
-                let key = TextKey::new(query, Some(text), &pick);
+                let key = text_key(query, Some(text), &pick);
                 let statement = match at_once {
                     Some(changes) => {
                         let key = key.and_then(|key| key.with(changes, written.take()));
-                        Statement::new(Remembered { key, statement: Named(Claim { query, text, changes, pick }) })
+                        Statement::new(Remembered {
+                            key,
+                            query,
+                            statement: Named(Claim { query, text, changes, pick }),
+                        })
                     }
-                    None => {
-                        Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Of(text), pick } })
-                    }
+                    None => Statement::new(Remembered {
+                        key,
+                        query,
+                        statement: Pick { query, columns: Columns::Of(text), pick },
+                    }),
                 };
                 if at_once.is_some() {
                     let places = places.as_mut()?;
@@ -199,10 +207,16 @@ impl PickPlan<Pg> for PgPick {
     }
 }
 
+/// Returns the key of the text of a pick.
+fn text_key(query: &dyn AnySelect<Pg>, model: Option<&dyn ModelText<Pg>>, pick: &Picking<'_>) -> Option<TextKey> {
+    let clause = LockClause { table: pick.table.clone(), strength: pick.strength, wait: Wait::SkipLocked };
+    TextKey::of_pick(query, model, clause, Some(*pick.limit).filter(|limit| is_written_out(*limit)))
+}
+
 /// Returns the statement of a pick that loads the query's own select list.
 pub(super) fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
-    let key = TextKey::new(query, None, &pick);
-    Statement::new(Remembered { key, statement: Pick { query, columns: Columns::Own, pick } })
+    let key = text_key(query, None, &pick);
+    Statement::new(Remembered { key, query, statement: Pick { query, columns: Columns::Own, pick } })
 }
 
 /// Returns the error for a claim whose rows were all kept from being changed by a trigger. The server reports nothing in this case, so a

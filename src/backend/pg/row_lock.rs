@@ -2,7 +2,7 @@
 
 use diesel::{
     deserialize,
-    pg::Pg,
+    pg::{Pg, PgQueryBuilder},
     query_builder::{AstPass, QueryFragment},
     query_source::QuerySource,
     result::QueryResult,
@@ -17,23 +17,25 @@ use super::{
 use crate::{
     diesel_internals::RowRef,
     mode::{Strength, Wait, WaitPolicy},
-    sql::{AnySelect, LockClause, LockStrength, LockedQuery, RowLock, TableName, helper_name},
+    sql::{AnySelect, LockClause, LockStrength, LockedQuery, RowLock, TableName, helper_name, write_text},
 };
 
 impl<Q, S, L, W> QueryFragment<Pg> for RowLock<Q, S, L, W>
 where
     L: LockStrength<Pg>,
     Q: LockedQuery<Pg>,
-    S: QuerySource<FromClause: QueryFragment<Pg>>,
+    S: QuerySource<FromClause: QueryFragment<Pg> + 'static>,
 {
+    fn to_sql(&self, out: &mut PgQueryBuilder, _: &Pg) -> QueryResult<()> {
+        write_text(self, self, out)
+    }
+
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if matches!(self.wait_policy, WaitPolicy::Timeout(_)) {
             // A statement outside of the cache is parsed and run by one message, so one timeout covers both.
             pass.unsafe_to_cache_prepared();
         }
-        let mut clauses = Vec::new();
-        self.add_clauses(&mut clauses)?;
-        let clauses = LockClause::merged(clauses);
+        let clauses = LockClause::of(self)?;
         walk_guards(&mut pass, clauses.iter().map(|clause| &clause.table))?;
         pass.push_sql(" ");
         self.walk_tables(pass.reborrow())?;
