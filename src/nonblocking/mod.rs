@@ -5,6 +5,7 @@
 //!
 //! ```no_run
 //! # include!("../doctest_setup_async.rs");
+//! # fn main() {}
 //! use diesel_lockset::nonblocking::prelude::*;
 //!
 //! async fn pay(conn: &mut AsyncPgConnection, from: i32, to: i32, amount: i32) -> Result<(), LockError> {

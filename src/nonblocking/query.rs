@@ -35,12 +35,13 @@ pub trait RunLockQuery: Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
-    /// let poor: Vec<Account> = accounts::table
-    ///     .filter(accounts::balance.lt(10))
-    ///     .for_update_of(accounts::table)
-    ///     .load(conn)
-    ///     .await?;
+    /// use diesel_lockset::nonblocking::RunLockQuery;
+    ///
+    /// let poor = accounts::table.filter(accounts::balance.lt(10)).for_update_of(accounts::table);
+    /// // `poor.load(conn)` is ambiguous beside `diesel_async::RunQueryDsl`, which is implemented for every type.
+    /// let poor: Vec<Account> = RunLockQuery::load(poor, conn).await?;
     /// # Ok(()) }
     /// ```
     fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send

@@ -37,6 +37,7 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, order: Order) -> Result<(), LockError> {
     /// LockTransaction::new()
     ///     .run(conn, async |conn| {
@@ -83,6 +84,7 @@ pub trait LockDsl: Lockable {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
     /// let fresh: Account = account.lock(conn).await?;
     /// # Ok(()) }
@@ -140,6 +142,7 @@ pub trait LockDsl: Lockable {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
     /// account
     ///     .with_lock(conn, async |fresh, conn| {
