@@ -1,4 +1,4 @@
-//! Advisory locks: taken, released, asked about.
+//! Takes and releases advisory locks, and asks about them.
 
 use diesel::result::QueryResult;
 
@@ -11,14 +11,14 @@ use crate::{
     mode::WaitPolicy,
 };
 
-/// Whether a lock was taken.
+/// The outcome of an attempt to take a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     Yes,
     No,
 }
 
-/// How long a lock is held.
+/// The lifetime of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
     /// Until it is released.
@@ -27,7 +27,7 @@ pub(crate) enum Span {
     Transaction,
 }
 
-/// Takes a lock. That somebody else has it is an error where it `must` be had.
+/// Takes a lock. If `must` is set, a lock that another session holds is an error.
 pub(crate) async fn take<M, D>(lock: &AdvisoryLock<M>, span: Span, driver: &mut D, must: bool) -> Result<Taken>
 where
     M: AdvisoryMode,
@@ -51,13 +51,13 @@ where
             _ => return if must { Err(contended(lock.name())) } else { Ok(Taken::No) },
         }
     }
-    // A limit is put back by the end of a transaction, or of a savepoint, which the lock outlives. An error in an open
-    // transaction would abort it, and an aborted one answers no questions about a lock that does not end with it. Where
-    // the limit outlives a rollback, an error undoes its own statement only.
+    // Rolling back a transaction or a savepoint restores the time limit, and a lock of the session outlives it. Without a savepoint, an
+    // error would abort the open transaction, which then answers no question about the lock. On servers where the limit outlives a
+    // rollback, an error undoes only its own statement.
     let rolls_back = !<<D::DB as LockingBackend>::Clock as Clock<_>>::OUTLIVES_A_ROLLBACK;
     let guarded = rolls_back && (timer.is_limited() || (nested && span == Span::Session));
     let Err(error) = wait(&mut timer, guarded, driver, wait_and_lock, name).await else { return Ok(Taken::Yes) };
-    // The server may have ended the wait when it had just got the lock. It was not ours before, or there was no wait.
+    // The server may have granted the lock at the moment at which it ended the wait.
     let session = span == Span::Session && !matches!(error, LockError::ConnectionLost(_));
     if session && ask(AdvisoryCall::IsMine, name, driver).await == Ok(true) {
         return Ok(Taken::Yes);
@@ -71,10 +71,10 @@ where
     }
 }
 
-/// A lock's name, and whether it is shared.
+/// The name of a lock, and true if it is shared.
 type Name<'n> = (&'n AdvisoryName, bool);
 
-/// Waits within the time that there is; if `guarded`, in a transaction or savepoint that is undone if the wait fails.
+/// Waits for a lock within the time limit. If `guarded`, it waits in a transaction or savepoint that is rolled back if the wait fails.
 async fn wait<D: Driver<DB: HasAdvisoryLocks>>(
     timer: &mut Timer<D::DB>,
     guarded: bool,
@@ -85,7 +85,7 @@ async fn wait<D: Driver<DB: HasAdvisoryLocks>>(
     if !guarded {
         let waited = until_taken(timer, driver, call, name).await;
         if timer.restore(driver).await.is_err() {
-            // What a pool hands out must not have a limit that nobody asked for.
+            // A pool must not hand out a session with a time limit.
             mark_broken(driver).await;
         }
         return waited;
@@ -98,7 +98,7 @@ async fn wait<D: Driver<DB: HasAdvisoryLocks>>(
     match waited {
         Ok(()) => Ok(driver.commit().await?),
         Err(error) => {
-            // What went wrong first says more; Diesel marks the connection as broken.
+            // The first error says more. If the rollback fails, Diesel marks the connection as broken.
             let _ = driver.rollback().await;
             Err(error)
         }
@@ -116,18 +116,18 @@ async fn until_taken<D: Driver<DB: HasAdvisoryLocks>>(
     Ok(())
 }
 
-/// Releases a lock once; whether it was held.
+/// Releases a lock once. Returns whether it was held.
 ///
-/// There is nobody to tell if that fails. What must not happen is that the session lives on with it, in a pool: then the
-/// session is ended, or the connection marked as broken so that a pool ends it. It stays marked if the driver panics, as one that
-/// blocks on futures does inside of an asynchronous runtime.
+/// A failure is not returned, since its callers cannot act on it. Instead the session is ended, or the connection is marked as broken so
+/// that a pool ends it: the lock must not stay on a pooled connection. The connection also stays marked if the driver panics, as
+/// one that blocks on futures does inside of an asynchronous runtime.
 pub(crate) async fn release<D>(name: &AdvisoryName, shared: bool, driver: &mut D) -> bool
 where
     D: Driver<DB: HasAdvisoryLocks>,
 {
     let name = (name, shared);
     match ask(AdvisoryCall::Unlock, name, driver).await {
-        // The session may have gone to another database since: whatever it holds ends with it.
+        // The session may have changed to another database, where the lock has another name. Ending the session releases it.
         Ok(false) if D::DB::NAMES_CHANGE => {
             mark_broken(driver).await;
             return false;
@@ -135,7 +135,7 @@ where
         Ok(held) => return held,
         Err(_) => {}
     }
-    // Somebody may have left a transaction behind that Diesel does not know of and the server has given up.
+    // The session may be in an aborted transaction that Diesel does not know of.
     if matches!(driver.depth(), Ok(None)) && driver.batch("ROLLBACK").await.is_ok() {
         if let Ok(held) = ask(AdvisoryCall::Unlock, name, driver).await {
             return held;
@@ -145,8 +145,7 @@ where
     false
 }
 
-/// Releases a lock that was to last as long as a transaction, where the server does not by itself. A session that lives on with it, in a
-/// pool, must not be: if it cannot be released, the connection is given up.
+/// Releases a lock at the end of a transaction, on servers that do not do so themselves. If that fails, the connection is marked as broken.
 pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &AdvisoryName) {
     let Some(release) = D::DB::RELEASE else { return };
     if marked!(driver, driver.rows(release(name.in_all_forms()), sink(|_| Ok(())))).is_err() {
@@ -154,7 +153,7 @@ pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &Ad
     }
 }
 
-/// Whether anybody holds the lock.
+/// Returns whether any session holds the lock.
 pub(crate) async fn is_held<M, D>(name: &AdvisoryName, driver: &mut D) -> Result<bool>
 where
     M: AdvisoryMode,
@@ -168,8 +167,8 @@ where
     D: Driver<DB: HasAdvisoryLocks>,
 {
     let mut answer = Err(D::DB::no_advisory_answer());
-    // A deadlock among the locks of sessions undoes nothing but its statement. MariaDB has the code of a deadlock of rows for it,
-    // from which Diesel would conclude that the transaction is lost; under the mark it does not.
+    // A deadlock among advisory locks undoes only its statement. MariaDB reports it with the code of a deadlock among rows, from which
+    // Diesel concludes that the transaction is lost. Under the mark Diesel does not change the status.
     let read = sink(|row| {
         answer = D::DB::advisory_answer(call, row);
         Ok(())
@@ -178,7 +177,7 @@ where
     asked.and(answer)
 }
 
-/// Not had without waiting.
+/// Builds the error for a lock that another session holds.
 pub(crate) fn contended(name: &AdvisoryName) -> LockError {
     let row = RowName::new("advisory lock", "", RowKey::new(name.text().to_owned()));
     LockError::Contended { rows: vec![row], holders: Vec::new(), source: None }

@@ -1,4 +1,4 @@
-//! Panics of a future as values.
+//! Turns the panic of a future into a value.
 
 use std::{
     future::{Future, poll_fn},
@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// Runs a future to its end, or to its panic.
+/// Awaits a future. Returns its output, or its panic.
 pub(crate) async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
     let mut future = pin!(future);
     poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -1,4 +1,4 @@
-//! A connection as the core sees it.
+//! The driver trait: all that the core needs of a connection.
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
@@ -11,12 +11,12 @@ use crate::{
 
 /// Sends statements over a connection and awaits their answers.
 ///
-/// A driver whose calls block has futures that are ready at once. The futures are not said to be `Send` here: a connection that blocks need
-/// not be, and that of another driver shows where a face promises it.
+/// The futures of a blocking driver are ready at once. The trait does not require `Send` futures, since a blocking connection need not be
+/// `Send`. The asynchronous verbs require it, and the compiler checks it there.
 pub(crate) trait Driver {
     type DB: LockingBackend;
 
-    /// Sends a statement and has its rows read, as they come.
+    /// Sends a statement and passes its rows to the sink, one by one.
     ///
     /// The sink is a trait object: futures that are generic over a closure are not seen to be `Send` ([rust-lang/rust#100013][issue]).
     ///
@@ -33,8 +33,10 @@ pub(crate) trait Driver {
     /// Sends statements without values, as they are.
     fn batch(&mut self, statements: &str) -> impl Future<Output = QueryResult<()>>;
 
-    /// Begins a transaction, or sets a savepoint in the open one. As [`commit`](Self::commit) and [`rollback`](Self::rollback), it leaves the
-    /// connection marked as broken if it does not come to its end: if it panics, or if its future is dropped.
+    /// Begins a transaction, or sets a savepoint in the open one.
+    ///
+    /// If this call, [`commit`](Self::commit) or [`rollback`](Self::rollback) panics, or its future is dropped, the connection is left marked
+    /// as broken.
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>>;
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>>;
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>>;
@@ -42,18 +44,18 @@ pub(crate) trait Driver {
     /// Waits, without sending anything.
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()>;
 
-    /// What Diesel knows of the transaction.
+    /// Returns Diesel's record of the transaction.
     fn status(&mut self) -> &mut TransactionManagerStatus;
 
-    /// Whether the connection notes down what the server says of the transaction; see [`diesel_internals::tells_of_aborts`].
+    /// Returns whether the connection records the transaction status that the server reports; see [`diesel_internals::tells_of_aborts`].
     fn tells_of_aborts(&self) -> bool;
 
-    /// How many transactions are open, savepoints included; `None` in autocommit.
+    /// Returns the number of open transactions, savepoints included; `None` in autocommit.
     fn depth(&mut self) -> QueryResult<Option<NonZeroU32>> {
         diesel_internals::transaction_depth(self.status())
     }
 
-    /// Whether the server has given the transaction up, as far as the connection tells.
+    /// Returns whether the server has aborted the transaction, as far as the connection records it.
     fn is_aborted(&mut self) -> bool {
         diesel_internals::is_aborted(self.status())
     }

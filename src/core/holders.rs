@@ -1,4 +1,5 @@
-//! Asks who holds what a call wanted. A courtesy: it costs the caller neither the transaction nor time, and hides no error.
+//! Asks which sessions hold what a call failed to lock. Best effort: it does not abort the transaction, has its own time limit, and hides no
+//! error.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,11 @@ use crate::{
     mode::WaitPolicy,
 };
 
-/// How much longer than its timeout a call may take for the question. That needs the tables that the call wanted, and may have to
-/// wait for them; who is not told in time is not named.
+/// The time that a call with a timeout may take for the query beyond its timeout. The query reads the tables of the call, and may have to
+/// wait for them. Sessions that are not reported in time are not named.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// The time of the question of a call that has no timeout.
+/// The time limit of the query for a call without a timeout.
 const TIME: Duration = Duration::from_secs(1);
 
 /// The query for the sessions that hold what a call failed to lock.
@@ -32,7 +33,7 @@ pub(super) trait HoldersQuery<DB: Backend> {
     fn reader(&self) -> fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>;
 }
 
-/// Asks, within the time that is `left` to the call and a moment.
+/// Asks within the time that is `left` to the call, plus [`GRACE`].
 ///
 /// Where an error aborts the transaction, the query has a savepoint and a limit of its own, both of which are undone. Where an
 /// error undoes its own statement only, the statement brings its limit along.
@@ -83,7 +84,7 @@ where
     Ok(Vec::new())
 }
 
-/// The sessions that hold an advisory lock. In an open transaction that an error would abort, asked in a savepoint that is undone.
+/// Returns the sessions that hold an advisory lock. In an open transaction that an error would abort, it asks in a savepoint.
 pub(crate) async fn holders_of<D: Driver<DB: HasAdvisoryLocks>>(
     driver: &mut D,
     name: &AdvisoryName,

@@ -1,5 +1,5 @@
-//! Transactions that the server has rolled back by itself, where it goes on in autocommit. What to send is the backend's to
-//! say; when to send it is here.
+//! Recovers from implicit rollbacks: the server rolls a transaction back by itself and goes on in autocommit. This file decides when a
+//! statement is sent, the backend decides which.
 
 use diesel::result::{Error as DieselError, QueryResult};
 
@@ -10,8 +10,8 @@ use crate::{
     error::LockError,
 };
 
-/// Looks at what came of a statement of ours. If it was the end of the transaction, another one takes its place that can only
-/// be rolled back.
+/// Checks the outcome of a statement of the crate. If its error has rolled the transaction back, begins another one in its place that can
+/// only be rolled back.
 pub(super) async fn check_rollback<D: Driver, T>(driver: &mut D, outcome: QueryResult<T>) -> QueryResult<T> {
     if let (Err(error), Some(rules)) = (&outcome, D::DB::IMPLICIT_ROLLBACK) {
         if (rules.rolled_back)(error) || ((rules.may_roll_back)(error) && does_roll_back(driver, &rules).await) {
@@ -21,14 +21,14 @@ pub(super) async fn check_rollback<D: Driver, T>(driver: &mut D, outcome: QueryR
     outcome
 }
 
-/// Whether the server takes the transaction back after an error that undoes the statement only on most servers. One that cannot
-/// say has been lost since.
+/// Returns whether the server rolls the transaction back after an error that undoes only the statement on most servers. If the server
+/// cannot be asked, the connection is lost, and the answer is yes.
 async fn does_roll_back<D: Driver>(driver: &mut D, rules: &ImplicitRollback<D::DB>) -> bool {
     let in_transaction = matches!(driver.depth(), Ok(Some(_)));
     in_transaction && has_a_row(driver, rules.ask).await.unwrap_or(true)
 }
 
-/// After a nested transaction: if it took the outer ones along, those must not go on either.
+/// Checks after a nested transaction whether the outer ones are rolled back too, and keeps them from going on.
 pub(super) async fn check_outer_rollback<D: Driver>(driver: &mut D) {
     if driver.is_aborted() {
         placeholder(driver).await;
@@ -45,7 +45,7 @@ async fn placeholder<D: Driver>(driver: &mut D) {
     mark_aborted(driver.status());
 }
 
-/// Lies in the outermost transaction, if that is ours.
+/// Keeps the outermost transaction, if the crate has begun it, from going on in autocommit after an implicit rollback.
 pub(super) struct AutocommitGuard {
     armed: bool,
 }
@@ -53,7 +53,7 @@ pub(super) struct AutocommitGuard {
 impl AutocommitGuard {
     pub(super) const NONE: AutocommitGuard = AutocommitGuard { armed: false };
 
-    /// To be laid when the transaction has just begun.
+    /// Arms the guard. To be called when the transaction has just begun.
     pub(super) async fn arm<D: Driver>(driver: &mut D) -> QueryResult<Self> {
         let outermost = driver.depth()?.is_some_and(|depth| depth.get() == 1);
         match D::DB::IMPLICIT_ROLLBACK {
@@ -73,7 +73,7 @@ impl AutocommitGuard {
         }
     }
 
-    /// Whether the transaction that is about to be committed is the one that was begun.
+    /// Fails if the transaction that is about to be committed is not the one that was begun.
     pub(super) async fn check<D, E>(&self, driver: &mut D) -> Result<(), E>
     where
         D: Driver,
@@ -86,8 +86,8 @@ impl AutocommitGuard {
         }
     }
 
-    /// To be called when the transaction has ended. If it has not, since somebody has cancelled the very `ROLLBACK`, it ends
-    /// with the connection: to put the setting back would commit it.
+    /// Disarms the guard. To be called when the transaction has ended. If it has not, because the `ROLLBACK` itself was cancelled, the
+    /// connection is marked as broken: restoring the setting would commit the transaction.
     pub(super) async fn disarm<D: Driver>(self, driver: &mut D) {
         let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return };
         if driver.depth() != Ok(None) || marked!(driver, driver.execute((rules.disarm)())).is_err() {
@@ -96,7 +96,7 @@ impl AutocommitGuard {
     }
 }
 
-/// Releases the innermost savepoint of Diesel's, which must be there.
+/// Releases Diesel's innermost savepoint. Fails if it does not exist.
 pub(super) async fn release<D, E>(driver: &mut D) -> Result<(), E>
 where
     D: Driver,
@@ -104,23 +104,23 @@ where
 {
     let depth = driver.depth()?;
     let Err(error) = driver.commit().await else { return Ok(()) };
-    // Diesel's manager counts a savepoint that it could not release; others let go of it and leave what was done in it.
+    // Diesel's manager still counts a savepoint that it could not release. Other managers do not, and keep what was done in it.
     let undone = driver.depth() == Ok(depth) && driver.rollback().await.is_ok();
     if D::DB::IMPLICIT_ROLLBACK.is_none() {
         return Err(error.into());
     }
-    // The savepoint is not there to be released.
+    // The savepoint does not exist.
     if !undone {
         mark_aborted(driver.status());
     }
     Err(lost(error, driver).await)
 }
 
-/// What it means that a savepoint could not be released.
+/// Returns the error that the caller gets if a savepoint could not be released.
 ///
-/// If it is not there, the transaction was over before. A node of a cluster rolls a transaction back between two of its statements
-/// and says so with the next one, a deadlock, or says nothing: that is a conflict lost, whatever the closure has returned. A lost
-/// connection is Diesel's error; and a statement that was cancelled has not looked.
+/// If the savepoint does not exist, the transaction was over before. A node of a cluster rolls a transaction back between two of its
+/// statements, and reports a deadlock with the next one or nothing at all: that is a lost conflict, whatever the closure has returned. A
+/// lost connection and a cancelled statement keep their own errors.
 pub(super) async fn lost<D, E>(error: DieselError, driver: &mut D) -> E
 where
     D: Driver,
@@ -136,7 +136,7 @@ where
     }
 }
 
-/// Whether a cluster has rolled the transaction back, and nothing of it was committed: then it can be run again.
+/// Returns whether a cluster has rolled the transaction back and nothing of it was committed, so that it can be run again.
 async fn by_the_cluster<D: Driver>(driver: &mut D) -> bool {
     match D::DB::IMPLICIT_ROLLBACK {
         Some(rules) => has_a_row(driver, rules.ask_cluster).await == Ok(true),
@@ -144,7 +144,7 @@ async fn by_the_cluster<D: Driver>(driver: &mut D) -> bool {
     }
 }
 
-/// Fails if the transaction that is to be open is not.
+/// Fails if no transaction is open.
 pub(super) async fn check<D: Driver>(driver: &mut D) -> Result<(), LockError> {
     let Some(rules) = D::DB::IMPLICIT_ROLLBACK else { return Ok(()) };
     let open = driver.execute((rules.check_open)()).await;

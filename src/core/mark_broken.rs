@@ -1,14 +1,12 @@
-//! Gives up a connection whose session must not live on: with a lock that could not be released, or a setting that could not be put
-//! back.
+//! Marks a connection as broken whose session must end: it has a lock that could not be released, or a setting that could not be restored.
 
 use super::driver::Driver;
 use crate::backend::LockingBackend;
 
-/// Diesel refuses the connection from here on, and a pool throws it away.
+/// Marks the connection, so that Diesel refuses it and a pool discards it.
 ///
-/// Diesel's mark alone is not enough on PostgreSQL: there it takes the connection for whole again as soon as any statement finds the
-/// session outside of a transaction, so a `ROLLBACK` of somebody's, or the `SELECT 1` of a pool, would bring it back. So the
-/// session itself is ended.
+/// On PostgreSQL the session is ended as well. There Diesel removes its mark as soon as any statement finds the session outside of a
+/// transaction, so a `ROLLBACK`, or the `SELECT 1` of a pool, would make the connection usable again.
 pub(super) async fn mark_broken<D: Driver>(driver: &mut D) {
     for statement in D::DB::END_SESSION {
         // The connection may be gone already.

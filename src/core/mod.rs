@@ -1,4 +1,5 @@
-//! The core: decides what is sent next, and awaits the answer. Written once, for connections whose calls block and for others.
+//! The core: decides which statement is sent next, and awaits its answer. It is written once, as async functions over a driver, for blocking and
+//! asynchronous connections.
 
 mod advisory;
 mod attempts;

@@ -1,4 +1,4 @@
-//! Taking the next free rows.
+//! Runs picks and claims: takes the next free rows of a query.
 
 use diesel::result::Error as DieselError;
 
@@ -40,8 +40,8 @@ pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Result<impl Picks
     run(driver, picks, class).await
 }
 
-/// Runs a claim of several statements in a transaction of its own, or a savepoint of the open one. What it changes is nobody else's only
-/// as long as its rows are locked: before the change, and at the end, it looks whether the transaction is still there.
+/// Runs a claim of several statements in a transaction of its own, or in a savepoint of the open one. Its rows are its own only as long as
+/// they are locked, so it checks before the change, and at the end, that the transaction is still open.
 async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
     let (nested, asks_again) = (driver.depth()?.is_some(), picks.asks_again());
     let isolation = (asks_again && !nested).then_some(Isolation::ReadCommitted);

@@ -1,4 +1,4 @@
-//! Running a single locked query.
+//! Runs a single locked query.
 
 use std::{panic::resume_unwind, thread};
 
@@ -19,8 +19,8 @@ use crate::{
 
 /// A query that is being loaded, within a time or without a limit.
 ///
-/// A driver loads the rows itself, between [`begin`](Self::begin) and [`end`](Self::end): Diesel caches the text of a query by its type,
-/// and a future of the core that were generic over that type would not be seen to be `Send`.
+/// The verb loads the rows itself, between [`begin`](Self::begin) and [`end`](Self::end). A future of the core that is generic over the type
+/// of the query is not seen to be `Send`, and without the type Diesel could not load the rows.
 pub(crate) struct Loading<DB: LockingBackend> {
     timer: Timer<DB>,
     mark: Option<Mark>,
@@ -34,7 +34,7 @@ impl<DB: LockingBackend> Loading<DB> {
         Ok(Loading { timer: Timer::start(WaitPolicy::Block), mark: None, table: None })
     }
 
-    /// Begins to load a query that waits for a time, or not at all: then it looks first whether somebody holds a row. Hands the query back.
+    /// Begins to load a query with `timeout` or `no_wait`, and returns the query. With `no_wait` it first asks for rows that other sessions hold.
     pub(crate) async fn begin<D, Q, S, L, W>(
         driver: &mut D,
         query: RowLock<Q, S, L, W>,
@@ -75,7 +75,7 @@ impl<DB: LockingBackend> Loading<DB> {
         Ok((loading, query))
     }
 
-    /// Takes the rows, or the error in their place, and puts the limit back.
+    /// Takes the rows or the error, and restores the time limit.
     pub(crate) async fn end<D: Driver<DB = DB>, U>(
         mut self,
         driver: &mut D,
@@ -107,7 +107,7 @@ impl<DB: LockingBackend> Loading<DB> {
     }
 }
 
-/// Names the tables that a query locks in an error of it.
+/// Adds the tables that a query locks to its error.
 pub(crate) fn of_tables<DB: LockingBackend>(error: LockError, query: &impl LockedQuery<DB>) -> LockError {
     let mut clauses = Vec::new();
     // A query that cannot be put together has failed before.
@@ -132,7 +132,7 @@ fn check<D: Driver>(driver: &mut D, query: &impl LockedQuery<D::DB>) -> Result<(
     clauses.iter().try_for_each(|clause| D::DB::check_table(&text, &clause.table))
 }
 
-/// Returns the error about rows that are not free: somebody holds them, or no lock of the session's reaches some of them.
+/// Returns the error about rows that cannot be locked at once: other sessions hold them, or this session may not lock some of them.
 async fn busy_rows<D: Driver>(
     driver: &mut D,
     key: impl QueryFragment<D::DB>,
@@ -146,7 +146,7 @@ async fn busy_rows<D: Driver>(
     }
 }
 
-/// Returns the error about those of the rows that no lock of the session's reaches.
+/// Returns the error about those rows that this session may not lock.
 async fn hidden_rows<D: Driver>(
     driver: &mut D,
     key: impl QueryFragment<D::DB>,

@@ -1,8 +1,7 @@
-//! What is known of connections with an open transaction, beside what they know themselves.
+//! A registry of connections with an open transaction: advisory locks to release at its end, and the order of its lock sets.
 //!
-//! A set knows nothing of the transaction that it is locked in, and Diesel's connections carry nothing for us. What a connection out of a pool and
-//! the one inside of it agree on is where the state of their transaction lies. Entries by thread would be another one's as soon as two tasks
-//! share a thread.
+//! Diesel's connections have no place for such data. The key is the address of the connection's transaction status, which a pooled connection
+//! and the connection inside of it share. An alternative failed: with entries by thread, two tasks on one thread would share an entry.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +19,11 @@ use crate::{
 
 #[derive(Default)]
 struct Entry {
-    /// How many transactions were open when it was made. When there are fewer, it is over.
+    /// The number of open transactions when the entry was made. With fewer open, the entry is obsolete.
     depth: u32,
-    /// The crate has begun the outermost transaction, and will see its end.
+    /// True if the crate has begun the outermost transaction, so that it sees its end.
     ours: bool,
-    /// Advisory locks to be released at that end.
+    /// The advisory locks to release at that end.
     names: Vec<AdvisoryName>,
     watch: Option<Watch>,
 }
@@ -36,7 +35,7 @@ struct Watch {
 
 static ENTRIES: Mutex<BTreeMap<usize, Entry>> = Mutex::new(BTreeMap::new());
 
-/// Looks at the entry of a connection, and changes it.
+/// Reads and changes the entry of a connection.
 fn with<D: Driver, R>(driver: &mut D, see: impl FnOnce(&mut Option<Entry>, u32) -> R) -> R {
     let depth = driver.depth().ok().flatten().map_or(0, NonZeroU32::get);
     let address = ptr::from_mut(driver.status()).addr();
@@ -49,31 +48,31 @@ fn with<D: Driver, R>(driver: &mut D, see: impl FnOnce(&mut Option<Entry>, u32) 
     seen
 }
 
-/// An outermost transaction of the crate's has begun.
+/// Adds the entry of an outermost transaction that the crate has begun.
 pub(super) fn open<D: Driver>(driver: &mut D) {
     with(driver, |entry, depth| *entry = Some(Entry { depth, ours: true, ..Entry::default() }));
 }
 
-/// It has ended: the advisory locks that were to last as long.
+/// Removes the entry at the end of that transaction. Returns the advisory locks to release.
 pub(super) fn close<D: Driver>(driver: &mut D) -> Vec<AdvisoryName> {
     let address = ptr::from_mut(driver.status()).addr();
     let entry = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
     entry.map_or_else(Vec::new, |entry| entry.names)
 }
 
-/// Marks a connection as broken whose call has not come to its end, and forgets what is known of it.
+/// Marks a connection as broken whose call was not completed, and removes its entry.
 #[cfg(feature = "async")]
 pub(crate) fn abandon<D: Driver>(driver: &mut D) {
     close(driver);
     driver.status().set_in_error();
 }
 
-/// Whether the crate will see the end of the open transaction.
+/// Returns whether the crate has begun the open transaction, so that it sees its end.
 pub(super) fn is_ours<D: Driver>(driver: &mut D) -> bool {
     with(driver, |entry, _| entry.as_ref().is_some_and(|entry| entry.ours))
 }
 
-/// Has a lock released at that end. It must be [ours](is_ours).
+/// Adds a lock to release at that end. The transaction must be [the crate's](is_ours).
 pub(super) fn release_at_the_end<D: Driver>(driver: &mut D, name: &AdvisoryName) {
     with(driver, |entry, _| {
         if let Some(entry) = entry {
@@ -82,7 +81,7 @@ pub(super) fn release_at_the_end<D: Driver>(driver: &mut D, name: &AdvisoryName)
     });
 }
 
-/// Watches the order of the lock sets from here on; whether they were not watched already.
+/// Begins to watch the order of the lock sets. Returns `false` if it is watched already.
 pub(super) fn watch<D: Driver>(driver: &mut D, refuse: bool) -> bool {
     with(driver, |entry, depth| {
         let entry = entry.get_or_insert_with(|| Entry { depth, ..Entry::default() });
@@ -103,7 +102,7 @@ pub(super) fn unwatch<D: Driver>(driver: &mut D) {
     });
 }
 
-/// Has the watch of the connection, if there is one, see what a set is about to lock or has locked.
+/// Reports to the watch of the connection, if there is one, what a set is about to lock or has locked.
 pub(super) fn observe<D: Driver>(driver: &mut D, see: impl FnOnce(&mut OrderWatch) -> Option<StepBack>) -> Result<()> {
     let back = with(driver, |entry, _| {
         let watch = entry.as_mut()?.watch.as_mut()?;

@@ -1,5 +1,4 @@
-//! One call of `lock`: the set's advisory locks, then its tables in turn, within the time that the
-//! call has.
+//! Runs one call of `lock`: takes the set's advisory locks, then locks its tables one after the other, within the time limit of the call.
 
 use std::time::Duration;
 
@@ -32,17 +31,17 @@ pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W
     Call::new(driver, &set).run(set).await
 }
 
-/// A call under way.
+/// A call in progress.
 struct Call<'c, D: Driver> {
     driver: &'c mut D,
     wait_policy: WaitPolicy,
     timer: Timer<D::DB>,
     name_holders: bool,
-    /// The last one that was locked.
+    /// The table that was locked last.
     table: Option<TableName>,
 }
 
-/// What the call was at when it failed.
+/// The table or advisory lock at which the call failed.
 enum Place<'a, DB: LockingBackend> {
     Table(DB::Table<'a>),
     Name(AdvisoryPart<DB>),
@@ -147,7 +146,7 @@ where
         Ok(())
     }
 
-    /// Whether the error has ended the transaction, by itself or by how the server is set up.
+    /// Returns whether the error has ended the transaction, by itself or by the configuration of the server.
     fn is_lost(&mut self, error: &LockError) -> bool {
         error.transaction_is_lost() || self.driver.is_aborted()
     }
@@ -218,14 +217,14 @@ where
         Ok(())
     }
 
-    /// Says at what the call failed, and ends its savepoint.
+    /// Ends the savepoint of a failed call, and adds to the error where it failed.
     async fn explain(&mut self, error: LockError, mut place: Place<'_, DB>, savepoint: bool) -> LockError {
         let lost = self.is_lost(&error);
         let waited = self.timer.elapsed();
         let ended = self.end(savepoint, lost).await;
         let rolled_back = savepoint && lost && ended.is_ok() && !self.driver.is_aborted();
         match ended {
-            // An error that says that the transaction goes on must not come back if it does not.
+            // The error must not say that the transaction goes on if it does not.
             Err(worse) if !lost || matches!(worse, LockError::ConnectionLost(_)) => return worse,
             _ => {}
         }

@@ -1,11 +1,11 @@
-//! What only a fresh snapshot can answer.
+//! Refuses queries that need a fresh snapshot in transactions that have none.
 //!
-//! A condition that is about more than the locked row (a subquery, a join, raw SQL, a function of the user's) is evaluated as of the
-//! beginning of a statement. So it is evaluated again when the row is held, by a statement that sees what was committed while the
-//! row was waited for. Where no statement of the transaction does, such a query is refused before a row is touched.
+//! The server evaluates a condition that is about more than the locked row (a subquery, a join, raw SQL, a function of the user's) as of the
+//! beginning of a statement. So it is evaluated again when the row is locked, by a statement that sees what was committed during the wait.
+//! Under REPEATABLE READ no statement does, and such a query is refused before a row is touched.
 //!
-//! The level is asked for only where it matters, by a statement of its own: that a transaction is READ COMMITTED is nowhere on this
-//! side of the connection, except where this crate has begun it.
+//! The isolation level is asked for only for such queries, by a statement of its own: the client does not know it, unless the crate has begun
+//! the transaction.
 
 use super::driver::Driver;
 use crate::{

@@ -1,4 +1,4 @@
-//! The time that one call may take.
+//! The time limit of one call.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
     mode::WaitPolicy,
 };
 
-/// Counts from the beginning of a call.
+/// Measures the time from the beginning of a call, and limits its statements.
 pub(super) struct Timer<DB: LockingBackend> {
     began: Instant,
     timeout: Option<Duration>,
@@ -32,7 +32,7 @@ impl<DB: LockingBackend> Timer<DB> {
         Timer { began: Instant::now(), timeout, at_once, tried: false, clock: DB::Clock::default() }
     }
 
-    /// Whether there is a limit at all.
+    /// Returns whether there is a limit.
     pub(super) fn is_limited(&self) -> bool {
         self.timeout.is_some()
     }
@@ -41,11 +41,11 @@ impl<DB: LockingBackend> Timer<DB> {
         self.began.elapsed()
     }
 
-    /// Gives the next statement the time that is left.
+    /// Limits the next statement to the time that is left.
     pub(super) async fn limit<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
         let Some(timeout) = self.timeout else { return Ok(()) };
         let left = timeout.saturating_sub(self.elapsed());
-        // Even a nanosecond is time enough for one try.
+        // The shortest time limit allows one try.
         let first = !std::mem::replace(&mut self.tried, true);
         if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
@@ -70,15 +70,15 @@ impl<DB: LockingBackend> Timer<DB> {
         Some(check_rollback(driver, sent).await)
     }
 
-    /// What is left of the time, if there is a limit.
+    /// Returns the time that is left, if there is a limit.
     pub(super) fn left(&self) -> Option<Duration> {
         Some(self.timeout?.saturating_sub(self.elapsed()))
     }
 
-    /// Puts the server's setting back. If that cannot be done, and a rollback does not do it, the connection counts as broken: a
-    /// pool must not hand out one whose every statement is cancelled after a moment.
+    /// Restores the server's setting. If that fails, and a rollback does not restore it, the connection is marked as broken: a pool must not
+    /// hand out a session with a time limit.
     ///
-    /// The server may end this very statement, for which there is no more time than for those before it.
+    /// The server may cancel this statement too, since the limit still applies to it.
     pub(super) async fn restore<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
         let Some(step) = self.clock.restore() else { return Ok(()) };
         let sent = marked!(driver, send(driver, step));
@@ -89,8 +89,8 @@ impl<DB: LockingBackend> Timer<DB> {
         sent.map_err(|error| self.class(error))
     }
 
-    /// What an error means depends on what was asked: when the time is up, the server was told to end the statement, in
-    /// whatever words it says so; and MariaDB says of a wait of no time at all that it took too long.
+    /// Classifies an error of a statement. When the time is up, a cancelled statement is a timeout, whatever its message. MariaDB reports a row
+    /// that is not free at once as a timeout too; with `no_wait` it is contention.
     pub(super) fn class(&self, error: DieselError) -> LockError {
         let late = self.timeout.is_some_and(|timeout| self.elapsed() >= timeout);
         match LockError::of_locking_statement(error) {

@@ -1,19 +1,19 @@
-//! A transaction that ends as its closure does: also by a panic, and not by a commit of nothing.
+//! Begins transactions and ends them as their closures ended.
 //!
-//! Diesel's `transaction`, with five differences.
+//! There are five differences to Diesel's `transaction`:
 //!
 //! - A panic of the closure rolls back before it goes on unwinding. Diesel leaves the transaction open; a connection that
 //!   is used again after `catch_unwind` would go on in it.
 //! - An error of the closure comes back also if the rollback fails, as it does when the connection is lost. Diesel returns
 //!   the error of the rollback.
-//! - If the closure returns `Ok` although the server has given the transaction up, that is an error. Diesel commits, and the
-//!   server rolls back without a word. A connection that does not tell is no way around it: the server is asked.
+//! - If the closure returns `Ok` although the server has aborted the transaction, that is an error. Diesel commits, and the server rolls
+//!   back without an error. If the connection does not record the transaction status, the server is asked.
 //! - A commit whose answer is missing is [`CommitUnknown`](LockError::CommitUnknown). Diesel says that the connection is lost.
-//! - Where the server rolls back by itself and goes on in autocommit, what follows is not committed, whether the closure has
-//!   met the error or swallowed it. If another transaction than ours is the outermost one, that holds from the end of this
-//!   one on; see [`implicit_rollback`].
+//! - If the server rolls back by itself and goes on in autocommit, the statements that follow are not committed, also if the closure
+//!   swallows the error. If the crate has not begun the outermost transaction, this holds from the end of this transaction on; see
+//!   [`implicit_rollback`].
 //!
-//! The closure runs in between, where its kind is known: [`begin`], the closure, [`end`].
+//! The verb runs the closure between [`begin`] and [`end`], since only the verb knows whether the closure is asynchronous.
 
 use std::{num::NonZeroU32, panic::resume_unwind, thread};
 
@@ -30,15 +30,15 @@ use super::{
 };
 use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
 
-/// A transaction that was begun here and has not ended.
+/// A transaction that was begun by the crate and has not ended.
 pub(crate) struct Begun {
-    /// How many transactions are open in it, itself included.
+    /// The number of open transactions when it had begun, itself included.
     depth: NonZeroU32,
     autocommit: AutocommitGuard,
-    /// It is the outermost one, and advisory locks may last as long as it.
+    /// True if it is the outermost one, which advisory locks may last as long as.
     outermost: bool,
     watched: bool,
-    /// The session remembers which level was chosen.
+    /// True if an isolation level was chosen, which the session may remember.
     isolated: bool,
 }
 
@@ -59,7 +59,7 @@ where
         }
         Err(error) => {
             let _ = driver.rollback().await;
-            // Perhaps half of it was done.
+            // The guard may be half armed.
             mark_broken(driver).await;
             Err(error.into())
         }
@@ -77,8 +77,8 @@ where
     Ok(begun)
 }
 
-/// The same for statements of ours only, whose errors are not swallowed; what changes rows has
-/// [looked](implicit_rollback::check) for the transaction before.
+/// The same for a transaction with statements of the crate only. It needs no guard: their errors are not swallowed, and a claim
+/// [checks](implicit_rollback::check) before it changes rows that the transaction is open.
 pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
     let depth = begin_at(driver, isolation).await?;
     Ok(Begun {
@@ -178,7 +178,7 @@ where
 
 /// Rolls back to before the transaction that was begun at this depth, with what a panic has left open in it.
 ///
-/// What went wrong first says more than that it could not be undone; Diesel marks the connection as broken then.
+/// Errors are not returned, since the first error says more. Diesel marks the connection as broken.
 async fn roll_back<D: Driver>(driver: &mut D, depth: NonZeroU32) {
     while let Ok(Some(open)) = driver.depth() {
         let undone = open >= depth && driver.rollback().await.is_ok();
@@ -194,7 +194,7 @@ where
     E: From<LockError> + From<DieselError>,
 {
     match driver.depth()? {
-        // The closure has ended the transaction, and the server told Diesel. It may have begun another one since.
+        // The closure has ended the transaction. It may have begun another one that Diesel does not know of.
         None => {
             if driver.batch("ROLLBACK").await.is_err() {
                 mark_broken(driver).await;
