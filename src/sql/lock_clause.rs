@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use diesel::{
     backend::{Backend, DieselReserveSpecialization},
-    query_builder::{AstPass, BoxedLimitOffsetClause, QueryBuilder, QueryFragment, QueryId},
+    query_builder::{AstPass, BoxedLimitOffsetClause, QueryFragment, QueryId},
     query_source::QuerySource,
     result::QueryResult,
 };
@@ -12,10 +12,9 @@ use diesel::{
 use super::{
     row_lock::{LockStrength, RowLock},
     table_name::TableName,
-    text_cache::TextKey,
 };
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty, sql_of},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     mode::{Strength, Wait},
 };
 
@@ -200,34 +199,5 @@ impl<DB: Backend> QueryFragment<DB> for WithoutClauses<'_, DB> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.walk_tables(pass.reborrow())?;
         self.0.walk_rest(pass)
-    }
-}
-
-/// Writes the text of a locked query. If types determine the text, it is built once.
-pub(crate) fn write_text<DB>(
-    query: &dyn LockedQuery<DB>,
-    statement: &dyn QueryFragment<DB>,
-    out: &mut DB::QueryBuilder,
-) -> QueryResult<()>
-where
-    DB: Backend<QueryBuilder: Default> + Default + 'static,
-{
-    // `to_sql` of the node itself is what calls this.
-    let build = || sql_of::<DB>(&Walked(statement));
-    match query.static_id() {
-        Some(id) => TextKey::new::<DB>(id, LockClause::of(query)?).write(out, &WithoutClauses(query), build),
-        None => {
-            out.push_sql(&build()?);
-            Ok(())
-        }
-    }
-}
-
-/// A query node that is written by its own walk, whatever else it makes of `to_sql`.
-struct Walked<'q, DB: Backend>(&'q dyn QueryFragment<DB>);
-
-impl<DB: Backend> QueryFragment<DB> for Walked<'_, DB> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_ast(pass)
     }
 }

@@ -43,13 +43,13 @@ pub(crate) use self::{
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
-    lock_clause::{LockClause, LockedQuery, write_text},
+    lock_clause::{LockClause, LockedQuery},
     model::FoundRows,
     queried_model::Chosen,
     query_text::{check_changes, check_model, locked_text},
     row_lock::{ExclusiveStrength, LockStrength},
     row_set::RowSet,
-    text_cache::{Remembered, TextKey},
+    text_cache::{Remembered, TextKey, write_text},
     tokens::{Token, Tokens},
 };
 #[cfg(test)]

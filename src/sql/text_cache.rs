@@ -12,7 +12,12 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{any_select::AnySelect, cache::Cache, lock_clause::LockClause, model::ModelText};
+use super::{
+    any_select::AnySelect,
+    cache::Cache,
+    lock_clause::{LockClause, LockedQuery, WithoutClauses},
+    model::ModelText,
+};
 use crate::diesel_internals::{has_raw_sql, sql_of};
 
 /// The cached texts: as many as calls in the program, times the numbers of rows that are written out.
@@ -117,5 +122,34 @@ impl<DB: Backend> QueryFragment<DB> for Clauses<'_, DB> {
         self.0.walk_from(pass.reborrow())?;
         self.0.walk_filter(pass.reborrow())?;
         self.0.walk_rest(pass)
+    }
+}
+
+/// Writes the text of a locked query. If types determine the text, it is built once.
+pub(crate) fn write_text<DB>(
+    query: &dyn LockedQuery<DB>,
+    statement: &dyn QueryFragment<DB>,
+    out: &mut DB::QueryBuilder,
+) -> QueryResult<()>
+where
+    DB: Backend<QueryBuilder: Default> + Default + 'static,
+{
+    // `to_sql` of the node itself is what calls this.
+    let build = || sql_of::<DB>(&Walked(statement));
+    match query.static_id() {
+        Some(id) => TextKey::new::<DB>(id, LockClause::of(query)?).write(out, &WithoutClauses(query), build),
+        None => {
+            out.push_sql(&build()?);
+            Ok(())
+        }
+    }
+}
+
+/// A query node that is written by its own walk, whatever else it makes of `to_sql`.
+struct Walked<'q, DB: Backend>(&'q dyn QueryFragment<DB>);
+
+impl<DB: Backend> QueryFragment<DB> for Walked<'_, DB> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
     }
 }

@@ -178,19 +178,6 @@ pub(crate) struct MariadbOptions {
     pub(crate) mysql_bin: Option<PathBuf>,
 }
 
-/// Reads the command line and runs the command that it names.
-#[cfg(unix)]
-pub(crate) fn run() -> anyhow::Result<std::process::ExitCode> {
-    match Cli::parse().command {
-        Command::Test(options) => crate::test::run(&options),
-        Command::Demo(options) => crate::demo::run(&options),
-        Command::Bench(BenchCommand::Pick(options)) => crate::bench::pick(&options),
-        Command::Bench(BenchCommand::Trips(options)) => crate::bench::trips(&options),
-        Command::Serve(options) => crate::serve::run(&options),
-        Command::Install(options) => crate::setup::run(&options),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //!
 //! | room | what it is for |
 //! | --- | --- |
-//! | `cli` | the words of the command line |
+//! | `cli` | the options of the command line |
 //! | `test`, `demo`, `bench`, `serve`, `setup` | one command each |
 //! | `matrix` | `test` on one server after the other |
 //! | `server` | databases to work on: a given one, or a throw-away server of our own |
@@ -43,10 +43,16 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
+
+use cli::Cli;
+#[cfg(unix)]
+use cli::{BenchCommand, Command};
+
 #[cfg(unix)]
 fn main() -> ExitCode {
     // Only the exit code leaves the inner function: whatever was started has been stopped by then.
-    cli::run().unwrap_or_else(|error| {
+    run().unwrap_or_else(|error| {
         console::say(format_args!("{error:#}"));
         if let Some(interrupted) = error.downcast_ref::<interrupt::Interrupted>() {
             interrupted.exit_code()
@@ -58,10 +64,24 @@ fn main() -> ExitCode {
     })
 }
 
+/// Reads the command line and runs the command that it names.
+#[cfg(unix)]
+fn run() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Test(options) if options.matrix => matrix::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Bench(BenchCommand::Pick(options)) => bench::pick(&options),
+        Command::Bench(BenchCommand::Trips(options)) => bench::trips(&options),
+        Command::Serve(options) => serve::run(&options),
+        Command::Install(options) => setup::run(&options),
+    }
+}
+
 /// Keeps `cargo build --workspace` working on Windows, where servers are not stopped by signals.
 #[cfg(not(unix))]
 fn main() -> ExitCode {
-    let _ = <cli::Cli as clap::Parser>::parse();
+    let _ = Cli::parse();
     eprintln!("xtask starts and stops servers by Unix signals: please run it on Linux, macOS or WSL.");
     ExitCode::from(2)
 }

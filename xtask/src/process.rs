@@ -5,6 +5,7 @@
 //! (test programs, pgbench) can still be addressed. Signalling our own group instead would hit the script that
 //! called us.
 
+use std::cell::RefCell;
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::console::say;
-use crate::supervisor::Supervisor;
+use crate::interrupt::Interrupt;
+use crate::watchdog::Watchdog;
 
 /// How a group is made to end: these signals one after the other, each with the time given to it.
 pub(crate) type Ending = &'static [(Signal, Duration)];
@@ -33,15 +35,16 @@ pub(crate) struct Group<'s> {
     child: Child,
     id: Pid,
     ending: Ending,
-    supervisor: &'s Supervisor,
+    interrupt: &'s Interrupt,
+    watchdog: &'s RefCell<Watchdog>,
 }
 
 impl<'s> Group<'s> {
-    /// Takes charge of a child that leads a process group; use [`Supervisor::spawn`].
-    pub(crate) fn new(child: Child, ending: Ending, supervisor: &'s Supervisor) -> Self {
+    /// Takes charge of a child that leads a process group. The supervisor calls this, by its `spawn`.
+    pub(crate) fn new(child: Child, ending: Ending, interrupt: &'s Interrupt, watchdog: &'s RefCell<Watchdog>) -> Self {
         let id = Pid::from_child(&child);
-        supervisor.watch(id);
-        Self { child, id, ending, supervisor }
+        watchdog.borrow_mut().watch(id);
+        Self { child, id, ending, interrupt, watchdog }
     }
 
     /// Waits for the child, and passes on the signals that come meanwhile.
@@ -59,10 +62,10 @@ impl<'s> Group<'s> {
         loop {
             if let Some(status) = self.try_wait()? {
                 self.end();
-                self.supervisor.interrupt().check()?;
+                self.interrupt.check()?;
                 return Ok(status);
             }
-            match self.supervisor.interrupt().poll() {
+            match self.interrupt.poll() {
                 // Told twice: no more patience.
                 Some(_) if deadline.is_some() => self.end(),
                 Some(signal) => {
@@ -127,7 +130,7 @@ impl<'s> Group<'s> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         self.end();
-        self.supervisor.forget(self.id);
+        self.watchdog.borrow_mut().forget(self.id);
     }
 }
 

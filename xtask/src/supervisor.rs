@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, geteuid};
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::interrupt::Interrupt;
@@ -65,7 +65,7 @@ impl Supervisor {
             .stdin(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot run {}", command.get_program().to_string_lossy()))?;
-        Ok(Group::new(child, ending, self))
+        Ok(Group::new(child, ending, &self.interrupt, &self.watchdog))
     }
 
     /// Runs a program whose output matters only if it fails.
@@ -80,14 +80,6 @@ impl Supervisor {
         let mut output = output;
         std::io::Seek::rewind(&mut output).context("cannot read a scratch file")?;
         bail!("{} failed ({status}):\n{}", command.get_program().to_string_lossy(), last_lines(output))
-    }
-
-    pub(crate) fn watch(&self, group: Pid) {
-        self.watchdog.borrow_mut().watch(group);
-    }
-
-    pub(crate) fn forget(&self, group: Pid) {
-        self.watchdog.borrow_mut().forget(group);
     }
 }
 

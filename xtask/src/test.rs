@@ -4,7 +4,6 @@ use std::process::{Command, ExitCode};
 
 use crate::cli::TestOptions;
 use crate::install::Need;
-use crate::matrix;
 use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
@@ -17,9 +16,6 @@ const CARGO_TEST: &[&str] = &["test", "--workspace", "--all-features"];
 const TEST_THREADS: &str = "4";
 
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<ExitCode> {
-    if options.matrix {
-        return matrix::run(options);
-    }
     let supervisor = Supervisor::new()?;
     databases(&supervisor, options)?.run(&supervisor, cargo_test(options))
 }
