@@ -50,6 +50,8 @@ mod advisory_guard;
 mod closure;
 mod connection;
 mod driver;
+#[cfg(feature = "migrations")]
+mod migrations;
 mod pick;
 pub mod prelude;
 mod query;
@@ -57,6 +59,8 @@ mod row;
 mod set;
 mod transaction;
 
+#[cfg(feature = "migrations")]
+pub use self::migrations::run_pending_migrations_locked;
 pub use self::{
     advisory::RunAdvisoryLock,
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},

@@ -1,6 +1,8 @@
 //! MySQL and MariaDB.
 
 mod advisory_deadlocks;
+#[path = "../async_migrations.rs"]
+mod async_migrations;
 mod broken;
 mod chained_clauses;
 mod commits;
@@ -34,6 +36,9 @@ mod views;
 use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
 
 type Arena = ServerArena<MysqlFamily>;
+
+/// The same over diesel-async.
+type AsyncConn = diesel_async::AsyncMysqlConnection;
 
 /// The levels at which a set goes on when a row that it waited for has changed.
 const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];

@@ -2,6 +2,8 @@
 
 mod advisory_guards;
 mod advisory_keys;
+#[path = "../async_migrations.rs"]
+mod async_migrations;
 mod broken;
 mod chained_clauses;
 mod commits;
@@ -40,6 +42,9 @@ mod views;
 mod whole;
 
 use crate::support::{arena::Arena, driver::Blocking as Driver};
+
+/// The same over diesel-async.
+type AsyncConn = diesel_async::AsyncPgConnection;
 
 /// The levels at which a set goes on when a row that it waited for has changed.
 const LEVELS: [&str; 1] = ["ISOLATION LEVEL READ COMMITTED"];
