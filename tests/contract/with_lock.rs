@@ -169,7 +169,7 @@ fn killed_inside(arena: &Arena, then: fn(Account) -> Result<(), Refusal>) -> Res
     let (go_on, killed) = channel::<()>();
     let pending = session.start("is killed inside", move |s| {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            s.with_lock(&stale(), |account, _| {
+            s.with_lock(&stale(), move |account, _| {
                 is_in.send(()).unwrap();
                 killed.recv().unwrap();
                 then(account)
