@@ -2,11 +2,15 @@
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
-use diesel::{connection::TransactionManagerStatus, result::QueryResult};
+use diesel::{
+    connection::TransactionManagerStatus,
+    result::{Error as DieselError, QueryResult},
+};
 
 use crate::{
     backend::{LockingBackend, Sink},
     diesel_internals::{self, Statement},
+    error::is_connection_lost,
 };
 
 /// Sends statements over a connection and awaits their answers.
@@ -53,7 +57,27 @@ pub(crate) trait Driver {
         diesel_internals::transaction_depth(self.status())
     }
 
-    /// Whether the server has given the transaction up, as far as the connection tells.
+    /// Whether errors must be noted for the connection: those that abort the transaction, of which the connection does not tell.
+    fn needs_notes(&self) -> bool {
+        Self::DB::IMPLICIT_ROLLBACK.is_none() && !self.tells_of_aborts()
+    }
+
+    /// Looks at the answer to a statement of ours, and notes that it has aborted the transaction.
+    fn note<T>(&mut self, answer: &QueryResult<T>) {
+        let Err(error @ DieselError::DatabaseError(..)) = answer else { return };
+        if self.needs_notes() && !is_connection_lost(error) {
+            diesel_internals::mark_aborted(self.status());
+        }
+    }
+
+    /// Forgets a note: the server takes statements again.
+    fn forget_note(&mut self) {
+        if self.needs_notes() {
+            diesel_internals::unmark_aborted(self.status());
+        }
+    }
+
+    /// Whether the server has given the transaction up, as far as the connection tells and notes say.
     fn is_aborted(&mut self) -> bool {
         diesel_internals::is_aborted(self.status())
     }

@@ -58,11 +58,13 @@ macro_rules! out_of_a_pool {
 
 /// For each connection by itself: both Diesel and `diesel-async` have a `Backend` for it, which generic code would have to tell apart.
 macro_rules! sessions {
-    ($($Conn:ty, $Server:ty, $Backend:ty, |$url:ident| $open:expr;)*) => {$(
+    ($($Conn:ty, $Server:ty, $Backend:ty, $probes:literal, |$url:ident| $open:expr;)*) => {$(
         impl Session for Async<$Conn> {
             type Conn = Blocked<$Conn>;
             type Server = $Server;
             type Backend = $Backend;
+
+            const PROBES: usize = $probes;
 
             fn connect($url: &str) -> Self {
                 let conn: $Conn = $open;
@@ -155,8 +157,8 @@ macro_rules! sessions {
 }
 
 sessions! {
-    AsyncPgConnection, Postgres, Pg, |url| establish(url);
-    Object<AsyncPgConnection>, Postgres, Pg, |url| out_of_a_pool!(url);
-    AsyncMysqlConnection, MysqlFamily, Mysql, |url| establish(url);
-    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, |url| out_of_a_pool!(url);
+    AsyncPgConnection, Postgres, Pg, 1, |url| establish(url);
+    Object<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_a_pool!(url);
+    AsyncMysqlConnection, MysqlFamily, Mysql, 0, |url| establish(url);
+    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, 0, |url| out_of_a_pool!(url);
 }
