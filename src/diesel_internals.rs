@@ -69,6 +69,15 @@ pub(crate) fn mark_aborted(status: &mut TransactionManagerStatus) {
     }
 }
 
+/// Takes that mark off again: the transaction has been rolled back to a savepoint.
+pub(crate) fn unmark_aborted(status: &mut TransactionManagerStatus) {
+    if let TransactionManagerStatus::Valid(status) = status {
+        if let Some(transaction) = &mut status.in_transaction {
+            transaction.requires_rollback_maybe_up_to_top_level = false;
+        }
+    }
+}
+
 /// Returns the SQL text of a fragment, without its bind parameters.
 pub(crate) fn sql_of<DB>(fragment: &dyn QueryFragment<DB>) -> QueryResult<String>
 where

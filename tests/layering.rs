@@ -111,7 +111,7 @@ fn every_room_keeps_to_its_floor() {
             let line = i + 1;
             if !may_cfg && code.contains("feature = \"") {
                 faults.push(format!(
-                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking` or the face"
+                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking`, `nonblocking` or the face"
                 ));
             }
             if code.contains("super::super") {

@@ -120,7 +120,9 @@ where
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {
-        self.manage(Conn::TransactionManager::rollback_transaction)
+        self.manage(Conn::TransactionManager::rollback_transaction)?;
+        self.forget_note();
+        Ok(())
     }
 
     async fn sleep(&mut self, pause: Duration) {

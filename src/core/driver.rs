@@ -2,11 +2,15 @@
 
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
-use diesel::{connection::TransactionManagerStatus, result::QueryResult};
+use diesel::{
+    connection::TransactionManagerStatus,
+    result::{Error as DieselError, QueryResult},
+};
 
 use crate::{
     backend::{LockingBackend, Sink},
     diesel_internals::{self, Statement},
+    error::is_connection_lost,
 };
 
 /// Sends statements over a connection and awaits their answers.
@@ -55,7 +59,27 @@ pub(crate) trait Driver {
         diesel_internals::transaction_depth(self.status())
     }
 
-    /// Returns whether the server has aborted the transaction, as far as the connection records it.
+    /// Returns whether the core must record errors that abort the transaction, since the connection does not.
+    fn needs_notes(&self) -> bool {
+        Self::DB::IMPLICIT_ROLLBACK.is_none() && !self.tells_of_aborts()
+    }
+
+    /// Records that the error of a statement of the crate has aborted the transaction.
+    fn note<T>(&mut self, answer: &QueryResult<T>) {
+        let Err(error @ DieselError::DatabaseError(..)) = answer else { return };
+        if self.needs_notes() && !is_connection_lost(error) {
+            diesel_internals::mark_aborted(self.status());
+        }
+    }
+
+    /// Removes the record, when the server takes statements again.
+    fn forget_note(&mut self) {
+        if self.needs_notes() {
+            diesel_internals::unmark_aborted(self.status());
+        }
+    }
+
+    /// Returns whether the server has aborted the transaction, as far as the connection or the core has recorded it.
     fn is_aborted(&mut self) -> bool {
         diesel_internals::is_aborted(self.status())
     }

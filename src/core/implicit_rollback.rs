@@ -18,6 +18,7 @@ pub(super) async fn check_rollback<D: Driver, T>(driver: &mut D, outcome: QueryR
             placeholder(driver).await;
         }
     }
+    driver.note(&outcome);
     outcome
 }
 

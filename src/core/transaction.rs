@@ -161,13 +161,14 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
-    if driver.is_aborted() {
-        return Err(LockError::Aborted.into());
-    }
-    if let Some(probe) = D::DB::PROBE.filter(|_| !driver.tells_of_aborts()) {
-        if let Err(error) = driver.batch(probe).await {
-            return Err(implicit_rollback::lost(error, driver).await);
-        }
+    match D::DB::PROBE {
+        // A note may be out of date: the closure may have rolled back to a savepoint of its own since.
+        Some(probe) if !driver.tells_of_aborts() => match driver.batch(probe).await {
+            Ok(()) => driver.forget_note(),
+            Err(error) => return Err(implicit_rollback::lost(error, driver).await),
+        },
+        _ if driver.is_aborted() => return Err(LockError::Aborted.into()),
+        _ => {}
     }
     // The check removes the savepoints that were set after its own.
     while driver.depth()?.is_some_and(|open| open > depth) {

@@ -43,7 +43,8 @@ impl Class {
             DatabaseErrorKind::ReadOnlyTransaction => Some(Class::ReadOnly),
             DatabaseErrorKind::ClosedConnection => Some(Class::ConnectionLost),
             // libpq refuses to send over a lost connection, and to send more parameters than the protocol allows. The message of the
-            // second contains the number, in every language.
+            // second contains the number, in every language. `tokio-postgres` says so in words of its own.
+            DatabaseErrorKind::UnableToSendCommand if is(postgres::NOT_SENT, info) => None,
             DatabaseErrorKind::UnableToSendCommand if !info.message().contains("65535") => Some(Class::ConnectionLost),
             DatabaseErrorKind::Unknown if is_circle(info) => Some(Class::Deadlock),
             DatabaseErrorKind::Unknown => first_of(
@@ -54,6 +55,7 @@ impl Class {
                     (mysql::READ_ONLY, Class::ReadOnly),
                     (mysql::LOST, Class::ConnectionLost),
                     (mysql::LOST_NOW, Class::ConnectionLost),
+                    (postgres::ENDED, Class::ConnectionLost),
                 ],
             ),
             _ => None,
@@ -168,8 +170,10 @@ pub(super) fn is_retryable(error: &DieselError) -> bool {
 pub(super) fn may_be_committed(error: &DieselError) -> bool {
     match error {
         DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
+        // libpq says this of a statement that it did not send. `tokio-postgres` does not tell when it lost the connection.
+        DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, info) => is(postgres::LOST, &**info),
         DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => {
-            [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED]
+            [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED, postgres::ENDED]
                 .iter()
                 .any(|messages| is(messages, &**info))
         }

@@ -4,6 +4,10 @@
 //! SQLSTATE 40P01, 55P03, 57014 and others ([codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)). The language
 //! depends on `lc_messages` and on the environment that the server was started in, never on the client.
 
+mod ended;
+
+pub(super) use self::ended::{ENDED, LOST, NOT_SENT};
+
 /// 40P01: a deadlock
 pub(super) const DEADLOCK: &[&str] = &[
     "deadlock detected",                 // C

@@ -263,14 +263,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             + 'a,
     {
         let mut driver = Nonblocking::new(conn);
-        let outcome = match Hold::begin::<_, _, E>(&self, &mut driver, true).await {
-            Ok(Some(hold)) => {
-                let outcome = catch(f(driver.conn())).await;
-                hold.end(&mut driver, outcome).await
-            }
-            Ok(None) => Err(contended(self.name()).into()),
-            Err(error) => Err(error),
-        };
+        let outcome = catch(async {
+            let Some(hold) = Hold::begin::<_, _, E>(&self, &mut driver, true).await? else {
+                return Err(contended(self.name()).into());
+            };
+            let outcome = catch(f(driver.conn())).await;
+            hold.end(&mut driver, outcome).await
+        })
+        .await;
         driver.done(outcome)
     }
 
@@ -286,14 +286,12 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             + 'a,
     {
         let mut driver = Nonblocking::new(conn);
-        let outcome = match Hold::begin::<_, _, E>(&self, &mut driver, false).await {
-            Ok(Some(hold)) => {
-                let outcome = catch(f(driver.conn())).await;
-                hold.end(&mut driver, outcome).await.map(Some)
-            }
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
+        let outcome = catch(async {
+            let Some(hold) = Hold::begin::<_, _, E>(&self, &mut driver, false).await? else { return Ok(None) };
+            let outcome = catch(f(driver.conn())).await;
+            hold.end(&mut driver, outcome).await.map(Some)
+        })
+        .await;
         driver.done(outcome)
     }
 
@@ -309,13 +307,12 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             + 'a,
     {
         let mut driver = Nonblocking::new(conn);
-        let outcome = match Hold::begin_session::<_, _, E>(&self, &mut driver).await {
-            Ok(hold) => {
-                let outcome = catch(f(driver.conn())).await;
-                hold.end(&mut driver, outcome).await
-            }
-            Err(error) => Err(error),
-        };
+        let outcome = catch(async {
+            let hold = Hold::begin_session::<_, _, E>(&self, &mut driver).await?;
+            let outcome = catch(f(driver.conn())).await;
+            hold.end(&mut driver, outcome).await
+        })
+        .await;
         driver.done(outcome)
     }
 
@@ -364,7 +361,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         let name = self.name().clone();
         async move {
             let mut driver = Nonblocking::new(conn);
-            let held = core::is_held::<M, _>(&name, &mut driver).await;
+            let held = catch(core::is_held::<M, _>(&name, &mut driver)).await;
             driver.done(held)
         }
     }
@@ -376,7 +373,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
         let name = self.name().clone();
         async move {
             let mut driver = Nonblocking::new(conn);
-            let holders = core::holders_of(&mut driver, &name).await;
+            let holders = catch(core::holders_of(&mut driver, &name)).await;
             driver.done(holders)
         }
     }
@@ -388,6 +385,6 @@ where
     Conn: AdvisoryConnection<M>,
 {
     let mut driver = Nonblocking::new(conn);
-    let taken = core::take(lock, span, &mut driver, must).await;
+    let taken = catch(core::take(lock, span, &mut driver, must)).await;
     driver.done(taken)
 }

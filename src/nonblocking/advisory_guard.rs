@@ -9,7 +9,7 @@ use super::{connection::LockConnection, driver::Nonblocking};
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
     backend::HasAdvisoryLocks,
-    core,
+    core::{self, catch},
 };
 
 /// A guard that holds an advisory lock of the session and borrows its connection.
@@ -61,7 +61,7 @@ macro_rules! guards {
                 let (name, shared) = (self.name.clone(), self.shared);
                 let $guard = &mut self;
                 let mut driver = Nonblocking::new($borrow);
-                let held = core::release(&name, shared, &mut driver).await;
+                let held = catch(core::release(&name, shared, &mut driver)).await;
                 let held = driver.done(held);
                 self.released = true;
                 held

@@ -1,6 +1,6 @@
 //! The driver of connections of `diesel-async`.
 
-use std::{future::Future, pin::pin, thread, time::Duration};
+use std::{future::Future, panic::resume_unwind, pin::pin, thread, time::Duration};
 
 use diesel::{
     connection::TransactionManagerStatus,
@@ -38,10 +38,11 @@ impl<'c, Conn: LockConnection> Nonblocking<'c, Conn> {
         Nonblocking { conn, done: false }
     }
 
-    /// Ends the call.
-    pub(super) fn done<T>(mut self, outcome: T) -> T {
+    /// Ends the call. A panic goes on: the core has done what it does after a panic.
+    pub(super) fn done<T>(mut self, outcome: thread::Result<T>) -> T {
         self.done = true;
-        outcome
+        drop(self);
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Returns the connection, for a closure.
@@ -67,6 +68,14 @@ impl<'c, Conn: LockConnection> Nonblocking<'c, Conn> {
                 loaded.push(U::build_from_row(&row?).map_err(DieselError::DeserializationError)?);
             }
             Ok(loaded)
+        })
+    }
+
+    /// Marks the connection as broken if a statement of the transaction manager has panicked.
+    fn managed(&mut self, answer: thread::Result<QueryResult<()>>) -> QueryResult<()> {
+        answer.unwrap_or_else(|panic| {
+            self.status().set_in_error();
+            resume_unwind(panic)
         })
     }
 
@@ -119,16 +128,21 @@ where
         SimpleAsyncConnection::batch_execute(self.conn, statements)
     }
 
-    fn begin(&mut self) -> impl Future<Output = QueryResult<()>> {
-        Conn::TransactionManager::begin_transaction(self.conn)
+    async fn begin(&mut self) -> QueryResult<()> {
+        let begun = catch(Conn::TransactionManager::begin_transaction(self.conn)).await;
+        self.managed(begun)
     }
 
-    fn commit(&mut self) -> impl Future<Output = QueryResult<()>> {
-        Conn::TransactionManager::commit_transaction(self.conn)
+    async fn commit(&mut self) -> QueryResult<()> {
+        let committed = catch(Conn::TransactionManager::commit_transaction(self.conn)).await;
+        self.managed(committed)
     }
 
-    fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> {
-        Conn::TransactionManager::rollback_transaction(self.conn)
+    async fn rollback(&mut self) -> QueryResult<()> {
+        let undone = catch(Conn::TransactionManager::rollback_transaction(self.conn)).await;
+        self.managed(undone)?;
+        self.forget_note();
+        Ok(())
     }
 
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()> {
@@ -139,7 +153,7 @@ where
         Conn::TransactionManager::transaction_manager_status_mut(self.conn)
     }
 
-    /// The connections of `diesel-async` record some errors, and not the state of the transaction that the server reports.
+    /// The connections of `diesel-async` note some errors, and not what the server says of the transaction.
     fn tells_of_aborts(&self) -> bool {
         false
     }

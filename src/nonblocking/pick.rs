@@ -6,7 +6,7 @@ use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
 
 use super::{connection::LockConnection, driver::Nonblocking};
 use crate::{
-    core,
+    core::{self, catch},
     error::Result,
     lockable::Lockable,
     pick::{ClaimFrom, PickFrom},
@@ -68,7 +68,7 @@ pub trait PickDsl: AsQuery + Sized {
         let picks = self.as_query().picks(n);
         async move {
             let mut driver = Nonblocking::new(conn);
-            let picked = core::pick(&mut driver, picks).await;
+            let picked = catch(core::pick(&mut driver, picks)).await;
             driver.done(picked)
         }
     }
@@ -93,7 +93,7 @@ pub trait PickDsl: AsQuery + Sized {
         let claims = self.as_query().claims(n, changes.as_changeset());
         async move {
             let mut driver = Nonblocking::new(conn);
-            let claimed = core::claim(&mut driver, claims).await;
+            let claimed = catch(core::claim(&mut driver, claims)).await;
             driver.done(claimed)
         }
     }

@@ -13,7 +13,7 @@ use diesel::{
 use super::{connection::LockConnection, driver::Nonblocking};
 use crate::{
     backend::LockingBackend,
-    core::{Loading, of_tables},
+    core::{Loading, catch, of_tables},
     diesel_internals::{Borrowed, CompatibleType},
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
@@ -130,13 +130,15 @@ macro_rules! unlimited {
         {
             async fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 let mut driver = Nonblocking::new(conn);
-                let loading = match Loading::unlimited(&mut driver, &self) {
-                    Ok(loading) => loading,
-                    Err(error) => return driver.done(Err(error)),
-                };
-                let rows = driver.load(Borrowed(&self)).await;
-                let rows = loading.end(&mut driver, rows).await;
-                driver.done(rows.map_err(|error| of_tables(error, &self)))
+                let loaded = catch(async {
+                    let query = self;
+                    let loading = Loading::unlimited(&mut driver, &query)?;
+                    let rows = driver.load(Borrowed(&query)).await;
+                    let rows = loading.end(&mut driver, rows).await;
+                    rows.map_err(|error| of_tables(error, &query))
+                })
+                .await;
+                driver.done(loaded)
             }
         }
     )*};
@@ -159,13 +161,14 @@ macro_rules! limited {
         {
             async fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 let mut driver = Nonblocking::new(conn);
-                let (loading, query) = match Loading::begin(&mut driver, self).await {
-                    Ok(begun) => begun,
-                    Err(error) => return driver.done(Err(error)),
-                };
-                let rows = driver.load(Borrowed(&query)).await;
-                let rows = loading.end(&mut driver, rows).await;
-                driver.done(rows.map_err(|error| of_tables(error, &query)))
+                let loaded = catch(async {
+                    let (loading, query) = Loading::begin(&mut driver, self).await?;
+                    let rows = driver.load(Borrowed(&query)).await;
+                    let rows = loading.end(&mut driver, rows).await;
+                    rows.map_err(|error| of_tables(error, &query))
+                })
+                .await;
+                driver.done(loaded)
             }
         }
     )*};

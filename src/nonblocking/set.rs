@@ -63,7 +63,7 @@ impl<DB: LockingBackend, W: Send> RunLockSet<DB> for LockSet<'_, DB, W> {
         Conn: LockConnection<Backend = DB>,
     {
         let mut driver = Nonblocking::new(conn);
-        let locked = core::lock(&mut driver, self).await;
+        let locked = catch(core::lock(&mut driver, self)).await;
         driver.done(locked)
     }
 }
@@ -210,17 +210,17 @@ impl<T: Lockable> LockDsl for T {
         let set = LockSet::new().id::<T>(self.lock_key());
         async move {
             let mut driver = Nonblocking::new(conn);
-            let begun = match core::begin::<_, E>(&mut driver, None).await {
-                Ok(begun) => begun,
-                Err(error) => return driver.done(Err(error)),
-            };
-            let locked = catch(core::lock(&mut driver, set)).await;
-            let outcome = match locked.map(|locked| locked?.take_only::<T>()) {
-                Ok(Ok(row)) => catch(f(row, driver.conn())).await,
-                Ok(Err(error)) => Ok(Err(error.into())),
-                Err(panic) => Err(panic),
-            };
-            let ended = core::end(&mut driver, begun, outcome).await;
+            let ended = catch(async {
+                let begun = core::begin::<_, E>(&mut driver, None).await?;
+                let locked = catch(core::lock(&mut driver, set)).await;
+                let outcome = match locked.map(|locked| locked?.take_only::<T>()) {
+                    Ok(Ok(row)) => catch(f(row, driver.conn())).await,
+                    Ok(Err(error)) => Ok(Err(error.into())),
+                    Err(panic) => Err(panic),
+                };
+                core::end(&mut driver, begun, outcome).await
+            })
+            .await;
             driver.done(ended)
         }
     }

@@ -6,7 +6,7 @@ use diesel::result::Error as DieselError;
 
 use super::{closure::AsyncClosure, connection::LockConnection, driver::Nonblocking};
 use crate::{
-    core::Attempts,
+    core::{Attempts, catch},
     error::LockError,
     transaction::{ClosureError, Concrete, LockTransaction},
 };
@@ -91,18 +91,19 @@ where
             + 'a,
     {
         let mut driver = Nonblocking::new(conn);
-        let mut attempts = match Attempts::new(&mut driver, self) {
-            Ok(attempts) => attempts,
-            Err(error) => return driver.done(Err(error.into())),
-        };
-        loop {
-            let outcome = match attempts.begin::<_, E>(&mut driver).await {
-                Ok(begun) => driver.in_transaction(begun, f.clone()).await,
-                Err(error) => Err(error),
-            };
-            if let ControlFlow::Break(ended) = attempts.ended(&mut driver, outcome).await {
-                return driver.done(ended);
+        let ended = catch(async {
+            let (mut attempts, f) = (Attempts::new(&mut driver, self)?, f);
+            loop {
+                let outcome = match attempts.begin::<_, E>(&mut driver).await {
+                    Ok(begun) => driver.in_transaction(begun, f.clone()).await,
+                    Err(error) => Err(error),
+                };
+                if let ControlFlow::Break(ended) = attempts.ended(&mut driver, outcome).await {
+                    return ended;
+                }
             }
-        }
+        })
+        .await;
+        driver.done(ended)
     }
 }

@@ -1,9 +1,9 @@
 //! Single queries over several tables, locked with `for_update_of`: only the table that is named is locked.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, LockSet, RunLockQuery};
+use diesel_lockset::{LockQueryDsl, LockSet};
 
-use super::{Arena, Driver, RESOLVES_FIRST};
+use super::{Arena, Driver, RESOLVES_FIRST, verbs::RunLockQuery};
 use crate::{
     isolation::Play,
     support::{

@@ -8,7 +8,7 @@ mod several_tables;
 use diesel::prelude::*;
 use diesel_lockset::{LockSet, Locked};
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, verbs};
 use crate::{
     isolation::Play,
     support::{

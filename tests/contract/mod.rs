@@ -2,7 +2,7 @@
 //!
 //! Each test is named after the behaviour that it holds; `tests/BEHAVIOURS.md` says which one that is.
 
-use super::Driver;
+use super::{Driver, verbs};
 use crate::support::{arena::ServerArena, driver::Session, server::Server};
 
 /// A database of a test's own, on the server of the driver.

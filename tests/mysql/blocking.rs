@@ -1,6 +1,6 @@
 //! The contract over a plain `MysqlConnection`.
 
-use crate::support::driver::MysqlBlocking as Driver;
+use crate::support::{driver::MysqlBlocking as Driver, verbs};
 
 #[path = "../contract/mod.rs"]
 pub(super) mod contract;

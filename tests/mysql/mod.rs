@@ -5,5 +5,6 @@ mod blocking;
 mod crashes;
 mod harness;
 mod lost_transactions;
+mod nonblocking;
 mod pooled;
 mod version;

@@ -1,6 +1,6 @@
 //! The contract over a plain `PgConnection`.
 
-use crate::support::driver::Blocking as Driver;
+use crate::support::{driver::Blocking as Driver, verbs};
 
 #[path = "../contract/mod.rs"]
 pub(super) mod contract;

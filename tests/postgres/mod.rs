@@ -12,6 +12,7 @@ mod joins;
 mod key_types;
 mod lock_transaction;
 mod names;
+mod nonblocking;
 mod pick;
 mod plans;
 mod pooled;

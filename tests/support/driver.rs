@@ -17,7 +17,7 @@ use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, statements::
 
 /// One connection to the server, driven from one thread.
 ///
-/// An asynchronous driver keeps a runtime of one thread beside its connection and blocks on every future.
+/// An asynchronous driver blocks on every future; see [`nonblocking`](super::nonblocking). What it keeps in a future is `Send`.
 pub(crate) trait Session: Send + Sized + 'static {
     /// What the verbs of the crate take.
     type Conn;
@@ -27,6 +27,10 @@ pub(crate) trait Session: Send + Sized + 'static {
 
     /// What lock sets are built for. The verbs below are for those that have row locks.
     type Backend: Backend;
+
+    /// How many statements a commit of the crate's is preceded by, because the connection does not tell whether the server has given the
+    /// transaction up.
+    const PROBES: usize = 0;
 
     /// A session of its own; panics if there is none to be had.
     fn connect(url: &str) -> Self;
@@ -59,7 +63,7 @@ pub(crate) trait Session: Send + Sized + 'static {
 
     // The verbs of the crate, one method each, so that a driver whose verbs are futures can block on them.
 
-    fn lock_set<W>(&mut self, set: LockSet<'_, Self::Backend, W>) -> Result<Locked, LockError>
+    fn lock_set<W: Send>(&mut self, set: LockSet<'_, Self::Backend, W>) -> Result<Locked, LockError>
     where
         Self::Backend: LockingBackend;
 
@@ -86,11 +90,16 @@ pub(crate) trait Session: Send + Sized + 'static {
     where
         Self::Backend: LockingBackend;
 
-    fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut Self::Conn) -> Result<R, E>) -> Result<R, E>
+    fn with_lock<T, R, E>(
+        &mut self,
+        row: &T,
+        then: impl FnOnce(T, &mut Self::Conn) -> Result<R, E> + Send,
+    ) -> Result<R, E>
     where
         Self::Backend: LockingBackend,
         T: LockTarget<Self::Backend>,
-        E: From<LockError> + From<diesel::result::Error>;
+        R: Send,
+        E: From<LockError> + From<diesel::result::Error> + Send;
 
     /// [`execute`](Self::execute) inside the closure of `with_lock`.
     fn execute_on(conn: &mut Self::Conn, statement: &str) -> QueryResult<usize>;
@@ -201,7 +210,7 @@ impl<C: Open> Session for Direct<C> {
         C::Server::begin_as(&mut self.conn, characteristics)
     }
 
-    fn lock_set<W>(&mut self, set: LockSet<'_, C::Backend, W>) -> Result<Locked, LockError>
+    fn lock_set<W: Send>(&mut self, set: LockSet<'_, C::Backend, W>) -> Result<Locked, LockError>
     where
         C::Backend: LockingBackend,
     {
@@ -243,11 +252,12 @@ impl<C: Open> Session for Direct<C> {
         row.timeout(time).lock(&mut self.conn)
     }
 
-    fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut C) -> Result<R, E>) -> Result<R, E>
+    fn with_lock<T, R, E>(&mut self, row: &T, then: impl FnOnce(T, &mut C) -> Result<R, E> + Send) -> Result<R, E>
     where
         C::Backend: LockingBackend,
         T: LockTarget<C::Backend>,
-        E: From<LockError> + From<diesel::result::Error>,
+        R: Send,
+        E: From<LockError> + From<diesel::result::Error> + Send,
     {
         row.with_lock(&mut self.conn, then)
     }

@@ -18,6 +18,26 @@ fn every_language_is_understood() {
     for message in postgres::CANCELED {
         assert!(matches!(locking_statement(server_says(message)), LockError::Canceled { .. }), "{message}");
     }
+    for message in postgres::ENDED {
+        assert!(matches!(any_statement(server_says(message)), LockError::ConnectionLost(_)), "{message}");
+    }
+}
+
+/// `tokio-postgres` has one kind of error for a lost connection and for a statement that cannot be written down.
+#[test]
+fn what_was_not_sent_is_not_lost() {
+    let said = |message: &str| {
+        let message = message.replace("%s", "value too large to transmit");
+        DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new(message))
+    };
+    for message in postgres::LOST {
+        assert!(matches!(any_statement(said(message)), LockError::ConnectionLost(_)), "{message}");
+        assert!(may_be_committed(&said(message)), "{message}");
+    }
+    for message in postgres::NOT_SENT {
+        assert!(matches!(any_statement(said(message)), LockError::Query(_)), "{message}");
+        assert!(!may_be_committed(&said(message)), "{message}");
+    }
 }
 
 #[test]
@@ -79,7 +99,8 @@ fn a_commit_is_unknown_unless_the_server_says_otherwise() {
     let unsent = DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new("no".to_owned()));
     assert!(may_be_committed(&ended("terminating connection due to administrator command")));
     assert!(!may_be_committed(&unsent) && !may_be_committed(&DieselError::BrokenTransactionManager));
-    let unknown = [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED];
+    let unknown =
+        [mysql::LOST, mysql::LOST_NOW, mysql::CANCELED, mysql::DURING_COMMIT, postgres::CANCELED, postgres::ENDED];
     for message in unknown.into_iter().flatten() {
         let error = server_says(&message.replace("%s", "6 \"No such device or address\""));
         assert!(may_be_committed(&error), "{message}");
@@ -105,6 +126,8 @@ fn no_message_is_in_two_lists() {
         postgres::CANCELED,
         postgres::MATERIALIZED_VIEW,
         postgres::NO_PRIVILEGE,
+        postgres::ENDED,
+        postgres::LOST,
         mysql::DEADLOCK,
         mysql::CHANGED,
         mysql::READ_ONLY,

@@ -10,6 +10,10 @@ pub(in crate::error) const LOST: &[&str] = &[
     "Statement closed indirectly because of a preceding %s() call",
     "The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior.",
     "Session was killed",
+    // `mysql_async`, of which `diesel-async` hands on the text
+    "Input/output error: Input/output error: %s",
+    "Input/output error: TLS error: `%s'",
+    "Driver error: `Connection to the server is closed.'",
 ];
 
 /// 1053, a shutdown of the server; 1927, `KILL CONNECTION` of MariaDB

@@ -1,8 +1,8 @@
 //! Names of whatever the application has: they are data, and no two of them are one lock.
 
-use diesel_lockset::{AdvisoryLock, RunAdvisoryLock};
+use diesel_lockset::AdvisoryLock;
 
-use super::{Arena, Driver, free};
+use super::{Arena, Driver, free, verbs::RunAdvisoryLock};
 use crate::support::{
     driver::Session,
     models::{Seat, Tag},

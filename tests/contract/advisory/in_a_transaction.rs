@@ -1,8 +1,11 @@
 //! A lock that is taken inside of a transaction that this crate has begun: nobody else gets it before that is committed.
 
-use diesel_lockset::{AdvisoryLock, LockDsl, LockError, LockTransaction, RunAdvisoryLock, RunLockTransaction};
+use diesel_lockset::{AdvisoryLock, LockError, LockTransaction};
 
-use super::{Arena, Driver, account, free, nothing};
+use super::{
+    Arena, Driver, account, free, nothing,
+    verbs::{LockDsl, RunAdvisoryLock, RunLockTransaction},
+};
 use crate::support::{driver::Session, models::Account};
 
 /// What the closure of a transaction does with locks, seen by another session.

@@ -1,8 +1,11 @@
 //! Advisory locks: who gets them, for how long, and what is left of them.
 
-use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
+use diesel_lockset::{AdvisoryLock, LockError};
 
-use super::{Arena, Driver};
+use super::{
+    Arena, Driver,
+    verbs::{self, RunAdvisoryLock},
+};
 use crate::support::{driver::Session, models::Account};
 
 mod hostile_names;

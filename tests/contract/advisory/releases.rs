@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
+use diesel_lockset::{AdvisoryLock, LockError};
 
-use super::{Arena, Driver, account, free, nothing};
+use super::{Arena, Driver, account, free, nothing, verbs::RunAdvisoryLock};
 use crate::{
     isolation::Play,
     support::{

@@ -1,8 +1,8 @@
 //! One lock, several sessions.
 
-use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock};
+use diesel_lockset::{AdvisoryLock, LockError};
 
-use super::{Arena, Driver, account, free, nothing};
+use super::{Arena, Driver, account, free, nothing, verbs::RunAdvisoryLock};
 use crate::{
     isolation::{Play, crowd},
     support::{

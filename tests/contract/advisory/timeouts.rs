@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use diesel_lockset::{LockError, RunAdvisoryLock};
+use diesel_lockset::LockError;
 
-use super::{Arena, Driver, account, nothing};
+use super::{Arena, Driver, account, nothing, verbs::RunAdvisoryLock};
 use crate::{isolation::Play, support::driver::Session};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -63,5 +63,5 @@ fn released_in_time_it_is_had_at_once() {
     waiting.blocked_by(&one);
     one.kill();
     assert_eq!(waiting.join(), Some(1));
-    assert!(!account(1).is_held(&mut arena.connect()).unwrap());
+    assert!(!account(1).is_held(Driver::connect(arena.url()).conn()).unwrap());
 }

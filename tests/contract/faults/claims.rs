@@ -8,9 +8,9 @@ use std::{
 };
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, PickDsl};
+use diesel_lockset::LockError;
 
-use super::{Arena, Driver, Over};
+use super::{Arena, Driver, Over, verbs::PickDsl};
 use crate::{
     isolation::crowd,
     support::{

@@ -1,8 +1,11 @@
 //! A connection that was lost between two calls: whatever comes next says that it is lost.
 
-use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
+use diesel_lockset::{LockError, LockSet, LockTransaction};
 
-use super::{Arena, Driver};
+use super::{
+    Arena, Driver,
+    verbs::{RunLockSet, RunLockTransaction},
+};
 use crate::support::{driver::Session, models::Account, server::Observer};
 
 /// A session that was ended by an administrator after it did this.

@@ -7,7 +7,7 @@ use std::{
 
 use diesel_lockset::{LockError, LockSet, Locked};
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, verbs};
 use crate::support::{
     driver::Session,
     models::{Account, Order},

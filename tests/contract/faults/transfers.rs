@@ -10,9 +10,12 @@ use std::{
 };
 
 use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_query, sql_types::Integer};
-use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction};
+use diesel_lockset::{LockError, LockSet, LockTransaction};
 
-use super::{Arena, Driver, Over};
+use super::{
+    Arena, Driver, Over,
+    verbs::{RunLockSet, RunLockTransaction},
+};
 use crate::{
     isolation::crowd,
     support::{

@@ -1,9 +1,9 @@
 //! Queries whose answer is not a list of rows: `DISTINCT`, `GROUP BY`, `HAVING`. A set locks the rows that they choose.
 
 use diesel::{dsl::count, prelude::*};
-use diesel_lockset::{LockError, LockQueryDsl, LockSet, RunLockQuery};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet};
 
-use super::{Arena, Driver, Form, Set};
+use super::{Arena, Driver, Form, Set, verbs::RunLockQuery};
 use crate::{
     isolation::Play,
     support::{

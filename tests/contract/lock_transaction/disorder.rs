@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{LockError, LockSet, LockTransaction, RunLockSet};
+use diesel_lockset::{LockError, LockSet, LockTransaction};
 
-use super::{Arena, Conn, Driver, lock, moved, run, run_on};
+use super::{Arena, Conn, Driver, lock, moved, run, run_on, verbs::RunLockSet};
 use crate::support::{
     driver::Session,
     models::{Account, Order},

@@ -1,9 +1,12 @@
 //! `LockTransaction`: what is run again and when, and what comes back otherwise.
 
 use diesel::result::Error as DieselError;
-use diesel_lockset::{LockError, LockSet, RunLockSet, RunLockTransaction};
+use diesel_lockset::{LockError, LockSet};
 
-use super::{Arena, Driver};
+use super::{
+    Arena, Driver,
+    verbs::{self, RunLockSet, RunLockTransaction},
+};
 use crate::support::{driver::Session, models::Account};
 
 mod disorder;
@@ -30,9 +33,10 @@ enum Own {
 fn run<R, E>(
     s: &mut Driver,
     transaction: impl RunLockTransaction,
-    f: impl FnMut(&mut Conn) -> Result<R, E>,
+    f: impl FnMut(&mut Conn) -> Result<R, E> + Send,
 ) -> Result<R, E>
 where
+    R: Send,
     E: std::error::Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
 {
     run_on(s.conn(), transaction, f)
@@ -41,12 +45,13 @@ where
 fn run_on<R, E>(
     conn: &mut Conn,
     transaction: impl RunLockTransaction,
-    f: impl FnMut(&mut Conn) -> Result<R, E>,
+    f: impl FnMut(&mut Conn) -> Result<R, E> + Send,
 ) -> Result<R, E>
 where
+    R: Send,
     E: std::error::Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
 {
-    transaction.run(conn, f)
+    RunLockTransaction::run(transaction, conn, f)
 }
 
 fn lock(conn: &mut Conn, ids: &[i32]) -> Result<Vec<Account>, LockError> {

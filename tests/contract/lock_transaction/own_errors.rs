@@ -64,7 +64,7 @@ fn serialization() -> DieselError {
 }
 
 /// How often a closure is run that fails like this.
-fn tries<E>(s: &mut Driver, fails: impl Fn() -> E) -> u32
+fn tries<E>(s: &mut Driver, fails: impl Fn() -> E + Sync) -> u32
 where
     E: std::error::Error + From<LockError> + From<DieselError> + Send + Sync + 'static,
 {

@@ -1,7 +1,7 @@
 //! The pauses between tries and the time of all of them.
 
 use std::{
-    cell::RefCell,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -20,19 +20,19 @@ const SLACK: Duration = Duration::from_millis(500);
 fn pauses_grow_are_jittered_and_have_a_longest_one() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
-    let (ended, pauses) = (RefCell::new(None), RefCell::new(Vec::new()));
+    let (ended, pauses) = (Mutex::new(None), Mutex::new(Vec::new()));
     let transaction = LockTransaction::new()
         .retries(4)
         .backoff(40 * MS, 100 * MS)
-        .before_retry(|_, _| *ended.borrow_mut() = Some(Instant::now()));
+        .before_retry(|_, _| *ended.lock().unwrap() = Some(Instant::now()));
     let error = run(&mut session, transaction, |_| {
-        if let Some(ended) = ended.borrow_mut().take() {
-            pauses.borrow_mut().push(ended.elapsed());
+        if let Some(ended) = ended.lock().unwrap().take() {
+            pauses.lock().unwrap().push(ended.elapsed());
         }
         Err::<(), _>(moved())
     });
     assert!(matches!(error, Err(LockError::RetriesExhausted { tries: 5, .. })), "{error:?}");
-    let pauses = pauses.take();
+    let pauses = pauses.into_inner().unwrap();
     assert_eq!(pauses.len(), 4);
     for (pause, least) in pauses.iter().zip([40, 80, 100, 100]) {
         assert!((least * MS..2 * least * MS + SLACK).contains(pause), "{pauses:?}");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use diesel::result::Error as DieselError;
-use diesel_lockset::{Isolation, LockError, LockSet, LockTransaction, RunLockSet};
+use diesel_lockset::{Isolation, LockError, LockSet, LockTransaction};
 
-use super::{Arena, Driver, lock, moved, run, touch};
+use super::{Arena, Driver, lock, moved, run, touch, verbs::RunLockSet};
 use crate::{
     isolation::Play,
     support::{driver::Session, models::Account, probe::Held},

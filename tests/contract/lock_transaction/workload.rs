@@ -1,10 +1,9 @@
 //! Transfers made to deadlock on purpose: all of them succeed in the end.
 
 use std::{
-    cell::Cell,
     sync::{
         Barrier,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -36,8 +35,8 @@ fn transfers_that_deadlock_on_purpose_all_succeed() {
     let (retries, crossed) = (AtomicU32::new(0), Barrier::new(SIZE));
     crowd::<Driver, _>(&arena, SIZE, Duration::from_secs(60), |number, session| {
         // The first two cross for certain, before the others begin.
-        let crosses = Cell::new(number < 2);
-        if !crosses.get() {
+        let crosses = AtomicBool::new(number < 2);
+        if !crosses.load(Ordering::Relaxed) {
             crossed.wait();
         }
         for turn in 0..TRANSFERS {
@@ -58,7 +57,7 @@ fn transfers_that_deadlock_on_purpose_all_succeed() {
                 });
             let done = run(session, transaction, |conn| {
                 transfer(conn, from, to, || {
-                    if crosses.replace(false) {
+                    if crosses.swap(false, Ordering::Relaxed) {
                         crossed.wait();
                     }
                 })

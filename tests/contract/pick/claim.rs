@@ -1,9 +1,9 @@
 //! `claim`: the first free rows are changed and come back as changed.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockSet, PickDsl};
+use diesel_lockset::{LockError, LockSet};
 
-use super::{Arena, Driver, ids, new_mail};
+use super::{Arena, Driver, ids, new_mail, verbs::PickDsl};
 use crate::{
     isolation::Play,
     support::{

@@ -1,8 +1,8 @@
 //! What a long queue costs, of which much is held.
 
-use diesel_lockset::{LockSet, PickDsl};
+use diesel_lockset::LockSet;
 
-use super::{Arena, Driver, ids, new_mail};
+use super::{Arena, Driver, ids, new_mail, verbs::PickDsl};
 use crate::{
     isolation::Play,
     support::{driver::Session, models::Job, server::numbers},

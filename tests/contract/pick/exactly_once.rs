@@ -60,8 +60,8 @@ fn each_picked_job_is_done_by_one_worker() {
 /// J08.
 #[test]
 fn each_claimed_job_is_done_by_one_worker() {
+    use super::verbs::PickDsl;
     use diesel::prelude::*;
-    use diesel_lockset::PickDsl;
 
     let arena = with_jobs();
     let done = crowd::<Driver, _>(&arena, WORKERS, LIMIT, |number, s| {

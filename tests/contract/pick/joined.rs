@@ -1,9 +1,9 @@
 //! Picks from joined queries: only rows of the model's table are locked.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, PickDsl};
+use diesel_lockset::LockQueryDsl;
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, verbs::PickDsl};
 use crate::{
     isolation::Play,
     support::{

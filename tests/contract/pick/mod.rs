@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{Arena, Driver, quoted};
+use super::{Arena, Driver, quoted, verbs};
 use crate::support::{
     driver::Session,
     models::Job,
@@ -35,7 +35,7 @@ fn begin_and_pick(s: &mut Driver) -> Option<i64> {
 }
 
 fn pick_id(s: &mut Driver) -> Option<i64> {
-    use diesel_lockset::PickDsl;
+    use super::verbs::PickDsl;
     let job: Option<Job> = new_mail().pick_next(s.conn()).unwrap();
     job.map(|job| job.id)
 }

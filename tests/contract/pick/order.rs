@@ -1,9 +1,9 @@
 //! Which row is picked: filters, orders, boxed queries, numbers of rows.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, PickDsl};
+use diesel_lockset::LockError;
 
-use super::{Arena, Driver, ids, new_mail, pick_id, quoted};
+use super::{Arena, Driver, ids, new_mail, pick_id, quoted, verbs::PickDsl};
 use crate::support::{
     driver::Session,
     models::{Job, OddOrder, Seat},

@@ -1,9 +1,9 @@
 //! What a pick refuses, before anything is sent.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, PickDsl};
+use diesel_lockset::{LockError, LockQueryDsl};
 
-use super::{Arena, Driver, new_mail};
+use super::{Arena, Driver, new_mail, verbs::PickDsl};
 use crate::support::{driver::Session, models::Job, schema::jobs, server::Server};
 
 #[test]

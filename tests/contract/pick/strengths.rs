@@ -1,10 +1,10 @@
 //! Picks of other strengths.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, PickDsl};
+use diesel_lockset::LockQueryDsl;
 
 use super::super::quoted;
-use super::{Arena, Driver, new_mail};
+use super::{Arena, Driver, new_mail, verbs::PickDsl};
 use crate::support::{driver::Session, models::Job, schema::jobs};
 
 /// E05.

@@ -1,8 +1,6 @@
 //! Several workers at once: each gets a row of its own without waiting for anybody.
 
-use diesel_lockset::PickDsl;
-
-use super::{Arena, Driver, begin_and_pick, ids, new_mail, pick_id};
+use super::{Arena, Driver, begin_and_pick, ids, new_mail, pick_id, verbs::PickDsl};
 use crate::{
     isolation::Play,
     support::{driver::Session, models::Job, server::numbers},

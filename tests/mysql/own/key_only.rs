@@ -1,9 +1,9 @@
 //! Models that read nothing but the key: the server could read all of the primary key instead of looking some keys up.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockSet, Lockable, PickDsl};
+use diesel_lockset::{LockSet, Lockable};
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, verbs::PickDsl};
 use crate::support::{driver::Session, schema::jobs};
 
 diesel::table! {

@@ -3,7 +3,7 @@
 //!
 //! Included once for each driver, as the contract is.
 
-use super::{Driver, contract::Arena};
+use super::{Driver, contract::Arena, verbs};
 
 mod collations;
 mod deadlocks;

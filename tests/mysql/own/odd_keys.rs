@@ -1,9 +1,9 @@
 //! Keys of types with traps, and keys that change.
 
 use diesel::{dsl::sql, prelude::*, sql_types::Bool};
-use diesel_lockset::{LockError, LockSet, Lockable, PickDsl};
+use diesel_lockset::{LockError, LockSet, Lockable};
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, verbs::PickDsl};
 use crate::support::{
     driver::Session,
     models::Order,

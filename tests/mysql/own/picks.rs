@@ -1,11 +1,12 @@
 //! The next free row where no index serves the order: the second worker is not left with nothing.
 
 use diesel::{connection::InstrumentationEvent, prelude::*};
-use diesel_lockset::{LockError, LockSet, PickDsl};
+use diesel_lockset::{LockError, LockSet};
 
 use super::{
     Arena, Driver,
     stock::{Item, arena_of, candidates, marks, stock},
+    verbs::PickDsl,
 };
 use crate::{
     isolation::Play,

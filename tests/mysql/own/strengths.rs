@@ -1,11 +1,12 @@
 //! Shared and exclusive locks, in words that each of the two servers understands, and what they keep others from.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, LockSet, PickDsl, RunLockQuery};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet};
 
 use super::{
     Arena, Driver,
     stock::{Item, arena_of, stock},
+    verbs::{PickDsl, RunLockQuery},
 };
 use crate::{
     isolation::Play,

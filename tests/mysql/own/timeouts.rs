@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, LockSet, RunLockQuery};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet};
 
 use super::{
     Driver,
     stock::{Item, arena_of, stock},
+    verbs::RunLockQuery,
 };
 use crate::{
     isolation::Play,

@@ -3,9 +3,12 @@
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, RunRowRequest};
+use diesel_lockset::{LockError, LockSet, Lockable};
 
-use super::{Arena, Driver};
+use super::{
+    Arena, Driver,
+    verbs::{LockDsl, RunRowRequest},
+};
 use crate::support::driver::Session;
 
 diesel::table! {

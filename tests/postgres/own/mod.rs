@@ -7,6 +7,7 @@
 use super::{
     Driver,
     contract::{self, Arena, stale, types::Case, waiting},
+    verbs,
 };
 
 mod advisory;

@@ -1,9 +1,12 @@
 //! Tables of several schemas.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, LockSet, PickDsl, RunLockQuery};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet};
 
-use super::{Arena, Case, Driver};
+use super::{
+    Arena, Case, Driver,
+    verbs::{PickDsl, RunLockQuery},
+};
 use crate::{
     isolation::Play,
     support::{

@@ -3,6 +3,7 @@
 use super::{
     Arena, Driver,
     contract::advisory::{account, free, nothing},
+    verbs,
 };
 
 mod sets;

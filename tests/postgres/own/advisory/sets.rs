@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{AdvisoryLock, LockError, LockSet, RunAdvisoryLock};
+use diesel_lockset::{AdvisoryLock, LockError, LockSet};
 
-use super::{Arena, Driver, account, free};
+use super::{Arena, Driver, account, free, verbs::RunAdvisoryLock};
 use crate::{
     isolation::{Play, crowd},
     support::{driver::Session, models::Account, patience::DEADLINE},

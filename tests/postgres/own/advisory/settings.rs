@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use diesel_lockset::RunAdvisoryLock;
-
-use super::{Arena, Driver, account, nothing};
+use super::{Arena, Driver, account, nothing, verbs::RunAdvisoryLock};
 use crate::support::driver::Session;
 
 const SHORT: Duration = Duration::from_millis(300);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{LockError, RunAdvisoryLock};
+use diesel_lockset::LockError;
 
-use super::{Arena, Driver, account, free, nothing};
+use super::{Arena, Driver, account, free, nothing, verbs::RunAdvisoryLock};
 use crate::{isolation::Play, support::driver::Session};
 
 #[test]

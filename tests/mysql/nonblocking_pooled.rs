@@ -1,0 +1,9 @@
+//! The contract over an `AsyncMysqlConnection` out of a pool, by the verbs of `diesel_lockset::nonblocking`.
+
+use crate::support::nonblocking::{MysqlNonblockingPooled as Driver, verbs};
+
+#[path = "../contract/mod.rs"]
+mod contract;
+
+#[path = "own/mod.rs"]
+mod own;

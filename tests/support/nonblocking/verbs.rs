@@ -1,0 +1,150 @@
+//! The verbs of `diesel_lockset::nonblocking`, each blocked on: the names and arguments of the blocking verbs of the crate's root.
+
+mod advisory;
+mod transaction;
+
+use std::time::Duration;
+
+use diesel::{
+    query_builder::{AsChangeset, AsQuery, QueryFragment},
+    result::Error as DieselError,
+};
+use diesel_lockset::{
+    ClaimFrom, IntoKey, LockError, LockTarget, Lockable, Locked, LockingBackend, NoWait, PickFrom, RowRequest,
+    SkipLocked, Timeout,
+    nonblocking::{self, LoadLocked, LockConnection},
+};
+
+use super::block_on;
+
+pub(crate) use self::{advisory::RunAdvisoryLock, transaction::RunLockTransaction};
+
+pub(crate) trait RunLockSet<DB: LockingBackend>: nonblocking::RunLockSet<DB> {
+    fn lock<Conn: LockConnection<Backend = DB>>(self, conn: &mut Conn) -> Result<Locked, LockError> {
+        block_on(nonblocking::RunLockSet::lock(self, conn))
+    }
+}
+
+impl<DB: LockingBackend, S: nonblocking::RunLockSet<DB>> RunLockSet<DB> for S {}
+
+pub(crate) trait LockDsl: nonblocking::LockDsl {
+    fn lock<Conn>(&self, conn: &mut Conn) -> Result<Self, LockError>
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+    {
+        block_on(nonblocking::LockDsl::lock(self, conn))
+    }
+
+    fn lock_by_id<Conn>(id: impl IntoKey<Self::Key>, conn: &mut Conn) -> Result<Self, LockError>
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+    {
+        block_on(<Self as nonblocking::LockDsl>::lock_by_id(id, conn))
+    }
+
+    fn no_wait(&self) -> RowRequest<Self, NoWait> {
+        nonblocking::LockDsl::no_wait(self)
+    }
+
+    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
+        nonblocking::LockDsl::skip_locked(self)
+    }
+
+    fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
+        nonblocking::LockDsl::timeout(self, timeout)
+    }
+
+    fn with_lock<Conn, R, E>(
+        &self,
+        conn: &mut Conn,
+        f: impl FnOnce(Self, &mut Conn) -> Result<R, E> + Send,
+    ) -> Result<R, E>
+    where
+        Conn: LockConnection,
+        Self: LockTarget<Conn::Backend>,
+        R: Send,
+        E: From<LockError> + From<DieselError> + Send,
+    {
+        block_on(nonblocking::LockDsl::with_lock(self, conn, async move |row, conn: &mut Conn| f(row, conn)))
+    }
+}
+
+impl<T: Lockable> LockDsl for T {}
+
+pub(crate) trait RunRowRequest<T>: nonblocking::RunRowRequest<T> {
+    fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row, LockError>
+    where
+        Self: Sized,
+        Conn: LockConnection,
+        T: LockTarget<Conn::Backend>,
+    {
+        block_on(nonblocking::RunRowRequest::lock(self, conn))
+    }
+}
+
+impl<T, W: nonblocking::RunRowRequest<T>> RunRowRequest<T> for W {}
+
+pub(crate) trait RunLockQuery: nonblocking::RunLockQuery {
+    fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        block_on(nonblocking::RunLockQuery::load(self, conn))
+    }
+
+    fn get_results<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        block_on(nonblocking::RunLockQuery::get_results(self, conn))
+    }
+
+    fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U, LockError>
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        block_on(nonblocking::RunLockQuery::get_result(self, conn))
+    }
+}
+
+impl<Q: nonblocking::RunLockQuery> RunLockQuery for Q {}
+
+pub(crate) trait PickDsl: nonblocking::PickDsl {
+    fn pick_next<T, Conn>(self, conn: &mut Conn) -> Result<Option<T>, LockError>
+    where
+        Conn: LockConnection,
+        Self::Query: PickFrom<T, Conn::Backend, Picks: Send>,
+        T: Send,
+    {
+        block_on(nonblocking::PickDsl::pick_next(self, conn))
+    }
+
+    fn pick<T, Conn>(self, n: u32, conn: &mut Conn) -> Result<Vec<T>, LockError>
+    where
+        Conn: LockConnection,
+        Self::Query: PickFrom<T, Conn::Backend, Picks: Send>,
+        T: Send,
+    {
+        block_on(nonblocking::PickDsl::pick(self, n, conn))
+    }
+
+    fn claim<T, C, Conn>(self, n: u32, changes: C, conn: &mut Conn) -> Result<Vec<T>, LockError>
+    where
+        Conn: LockConnection,
+        T: Lockable,
+        C: AsChangeset<Target = T::Table, Changeset: QueryFragment<Conn::Backend>>,
+        Self::Query: ClaimFrom<T, Conn::Backend, C::Changeset, Claims: Send>,
+    {
+        block_on(nonblocking::PickDsl::claim(self, n, changes, conn))
+    }
+}
+
+impl<Q: AsQuery> PickDsl for Q {}
