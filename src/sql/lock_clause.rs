@@ -201,3 +201,50 @@ impl<DB: Backend> QueryFragment<DB> for WithoutClauses<'_, DB> {
         self.0.walk_rest(pass)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRENGTHS: [Strength; 4] = [Strength::KeyShare, Strength::Share, Strength::NoKeyUpdate, Strength::Update];
+
+    fn clauses() -> Vec<LockClause> {
+        let table = |name: &str| TableName::parse(format!("\"{name}\""));
+        let waits = [Wait::Block, Wait::SkipLocked];
+        let all = ["a", "b"].map(table).into_iter().flat_map(|table| {
+            let of_table = STRENGTHS.into_iter().flat_map(move |strength| waits.map(move |wait| (strength, wait)));
+            of_table.map(move |(strength, wait)| LockClause { table: table.clone(), strength, wait })
+        });
+        all.collect()
+    }
+
+    /// Over all lists of up to three clauses of two tables.
+    #[test]
+    fn a_merge_keeps_each_table_once_at_the_strongest_and_is_idempotent() {
+        let all = clauses();
+        let lists = all.iter().flat_map(|one| {
+            let pairs = all.iter().map(move |two| vec![one.clone(), two.clone()]);
+            let triples = all.iter().flat_map({
+                let all = &all;
+                move |two| all.iter().map(move |three| vec![one.clone(), two.clone(), three.clone()])
+            });
+            std::iter::once(vec![one.clone()]).chain(pairs).chain(triples)
+        });
+        let mut count = 0;
+        for list in lists {
+            count += 1;
+            let merged = LockClause::merged(list.clone());
+            assert_eq!(LockClause::merged(merged.clone()), merged, "{list:?}");
+            for (i, clause) in merged.iter().enumerate() {
+                assert!(merged[..i].iter().all(|other| other.table != clause.table), "twice: {list:?}");
+                let of_table = || list.iter().filter(|one| one.table == clause.table);
+                assert_eq!(Some(clause.strength), of_table().map(|one| one.strength).max(), "{list:?}");
+                let skips = of_table().any(|one| one.wait == Wait::SkipLocked);
+                assert_eq!(clause.wait == Wait::SkipLocked, skips, "{list:?}");
+            }
+            let kept = |one: &LockClause| merged.iter().any(|clause| clause.table == one.table);
+            assert!(list.iter().all(kept), "lost: {list:?}");
+        }
+        assert_eq!(count, 16 + 16 * 16 + 16 * 16 * 16);
+    }
+}

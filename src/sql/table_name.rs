@@ -44,7 +44,7 @@ impl TableName {
     }
 
     /// Splits a quoted name. Its last quoted part is the bare name: behind the schema and a dot, and behind `AS` for an alias.
-    fn parse(quoted: String) -> Self {
+    pub(super) fn parse(quoted: String) -> Self {
         let quote = quoted.chars().next().unwrap_or('"');
         let (mut bare, mut schema, mut inside) = (String::new(), None, false);
         let mut chars = quoted.chars().peekable();
