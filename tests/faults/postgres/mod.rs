@@ -3,6 +3,9 @@
 mod advisory_guards;
 mod advisory_keys;
 mod broken;
+#[path = "../cancelled/mod.rs"]
+mod cancelled;
+mod cancelled_own;
 mod chained_clauses;
 mod commits;
 mod computed_columns;
@@ -37,6 +40,9 @@ mod standby;
 mod views;
 mod whole;
 
+use diesel_async::AsyncPgConnection as AsyncConn;
+
+use self::cancelled_own::own_verbs;
 use crate::support::{arena::Arena, driver::Blocking as Driver};
 
 /// The levels at which a set goes on when a row that it waited for has changed.
