@@ -45,6 +45,8 @@ enum Stage {
     #[default]
     PassesOn,
     Expects(Vec<u8>, Sent, Fate),
+    /// After so many more requests, the answer to the next one is held back.
+    Counts(usize),
     /// The text was prepared; what the client sends next executes it.
     Executes(Fate),
     /// The statement came by, its answer has not.
@@ -92,6 +94,12 @@ impl Proxy {
         *self.plan.stage() = Stage::Expects(text.as_bytes().to_vec(), sent, fate);
     }
 
+    /// The answer to one request, after so many others, is to be held back until [`let_go`](Self::let_go). A statement that is prepared
+    /// first is two requests.
+    pub(crate) fn hold_back_after(&self, requests: usize) {
+        self.plan.set(Stage::Counts(requests));
+    }
+
     /// Waits until the statement's answer has come from the server.
     pub(crate) fn wait_for_the_answer(&self) {
         let waited =
@@ -124,6 +132,11 @@ impl Plan {
     fn sees(&self, sent: &[u8]) -> Option<Fate> {
         let mut stage = self.stage();
         let (next, fate) = match &*stage {
+            Stage::Counts(0) => (Stage::Sent(Fate::AnswerHeld), Some(Fate::AnswerHeld)),
+            Stage::Counts(more) => {
+                *stage = Stage::Counts(more - 1);
+                return None;
+            }
             Stage::Expects(text, how, fate) if sent.windows(text.len()).any(|part| part == text) => match how {
                 Sent::AsText => (Stage::Sent(*fate), Some(*fate)),
                 Sent::Prepared => (Stage::Executes(*fate), None),

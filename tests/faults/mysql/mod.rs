@@ -4,6 +4,8 @@ mod advisory_deadlocks;
 #[path = "../async_migrations.rs"]
 mod async_migrations;
 mod broken;
+#[path = "../cancelled/mod.rs"]
+mod cancelled;
 mod chained_clauses;
 mod commits;
 mod exact;
@@ -33,6 +35,8 @@ mod session_state;
 mod unfit_tables;
 mod views;
 
+use diesel_async::AsyncMysqlConnection as AsyncConn;
+
 use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
 
 type Arena = ServerArena<MysqlFamily>;
@@ -57,3 +61,8 @@ const SESSION_STATE: [&str; 5] = [
     "SELECT @diesel_lockset_isolation IS NOT NULL",
     "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id()",
 ];
+
+/// There are no advisory locks that end with a transaction.
+fn own_verbs<C>() -> Vec<cancelled::verbs::Verb<C>> {
+    Vec::new()
+}

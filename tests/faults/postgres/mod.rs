@@ -5,6 +5,9 @@ mod advisory_keys;
 #[path = "../async_migrations.rs"]
 mod async_migrations;
 mod broken;
+#[path = "../cancelled/mod.rs"]
+mod cancelled;
+mod cancelled_own;
 mod chained_clauses;
 mod commits;
 mod computed_columns;
@@ -41,6 +44,9 @@ mod standby;
 mod views;
 mod whole;
 
+use diesel_async::AsyncPgConnection as AsyncConn;
+
+use self::cancelled_own::own_verbs;
 use crate::support::{arena::Arena, driver::Blocking as Driver};
 
 /// The same over diesel-async.

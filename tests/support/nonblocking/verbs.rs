@@ -17,7 +17,7 @@ use diesel_lockset::{
 
 use super::block_on;
 
-#[allow(unused_imports, reason = "the suite's contract only")]
+#[allow(unused_imports, reason = "each part of the suite uses what it needs")]
 pub(crate) use self::{advisory::RunAdvisoryLock, transaction::RunLockTransaction};
 
 pub(crate) trait RunLockSet<DB: LockingBackend>: nonblocking::RunLockSet<DB> {
