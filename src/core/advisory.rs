@@ -159,6 +159,8 @@ where
     M: AdvisoryMode,
     D: Driver<DB: HasAdvisoryLocks>,
 {
+    // Fails if the connection is marked as broken.
+    driver.depth()?;
     ask(AdvisoryCall::IsHeld, (name, M::SHARED), driver).await.map_err(LockError::of_locking_statement)
 }
 

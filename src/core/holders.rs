@@ -90,7 +90,7 @@ pub(crate) async fn holders_of<D: Driver<DB: HasAdvisoryLocks>>(
     name: &AdvisoryName,
 ) -> Result<Vec<Holder>> {
     let aborts = !<D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK;
-    let undone = aborts && driver.depth()?.is_some();
+    let undone = driver.depth()?.is_some() && aborts;
     if undone {
         driver.begin().await?;
     }

@@ -11,7 +11,7 @@ use diesel::{
 };
 
 use crate::{
-    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty, sql_of},
+    diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, has_raw_sql, is_empty, sql_of},
     lockable::Lockable,
 };
 
@@ -86,7 +86,7 @@ pub trait AnySelect<DB: Backend> {
     /// Returns which of these clauses the query has.
     fn shape(&self) -> QueryResult<Shape>;
 
-    /// Returns an id that is shared only by queries with the same text; `None` if the type alone does not determine the text.
+    /// Returns an id that is shared only by queries with the same text; `None` if the type does not determine the text.
     fn static_id(&self) -> Option<TypeId>;
 
     /// Writes `SELECT`, and `DISTINCT` if there is one.
@@ -103,6 +103,17 @@ pub trait AnySelect<DB: Backend> {
 
     /// Writes everything behind `WHERE`.
     fn walk_rest<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// Returns the id of a query, unless one of its pieces is raw SQL.
+///
+/// It is looked at in each call: a user's own query node may claim that its type determines its text, and ask to be kept out of Diesel's
+/// statement cache for some of its values only.
+pub(super) fn type_determines_text<DB: Backend + Default>(
+    id: Option<TypeId>,
+    pieces: &[&dyn QueryFragment<DB>],
+) -> Option<TypeId> {
+    id.filter(|_| !pieces.iter().any(|piece| has_raw_sql(*piece).unwrap_or(true)))
 }
 
 /// The methods that are the same for both kinds of statement, since their fields have the same names.
@@ -156,7 +167,17 @@ where
     walk_same_clauses!();
 
     fn static_id(&self) -> Option<TypeId> {
-        Self::query_id()
+        let pieces: [&dyn QueryFragment<DB>; 8] = [
+            &self.distinct,
+            &self.select,
+            &self.from,
+            &self.where_clause,
+            &self.group_by,
+            &self.having,
+            &self.order,
+            &self.limit_offset,
+        ];
+        type_determines_text(Self::query_id(), &pieces)
     }
 
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {

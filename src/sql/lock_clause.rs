@@ -10,6 +10,7 @@ use diesel::{
 };
 
 use super::{
+    any_select::type_determines_text,
     row_lock::{LockStrength, RowLock},
     table_name::TableName,
 };
@@ -95,7 +96,7 @@ macro_rules! walk_tables {
 
 impl<DB, F, S, D, W, O, LOf> LockedQuery<DB> for SelectStatement<FromClause<F>, S, D, W, O, LOf>
 where
-    DB: Backend,
+    DB: Backend + Default,
     F: QuerySource,
     FromClause<F>: QueryFragment<DB>,
     S: QueryFragment<DB>,
@@ -112,7 +113,9 @@ where
     }
 
     fn static_id(&self) -> Option<TypeId> {
-        Self::query_id()
+        let pieces: [&dyn QueryFragment<DB>; 6] =
+            [&self.distinct, &self.select, &self.from, &self.where_clause, &self.order, &self.limit_offset];
+        type_determines_text(Self::query_id(), &pieces)
     }
 
     fn walk_rest<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -15,7 +15,8 @@ use diesel::{
 use super::{
     any_select::AnySelect,
     cache::Cache,
-    lock_clause::{LockClause, LockedQuery, WithoutClauses},
+    clause::ColumnsOf,
+    lock_clause::{LockClause, LockedQuery},
     model::ModelText,
 };
 use crate::diesel_internals::{has_raw_sql, sql_of};
@@ -68,14 +69,11 @@ impl TextKey {
         (same_each_time && text.is_some()).then_some(TextKey { changes: text, ..self })
     }
 
-    /// Writes the text of this key. `build` builds it at the first call.
-    ///
-    /// A user's own query node may claim that its type determines its text, and still ask to be kept out of the statement cache. The text of
-    /// such a query (`user`) is built at each call.
+    /// Writes the text of this key, which `build` builds at the first call. It is not cached if the columns of the model are raw SQL.
     pub(crate) fn write<DB: Backend<QueryBuilder: Default> + Default>(
         self,
         out: &mut DB::QueryBuilder,
-        user: &dyn QueryFragment<DB>,
+        model: Option<&dyn ModelText<DB>>,
         build: impl FnOnce() -> QueryResult<String>,
     ) -> QueryResult<()> {
         if let Some(text) = TEXTS.get(&self) {
@@ -84,17 +82,18 @@ impl TextKey {
         }
         let text = build()?;
         out.push_sql(&text);
-        if !has_raw_sql(user)? {
+        let raw = model.is_some_and(|model| has_raw_sql(&ColumnsOf(model)).unwrap_or(true));
+        if !raw {
             TEXTS.insert(self, text.into());
         }
         Ok(())
     }
 }
 
-/// A statement about a user's query whose text is built at the first call only.
+/// A statement about a user's query whose text is built at the first call only. `model` is the one whose columns it selects.
 pub(crate) struct Remembered<'q, DB: Backend, F> {
     pub(crate) key: Option<TextKey>,
-    pub(crate) query: &'q dyn AnySelect<DB>,
+    pub(crate) model: Option<&'q dyn ModelText<DB>>,
     pub(crate) statement: F,
 }
 
@@ -109,19 +108,7 @@ where
 
     fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
         let Some(key) = &self.key else { return self.statement.to_sql(out, backend) };
-        key.clone().write::<DB>(out, &Clauses(self.query), || sql_of(&self.statement))
-    }
-}
-
-/// The clauses of a user's query that stand in every statement about it.
-struct Clauses<'q, DB: Backend>(&'q dyn AnySelect<DB>);
-
-impl<DB: Backend> QueryFragment<DB> for Clauses<'_, DB> {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_select(pass.reborrow())?;
-        self.0.walk_from(pass.reborrow())?;
-        self.0.walk_filter(pass.reborrow())?;
-        self.0.walk_rest(pass)
+        key.clone().write::<DB>(out, self.model, || sql_of(&self.statement))
     }
 }
 
@@ -137,7 +124,7 @@ where
     // `to_sql` of the node itself is what calls this.
     let build = || sql_of::<DB>(&Walked(statement));
     match query.static_id() {
-        Some(id) => TextKey::new::<DB>(id, LockClause::of(query)?).write(out, &WithoutClauses(query), build),
+        Some(id) => TextKey::new::<DB>(id, LockClause::of(query)?).write::<DB>(out, None, build),
         None => {
             out.push_sql(&build()?);
             Ok(())

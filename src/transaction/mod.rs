@@ -23,7 +23,8 @@ pub(crate) use self::{
 ///
 /// The closure must not do anything that a rollback does not undo, unless doing it twice is harmless. It must not end the
 /// transaction itself: after a `COMMIT` of its own, or a statement that commits implicitly, `run` returns
-/// [`Aborted`](crate::LockError::Aborted).
+/// [`Aborted`](crate::LockError::Aborted). On PostgreSQL it is not noticed if the closure ends the transaction and begins another one in its place: `run`
+/// commits that one.
 ///
 /// A `COMMIT` whose answer is lost is not run again, whatever [`retry_when`](Self::retry_when) returns: the work may be committed. The
 /// error is [`CommitUnknown`](crate::LockError::CommitUnknown).

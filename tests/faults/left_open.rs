@@ -10,7 +10,7 @@ use diesel::{
 };
 use diesel_lockset::{LockError, LockTransaction, RunLockTransaction};
 
-use super::{Arena, Driver};
+use super::{Arena, Driver, SESSION_STATE};
 use crate::support::{driver::Session, schema::accounts};
 
 type Conn = <Driver as Session>::Conn;
@@ -88,5 +88,27 @@ fn a_nested_transaction_that_its_closure_has_ended_is_an_error_and_the_outer_one
         };
         LockTransaction::new().run(session.conn(), outer).unwrap();
         assert_eq!(outcome(&arena, &mut session), (0, 1));
+    }
+}
+
+/// The setting that the ended transaction was to put back is put back all the same.
+#[test]
+fn a_transaction_that_its_closure_ended_before_it_ran_another_one_leaves_no_setting() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let state = |session: &mut Driver| SESSION_STATE.map(|query| session.number(query).unwrap());
+    let whole = state(&mut session);
+    for ends in [AnsiTransactionManager::commit_transaction, AnsiTransactionManager::rollback_transaction] {
+        arena.execute("UPDATE accounts SET v = 0");
+        let outer = |conn: &mut Conn| -> Result<(), LockError> {
+            ends(conn)?;
+            LockTransaction::new().run(conn, |conn| leaves_open(conn, 0))
+        };
+        let error = LockTransaction::new().run(session.conn(), outer).unwrap_err();
+        assert!(matches!(error, LockError::Aborted), "{error:?}");
+        assert_eq!(outcome(&arena, &mut session), (0, 1));
+        assert_eq!(state(&mut session), whole);
+        assert_eq!(session.execute("UPDATE accounts SET v = 7 WHERE id = 4"), Ok(1));
+        assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 7"), 2, "it is committed at once");
     }
 }

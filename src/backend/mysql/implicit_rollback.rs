@@ -43,13 +43,15 @@ pub(super) const IMPLICIT_ROLLBACK: ImplicitRollback<Mysql> = ImplicitRollback {
 /// both.
 const ROLLS_BACK_ON_TIMEOUT: &str = "SELECT 1 FROM DUAL WHERE @@innodb_rollback_on_timeout";
 
-/// Switches `autocommit` off, and keeps its earlier value. On MariaDB it also keeps the GTID of the session's last write that the cluster
+/// Switches `autocommit` off, and keeps its earlier value. A value that is kept already stays: the transaction that has kept it was ended by
+/// its closure, which then began this one. On MariaDB it also keeps the GTID of the session's last write that the cluster
 /// has taken, if there is one. That GTID changes only with a commit.
-const ARM: &str = "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0\
+const ARM: &str = "SET @diesel_lockset_autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), autocommit = 0\
                    /*M!100400 , @diesel_lockset_written = WSREP_LAST_WRITTEN_GTID() */";
 
 /// Switches `autocommit` off on a MariaDB that was built without clusters.
-const ARM_WITHOUT: &str = "SET @diesel_lockset_autocommit = @@autocommit, autocommit = 0";
+const ARM_WITHOUT: &str =
+    "SET @diesel_lockset_autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), autocommit = 0";
 
 /// Asks whether the session is on a cluster and has committed nothing since [`ARM`].
 ///
@@ -63,7 +65,8 @@ const NOTHING_WRITTEN: &str = "SELECT 1 FROM DUAL WHERE 0 /*M!100400 OR \
 const OPEN: &str = "SET @diesel_lockset_open = 1 /*M! AND IF(@@in_transaction, 1, (SELECT 1 UNION SELECT 2)) */";
 
 /// Restores `autocommit`.
-const DISARM: &str = "SET autocommit = @diesel_lockset_autocommit";
+const DISARM: &str =
+    "SET autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), @diesel_lockset_autocommit = NULL";
 
 /// Returns the statements that replace the lost transaction. They are sent one by one: if a text of several statements is cancelled between
 /// two of them, MariaDB announces another result and never sends it, and the client waits for ever. Seen with 10.11 and 11.8.

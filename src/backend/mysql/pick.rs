@@ -156,7 +156,7 @@ impl PickPlan<Mysql> for MysqlPick {
                     None => TextKey::of_pick(query, Some(text), clause, None),
                 };
                 let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
-                let statement = Remembered { key, query, statement };
+                let statement = Remembered { key, model: Some(text), statement };
                 let matches = asked == Asked::AtOnce;
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
                 Step::new(Statement::new(statement), reader)

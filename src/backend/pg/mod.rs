@@ -75,7 +75,8 @@ impl LockingBackend for Pg {
         same_table::question(one, other)
     }
 
-    const PROBE: Option<&'static str> = Some("SELECT 1");
+    // A savepoint is refused in an aborted transaction, and outside of one.
+    const PROBE: Option<&'static str> = Some("SAVEPOINT diesel_lockset_probe; RELEASE SAVEPOINT diesel_lockset_probe");
 
     fn busy_rows<'q>(
         query: &'q dyn AnySelect<Pg>,

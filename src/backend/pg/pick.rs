@@ -137,13 +137,13 @@ impl PickPlan<Pg> for PgPick {
                         let key = key.and_then(|key| key.with(changes, written.take()));
                         Statement::new(Remembered {
                             key,
-                            query,
+                            model: Some(text),
                             statement: Named(Claim { query, text, changes, pick }),
                         })
                     }
                     None => Statement::new(Remembered {
                         key,
-                        query,
+                        model: Some(text),
                         statement: Pick { query, columns: Columns::Of(text), pick },
                     }),
                 };
@@ -216,7 +216,7 @@ fn text_key(query: &dyn AnySelect<Pg>, model: Option<&dyn ModelText<Pg>>, pick: 
 /// Returns the statement of a pick that loads the query's own select list.
 pub(super) fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = text_key(query, None, &pick);
-    Statement::new(Remembered { key, query, statement: Pick { query, columns: Columns::Own, pick } })
+    Statement::new(Remembered { key, model: None, statement: Pick { query, columns: Columns::Own, pick } })
 }
 
 /// Returns the error for a claim whose rows were all kept from being changed by a trigger. The server reports nothing in this case, so a

@@ -32,6 +32,8 @@ mod registry;
 mod select_limit;
 #[path = "../session_state.rs"]
 mod session_state;
+#[path = "../text_cache.rs"]
+mod text_cache;
 mod unfit_tables;
 mod views;
 
@@ -40,9 +42,6 @@ use diesel_async::AsyncMysqlConnection as AsyncConn;
 use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
 
 type Arena = ServerArena<MysqlFamily>;
-
-/// The same over diesel-async.
-type AsyncConn = diesel_async::AsyncMysqlConnection;
 
 /// The levels at which a set goes on when a row that it waited for has changed.
 const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];

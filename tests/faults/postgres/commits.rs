@@ -141,3 +141,31 @@ fn a_transaction_that_is_ended_and_begun_within_one_text_is_not_seen() {
     });
     assert!(matches!(error, Err(LockError::Query(_))), "{error:?}");
 }
+
+/// Connections of diesel-async do not record what the server says of the transaction.
+#[test]
+fn an_asynchronous_closure_that_ends_its_transaction_itself_is_told() {
+    use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+    use diesel_lockset::nonblocking::RunLockTransaction;
+
+    let arena = Arena::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut conn = AsyncPgConnection::establish(arena.url()).await.unwrap();
+        for end in ["ROLLBACK", "COMMIT", "ROLLBACK; BEGIN; ROLLBACK"] {
+            let ended =
+                RunLockTransaction::run(LockTransaction::new(), &mut conn, async |conn: &mut AsyncPgConnection| {
+                    conn.batch_execute(end).await?;
+                    Ok::<_, LockError>(())
+                });
+            let error = ended.await.unwrap_err();
+            assert!(matches!(error, LockError::Aborted), "{end}: {error:?}");
+        }
+        let whole = RunLockTransaction::run(LockTransaction::new(), &mut conn, async |conn: &mut AsyncPgConnection| {
+            conn.batch_execute("UPDATE accounts SET v = 7 WHERE id = 1").await?;
+            Ok::<_, LockError>(())
+        });
+        whole.await.unwrap();
+    });
+    assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 7);
+}

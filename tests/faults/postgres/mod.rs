@@ -41,6 +41,8 @@ mod row_security;
 #[path = "../session_state.rs"]
 mod session_state;
 mod standby;
+#[path = "../text_cache.rs"]
+mod text_cache;
 mod views;
 mod whole;
 
@@ -48,9 +50,6 @@ use diesel_async::AsyncPgConnection as AsyncConn;
 
 use self::cancelled_own::own_verbs;
 use crate::support::{arena::Arena, driver::Blocking as Driver};
-
-/// The same over diesel-async.
-type AsyncConn = diesel_async::AsyncPgConnection;
 
 /// The levels at which a set goes on when a row that it waited for has changed.
 const LEVELS: [&str; 1] = ["ISOLATION LEVEL READ COMMITTED"];
