@@ -24,5 +24,3 @@ struct Order {
     customer_id: i32,
     status: String,
 }
-
-fn main() {}

@@ -60,6 +60,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
     /// AdvisoryLock::on(&account)
     ///     .hold(conn, async |conn| {
@@ -156,6 +157,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
     /// let mut guard = AdvisoryLock::named("import").acquire(conn).await?;
     /// diesel::delete(orders::table).execute(&mut *guard).await?;

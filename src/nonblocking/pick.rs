@@ -31,6 +31,7 @@ pub trait PickDsl: AsQuery + Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
     /// let order: Option<Order> = orders::table
     ///     .filter(orders::status.eq("open"))

@@ -23,6 +23,10 @@ use crate::{
 pub trait RunLockQuery: Sized {
     /// Locks and loads all rows. As the blocking [`RunLockQuery::load`](crate::RunLockQuery::load).
     ///
+    /// `RunQueryDsl` of `diesel-async` is implemented for every type, so where it is in scope, `query.load(conn)` is ambiguous and does
+    /// not compile. It must not be the one that is called: it knows nothing of `no_wait` and `timeout`. This method has a name
+    /// of its own.
+    ///
     /// # Errors
     ///
     /// Those of the blocking call.
@@ -35,14 +39,51 @@ pub trait RunLockQuery: Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
     /// let poor: Vec<Account> = accounts::table
     ///     .filter(accounts::balance.lt(10))
     ///     .for_update_of(accounts::table)
-    ///     .load(conn)
+    ///     .lock(conn)
     ///     .await?;
     /// # Ok(()) }
     /// ```
+    fn lock<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::load(self, conn)
+    }
+
+    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
+    fn lock_first<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::get_result(self, conn)
+    }
+
+    /// The same as [`lock`](Self::lock), by the name of the blocking call: `RunLockQuery::load(query, conn)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
     fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
     where
         Conn: LockConnection,
@@ -67,15 +108,15 @@ pub trait RunLockQuery: Sized {
         RunLockQuery::load(self, conn)
     }
 
-    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    /// The same as [`lock_first`](Self::lock_first), by the name of the blocking call.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none.
+    /// As [`lock_first`](Self::lock_first).
     ///
     /// # Cancel safety
     ///
-    /// As [`load`](Self::load).
+    /// As [`lock`](Self::lock).
     fn get_result<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
     where
         Conn: LockConnection,

@@ -29,6 +29,7 @@ pub trait RunRowRequest<T> {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
     /// let free: Option<Account> = account.skip_locked().lock(conn).await?;
     /// # Ok(()) }

@@ -37,11 +37,12 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, order: Order) -> Result<(), LockError> {
     /// LockTransaction::new()
     ///     .run(conn, async |conn| {
     ///         let locked = LockSet::new()
-    ///             .instance(&order)
+    ///             .row(&order)
     ///             .ids::<Account>([2, 1])
     ///             .lock(conn)
     ///             .await?;
@@ -83,6 +84,7 @@ pub trait LockDsl: Lockable {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
     /// let fresh: Account = account.lock(conn).await?;
     /// # Ok(()) }
@@ -140,6 +142,7 @@ pub trait LockDsl: Lockable {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection, account: Account) -> Result<(), LockError> {
     /// account
     ///     .with_lock(conn, async |fresh, conn| {

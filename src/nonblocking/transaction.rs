@@ -40,6 +40,7 @@ pub trait RunLockTransaction<Kind = Concrete> {
     ///
     /// ```no_run
     /// # include!("../doctest_setup_async.rs");
+    /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
     /// let amount = 30;
     /// LockTransaction::new()

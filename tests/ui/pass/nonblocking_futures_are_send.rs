@@ -1,22 +1,32 @@
 // Every verb of `nonblocking` gives a future that a runtime can spawn.
 
-#[allow(dead_code)]
-mod bank {
-    include!("../bank.rs");
-
-    pub(crate) type Row = Account;
-    pub(crate) type Part = Transfer;
-}
-
 use std::{future::Future, time::Duration};
 
-use bank::{Part as Transfer, Row as Account, accounts, transfers};
-use diesel::prelude::{BoolExpressionMethods as _, *};
+use diesel::prelude::*;
 use diesel_async::{
-    AsyncConnectionCore, AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl as _,
+    AsyncConnectionCore, AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl,
     pooled_connection::{bb8, deadpool},
 };
 use diesel_lockset::{Isolation, Locked, Shared, nonblocking::prelude::*};
+
+diesel::table! { accounts (id) { id -> BigInt, owner -> Text, balance -> BigInt, } }
+diesel::table! { transfers (id) { id -> BigInt, account_id -> BigInt, amount -> BigInt, } }
+
+#[allow(dead_code)]
+#[derive(Queryable, Selectable, Lockable)]
+struct Account {
+    id: i64,
+    owner: String,
+    balance: i64,
+}
+
+#[allow(dead_code)]
+#[derive(Queryable, Selectable, Lockable)]
+struct Transfer {
+    id: i64,
+    account_id: i64,
+    amount: i64,
+}
 
 fn spawned<F: Future<Output: Send> + Send + 'static>(future: F) {
     drop(tokio::spawn(future));
@@ -36,9 +46,9 @@ macro_rules! over {
                     let change = transfers::amount.eq(0);
                     let claimed: Vec<Transfer> = transfers::table.claim(1, change, conn).await?;
                     let query = accounts::table.filter(accounts::balance.gt(0).and(accounts::id.ne(3)));
-                    let waited: Vec<Account> = query.for_update_of(accounts::table).load(conn).await?;
+                    let waited: Vec<Account> = query.for_update_of(accounts::table).lock(conn).await?;
                     let boxed = accounts::table.into_boxed().for_share_of(accounts::table).timeout(LONG);
-                    let in_time: Vec<Account> = boxed.load(conn).await?;
+                    let in_time: Vec<Account> = boxed.lock(conn).await?;
                     let set = LockSet::new().row(&account).query::<Transfer>(transfers::table.limit(1));
                     let locked: Locked = set.name_holders().timeout(LONG).lock(conn).await?;
                     let row: Account = account.lock(conn).await?;
@@ -105,7 +115,7 @@ where
                 account.with_lock(conn, async |_, conn: &mut C| account.lock(conn).await).await?;
                 let picked: Option<Transfer> = transfers::table.pick_next(conn).await?;
                 let query = accounts::table.for_update_of(accounts::table).no_wait();
-                let rows: Vec<Account> = query.load(conn).await?;
+                let rows: Vec<Account> = query.lock(conn).await?;
                 AdvisoryLock::on(&account).hold(conn, async |_: &mut C| Ok::<_, LockError>(())).await?;
                 drop((locked, picked, rows));
                 Ok::<_, LockError>(())
