@@ -7,7 +7,7 @@ use diesel_async::{
     AsyncConnectionCore, AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl,
     pooled_connection::{bb8, deadpool},
 };
-use diesel_lockset::{Isolation, Locked, Shared, nonblocking::prelude::*};
+use diesel_lockset::{Isolation, Locked, nonblocking::prelude::*};
 
 diesel::table! { accounts (id) { id -> BigInt, owner -> Text, balance -> BigInt, } }
 diesel::table! { transfers (id) { id -> BigInt, account_id -> BigInt, amount -> BigInt, } }
@@ -35,12 +35,15 @@ fn spawned<F: Future<Output: Send> + Send + 'static>(future: F) {
 const LONG: Duration = Duration::from_secs(1);
 
 /// Over a connection that the task owns, of a type that is known.
+///
+/// A type with a lifetime, as that of bb8, is not seen to be fit for a closure in a spawned future, whatever the lifetime is
+/// (rust-lang/rust#100013): there the connection inside is passed.
 macro_rules! over {
-    ($function:ident, $Conn:ty) => {
+    ($function:ident, $Conn:ty, $Passed:ty) => {
         fn $function() -> impl FnOnce($Conn, Account) {
             |mut conn, account| {
                 spawned(async move {
-                    let conn = &mut conn;
+                    let conn: &mut $Passed = &mut conn;
                     let picked: Option<Transfer> = transfers::table.order(transfers::id).pick_next(conn).await?;
                     let picked_more: Vec<Transfer> = transfers::table.pick(2, conn).await?;
                     let change = transfers::amount.eq(0);
@@ -87,14 +90,14 @@ macro_rules! over {
     };
 }
 
-over!(over_pg, AsyncPgConnection);
-over!(over_mysql, AsyncMysqlConnection);
-over!(over_deadpool, deadpool::Object<AsyncPgConnection>);
-over!(over_bb8, bb8::PooledConnection<'static, AsyncPgConnection>);
+over!(over_pg, AsyncPgConnection, AsyncPgConnection);
+over!(over_mysql, AsyncMysqlConnection, AsyncMysqlConnection);
+over!(over_deadpool, deadpool::Object<AsyncPgConnection>, deadpool::Object<AsyncPgConnection>);
+over!(over_bb8, bb8::PooledConnection<'static, AsyncPgConnection>, AsyncPgConnection);
 
 fn of_postgresql(mut conn: AsyncPgConnection) {
     spawned(async move {
-        AdvisoryLock::<Shared>::shared("x").acquire_for_transaction(&mut conn).await?;
+        AdvisoryLock::named("x").shared().acquire_for_transaction(&mut conn).await?;
         AdvisoryLock::named("x").try_acquire_for_transaction(&mut conn).await?;
         AdvisoryLock::named("x").acquire_owned(conn).await?.release().await;
         Ok::<_, LockError>(())
