@@ -40,7 +40,7 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 /// # Cancel safety
 ///
 /// If the future of a method is dropped before it is ready, nothing is sent any more. The server may have taken the lock, so the connection
-/// is marked as broken: Diesel refuses it, and a pool discards it. The lock ends with the session.
+/// is marked as broken: this crate and Diesel's `transaction` refuse it, and a pool discards it. The lock ends with the session.
 pub trait RunAdvisoryLock<M>: Sized {
     /// Waits for the lock and holds it around a transaction of the closure. As
     /// [`RunAdvisoryLock::hold`](crate::RunAdvisoryLock::hold).

@@ -16,7 +16,7 @@ use crate::{
 /// [`acquire`](super::RunAdvisoryLock::acquire) returns it. Use it as the connection: `&mut *guard`.
 ///
 /// End it with [`release`](Self::release). If it is dropped instead, nothing is sent, since there is nobody to await the answer: the
-/// connection is marked as broken, Diesel refuses it, and a pool discards it. The lock ends with the session.
+/// connection is marked as broken, this crate and Diesel's `transaction` refuse it, and a pool discards it. The lock ends with the session.
 #[must_use = "dropping the guard gives the connection up"]
 pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> {
     conn: &'c mut Conn,

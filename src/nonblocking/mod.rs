@@ -34,11 +34,15 @@
 //! ([rust-lang/rust#100013][issue]); [`RunLockTransaction::run`] can. What a call keeps while it waits must be `Send`: the query, its
 //! values, the closure and its captures. Blocking connections ask for none of this.
 //!
+//! The type of a connection out of a pool of `bb8` has a lifetime. In a future that is spawned, closures over such a type do not compile, by
+//! the same fault of the compiler: pass the connection that is inside, `&mut *conn`.
+//!
 //! # Cancel safety
 //!
 //! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows
-//! what the server will do with it, so the connection is marked as broken: Diesel refuses it from then on
-//! ([`BrokenTransactionManager`][broken]), and a pool discards it. The server ends the transaction, and releases every lock, when
+//! what the server will do with it, so the connection is marked as broken: Diesel refuses transactions over it from then on, this
+//! crate every call ([`BrokenTransactionManager`][broken]), and a pool discards it. Statements without a transaction are not
+//! refused, and on MySQL may read the answer to the one that was under way: drop the connection. The server ends the transaction, and releases every lock, when
 //! it notices that the connection is closed. A session that waits for a lock may notice only when it gets the lock. For a limited wait
 //! use the timeouts of the crate, which end the wait on the server and leave the connection whole.
 //!

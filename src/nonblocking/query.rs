@@ -14,7 +14,7 @@ use super::{connection::LockConnection, driver::Nonblocking};
 use crate::{
     backend::LockingBackend,
     core::{Loading, catch, of_tables},
-    diesel_internals::{Borrowed, CompatibleType},
+    diesel_internals::CompatibleType,
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
@@ -22,6 +22,10 @@ use crate::{
 /// Runs a query with a locking clause of [`LockQueryDsl`](crate::LockQueryDsl) over a connection of `diesel-async`.
 pub trait RunLockQuery: Sized {
     /// Locks and loads all rows. As the blocking [`RunLockQuery::load`](crate::RunLockQuery::load).
+    ///
+    /// `RunQueryDsl` of `diesel-async` is implemented for every type, so where it is in scope, `query.load(conn)` is ambiguous and does
+    /// not compile. It must not be the one that is called: it knows nothing of `no_wait` and `timeout`. This method has a name
+    /// of its own.
     ///
     /// # Errors
     ///
@@ -37,13 +41,49 @@ pub trait RunLockQuery: Sized {
     /// # include!("../doctest_setup_async.rs");
     /// # fn main() {}
     /// # async fn doc(conn: &mut AsyncPgConnection) -> Result<(), LockError> {
-    /// use diesel_lockset::nonblocking::RunLockQuery;
-    ///
-    /// let poor = accounts::table.filter(accounts::balance.lt(10)).for_update_of(accounts::table);
-    /// // `poor.load(conn)` is ambiguous beside `diesel_async::RunQueryDsl`, which is implemented for every type.
-    /// let poor: Vec<Account> = RunLockQuery::load(poor, conn).await?;
+    /// let poor: Vec<Account> = accounts::table
+    ///     .filter(accounts::balance.lt(10))
+    ///     .for_update_of(accounts::table)
+    ///     .lock(conn)
+    ///     .await?;
     /// # Ok(()) }
     /// ```
+    fn lock<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::load(self, conn)
+    }
+
+    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
+    fn lock_first<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LoadLocked<Conn, U>,
+    {
+        RunLockQuery::get_result(self, conn)
+    }
+
+    /// The same as [`lock`](Self::lock), by the name of the blocking call: `RunLockQuery::load(query, conn)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
     fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
     where
         Conn: LockConnection,
@@ -68,15 +108,15 @@ pub trait RunLockQuery: Sized {
         RunLockQuery::load(self, conn)
     }
 
-    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    /// The same as [`lock_first`](Self::lock_first), by the name of the blocking call.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none.
+    /// As [`lock_first`](Self::lock_first).
     ///
     /// # Cancel safety
     ///
-    /// As [`load`](Self::load).
+    /// As [`lock`](Self::lock).
     fn get_result<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
     where
         Conn: LockConnection,
@@ -133,7 +173,7 @@ macro_rules! unlimited {
                 let loaded = catch(async {
                     let query = self;
                     let loading = Loading::unlimited(&mut driver, &query)?;
-                    let rows = driver.load(Borrowed(&query)).await;
+                    let rows = driver.load(&query).await;
                     let rows = loading.end(&mut driver, rows).await;
                     rows.map_err(|error| of_tables(error, &query))
                 })
@@ -163,7 +203,7 @@ macro_rules! limited {
                 let mut driver = Nonblocking::new(conn);
                 let loaded = catch(async {
                     let (loading, query) = Loading::begin(&mut driver, self).await?;
-                    let rows = driver.load(Borrowed(&query)).await;
+                    let rows = driver.load(&query).await;
                     let rows = loading.end(&mut driver, rows).await;
                     rows.map_err(|error| of_tables(error, &query))
                 })

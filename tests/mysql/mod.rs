@@ -6,5 +6,6 @@ mod crashes;
 mod harness;
 mod lost_transactions;
 mod nonblocking;
+mod nonblocking_pooled;
 mod pooled;
 mod version;

@@ -1,4 +1,4 @@
-//! The contract over an `AsyncMysqlConnection` out of a pool, by the verbs of `diesel_lockset::nonblocking`.
+//! The contract over an `AsyncMysqlConnection` out of a pool of `deadpool`, by the verbs of `diesel_lockset::nonblocking`.
 
 use crate::support::nonblocking::{MysqlNonblockingPooled as Driver, verbs};
 

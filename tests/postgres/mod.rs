@@ -13,6 +13,7 @@ mod key_types;
 mod lock_transaction;
 mod names;
 mod nonblocking;
+mod nonblocking_pooled;
 mod pick;
 mod plans;
 mod pooled;

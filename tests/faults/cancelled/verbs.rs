@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection, TransactionManager};
 use diesel_lockset::{
     AdvisoryLock, Isolation, LockError, LockQueryDsl as _, LockSet, LockTransaction,
     nonblocking::{
-        LockConnection, LockDsl, PickDsl as _, RunAdvisoryLock as _, RunLockQuery, RunLockSet, RunLockTransaction as _,
-        RunRowRequest,
+        LockConnection, LockDsl, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet,
+        RunLockTransaction as _, RunRowRequest,
     },
 };
 
@@ -79,7 +79,7 @@ pub(super) fn of_rows<C: LockConnection<Backend = Backend> + 'static>() -> Vec<V
         inside("query in time", |conn| {
             Box::pin(async move {
                 let query = accounts::table.find(1).for_update_of(accounts::table).timeout(LONG);
-                RunLockQuery::load::<Account, _>(query, conn).await.map(drop)
+                query.lock::<Account, _>(conn).await.map(drop)
             })
         }),
         inside("pick", |conn| {

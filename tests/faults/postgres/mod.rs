@@ -28,6 +28,7 @@ mod linear;
 mod lost_answers;
 mod many_queries;
 mod moved_partitions;
+mod not_sent;
 #[path = "../old_snapshots.rs"]
 mod old_snapshots;
 mod one_table;
