@@ -117,13 +117,16 @@ fn sent<C: PgLike>() -> Vec<String> {
     statements.take()
 }
 
+/// Fails in an aborted transaction, and outside of one.
+const PROBE: &str = "SAVEPOINT diesel_lockset_probe; RELEASE SAVEPOINT diesel_lockset_probe";
+
 #[test]
 fn only_connections_that_do_not_tell_are_asked() {
     assert_eq!(sent::<PgConnection>(), ["BEGIN", "COMMIT"]);
     assert_eq!(sent::<PooledConnection<ConnectionManager<PgConnection>>>(), ["BEGIN", "COMMIT"]);
-    assert_eq!(sent::<Foreign<PgConnection, Counts>>(), ["BEGIN", "SELECT 1", "COMMIT"]);
+    assert_eq!(sent::<Foreign<PgConnection, Counts>>(), ["BEGIN", PROBE, "COMMIT"]);
     assert_eq!(
         sent::<PooledConnection<ConnectionManager<Foreign<PgConnection, Counts>>>>(),
-        ["BEGIN", "SELECT 1", "COMMIT"]
+        ["BEGIN", PROBE, "COMMIT"]
     );
 }
