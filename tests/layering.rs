@@ -53,6 +53,8 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     (
         "nonblocking",
         &[
+            // Diesel's migrations are run by blocking calls.
+            "blocking",
             "core",
             "advisory",
             "transaction",
