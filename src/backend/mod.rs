@@ -126,8 +126,9 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Self>> = None;
 
-    /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if the connection does not report
-    /// the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects it.
+    /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if
+    /// the connection does not report the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects
+    /// it.
     #[doc(hidden)]
     const PROBE: Option<&'static str> = None;
 }

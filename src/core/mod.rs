@@ -1,5 +1,5 @@
-//! The core: decides which statement is sent next, and awaits its answer. It is written once, as async functions over a driver, for blocking and
-//! asynchronous connections.
+//! The core: decides which statement is sent next, and awaits its answer. It is written once, as async functions over a driver, for
+//! blocking and asynchronous connections.
 
 mod advisory;
 mod attempts;

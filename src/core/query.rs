@@ -34,7 +34,8 @@ impl<DB: LockingBackend> Loading<DB> {
         Ok(Loading { timer: Timer::start(WaitPolicy::Block), mark: None, table: None })
     }
 
-    /// Begins to load a query with `timeout` or `no_wait`, and returns the query. With `no_wait` it first asks for rows that other sessions hold.
+    /// Begins to load a query with `timeout` or `no_wait`, and returns the query. With `no_wait` it first asks for rows that other
+    /// sessions hold.
     pub(crate) async fn begin<D, Q, S, L, W>(
         driver: &mut D,
         query: RowLock<Q, S, L, W>,

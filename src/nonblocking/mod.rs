@@ -39,12 +39,12 @@
 //!
 //! # Cancel safety
 //!
-//! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows
-//! what the server will do with it, so the connection is marked as broken: Diesel refuses transactions over it from then on, this
-//! crate every call ([`BrokenTransactionManager`][broken]), and a pool discards it. Statements without a transaction are not
-//! refused, and on MySQL may read the answer to the one that was under way: drop the connection. The server ends the transaction, and releases every lock, when
-//! it notices that the connection is closed. A session that waits for a lock may notice only when it gets the lock. For a limited wait
-//! use the timeouts of the crate, which end the wait on the server and leave the connection whole.
+//! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows what
+//! the server will do with it, so the connection is marked as broken: Diesel refuses transactions over it from then on, this crate every
+//! call ([`BrokenTransactionManager`][broken]), and a pool discards it. Statements without a transaction are not refused, and on MySQL may
+//! read the answer to the one that was under way: drop the connection. The server ends the transaction, and releases every lock, when it
+//! notices that the connection is closed. A session that waits for a lock may notice only when it gets the lock. For a limited wait use
+//! the timeouts of the crate, which end the wait on the server and leave the connection whole.
 //!
 //! [issue]: https://github.com/rust-lang/rust/issues/100013
 //! [broken]: diesel::result::Error::BrokenTransactionManager

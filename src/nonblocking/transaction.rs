@@ -32,9 +32,9 @@ pub trait RunLockTransaction<Kind = Concrete> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, nothing is sent any more. The connection is marked as broken: this crate and Diesel's `transaction` refuse it, and
-    /// a pool discards it. The server rolls the transaction back when the connection is closed. If the `COMMIT` was under way, the
-    /// work may be committed.
+    /// If the future is dropped before it is ready, nothing is sent any more. The connection is marked as broken: this crate and Diesel's
+    /// `transaction` refuse it, and a pool discards it. The server rolls the transaction back when the connection is closed. If the
+    /// `COMMIT` was under way, the work may be committed.
     ///
     /// # Example
     ///
