@@ -158,7 +158,7 @@ impl<DB: Backend> QueryId for Statement<'_, DB> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// A query by reference. Diesel's own `&T` does not forward `to_sql`, which some nodes override.
+/// A query of the crate's by reference, as the drivers send it. Diesel's own `&T` does not forward `to_sql`, which some nodes override.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Borrowed<'q, T>(pub(crate) &'q T);
 
@@ -176,9 +176,9 @@ impl<T: Query> Query for Borrowed<'_, T> {
     type SqlType = T::SqlType;
 }
 
-impl<T: QueryId> QueryId for Borrowed<'_, T> {
-    type QueryId = T::QueryId;
-    const HAS_STATIC_QUERY_ID: bool = T::HAS_STATIC_QUERY_ID;
+impl<T> QueryId for Borrowed<'_, T> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 /// A row of any driver of one backend, with the driver's type erased, so that a reader of rows can be a trait object.

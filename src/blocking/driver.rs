@@ -13,7 +13,7 @@ use diesel::{
     connection::{TransactionManager, TransactionManagerStatus},
     deserialize::FromSqlRow,
     expression::QueryMetadata,
-    query_builder::{Query, QueryFragment, QueryId},
+    query_builder::{Query, QueryFragment},
     result::{Error as DieselError, QueryResult},
 };
 
@@ -21,7 +21,9 @@ use super::connection::LockConnection;
 use crate::{
     backend::{LockingBackend, Sink},
     core::{self, Begun, Driver},
-    diesel_internals::{CompatibleType, DefaultLoadingMode, LoadConnection, RowRef, Statement, tells_of_aborts},
+    diesel_internals::{
+        Borrowed, CompatibleType, DefaultLoadingMode, LoadConnection, RowRef, Statement, tells_of_aborts,
+    },
     error::LockError,
     mode::Isolation,
 };
@@ -67,15 +69,15 @@ where
 
 impl<Conn: LockConnection> Blocking<'_, Conn> {
     /// Sends a query and loads its rows. A panic is returned.
-    pub(super) fn load<Q, U, DB>(&mut self, query: Q) -> thread::Result<QueryResult<Vec<U>>>
+    pub(super) fn load<Q, U, DB>(&mut self, query: &Q) -> thread::Result<QueryResult<Vec<U>>>
     where
         DB: LockingBackend + QueryMetadata<Q::SqlType>,
         Conn: LockConnection<Backend = DB>,
-        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId,
+        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB>,
         U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
     {
         catch_unwind(AssertUnwindSafe(|| {
-            let rows = LoadConnection::<DefaultLoadingMode>::load(self.0, query)?;
+            let rows = LoadConnection::<DefaultLoadingMode>::load(self.0, Borrowed(query))?;
             rows.map(|row| U::build_from_row(&row?).map_err(DieselError::DeserializationError)).collect()
         }))
     }

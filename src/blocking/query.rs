@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backend::LockingBackend,
     core::{Loading, of_tables},
-    diesel_internals::{Borrowed, CompatibleType},
+    diesel_internals::CompatibleType,
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
@@ -121,7 +121,7 @@ macro_rules! without_a_look_first {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 let driver = &mut Driver(conn);
                 let loading = Loading::unlimited(driver, &self)?;
-                let rows = driver.load(Borrowed(&self));
+                let rows = driver.load(&self);
                 now(loading.end(driver, rows)).map_err(|error| of_tables(error, &self))
             }
         }
@@ -146,7 +146,7 @@ macro_rules! with_a_look_first {
             fn load_locked(self, conn: &mut Conn) -> Result<Vec<U>> {
                 let driver = &mut Driver(conn);
                 let (loading, query) = now(Loading::begin(driver, self))?;
-                let rows = driver.load(Borrowed(&query));
+                let rows = driver.load(&query);
                 now(loading.end(driver, rows)).map_err(|error| of_tables(error, &query))
             }
         }

@@ -6,7 +6,7 @@ use diesel::{
     connection::TransactionManagerStatus,
     deserialize::FromSqlRow,
     expression::QueryMetadata,
-    query_builder::{Query, QueryFragment, QueryId},
+    query_builder::{Query, QueryFragment},
     result::{Error as DieselError, QueryResult},
 };
 use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection, TransactionManager};
@@ -16,7 +16,7 @@ use super::{closure::AsyncClosure, connection::LockConnection};
 use crate::{
     backend::{LockingBackend, Sink},
     core::{self, Begun, Driver, catch},
-    diesel_internals::{CompatibleType, RowRef, Statement},
+    diesel_internals::{Borrowed, CompatibleType, RowRef, Statement},
     error::LockError,
 };
 
@@ -53,15 +53,15 @@ impl<'c, Conn: LockConnection> Nonblocking<'c, Conn> {
     /// Sends a query and loads its rows. A panic is returned.
     pub(super) fn load<'q, Q, U, DB>(
         &'q mut self,
-        query: Q,
+        query: &'q Q,
     ) -> impl Future<Output = thread::Result<QueryResult<Vec<U>>>> + use<'q, Q, U, DB, Conn>
     where
         DB: LockingBackend + QueryMetadata<Q::SqlType>,
         Conn: LockConnection<Backend = DB>,
-        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + QueryId + 'q,
+        Q: Query<SqlType: CompatibleType<U, DB>> + QueryFragment<DB> + 'q,
         U: FromSqlRow<<Q::SqlType as CompatibleType<U, DB>>::SqlType, DB>,
     {
-        let rows = AsyncConnectionCore::load(self.conn, query);
+        let rows = AsyncConnectionCore::load(self.conn, Borrowed(query));
         catch(async move {
             let (mut rows, mut loaded) = (pin!(rows.await?), Vec::new());
             while let Some(row) = rows.next().await {

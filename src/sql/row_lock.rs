@@ -5,7 +5,7 @@ use std::{marker::PhantomData, time::Duration};
 use diesel::{
     backend::Backend,
     expression::{SelectableExpression, ValidGrouping, is_aggregate},
-    query_builder::{AsQuery, Query, QueryId},
+    query_builder::{AsQuery, Query},
     query_dsl::methods::LockingDsl,
     query_source::QuerySource,
 };
@@ -261,10 +261,8 @@ impl<Q: Query, S, L, W> Query for RowLock<Q, S, L, W> {
     type SqlType = Q::SqlType;
 }
 
-impl<Q, S, L, W> QueryId for RowLock<Q, S, L, W> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
+// It has no `QueryId`, so that `RunQueryDsl` of `diesel-async`, which is implemented for every type, does not run it: neither the
+// transaction nor `no_wait` and `timeout` would be looked at.
 
 /// The strength of a locking clause, as a marker type. It is implemented for the backends that have it.
 pub(crate) trait LockStrength<DB> {
