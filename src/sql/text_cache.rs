@@ -27,6 +27,7 @@ static TEXTS: Cache<TextKey, Arc<str>> = Cache::new();
 /// The key of a cached text: everything that the text of a call depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TextKey {
+    statement: StatementKind,
     backend: TypeId,
     query: TypeId,
     /// The model whose columns are selected; `None` if the query's own select list is used.
@@ -38,10 +39,16 @@ pub(crate) struct TextKey {
     changes: Option<String>,
 }
 
+/// The statement that is built from a query. One query with one clause can be loaded, and picked from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum StatementKind {
+    LockedQuery,
+    Pick,
+}
+
 impl TextKey {
-    /// Returns the key of a query with its locking clauses.
-    pub(crate) fn new<DB: Backend + 'static>(query: TypeId, clauses: Vec<LockClause>) -> Self {
-        TextKey { backend: TypeId::of::<DB>(), query, model: None, clauses, limit: None, changes: None }
+    fn new<DB: Backend + 'static>(statement: StatementKind, query: TypeId, clauses: Vec<LockClause>) -> Self {
+        TextKey { statement, backend: TypeId::of::<DB>(), query, model: None, clauses, limit: None, changes: None }
     }
 
     /// Returns the key of a pick; `None` if the same types can give another text at the next call: boxed queries, raw SQL.
@@ -55,7 +62,8 @@ impl TextKey {
             Some(text) => Some(text.static_id()?),
             None => None,
         };
-        Some(TextKey { model, limit, ..TextKey::new::<DB>(query.static_id()?, vec![clause]) })
+        let key = TextKey::new::<DB>(StatementKind::Pick, query.static_id()?, vec![clause]);
+        Some(TextKey { model, limit, ..key })
     }
 
     /// Adds the changes, whose text is `text`; `None` if they have no text or contain raw SQL.
@@ -124,7 +132,10 @@ where
     // `to_sql` of the node itself is what calls this.
     let build = || sql_of::<DB>(&Walked(statement));
     match query.static_id() {
-        Some(id) => TextKey::new::<DB>(id, LockClause::of(query)?).write::<DB>(out, None, build),
+        Some(id) => {
+            let key = TextKey::new::<DB>(StatementKind::LockedQuery, id, LockClause::of(query)?);
+            key.write::<DB>(out, None, build)
+        }
         None => {
             out.push_sql(&build()?);
             Ok(())

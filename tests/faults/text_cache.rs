@@ -136,3 +136,23 @@ fn the_columns_of_a_model_are_sent_as_they_are() {
         assert_eq!(rows.unwrap(), vec![(1, number.to_string()); 3]);
     }
 }
+
+/// One query with one clause, as a locked query and as a pick: the statements are not the same.
+#[test]
+fn a_pick_and_a_locked_query_of_one_type_have_texts_of_their_own() {
+    let arena = Arena::new();
+    let rows: Vec<_> = (1_001..1_201).map(|id| format!("({id}, 'Zoe', 0, 0)")).collect();
+    arena.execute(&format!("INSERT INTO accounts (id, owner, balance, v) VALUES {}", rows.join(", ")));
+    let mut session = Driver::connect(arena.url());
+    let query = || accounts::table.filter(accounts::id.gt(1_000)).order(accounts::id).for_update_of(accounts::table);
+    let all = || query().skip_locked();
+    let rows = LockTransaction::new().run(session.conn(), |conn| {
+        let loaded: Vec<Account> = RunLockQuery::load(all(), conn)?;
+        // So many are no part of the text.
+        let picked: Vec<Account> = query().pick(150, conn)?;
+        let few: Vec<Account> = query().pick(2, conn)?;
+        let again: Vec<Account> = RunLockQuery::load(all(), conn)?;
+        Ok::<_, LockError>([loaded, picked, few, again].map(|rows| rows.len()))
+    });
+    assert_eq!(rows.unwrap(), [200, 150, 2, 200]);
+}
