@@ -7,6 +7,7 @@ use diesel_async::AsyncConnectionCore;
 
 use super::{
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
+    catch::catch,
     closure::AsyncClosure,
     connection::LockConnection,
     driver::Nonblocking,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
     backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
-    core::{self, Hold, Span, Taken, catch, contended},
+    core::{self, Hold, Span, Taken, contended},
     error::{Holder, LockError, Result},
 };
 

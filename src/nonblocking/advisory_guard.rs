@@ -5,11 +5,11 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::{connection::LockConnection, driver::Nonblocking};
+use super::{catch::catch, connection::LockConnection, driver::Nonblocking};
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
     backend::HasAdvisoryLocks,
-    core::{self, catch},
+    core,
 };
 
 /// A guard that holds an advisory lock of the session and borrows its connection.

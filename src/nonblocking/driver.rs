@@ -12,10 +12,10 @@ use diesel::{
 use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection, TransactionManager};
 use futures_util::StreamExt;
 
-use super::{closure::AsyncClosure, connection::LockConnection};
+use super::{catch::catch, closure::AsyncClosure, connection::LockConnection};
 use crate::{
     backend::{LockingBackend, Sink},
-    core::{self, Begun, Driver, catch},
+    core::{self, Begun, Driver},
     diesel_internals::{Borrowed, CompatibleType, RowRef, Statement},
     error::LockError,
 };

@@ -42,15 +42,23 @@
 //! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows what
 //! the server will do with it, so the connection is marked as broken: Diesel refuses transactions over it from then on, this crate every
 //! call ([`BrokenTransactionManager`][broken]), and a pool discards it. Statements without a transaction are not refused, and on MySQL may
-//! read the answer to the one that was under way: drop the connection. The server ends the transaction, and releases every lock, when it
-//! notices that the connection is closed. A session that waits for a lock may notice only when it gets the lock. For a limited wait use
-//! the timeouts of the crate, which end the wait on the server and leave the connection whole.
+//! read the answer to the one that was under way: drop the connection.
+//!
+//! The server ends the transaction, and releases every lock, when it notices that the connection is closed:
+//!
+//! - A pool of `bb8` closes a broken connection when it is given back. A pool of `deadpool` keeps it, with its locks, until it would hand
+//!   it out again. Take it out of the pool: `drop(Object::take(conn))`.
+//! - A session that waits for a lock may notice only when it gets the lock: [`CancelOnDrop`] ends such a wait.
+//!
+//! For a limited wait use the timeouts of the crate, which end it on the server and leave the connection whole.
 //!
 //! [issue]: https://github.com/rust-lang/rust/issues/100013
 //! [broken]: diesel::result::Error::BrokenTransactionManager
 
 mod advisory;
 mod advisory_guard;
+mod cancel;
+mod catch;
 mod closure;
 mod connection;
 mod driver;
@@ -68,6 +76,7 @@ pub use self::migrations::run_pending_migrations_locked;
 pub use self::{
     advisory::RunAdvisoryLock,
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
+    cancel::CancelOnDrop,
     closure::{AsyncClosure, AsyncRowClosure},
     connection::LockConnection,
     pick::PickDsl,

@@ -4,9 +4,9 @@ use std::future::Future;
 
 use diesel::query_builder::{AsChangeset, AsQuery, QueryFragment};
 
-use super::{connection::LockConnection, driver::Nonblocking};
+use super::{catch::catch, connection::LockConnection, driver::Nonblocking};
 use crate::{
-    core::{self, catch},
+    core,
     error::Result,
     lockable::Lockable,
     pick::{ClaimFrom, PickFrom},

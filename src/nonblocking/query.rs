@@ -10,10 +10,10 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use super::{connection::LockConnection, driver::Nonblocking};
+use super::{catch::catch, connection::LockConnection, driver::Nonblocking};
 use crate::{
     backend::LockingBackend,
-    core::{Loading, catch, of_tables},
+    core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},

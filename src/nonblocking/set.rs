@@ -4,10 +4,10 @@ use std::{future::Future, time::Duration};
 
 use diesel::result::Error as DieselError;
 
-use super::{closure::AsyncRowClosure, connection::LockConnection, driver::Nonblocking};
+use super::{catch::catch, closure::AsyncRowClosure, connection::LockConnection, driver::Nonblocking};
 use crate::{
     backend::LockingBackend,
-    core::{self, catch},
+    core,
     error::{LockError, Result},
     key::IntoKey,
     lock_set::{LockSet, Locked, RowRequest},

@@ -4,9 +4,9 @@ use std::{error::Error, future::Future, ops::ControlFlow};
 
 use diesel::result::Error as DieselError;
 
-use super::{closure::AsyncClosure, connection::LockConnection, driver::Nonblocking};
+use super::{catch::catch, closure::AsyncClosure, connection::LockConnection, driver::Nonblocking};
 use crate::{
-    core::{Attempts, catch},
+    core::Attempts,
     error::LockError,
     transaction::{ClosureError, Concrete, LockTransaction},
 };

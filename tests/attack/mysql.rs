@@ -11,15 +11,9 @@ use diesel_lockset::{LockSet, Strength};
 
 use crate::{phases::Family, support};
 
-#[path = "each/mod.rs"]
-mod each;
+mod blocking;
+mod nonblocking;
 
-#[test]
-fn attack() {
-    each::attack();
-}
-
-pub(crate) type Conn = MysqlConnection;
 pub(crate) type Db = Mysql;
 pub(crate) type Target = support::mysql::MysqlFamily;
 pub(crate) const FAMILY: Family = Family::Mysql;
@@ -65,7 +59,7 @@ pub(crate) fn cancel(pid: i32, ends: bool) -> String {
 /// may not read its log, which MySQL never tells by a statement that Diesel could read.
 ///
 /// A statement of a lock set has no room for a comment, but each transaction of a story comes with the number of its session.
-pub(crate) fn circle(_: &DieselError, observer: &mut Conn, session: i32) -> Option<Vec<i32>> {
+pub(crate) fn circle(_: &DieselError, observer: &mut MysqlConnection, session: i32) -> Option<Vec<i32>> {
     let log = "SELECT CONVERT(RIGHT(LOAD_FILE(@@log_error), 400000) USING utf8mb4)";
     let log: Option<String> = sql::<Nullable<Text>>(log).get_result(observer).ok()?;
     let stories = log.as_deref()?.split("ransactions deadlock detected").skip(1).map(|story| {

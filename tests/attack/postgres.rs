@@ -5,15 +5,9 @@ use diesel_lockset::{LockSet, Strength};
 
 use crate::{phases::Family, support};
 
-#[path = "each/mod.rs"]
-mod each;
+mod blocking;
+mod nonblocking;
 
-#[test]
-fn attack() {
-    each::attack();
-}
-
-pub(crate) type Conn = PgConnection;
 pub(crate) type Db = Pg;
 pub(crate) type Target = support::postgres::Postgres;
 pub(crate) const FAMILY: Family = Family::Postgres;
@@ -64,7 +58,7 @@ pub(crate) fn cancel(pid: i32, ends: bool) -> String {
 }
 
 /// The sessions of a deadlock, from the detail of the error: a line for each, which begins with its process.
-pub(crate) fn circle(error: &DieselError, _: &mut Conn, _: i32) -> Option<Vec<i32>> {
+pub(crate) fn circle(error: &DieselError, _: &mut PgConnection, _: i32) -> Option<Vec<i32>> {
     let DieselError::DatabaseError(_, information) = error else { return None };
     let processes = information.details()?.lines().filter_map(|line| {
         let digits = line.trim_start_matches(|c: char| !c.is_ascii_digit());

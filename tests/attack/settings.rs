@@ -10,7 +10,7 @@ use fastrand::Rng;
 use crate::phases::Level;
 
 /// Long enough for each phase to have some hundreds of operations.
-const SECONDS: f64 = 40.0;
+const SECONDS: f64 = 25.0;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {

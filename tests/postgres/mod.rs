@@ -1,6 +1,7 @@
 //! PostgreSQL: the contract once for each driver, and what no other backend has.
 
 mod advisory;
+mod background_jobs;
 mod blocking;
 mod clauses;
 mod crashes;
@@ -13,6 +14,7 @@ mod key_types;
 mod lock_transaction;
 mod names;
 mod nonblocking;
+mod nonblocking_bb8;
 mod nonblocking_pooled;
 mod pick;
 mod plans;

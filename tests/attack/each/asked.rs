@@ -1,11 +1,12 @@
 //! A question that is asked: as a part of a set, as a pick, as a claim, or as what the server says of it.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl as _, LockSet, PickDsl as _, RunLockQuery as _};
+use diesel_lockset::{LockError, LockQueryDsl as _, LockSet};
 
 use super::{
-    Conn, Db,
+    Conn, Db, Onlooker,
     questions::{OWN_ROWS, Query, Question},
+    verbs::{PickDsl as _, RunLockQuery as _},
 };
 use crate::schema::{Brief, Piece, pieces};
 
@@ -84,7 +85,7 @@ impl Asked {
     }
 
     /// Which of these keys match, says the server.
-    pub(super) fn chosen(self, ids: &[i32], observer: &mut Conn) -> Vec<i32> {
+    pub(super) fn chosen(self, ids: &[i32], observer: &mut Onlooker) -> Vec<i32> {
         let chosen: QueryResult<Vec<i32>> = with_query!(self, |query| {
             query.filter(pieces::id.eq_any(ids.to_vec())).select(pieces::id).load(observer)
         });

@@ -13,13 +13,14 @@ use diesel::{
     prelude::*,
     sql_types::Integer,
 };
-use diesel_lockset::{LockError, LockQueryDsl as _, PickDsl as _};
+use diesel_lockset::{LockError, LockQueryDsl as _};
 use fastrand::Rng;
 
 use super::{
     Conn, Db, SESSIONS, insert_taken,
     player::{End, Player},
     sets::together,
+    verbs::PickDsl as _,
     world::{Role, World},
     writer::execute,
 };

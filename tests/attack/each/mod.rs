@@ -24,15 +24,22 @@ mod writer;
 use std::time::Duration;
 
 use super::{
-    Conn, Db, FAMILY, FUNCTIONS, SESSION, STRENGTHS, Target, cancel, circle, clause, insert_taken, strengthen,
+    Driver, verbs,
+    words::{Db, FAMILY, FUNCTIONS, SESSION, STRENGTHS, Target, cancel, circle, clause, insert_taken, strengthen},
 };
 use crate::{
     book::Book,
     phases::{Level, Phase, Play},
     plan::PHASES,
     settings::Settings,
-    support::{arena::ServerArena, server::Server as _},
+    support::{arena::ServerArena, driver::Session, server::Server},
 };
+
+/// A connection of a session that is judged.
+type Conn = <Driver as Session>::Conn;
+
+/// A connection of a session that looks on.
+type Onlooker = <Target as Server>::Conn;
 
 /// How many sessions there are.
 const SESSIONS: usize = 8;

@@ -1,27 +1,31 @@
 //! A session of the attack: its transactions, and how they end.
 
-use std::{cell::RefCell, error::Error};
-
-use diesel::{
-    Connection,
-    connection::{AnsiTransactionManager, TransactionManager},
-    result::Error as DieselError,
+use std::{
+    error::Error,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
-use diesel_lockset::{LockError, LockTransaction, RunLockTransaction as _};
+
+use diesel::{Connection, connection::TransactionManager, result::Error as DieselError};
+use diesel_lockset::{LockError, LockTransaction};
 use fastrand::Rng;
 
 use super::{
-    Conn,
+    Conn, Driver,
     judge::Judge,
+    verbs::RunLockTransaction as _,
     world::{Role, World},
 };
 use crate::{
     book::{Rule, Tally},
     journal::{Change, Write},
+    support::driver::Session as _,
 };
 
+/// Knows whether a transaction is open.
+type Transactions = <Conn as Connection>::TransactionManager;
+
 pub(super) struct Player<'w> {
-    pub(super) conn: Conn,
+    session: Driver,
     pub(super) judge: Judge<'w>,
     operation: u64,
 }
@@ -56,10 +60,16 @@ pub(super) struct Effects {
     complete: bool,
 }
 
+/// The value, which no two threads want at once: a mutex because what a future holds must be `Send`.
+fn own<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<'w> Player<'w> {
     pub(super) fn new(world: &'w World<'w>, thread: usize, role: Role) -> Self {
-        let (conn, pid) = world.connect(role);
-        Player { conn, judge: Judge::new(world, thread, role, pid), operation: 0 }
+        let mut session = world.connect(role);
+        let pid = session.pid();
+        Player { session, judge: Judge::new(world, thread, role, pid), operation: 0 }
     }
 
     /// The generator of the next operation.
@@ -84,14 +94,14 @@ impl<'w> Player<'w> {
         &mut self,
         retries: bool,
         passing: &[i32],
-        mut body: impl FnMut(&mut Conn, &mut Judge<'w>, &mut Effects) -> Result<(), End>,
+        mut body: impl FnMut(&mut Conn, &mut Judge<'w>, &mut Effects) -> Result<(), End> + Send,
     ) -> bool {
         let journal = &self.judge.world.journal;
         let begun: Vec<Change> = passing.iter().map(|key| journal.begin(*key)).collect();
-        let effects = RefCell::new(Effects { passing: begun, ..Effects::default() });
-        let judge = RefCell::new(&mut self.judge);
+        let effects = Mutex::new(Effects { passing: begun, ..Effects::default() });
+        let judge = Mutex::new(&mut self.judge);
         let mut body = |conn: &mut Conn| {
-            let (judge, effects) = (&mut **judge.borrow_mut(), &mut *effects.borrow_mut());
+            let (judge, effects) = (&mut **own(&judge), &mut *own(&effects));
             effects.complete = false;
             effects.writes.clear();
             effects.passing.iter_mut().for_each(|change| change.decided = None);
@@ -103,14 +113,14 @@ impl<'w> Player<'w> {
         let end: Result<(), End> = if retries {
             let hook = |error: &(dyn Error + 'static), _| {
                 if let Some(End::Lock(error)) = error.downcast_ref() {
-                    judge.borrow_mut().met(error);
+                    own(&judge).met(error);
                 }
             };
-            LockTransaction::new().retries(3).before_retry(hook).run(&mut self.conn, &mut body)
+            LockTransaction::new().retries(3).before_retry(hook).run(self.session.conn(), &mut body)
         } else {
-            self.conn.transaction(&mut body)
+            self.session.conn().transaction(&mut body)
         };
-        let Effects { writes, passing, complete } = effects.into_inner();
+        let Effects { writes, passing, complete } = effects.into_inner().unwrap_or_else(PoisonError::into_inner);
         let committed = end.is_ok();
         // Only of a commit that failed it is not known whether it was one.
         if committed || !complete {
@@ -129,7 +139,7 @@ impl<'w> Player<'w> {
             self.judge.met(error);
             usable = self.judge.is_expected(error);
         }
-        let depth = AnsiTransactionManager::transaction_manager_status_mut(&mut self.conn).transaction_depth();
+        let depth = Transactions::transaction_manager_status_mut(self.session.conn()).transaction_depth();
         if !matches!(depth, Ok(None)) {
             usable = false;
             if !self.judge.world.phase.cancels() {
@@ -143,14 +153,14 @@ impl<'w> Player<'w> {
 
     /// Goes on in a session of its own, when the server has freed what the one before held.
     fn reconnect(&mut self) {
-        let (conn, pid) = self.judge.world.connect(self.judge.role);
-        self.conn = conn;
+        self.session = self.judge.world.connect(self.judge.role);
+        let pid = self.session.pid();
         self.judge.replace(pid);
     }
 
     /// A call by itself, outside of a transaction.
     pub(super) fn call<T>(&mut self, call: impl FnOnce(&mut Conn) -> Result<T, LockError>) -> Option<T> {
-        match call(&mut self.conn) {
+        match call(self.session.conn()) {
             Ok(value) => {
                 self.ended(&Ok(()));
                 Some(value)

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{LockDsl as _, LockError, LockSet, RowName, RunLockSet as _, RunRowRequest as _, Strength};
+use diesel_lockset::{LockError, LockSet, RowName, Strength};
 use fastrand::Rng;
 
-use super::{Conn, Db, STRENGTHS, asked::Asked, questions::of_class, strengthen};
+use super::{
+    Conn, Db, STRENGTHS,
+    asked::Asked,
+    questions::of_class,
+    strengthen,
+    verbs::{LockDsl as _, RunLockSet as _, RunRowRequest as _},
+};
 use crate::{
     phases::{Class, Sets},
     schema::{AREAS, Brief, Counted, LASTING, NEVER, PASSING, Piece, SLOTS, Slot, TurnedSlot, own_keys},

@@ -9,13 +9,13 @@ use diesel::{
     sql_types::Integer,
 };
 
-use super::{Conn, asked::Asked, circle, questions::Seen, world::World};
+use super::{Onlooker, asked::Asked, circle, questions::Seen, world::World};
 use crate::{
     schema::{Piece, marks, pieces, slots},
     support::server::Observer as _,
 };
 
-pub(super) struct Witness(Conn);
+pub(super) struct Witness(Onlooker);
 
 impl Witness {
     pub(super) fn new(world: &World<'_>) -> Self {

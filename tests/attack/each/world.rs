@@ -8,13 +8,13 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 
-use super::{Conn, SESSION, SESSIONS, Target};
+use super::{Driver, Onlooker, SESSION, SESSIONS, Target};
 use crate::{
     journal::Journal,
     phases::{Level, Phase},
     schema::{AREAS, GROUPS, LASTING, OWN, PASSING, SLOTS, own_keys},
     settings::Settings,
-    support::{arena::ServerArena, server::Server},
+    support::{arena::ServerArena, driver::Session as _, server::Server as _},
 };
 
 pub(super) const TABLES: &str = "\
@@ -82,17 +82,16 @@ impl<'w> World<'w> {
     }
 
     /// A session at the level of the phase.
-    pub(super) fn connect(&self, role: Role) -> (Conn, i32) {
-        let mut conn = self.arena.connect();
-        conn.batch_execute(&Target::isolate(self.level.text())).expect("an isolation level");
-        conn.batch_execute(SESSION).expect("the settings of a session");
-        let pid = Target::session_number(&mut conn);
-        self.roles.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, role);
-        (conn, pid)
+    pub(super) fn connect(&self, role: Role) -> Driver {
+        let mut session = Driver::connect(self.arena.url());
+        session.execute(&Target::isolate(self.level.text())).expect("an isolation level");
+        session.execute(SESSION).expect("the settings of a session");
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner).insert(session.pid(), role);
+        session
     }
 
     /// A session that sees what is committed.
-    pub(super) fn observer(&self) -> Conn {
+    pub(super) fn observer(&self) -> Onlooker {
         let mut conn = self.arena.connect();
         conn.batch_execute(&Target::isolate(Level::ReadCommitted.text())).expect("an isolation level");
         conn

@@ -1,7 +1,9 @@
 //! A future that is dropped in the middle of any of its statements: the connection is refused from then on, and a pool hands out
 //! another one. The session keeps nothing for longer than it takes to end.
 
+mod transfers;
 pub(super) mod verbs;
+mod waits;
 
 use std::{fmt::Debug, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -203,6 +205,17 @@ fn a_future_that_was_never_polled_leaves_the_connection_as_it_was() {
         assert_eq!(state(&mut conn), before, "{}", verb.name);
         let held = block_on(lock().hold(&mut conn, async |_: &mut AsyncConn| Ok::<_, LockError>(())));
         held.unwrap_or_else(|error| panic!("{}: {error:?}", verb.name));
+    }
+}
+
+/// Calls are nested, and a worker thread of tokio has a stack of 2 MB.
+#[test]
+fn the_futures_of_nested_calls_are_small() {
+    let (_runtime, arena) = (runtime().enter(), Arena::new());
+    let mut conn = block_on(AsyncConn::establish(arena.url())).unwrap();
+    for verb in verbs::<AsyncConn>() {
+        let size = size_of_val(&*(verb.call)(&mut conn));
+        assert!(size <= 2_048, "{}: {size} bytes", verb.name);
     }
 }
 

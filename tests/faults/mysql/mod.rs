@@ -65,3 +65,9 @@ const SESSION_STATE: [&str; 5] = [
 fn own_verbs<C>() -> Vec<cancelled::verbs::Verb<C>> {
     Vec::new()
 }
+
+/// A request to cancel what the session of this connection does.
+fn cancel_request(conn: &AsyncConn) -> impl Future<Output = ()> + Send + 'static + use<> {
+    let token = conn.cancel_token();
+    async move { token.cancel_query().await.unwrap() }
+}

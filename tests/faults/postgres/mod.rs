@@ -69,3 +69,9 @@ const SESSION_STATE: [&str; 4] = [
     // Outside of a transaction, each statement is one of its own.
     "SELECT (now() = statement_timestamp())::int::bigint",
 ];
+
+/// A request to cancel what the session of this connection does.
+fn cancel_request(conn: &AsyncConn) -> impl Future<Output = ()> + Send + 'static + use<> {
+    let token = conn.cancel_token();
+    async move { token.cancel_query(tokio_postgres::NoTls).await.unwrap() }
+}

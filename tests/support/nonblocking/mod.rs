@@ -10,8 +10,9 @@ mod session;
 pub(crate) mod verbs;
 
 use diesel_async::{
-    AsyncMysqlConnection, AsyncPgConnection, async_connection_wrapper::AsyncConnectionWrapper,
-    pooled_connection::deadpool::Object,
+    AsyncMysqlConnection, AsyncPgConnection,
+    async_connection_wrapper::AsyncConnectionWrapper,
+    pooled_connection::{bb8, deadpool::Object},
 };
 
 pub(crate) use self::{
@@ -25,8 +26,14 @@ pub(crate) type Blocked<C> = AsyncConnectionWrapper<C, Runtime>;
 /// A plain `AsyncPgConnection`.
 pub(crate) type Nonblocking = Async<AsyncPgConnection>;
 
-/// An `AsyncPgConnection` handed out by a pool.
+/// An `AsyncPgConnection` handed out by a pool of `deadpool`.
 pub(crate) type NonblockingPooled = Async<Object<AsyncPgConnection>>;
+
+/// A connection handed out by a pool of `bb8`, which it does not borrow.
+pub(crate) type Owned<C> = bb8::PooledConnection<'static, C>;
+
+/// An `AsyncPgConnection` handed out by a pool of `bb8`.
+pub(crate) type NonblockingBb8 = Async<Owned<AsyncPgConnection>>;
 
 /// A plain `AsyncMysqlConnection`.
 pub(crate) type MysqlNonblocking = Async<AsyncMysqlConnection>;

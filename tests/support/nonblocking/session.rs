@@ -8,14 +8,14 @@ use diesel::{
 use diesel_async::{
     AsyncConnection, AsyncMysqlConnection, AsyncPgConnection,
     pooled_connection::{
-        AsyncDieselConnectionManager,
+        AsyncDieselConnectionManager, bb8,
         deadpool::{Object, Pool},
     },
 };
 use diesel_lockset::{IntoKey, LockError, LockSet, LockTarget, Locked};
 
 use super::{
-    Blocked, block_on, runtime,
+    Blocked, Owned, block_on, runtime,
     verbs::{LockDsl, RunLockSet, RunRowRequest},
 };
 use crate::support::{driver::Session, mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
@@ -53,6 +53,15 @@ macro_rules! out_of_a_pool {
         // The connection goes on without its pool, and is closed when it is dropped.
         drop(pool);
         conn
+    }};
+}
+
+/// As [`out_of_a_pool`], of `bb8`.
+macro_rules! out_of_bb8 {
+    ($url:expr) => {{
+        let pool = bb8::Pool::builder().max_size(1).build(AsyncDieselConnectionManager::new($url));
+        let conn = block_on(async { pool.await.expect("a pool").get_owned().await });
+        conn.unwrap_or_else(|error| panic!("cannot connect to {}: {error}", $url))
     }};
 }
 
@@ -159,6 +168,7 @@ macro_rules! sessions {
 sessions! {
     AsyncPgConnection, Postgres, Pg, 1, |url| establish(url);
     Object<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_a_pool!(url);
+    Owned<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_bb8!(url);
     AsyncMysqlConnection, MysqlFamily, Mysql, 0, |url| establish(url);
     Object<AsyncMysqlConnection>, MysqlFamily, Mysql, 0, |url| out_of_a_pool!(url);
 }
