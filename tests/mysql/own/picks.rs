@@ -108,8 +108,13 @@ fn rows_behind_those_that_are_claimed_meanwhile_are_not_overlooked() {
                 }
             }
         });
-        let picked: Option<Item> = next().pick_next(second.conn()).unwrap();
-        assert_eq!(picked.map(|item| item.price), Some(100), "{level}");
+        let picked: Result<Option<Item>, LockError> = next().pick_next(second.conn());
+        if arena.fails_on_stale_rows() && level != "ISOLATION LEVEL READ COMMITTED" {
+            // MariaDB from 11.6.2 on: rows that are newer than the snapshot are an error, which is retried.
+            assert!(matches!(picked, Err(LockError::Serialization { .. })), "{level}: {picked:?}");
+            continue;
+        }
+        assert_eq!(picked.unwrap().map(|item| item.price), Some(100), "{level}");
     }
 }
 
