@@ -26,6 +26,8 @@ mod transaction;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod dsl;
+pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;
 pub mod prelude;
@@ -102,7 +104,7 @@ pub use diesel_lockset_derives::advisory_locked;
 pub use self::blocking::run_pending_migrations_locked;
 #[doc(inline)]
 pub use self::{
-    advisory::{AdvisoryLock, AdvisoryName, Exclusive, Shared},
+    advisory::{AdvisoryLock, AdvisoryName},
     backend::{
         HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
         LockingBackend,
@@ -111,15 +113,12 @@ pub use self::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
         RunLockTransaction, RunRowRequest,
     },
-    error::{Attempt, Holder, LockError, LockObstacle, Refusal, Result, RowName},
+    error::{Attempt, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RowName},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,
-    mode::{Isolation, Strength},
+    mode::{Isolation, Strength, WaitPolicy},
     pick::{ClaimFrom, PickFrom},
-    sql::{
-        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockTarget, LockableSelect, NoWait,
-        RowLock, RowQuery, SkipLocked, TableIn, Timeout,
-    },
+    sql::{LockQueryDsl, LockTarget, LockableSelect, RowLock, RowQuery, TableIn},
     transaction::LockTransaction,
 };

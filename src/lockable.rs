@@ -38,7 +38,8 @@ pub trait Lockable: Sized + Send + 'static {
     #[doc(hidden)]
     type KeyColumns: PrimaryKeyOf<Self::Table>;
 
-    /// The name of the Rust type, for messages and for the names of advisory locks.
+    /// The name of the model, for messages and for the names of advisory locks: that of the Rust type, or the one that
+    /// `#[lockable(name = "..")]` gives.
     const TYPE_NAME: &'static str;
 
     /// Returns the table.

@@ -39,8 +39,23 @@ pub(crate) enum Wait {
 }
 
 /// The wait policy of a whole call: its treatment of rows that other sessions hold.
-#[doc(hidden)]
+///
+/// Most calls name it by a method: `no_wait()`, `skip_locked()`, `timeout(..)`. `wait(policy)` takes one that is known at run time only, from
+/// a configuration for example. It is also the marker type of such a call.
+///
+/// ```
+/// # include!("doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// use diesel_lockset::WaitPolicy;
+///
+/// # let impatient = true;
+/// let policy = if impatient { WaitPolicy::NoWait } else { WaitPolicy::Block };
+/// let locked = LockSet::new().ids::<Account>([1, 2]).wait(policy).lock(conn)?;
+/// # assert_eq!(locked.rows::<Account>().len(), 2);
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum WaitPolicy {
     /// Waits as long as the server waits.
     #[default]
@@ -49,14 +64,26 @@ pub enum WaitPolicy {
     NoWait,
     /// Leaves the rows out.
     SkipLocked,
-    /// Waits at most this long, for all rows together.
+    /// Waits at most this long, for all rows together. Zero means not to wait.
     Timeout(Duration),
 }
 
 impl WaitPolicy {
-    /// Returns the policy for a timeout; a timeout of zero means not to wait.
-    pub(crate) fn timeout(duration: Duration) -> Self {
-        if duration.is_zero() { WaitPolicy::NoWait } else { WaitPolicy::Timeout(duration) }
+    /// Returns the policy, with a timeout of zero as `NoWait`.
+    pub(crate) fn normalized(self) -> Self {
+        match self {
+            WaitPolicy::Timeout(duration) => WaitPolicy::timeout(duration),
+            policy => policy,
+        }
+    }
+
+    /// Returns the policy for a timeout: zero means not to wait, `None` to wait as long as the server does.
+    pub(crate) fn timeout(timeout: impl Into<Option<Duration>>) -> Self {
+        match timeout.into() {
+            None => WaitPolicy::Block,
+            Some(Duration::ZERO) => WaitPolicy::NoWait,
+            Some(duration) => WaitPolicy::Timeout(duration),
+        }
     }
 
     /// Returns the wait policy of the call's locking statements. The two policies that do not wait both use `SKIP LOCKED` and then look at

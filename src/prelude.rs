@@ -1,7 +1,7 @@
 //! Re-exports of the names that most programs need: `use diesel_lockset::prelude::*;`
 
 pub use crate::{
-    AdvisoryLock, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, PickDsl as _,
-    RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _, RunLockTransaction as _, RunRowRequest as _,
-    advisory_locked,
+    AdvisoryLock, LockConnection, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTarget, LockTransaction,
+    Lockable, OptionalExtension as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _,
+    RunLockTransaction as _, RunRowRequest as _, advisory_locked,
 };

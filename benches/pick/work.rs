@@ -52,7 +52,7 @@ impl Operation {
     pub(crate) fn run(self, n: u32, conn: &mut PgConnection) -> Result<usize, LockError> {
         match (self, n) {
             (Self::Pick, 1) => conn.transaction(|conn| {
-                let Some(job) = next_jobs().pick_next::<Job, _>(conn)? else { return Ok(0) };
+                let Some(job) = next_jobs().pick_next::<Job>(conn)? else { return Ok(0) };
                 Ok(diesel::delete(jobs::table.find(job.id)).execute(conn)?)
             }),
             (Self::Pick, _) => conn.transaction(|conn| {

@@ -1,6 +1,6 @@
 //! The struct under the derive, as its attributes and fields. It borrows from the syntax tree; nothing is validated here.
 
-use syn::{Data, DeriveInput, Field, Index, Member, Type, TypePath};
+use syn::{Data, DeriveInput, Field, Index, LitStr, Member, Type, TypePath, ext::IdentExt};
 
 use crate::{
     attr::{FieldAttrs, StructAttrs},
@@ -34,6 +34,14 @@ impl<'a> Input<'a> {
             Data::Enum(_) | Data::Union(_) => Vec::new(),
         };
         Self { item, attrs: StructAttrs::read(&item.attrs, errors), fields }
+    }
+}
+
+impl Input<'_> {
+    /// Returns the name of the model: `#[lockable(name = "..")]`, else that of the struct.
+    pub(crate) fn model_name(&self) -> String {
+        let given = self.attrs.name.first().and_then(|named| named.value.as_ref());
+        given.map_or_else(|| self.item.ident.unraw().to_string(), LitStr::value)
     }
 }
 

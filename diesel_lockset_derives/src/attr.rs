@@ -14,7 +14,8 @@ use crate::{
 };
 
 const CRATE: &str = "`crate` wants the path of diesel_lockset: `#[lockable(crate = my_path)]`";
-const LOCKABLE: &str = "the one key of `#[lockable(..)]` is `crate`: `#[lockable(crate = my_path)]`";
+const LOCKABLE: &str = "the keys of `#[lockable(..)]` are `name` and `crate`: `#[lockable(name = \"Account\")]`";
+const NAME: &str = "`name` wants a text: `#[lockable(name = \"Account\")]`";
 const TABLE_NAME: &str = "`table_name` wants the path of a table: `#[diesel(table_name = accounts)]`";
 const PRIMARY_KEY: &str = "`primary_key` wants columns in parentheses: `#[diesel(primary_key(section, number))]`";
 const COLUMN_NAME: &str = "`column_name` wants a column: `#[diesel(column_name = id)]`";
@@ -39,6 +40,7 @@ pub(crate) struct StructAttrs {
     pub(crate) table_name: Vec<Item<Path>>,
     pub(crate) primary_key: Vec<Item<PrimaryKey>>,
     pub(crate) crate_path: Vec<Item<Path>>,
+    pub(crate) name: Vec<Item<LitStr>>,
     /// True if there is a `#[lockable(..)]` that could not be read.
     pub(crate) lockable_is_unclear: bool,
 }
@@ -83,11 +85,15 @@ impl StructAttrs {
         attr.parse_args_with(|input: ParseStream<'_>| {
             while !input.is_empty() {
                 let key = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), LOCKABLE))?;
-                if key != "crate" {
+                if key == "crate" {
+                    let value = after_eq(input, path_or_text, CRATE, &key);
+                    note(&mut self.crate_path, key, value)?;
+                } else if key == "name" {
+                    let value = after_eq(input, |input| input.parse::<LitStr>(), NAME, &key);
+                    note(&mut self.name, key, value)?;
+                } else {
                     return Err(syn::Error::new(key.span(), LOCKABLE));
                 }
-                let value = after_eq(input, path_or_text, CRATE, &key);
-                note(&mut self.crate_path, key, value)?;
                 if !input.is_empty() {
                     input.parse::<Token![,]>()?;
                 }

@@ -30,7 +30,8 @@ pub(crate) struct KeyField<'a> {
 
 /// Validates a struct. If it returns `None`, it has reported at least one error.
 pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Model<'a>> {
-    check_crate_path(input, errors);
+    check_once(&input.attrs.crate_path, "`crate` is already given: one path of diesel_lockset is enough", errors);
+    check_once(&input.attrs.name, "`name` is already given: a model has one name", errors);
     if !is_struct_with_fields(input, errors) {
         return None;
     }
@@ -42,9 +43,9 @@ pub(crate) fn check<'a>(input: &'a Input<'a>, errors: &mut Errors) -> Option<Mod
     Some(Model { table: table?, key_span: wanted.span, key })
 }
 
-fn check_crate_path(input: &Input<'_>, errors: &mut Errors) {
-    for again in input.attrs.crate_path.iter().skip(1) {
-        errors.under(&again.key, "`crate` is already given: one path of diesel_lockset is enough");
+fn check_once<T>(items: &[Item<T>], sentence: &str, errors: &mut Errors) {
+    for again in items.iter().skip(1) {
+        errors.under(&again.key, sentence);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{DeriveInput, Path, ext::IdentExt, spanned::Spanned};
+use syn::{DeriveInput, Path, spanned::Spanned};
 
 use crate::{
     ast::Input,
@@ -22,7 +22,7 @@ pub(crate) fn derive(tokens: TokenStream) -> TokenStream {
         let input = Input::read(&item, errors);
         let path = library_path(&input);
         let expanded = check::check(&input, errors).zip(path.as_ref());
-        let expanded = expanded.map(|(model, path)| expand(&item, &model, path));
+        let expanded = expanded.map(|(model, path)| expand(&item, &input.model_name(), &model, path));
         library = path;
         expanded
     });
@@ -41,8 +41,7 @@ fn library_path(input: &Input<'_>) -> Option<Path> {
     }
 }
 
-fn expand(item: &DeriveInput, model: &Model<'_>, library: &Path) -> TokenStream {
-    let type_name = item.ident.unraw().to_string();
+fn expand(item: &DeriveInput, type_name: &str, model: &Model<'_>, library: &Path) -> TokenStream {
     // With a span of this expansion, a deprecated model causes no warning here: only the user's own uses do.
     let mut name = item.ident.clone();
     name.set_span(Span::mixed_site().located_at(name.span()));

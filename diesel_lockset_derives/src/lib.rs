@@ -51,6 +51,9 @@ use proc_macro::TokenStream;
 ///   with an `s`: the table of `OrderLine` is `order_lines`.
 /// * `#[diesel(primary_key(section, number))]`: the columns of the key, all of them, in the order in which `table!`
 ///   names them. Without it, the key is the column `id`. Columns that are not the primary key of `table!` do not compile.
+/// * `#[lockable(name = "Account")]`: the name of the model in messages and in the names of advisory locks. Without it, it is the
+///   name of the struct: renaming the struct renames its locks, and two structs of one table have different ones. Processes of an
+///   old and a new version that run side by side must agree on the name.
 /// * `#[lockable(crate = path)]`: the path of `diesel_lockset`, if that is not its name: in a crate that renames it in
 ///   its `Cargo.toml`, or in the output of a macro (`#[lockable(crate = $crate::reexport)]`, where `reexport` has all of
 ///   `diesel_lockset`). `#[lockable(crate = "path")]` means the same.

@@ -23,7 +23,7 @@ pub(crate) fn step(
     conn: &mut Conn,
 ) -> Result<Option<(Job, Outcome)>> {
     conn.transaction(|conn| {
-        let Some(job) = queue::due().pick_next::<Job, _>(conn)? else { return Ok(None) };
+        let Some(job) = queue::due().pick_next::<Job>(conn)? else { return Ok(None) };
         on_taken(&job)?;
         let tries = job.attempts + 1;
         // In a savepoint: what a failing job wrote is undone, but the job stays locked and its failure can be noted.

@@ -166,13 +166,13 @@ impl<M> AdvisoryLock<M> {
         self
     }
 
-    /// Waits at most this long. Zero means not to wait.
+    /// Waits at most this long. Zero means not to wait, `None` to wait as long as the server does.
     ///
     /// After that, [`hold`](crate::RunAdvisoryLock::hold) and the other methods that must have the lock fail with
     /// [`LockError::TimedOut`](crate::LockError::TimedOut), after a timeout of zero with
     /// [`LockError::Contended`](crate::LockError::Contended).
     /// [`try_hold`](crate::RunAdvisoryLock::try_hold) and the other `try_` methods return `None` or `false`.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.wait_policy = WaitPolicy::timeout(timeout);
         self
     }

@@ -98,7 +98,7 @@ use crate::{
 ///
 /// There is no method that shows the free rows: the only way to find out whether a row is held is to lock it. A method that locks and
 /// releases would make other workers skip the row meanwhile.
-pub trait PickDsl: AsQuery + Sized {
+pub trait PickDsl<Conn>: AsQuery + Sized {
     /// Locks and returns the first free row, or `None` if every row that matches is held, or no row matches.
     ///
     /// It never waits for a row, except under SERIALIZABLE on MySQL and MariaDB, where every plain read does. It does wait for a table
@@ -132,7 +132,7 @@ pub trait PickDsl: AsQuery + Sized {
     /// # assert_eq!(order.map(|order| order.id), Some(1));
     /// # Ok(()) }) }
     /// ```
-    fn pick_next<T, Conn>(self, conn: &mut Conn) -> Result<Option<T>>
+    fn pick_next<T>(self, conn: &mut Conn) -> Result<Option<T>>
     where
         Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend>,
@@ -151,7 +151,7 @@ pub trait PickDsl: AsQuery + Sized {
     /// # Errors
     ///
     /// As [`pick_next`](Self::pick_next).
-    fn pick<T, Conn>(self, n: u32, conn: &mut Conn) -> Result<Vec<T>>
+    fn pick<T>(self, n: u32, conn: &mut Conn) -> Result<Vec<T>>
     where
         Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend>,
@@ -189,7 +189,7 @@ pub trait PickDsl: AsQuery + Sized {
     /// # assert_eq!(taken.iter().map(|order| (order.id, &*order.status)).collect::<Vec<_>>(), [(1, "packing"), (2, "packing")]);
     /// # Ok(()) }) }
     /// ```
-    fn claim<T, C, Conn>(self, n: u32, changes: C, conn: &mut Conn) -> Result<Vec<T>>
+    fn claim<T, C>(self, n: u32, changes: C, conn: &mut Conn) -> Result<Vec<T>>
     where
         Conn: LockConnection,
         T: Lockable,
@@ -200,4 +200,4 @@ pub trait PickDsl: AsQuery + Sized {
     }
 }
 
-impl<Q: AsQuery> PickDsl for Q {}
+impl<Q: AsQuery, Conn> PickDsl<Conn> for Q {}

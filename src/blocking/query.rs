@@ -2,8 +2,10 @@
 
 use diesel::{
     deserialize::FromSqlRow,
+    dsl::Limit,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment},
+    query_dsl::methods::LimitDsl,
     query_source::Table,
     result::Error as DieselError,
 };
@@ -17,11 +19,12 @@ use crate::{
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
+    mode::WaitPolicy,
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
 
 /// Runs a query with a locking clause. The methods are named as those of Diesel, and also check that a transaction is open.
-pub trait RunLockQuery: Sized {
+pub trait RunLockQuery<Conn>: Sized {
     /// Runs the query and returns its rows, locked until the transaction ends, in the query's order.
     ///
     /// The order is that of the moment at which the server sorted the rows: a row whose place changed before it was locked is returned
@@ -45,7 +48,7 @@ pub trait RunLockQuery: Sized {
     /// - [`LockError::ReadOnly`], [`LockError::Deadlock`], [`LockError::Serialization`] (on PostgreSQL under READ COMMITTED too, if a
     ///   row moves to another partition while the query waits for it), [`LockError::Query`]: the transaction is aborted on PostgreSQL; see
     ///   each variant for MySQL and MariaDB.
-    fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
+    fn load<U>(self, conn: &mut Conn) -> Result<Vec<U>>
     where
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>;
@@ -55,7 +58,7 @@ pub trait RunLockQuery: Sized {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    fn get_results<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
+    fn get_results<U>(self, conn: &mut Conn) -> Result<Vec<U>>
     where
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>,
@@ -63,20 +66,43 @@ pub trait RunLockQuery: Sized {
         RunLockQuery::load(self, conn)
     }
 
-    /// Runs the query and returns its first row; all of its rows are locked. Put a `limit(1)` on it to lock only one.
+    /// Runs the query with `LIMIT 1`, and returns its row, which is the only one that is locked.
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// let by_owner = accounts::table.filter(accounts::owner.eq("Ada")).for_update_of(accounts::table);
+    /// let ada = by_owner.first::<Account>(conn)?;
+    /// # assert_eq!(ada.id, 1);
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get_result`](Self::get_result).
+    fn first<U>(self, conn: &mut Conn) -> Result<U>
+    where
+        Conn: LockConnection,
+        Self: LimitDsl,
+        Limit<Self>: RunLockQuery<Conn> + LoadLocked<Conn, U>,
+    {
+        RunLockQuery::get_result(self.limit(1), conn)
+    }
+
+    /// Runs the query and returns its first row; all of its rows are locked. [`first`](Self::first) locks only one.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load), and [`LockError::Query`] with Diesel's [`NotFound`](DieselError::NotFound) if there is no
     /// row; the transaction goes on after that.
-    fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U>
+    fn get_result<U>(self, conn: &mut Conn) -> Result<U>
     where
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>;
 }
 
-impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
-    fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>>
+impl<Q, S, L, W, Conn> RunLockQuery<Conn> for RowLock<Q, S, L, W> {
+    fn load<U>(self, conn: &mut Conn) -> Result<Vec<U>>
     where
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>,
@@ -84,7 +110,7 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
         self.load_locked(conn)
     }
 
-    fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U>
+    fn get_result<U>(self, conn: &mut Conn) -> Result<U>
     where
         Conn: LockConnection,
         Self: LoadLocked<Conn, U>,
@@ -153,4 +179,4 @@ macro_rules! with_a_look_first {
     )*};
 }
 
-with_a_look_first!(NoWait, Timeout);
+with_a_look_first!(NoWait, Timeout, WaitPolicy);

@@ -6,6 +6,7 @@ use crate::{
     error::Result,
     lock_set::{LockSet, RowRequest},
     lockable::Lockable,
+    mode::WaitPolicy,
     sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
 
@@ -45,17 +46,23 @@ macro_rules! whole_rows {
 
 whole_rows!(NoWait, Timeout);
 
-impl<T: Lockable> RunRowRequest<T> for RowRequest<T, SkipLocked> {
-    type Row = Option<T>;
+macro_rules! rows_or_none {
+    ($($policy:ident),*) => {$(
+        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $policy> {
+            type Row = Option<T>;
 
-    fn lock<Conn>(self, conn: &mut Conn) -> Result<Option<T>>
-    where
-        Conn: LockConnection,
-        T: LockTarget<Conn::Backend>,
-    {
-        Ok(set(self).lock(conn)?.take_rows::<T>().pop())
-    }
+            fn lock<Conn>(self, conn: &mut Conn) -> Result<Option<T>>
+            where
+                Conn: LockConnection,
+                T: LockTarget<Conn::Backend>,
+            {
+                Ok(set(self).lock(conn)?.take_rows::<T>().pop())
+            }
+        }
+    )*};
 }
+
+rows_or_none!(SkipLocked, WaitPolicy);
 
 fn set<T, DB, W>(row: RowRequest<T, W>) -> LockSet<'static, DB, W>
 where

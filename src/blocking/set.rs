@@ -151,9 +151,14 @@ pub trait LockDsl: Lockable {
 
     /// Waits at most this long: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
     ///
-    /// After that, the error is [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait). See [`LockSet::timeout`].
-    fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
+    /// After that, the error is [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait), `None` no limit. See [`LockSet::timeout`].
+    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
         RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
+    }
+
+    /// Waits as the policy says, which is known at run time only: `account.wait(policy).lock(conn)` is `None` if the row was skipped.
+    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
+        RowRequest::new(self.lock_key(), policy.normalized())
     }
 
     /// Opens a transaction, locks the row, runs the closure with the fresh row, and commits.

@@ -207,6 +207,7 @@ impl Error for LockError {
             LockError::NotInTransaction
             | LockError::Missing { .. }
             | LockError::NotInSet { .. }
+            | LockError::AlreadyTaken { .. }
             | LockError::NotLockable { .. }
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }

@@ -22,7 +22,11 @@ impl fmt::Display for LockError {
             LockError::NotInSet { type_name, key } => write!(
                 f,
                 "{type_name} {key} is not part of this lock set: it was neither added to it nor chosen by one of its \
-                 queries"
+                 queries, or all of its rows were taken out before"
+            ),
+            LockError::AlreadyTaken { type_name, key } => write!(
+                f,
+                "{type_name} {key} was already taken out of this lock set: each row is there once, however often it was added"
             ),
             LockError::Contended { rows, holders, .. } => {
                 let verb = verb(rows, "is", "are");

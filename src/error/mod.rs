@@ -7,6 +7,7 @@ mod display;
 mod listed;
 mod mysql;
 mod obstacle;
+mod optional;
 mod postgres;
 mod predicates;
 mod row_name;
@@ -19,6 +20,7 @@ pub use self::{
     attempt::{Attempt, Holder},
     class::Refusal,
     obstacle::LockObstacle,
+    optional::OptionalExtension,
     row_name::RowName,
 };
 pub(crate) use self::{
@@ -66,10 +68,20 @@ pub enum LockError {
         rows: Vec<RowName>,
     },
 
-    /// A row was looked up in a locked set that it is not part of.
+    /// A row was looked up in a locked set that it is not part of, or all rows of its model were taken out of the set before.
     ///
     /// The transaction goes on.
     NotInSet {
+        /// The model type of the lookup.
+        type_name: &'static str,
+        /// The key of the row.
+        key: RowKey,
+    },
+
+    /// A row was looked up in a locked set that it was taken out of before, by [`Locked::take_id`](crate::Locked::take_id) for instance.
+    ///
+    /// A transfer from an account to itself takes the same row twice, for example. The transaction goes on.
+    AlreadyTaken {
         /// The model type of the lookup.
         type_name: &'static str,
         /// The key of the row.

@@ -21,6 +21,14 @@ impl LockError {
         matches!(RetryClass::of(self), Some(RetryClass::Contended | RetryClass::TimedOut))
     }
 
+    /// Returns whether the row does not exist: [`Missing`](Self::Missing), and [`Query`](Self::Query) with Diesel's
+    /// [`NotFound`](DieselError::NotFound), of a query without a result. [`OptionalExtension::optional`](crate::OptionalExtension) makes
+    /// `None` of it.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, LockError::Missing { .. } | LockError::Query(DieselError::NotFound))
+    }
+
     /// Returns whether the server has aborted the transaction or rolled it back, so that only a rollback can follow.
     ///
     /// After any error that PostgreSQL raises, it aborts the savepoint that the call was made in, or the transaction if
@@ -60,6 +68,7 @@ impl LockError {
             LockError::NotInTransaction
             | LockError::Missing { .. }
             | LockError::NotInSet { .. }
+            | LockError::AlreadyTaken { .. }
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }
             | LockError::Aborted

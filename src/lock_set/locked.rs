@@ -91,7 +91,7 @@ impl Locked {
     ///
     /// # Errors
     ///
-    /// As [`row`](Self::row); also [`LockError::NotInSet`] if it was taken before.
+    /// As [`row`](Self::row); [`LockError::AlreadyTaken`] if it was taken out before, and [`LockError::NotInSet`] if all rows of the model were.
     pub fn take_row<T: Lockable>(&mut self, row: &T) -> Result<T> {
         self.take_id::<T>(row.lock_key())
     }
@@ -147,12 +147,15 @@ impl Locked {
     }
 
     fn absent<T: Lockable>(&self, id: T::Key) -> LockError {
+        let taken = self.model::<T>().is_some_and(|found| found.was_taken(&id));
         let id = RowKey::new(id);
         let same = |row: &&RowName| row.type_name() == T::TYPE_NAME && *row.key() == id;
         if let Some(row) = self.missing.iter().find(same) {
             LockError::Missing { rows: vec![row.clone()] }
         } else if let Some(row) = self.skipped.iter().find(same) {
             LockError::Contended { rows: vec![row.clone()], holders: Vec::new(), source: None }
+        } else if taken {
+            LockError::AlreadyTaken { type_name: T::TYPE_NAME, key: id }
         } else {
             LockError::NotInSet { type_name: T::TYPE_NAME, key: id }
         }

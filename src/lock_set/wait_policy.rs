@@ -59,7 +59,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// at least one, which are counted separately: such a call can exceed its timeout by the timeout itself, rounded up to the next whole
     /// second. PostgreSQL counts both together. With [`name_holders`](Self::name_holders), a quarter of a second may be added.
     ///
-    /// Zero means [`no_wait`](Self::no_wait), with the same error. The server's own limits
+    /// Zero means [`no_wait`](Self::no_wait), with the same error, and `None` no limit, for a value from a configuration. The server's own limits
     /// (`lock_timeout` and `statement_timeout`; `innodb_lock_wait_timeout`, [`max_execution_time`][mysql],
     /// [`max_statement_time`][mariadb]) still hold if they are shorter.
     ///
@@ -72,8 +72,13 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
     /// [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time
-    pub fn timeout(self, timeout: Duration) -> LockSet<'a, DB, Timeout> {
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> LockSet<'a, DB, Timeout> {
         self.with_policy(WaitPolicy::timeout(timeout))
+    }
+
+    /// Waits as the policy says, which is known at run time only.
+    pub fn wait(self, policy: WaitPolicy) -> LockSet<'a, DB, WaitPolicy> {
+        self.with_policy(policy.normalized())
     }
 
     pub(super) fn with_policy<W>(self, wait_policy: WaitPolicy) -> LockSet<'a, DB, W> {

@@ -16,7 +16,7 @@ use crate::{
 ///
 /// Everything that [`PickDsl`](crate::PickDsl) says of blocking connections holds: the SQL, which queries can be picked from, and the
 /// difference between a picked and a claimed row.
-pub trait PickDsl: AsQuery + Sized {
+pub trait PickDsl<Conn>: AsQuery + Sized {
     /// Locks and returns the first free row, or `None`. As the blocking [`PickDsl::pick_next`](crate::PickDsl::pick_next).
     ///
     /// # Errors
@@ -40,7 +40,7 @@ pub trait PickDsl: AsQuery + Sized {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    fn pick_next<T, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<T>>> + Send
+    fn pick_next<T>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<T>>> + Send
     where
         Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend, Picks: Send>,
@@ -59,7 +59,7 @@ pub trait PickDsl: AsQuery + Sized {
     /// # Cancel safety
     ///
     /// As [`pick_next`](Self::pick_next).
-    fn pick<T, Conn>(self, n: u32, conn: &mut Conn) -> impl Future<Output = Result<Vec<T>>> + Send
+    fn pick<T>(self, n: u32, conn: &mut Conn) -> impl Future<Output = Result<Vec<T>>> + Send
     where
         Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend, Picks: Send>,
@@ -83,7 +83,7 @@ pub trait PickDsl: AsQuery + Sized {
     ///
     /// As [`pick_next`](Self::pick_next). Outside of a transaction the claim may be committed all the same: its rows come back when their
     /// lease has run out.
-    fn claim<T, C, Conn>(self, n: u32, changes: C, conn: &mut Conn) -> impl Future<Output = Result<Vec<T>>> + Send
+    fn claim<T, C>(self, n: u32, changes: C, conn: &mut Conn) -> impl Future<Output = Result<Vec<T>>> + Send
     where
         Conn: LockConnection,
         T: Lockable,
@@ -99,4 +99,4 @@ pub trait PickDsl: AsQuery + Sized {
     }
 }
 
-impl<Q: AsQuery> PickDsl for Q {}
+impl<Q: AsQuery, Conn> PickDsl<Conn> for Q {}

@@ -4,7 +4,10 @@
 //! the verbs have the same names.
 
 pub use super::{
-    CancelOnDrop as _, LockDsl as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _,
-    RunLockTransaction as _, RunRowRequest as _,
+    CancelOnDrop as _, LockConnection, LockDsl as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _,
+    RunLockSet as _, RunLockTransaction as _, RunRowRequest as _,
 };
-pub use crate::{AdvisoryLock, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable, advisory_locked};
+pub use crate::{
+    AdvisoryLock, LockError, LockQueryDsl as _, LockSet, LockTarget, LockTransaction, Lockable, OptionalExtension as _,
+    advisory_locked,
+};

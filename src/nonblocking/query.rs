@@ -4,8 +4,10 @@ use std::future::Future;
 
 use diesel::{
     deserialize::FromSqlRow,
+    dsl::Limit,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment},
+    query_dsl::methods::LimitDsl,
     query_source::Table,
     result::Error as DieselError,
 };
@@ -16,11 +18,12 @@ use crate::{
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
+    mode::WaitPolicy,
     sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
 };
 
 /// Runs a query with a locking clause of [`LockQueryDsl`](crate::LockQueryDsl) over a connection of `diesel-async`.
-pub trait RunLockQuery: Sized {
+pub trait RunLockQuery<Conn>: Sized {
     /// Locks and loads all rows. As the blocking [`RunLockQuery::load`](crate::RunLockQuery::load).
     ///
     /// `RunQueryDsl` of `diesel-async` is implemented for every type, so where it is in scope, `query.load(conn)` is ambiguous and does
@@ -48,7 +51,7 @@ pub trait RunLockQuery: Sized {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    fn lock<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    fn lock<U>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
     where
         Conn: LockConnection,
         U: Send,
@@ -57,22 +60,24 @@ pub trait RunLockQuery: Sized {
         RunLockQuery::load(self, conn)
     }
 
-    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    /// Locks and loads the first row only. As the blocking [`RunLockQuery::first`](crate::RunLockQuery::first).
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none.
+    /// As [`lock`](Self::lock), and [`LockError::Query`] of [`NotFound`](DieselError::NotFound) if there is none:
+    /// [`optional`](crate::OptionalExtension::optional) makes `None` of that.
     ///
     /// # Cancel safety
     ///
     /// As [`lock`](Self::lock).
-    fn lock_first<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    fn lock_first<U>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
     where
         Conn: LockConnection,
         U: Send,
-        Self: LoadLocked<Conn, U>,
+        Self: LimitDsl,
+        Limit<Self>: RunLockQuery<Conn> + LoadLocked<Conn, U>,
     {
-        RunLockQuery::get_result(self, conn)
+        RunLockQuery::get_result(self.limit(1), conn)
     }
 
     /// The same as [`lock`](Self::lock), by the name of the blocking call: `RunLockQuery::load(query, conn)`.
@@ -84,7 +89,7 @@ pub trait RunLockQuery: Sized {
     /// # Cancel safety
     ///
     /// As [`lock`](Self::lock).
-    fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    fn load<U>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
     where
         Conn: LockConnection,
         U: Send,
@@ -99,7 +104,7 @@ pub trait RunLockQuery: Sized {
     /// # Cancel safety
     ///
     /// As [`load`](Self::load).
-    fn get_results<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+    fn get_results<U>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
     where
         Conn: LockConnection,
         U: Send,
@@ -117,15 +122,34 @@ pub trait RunLockQuery: Sized {
     /// # Cancel safety
     ///
     /// As [`lock`](Self::lock).
-    fn get_result<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    fn first<U>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    where
+        Conn: LockConnection,
+        U: Send,
+        Self: LimitDsl,
+        Limit<Self>: RunLockQuery<Conn> + LoadLocked<Conn, U>,
+    {
+        RunLockQuery::get_result(self.limit(1), conn)
+    }
+
+    /// Locks all rows and returns the first. As the blocking [`RunLockQuery::get_result`](crate::RunLockQuery::get_result).
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_first`](Self::lock_first).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
+    fn get_result<U>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
     where
         Conn: LockConnection,
         U: Send,
         Self: LoadLocked<Conn, U>;
 }
 
-impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
-    fn load<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
+impl<Q, S, L, W, Conn> RunLockQuery<Conn> for RowLock<Q, S, L, W> {
+    fn load<U>(self, conn: &mut Conn) -> impl Future<Output = Result<Vec<U>>> + Send
     where
         Conn: LockConnection,
         U: Send,
@@ -134,7 +158,7 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
         self.load_locked(conn)
     }
 
-    fn get_result<U, Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
+    fn get_result<U>(self, conn: &mut Conn) -> impl Future<Output = Result<U>> + Send
     where
         Conn: LockConnection,
         U: Send,
@@ -214,4 +238,4 @@ macro_rules! limited {
     )*};
 }
 
-limited!(NoWait, Timeout);
+limited!(NoWait, Timeout, WaitPolicy);

@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     lock_set::{LockSet, RowRequest},
     lockable::Lockable,
+    mode::WaitPolicy,
     sql::{LockTarget, NoWait, SkipLocked, Timeout},
 };
 
@@ -59,15 +60,21 @@ macro_rules! whole_rows {
 
 whole_rows!(NoWait, Timeout);
 
-impl<T: Lockable> RunRowRequest<T> for RowRequest<T, SkipLocked> {
-    type Row = Option<T>;
+macro_rules! rows_or_none {
+    ($($policy:ident),*) => {$(
+        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $policy> {
+            type Row = Option<T>;
 
-    fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<T>>> + Send
-    where
-        Conn: LockConnection,
-        T: LockTarget<Conn::Backend>,
-    {
-        let set = LockSet::of_row::<T>(self);
-        async move { Ok(set.lock(conn).await?.take_rows::<T>().pop()) }
-    }
+            fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<T>>> + Send
+            where
+                Conn: LockConnection,
+                T: LockTarget<Conn::Backend>,
+            {
+                let set = LockSet::of_row::<T>(self);
+                async move { Ok(set.lock(conn).await?.take_rows::<T>().pop()) }
+            }
+        }
+    )*};
 }
+
+rows_or_none!(SkipLocked, WaitPolicy);

@@ -119,8 +119,13 @@ pub trait LockDsl: Lockable {
     }
 
     /// Requests the row within this time, as [`LockDsl::timeout`](crate::LockDsl::timeout).
-    fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
+    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
         RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
+    }
+
+    /// Waits as the policy says, which is known at run time only: `account.wait(policy).lock(conn)` is `None` if the row was skipped.
+    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
+        RowRequest::new(self.lock_key(), policy.normalized())
     }
 
     /// Runs a closure in a transaction that has locked the row of this instance. As the blocking

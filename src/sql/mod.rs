@@ -31,7 +31,7 @@ pub use self::{
     query_text::QueryText,
     row_lock::{
         Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowLock,
-        SkipLocked, TableIn, Timeout,
+        SkipLocked, TableIn, Timeout, Waiting,
     },
     table_name::TableName,
     tokens::Dialect,

@@ -4,9 +4,10 @@ use std::{marker::PhantomData, time::Duration};
 
 use diesel::{
     backend::Backend,
+    dsl::Limit,
     expression::{SelectableExpression, ValidGrouping, is_aggregate},
     query_builder::{AsQuery, Query},
-    query_dsl::methods::LockingDsl,
+    query_dsl::methods::{LimitDsl, LockingDsl},
     query_source::QuerySource,
 };
 
@@ -242,19 +243,44 @@ impl<Q, S, L> RowLock<Q, S, L> {
     }
 
     /// Waits at most this long in total; then `load` returns [`LockError::TimedOut`](crate::LockError::TimedOut). The transaction is
-    /// aborted then on PostgreSQL, and goes on on MySQL and MariaDB. Zero means [`no_wait`](Self::no_wait). The time is counted as
+    /// aborted then on PostgreSQL, and goes on on MySQL and MariaDB. Zero means [`no_wait`](Self::no_wait), `None` no limit. The time is counted as
     /// described at [`LockSet::timeout`](crate::LockSet::timeout).
     ///
     /// | PostgreSQL |
     /// | --- |
     /// | the query between two statements that set and restore `statement_timeout` |
-    pub fn timeout(self, timeout: Duration) -> RowLock<Q, S, L, Timeout> {
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> RowLock<Q, S, L, Timeout> {
         self.with_policy(WaitPolicy::timeout(timeout))
+    }
+
+    /// Waits as the policy says, which is known at run time only.
+    pub fn wait(self, policy: WaitPolicy) -> RowLock<Q, S, L, WaitPolicy> {
+        self.with_policy(policy.normalized())
     }
 
     fn with_policy<W>(self, wait_policy: WaitPolicy) -> RowLock<Q, S, L, W> {
         RowLock { query: self.query, table: self.table, wait_policy, policy: PhantomData }
     }
+}
+
+/// As Diesel's own queries, for [`RunLockQuery::first`](crate::RunLockQuery::first): the limit goes into the query below the clause.
+impl<Q: LimitDsl, S, L, W> LimitDsl for RowLock<Q, S, L, W> {
+    type Output = RowLock<Limit<Q>, S, L, W>;
+
+    fn limit(self, limit: i64) -> Self::Output {
+        let RowLock { query, table, wait_policy, policy } = self;
+        RowLock { query: query.limit(limit), table, wait_policy, policy }
+    }
+}
+
+/// A locked query that waits, whose wait policy can be chosen. For the types of [`dsl`](crate::dsl).
+#[doc(hidden)]
+pub trait Waiting {
+    type As<W>;
+}
+
+impl<Q, S, L> Waiting for RowLock<Q, S, L> {
+    type As<W> = RowLock<Q, S, L, W>;
 }
 
 impl<Q: Query, S, L, W> Query for RowLock<Q, S, L, W> {

@@ -163,8 +163,9 @@ fn a_row_that_is_not_part_of_the_set_is_named() {
 
     // Taken out, it is no longer there; the others are.
     assert_eq!(locked.take_id::<Account>(1).unwrap().owner, "ada");
-    assert!(matches!(locked.take_id::<Account>(1), Err(LockError::NotInSet { .. })));
-    assert!(matches!(locked.id::<Account>(1), Err(LockError::NotInSet { .. })));
+    let again = locked.take_id::<Account>(1).unwrap_err();
+    assert!(again.to_string().starts_with("Account 1 was already taken out of this lock set"), "{again}");
+    assert!(matches!(locked.id::<Account>(1), Err(LockError::AlreadyTaken { type_name: "Account", .. })));
     assert_eq!(locked.id::<Account>(2).unwrap().owner, "ben");
     assert_eq!(locked.take_rows::<Account>().len(), 1);
     assert_eq!(locked.take_rows::<Account>().len(), 0);

@@ -80,11 +80,11 @@ fn rows_of_the_named_table_that_are_held_can_be_skipped_while_its_partner_is_hel
     };
     let first = other.run("takes the next child", move |s| {
         s.begin().unwrap();
-        next().load::<Child, _>(s.conn()).unwrap()
+        next().load::<Child>(s.conn()).unwrap()
     });
     let second = worker.run("takes the next child", move |s| {
         s.begin().unwrap();
-        next().load::<Child, _>(s.conn()).unwrap()
+        next().load::<Child>(s.conn()).unwrap()
     });
     assert_eq!(first[0].id, 10);
     if !RESOLVES_FIRST {

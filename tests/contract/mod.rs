@@ -28,6 +28,7 @@ mod bad_input;
 mod deadlocks;
 mod errors;
 pub(crate) mod faults;
+mod guessable;
 mod hostile_keys;
 mod in_a_transaction;
 mod invariants;

@@ -204,10 +204,10 @@ macro_rules! locked {
                 assert_eq!(ids(s.lock_set(both).unwrap().rows::<Row>()), [1, 2].into(), "{name}");
                 let skips = LockSet::new().ids::<Row>([2, 3]).query::<Row>(query().limit(2)).skip_locked();
                 assert_eq!(ids(s.lock_set(skips).unwrap().rows::<Row>()), [1, 2].into(), "{name}");
-                let some = RunLockQuery::load::<(i32, i32), _>(query().limit(2).for_update_of(dsl::$name).no_wait(), s.conn());
+                let some = RunLockQuery::load::<(i32, i32)>(query().limit(2).for_update_of(dsl::$name).no_wait(), s.conn());
                 assert_eq!(some.unwrap_or_else(|error| panic!("{name}: {error:?}")), [(1, 1), (2, 2)]);
                 let busy = dsl::$name.limit(3).for_update_of(dsl::$name).no_wait();
-                let busy = RunLockQuery::load::<(i32, i32), _>(busy, s.conn());
+                let busy = RunLockQuery::load::<(i32, i32)>(busy, s.conn());
                 assert!(matches!(&busy, Err(LockError::Contended { rows, .. }) if rows.len() == 1), "{name}: {busy:?}");
                 let subquery = dsl::$name.filter(sql::<Bool>(&format!("id IN (SELECT x.id FROM {name} x)"))).order(dsl::id);
                 let picked: Vec<Row> = subquery.pick(5, s.conn()).unwrap();

@@ -51,7 +51,7 @@ const VERBS: &[(&str, Verb)] = &[
     ("query in time", |conn| {
         conn.transaction(|conn| {
             let query = accounts::table.find(1).for_update_of(accounts::table).timeout(LONG);
-            RunLockQuery::load::<Account, _>(query, conn).map(drop)
+            RunLockQuery::load::<Account>(query, conn).map(drop)
         })
     }),
     ("with_lock", |conn| {
@@ -79,10 +79,10 @@ const VERBS: &[(&str, Verb)] = &[
     ("guard in a transaction", |conn| {
         LockTransaction::new().retries(0).run(conn, |conn| lock().timeout(LONG).acquire(conn).map(drop))
     }),
-    ("pick", |conn| conn.transaction(|conn| jobs::table.order(jobs::id).pick_next::<Job, _>(conn).map(drop))),
+    ("pick", |conn| conn.transaction(|conn| jobs::table.order(jobs::id).pick_next::<Job>(conn).map(drop))),
     ("claim", |conn| {
         let next = jobs::table.order(jobs::id);
-        next.claim::<Job, _, _>(1, jobs::attempts.eq(jobs::attempts + 1), conn).map(drop)
+        next.claim::<Job, _>(1, jobs::attempts.eq(jobs::attempts + 1), conn).map(drop)
     }),
 ];
 

@@ -90,7 +90,7 @@ fn one(conn: &mut MysqlConnection) -> Result<(), LockError> {
 }
 
 fn query(conn: &mut MysqlConnection) -> Result<(), LockError> {
-    RunLockQuery::load::<Account, _>(accounts::table.find(1).for_update_of(accounts::table), conn).map(drop)
+    RunLockQuery::load::<Account>(accounts::table.find(1).for_update_of(accounts::table), conn).map(drop)
 }
 
 /// Has the server roll the transaction of `conn` back, in which row 5 has been changed.

@@ -73,7 +73,7 @@ async fn run_next<Work: Future<Output = Result<(), String>> + Send>(
     let (mut conn, work) = (pool.get().await.unwrap(), &work);
     LockTransaction::new()
         .run(&mut *conn, async move |conn: &mut AsyncPgConnection| {
-            let Some(job) = ready(types).pick_next::<BackgroundJob, _>(conn).await? else { return Ok(None) };
+            let Some(job) = ready(types).pick_next::<BackgroundJob>(conn).await? else { return Ok(None) };
             let row = background_jobs::table.find(job.id);
             let ended = AssertUnwindSafe(work(job.clone())).catch_unwind().await;
             if let Ok(Ok(())) = ended {
@@ -189,7 +189,7 @@ fn a_pick_may_stand_in_a_transaction_of_diesel_async() {
     let arena = run("('mail', 'a', 0)", |pool| async move {
         let mut conn = pool.get().await.unwrap();
         let picked = conn.transaction(async |conn| {
-            let picked = ready(&["mail"]).pick_next::<BackgroundJob, _>(conn).await?;
+            let picked = ready(&["mail"]).pick_next::<BackgroundJob>(conn).await?;
             let other = pool.get().await.unwrap();
             assert_eq!(run_next_of(other, &["mail"]).await.unwrap(), None);
             Ok::<_, LockError>(picked)
@@ -205,7 +205,7 @@ fn a_pick_may_stand_in_a_transaction_of_diesel_async() {
 async fn run_next_of(mut conn: deadpool::Object<AsyncPgConnection>, types: &[&str]) -> Result<Option<i64>, LockError> {
     LockTransaction::new()
         .run(&mut conn, async move |conn: &mut deadpool::Object<AsyncPgConnection>| {
-            Ok(ready(types).pick_next::<BackgroundJob, _>(conn).await?.map(|job| job.id))
+            Ok(ready(types).pick_next::<BackgroundJob>(conn).await?.map(|job| job.id))
         })
         .await
 }

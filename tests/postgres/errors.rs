@@ -76,7 +76,7 @@ fn a_deadlock_inside_a_savepoint_costs_the_savepoint_only() {
     let crosses = |id| {
         move |s: &mut Blocking| {
             let query = accounts::table.filter(accounts::id.eq(id)).for_no_key_update_of(accounts::table);
-            let locked = RunLockQuery::load::<Account, _>(query, s.conn()).map(drop);
+            let locked = RunLockQuery::load::<Account>(query, s.conn()).map(drop);
             // Its own savepoint goes, and with it the lock that the other one waits for.
             s.rollback().unwrap();
             assert_eq!(s.number("SELECT count(*) FROM accounts"), Ok(5));

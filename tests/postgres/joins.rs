@@ -63,14 +63,14 @@ fn each_table_of_a_join_has_a_strength_of_its_own() {
 
     session.begin().unwrap();
     let mixed = family().for_update_of(parents::table).for_share_of(children::table);
-    mixed.load::<(Parent, Child), _>(session.conn()).unwrap();
+    mixed.load::<(Parent, Child)>(session.conn()).unwrap();
     assert_eq!(strongest("parents", "id = 1"), Strength::ALL);
     assert_eq!(strongest("children", "id = 10"), [Strength::NoKeyUpdate, Strength::Update]);
     session.rollback().unwrap();
 
     session.begin().unwrap();
     let weaker = family().for_key_share_of(parents::table).for_no_key_update_of(children::table).skip_locked();
-    weaker.load::<(Parent, Child), _>(session.conn()).unwrap();
+    weaker.load::<(Parent, Child)>(session.conn()).unwrap();
     assert_eq!(strongest("parents", "id = 1"), [Strength::Update]);
     assert_eq!(strongest("children", "id = 11"), [Strength::Share, Strength::NoKeyUpdate, Strength::Update]);
 }
@@ -85,7 +85,7 @@ fn only_the_clause_before_it_skips_locked_rows() {
     session.begin().unwrap();
     let rest = parents::table.inner_join(children::table).order(children::id).select(children::id);
     let rest = rest.for_update_of(children::table).skip_locked().for_key_share_of(parents::table);
-    assert_eq!(rest.load::<i32, _>(session.conn()).unwrap(), [11, 20]);
+    assert_eq!(rest.load::<i32>(session.conn()).unwrap(), [11, 20]);
     assert_eq!(probe_at(&mut arena.pg(), Strength::Update, "parents", "id = 1"), Held::Held);
     assert_eq!(probe_at(&mut arena.pg(), Strength::NoKeyUpdate, "parents", "id = 1"), Held::Free);
 }
@@ -98,14 +98,14 @@ fn what_the_types_do_not_tell_is_refused_by_the_server_before_a_row_is_locked() 
     let window = || sql::<BigInt>("row_number() OVER (ORDER BY balance)");
 
     session.begin().unwrap();
-    let error = accounts::table.select(window()).for_update_of(accounts::table).load::<i64, _>(session.conn());
+    let error = accounts::table.select(window()).for_update_of(accounts::table).load::<i64>(session.conn());
     let error = error.unwrap_err();
     assert!(matches!(error, LockError::Query(_)) && error.transaction_is_lost(), "{error:?}");
     session.rollback().unwrap();
 
     session.begin().unwrap();
     let boxed = accounts::table.select(max(accounts::balance)).into_boxed();
-    let error = boxed.for_update_of(accounts::table).load::<Option<i32>, _>(session.conn()).unwrap_err();
+    let error = boxed.for_update_of(accounts::table).load::<Option<i32>>(session.conn()).unwrap_err();
     assert!(matches!(error, LockError::Query(_) | LockError::Unsupported { .. }), "{error:?}");
     session.rollback().unwrap();
 

@@ -25,7 +25,7 @@ const VERBS: [(&str, Verb); 5] = [
     ("weaker set", |s| s.lock_set(LockSet::new().for_share().id::<Account>(1)).err()),
     ("single query", |s| {
         let query = accounts::table.filter(accounts::id.eq(1)).for_update_of(accounts::table);
-        RunLockQuery::load::<Account, _>(query, s.conn()).err()
+        RunLockQuery::load::<Account>(query, s.conn()).err()
     }),
 ];
 

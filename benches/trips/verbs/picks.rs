@@ -11,31 +11,29 @@ use crate::count::Verb;
 
 pub(super) fn verbs() -> Vec<Verb<Conn>> {
     vec![
-        inside("pick_next", 1, |conn| Ok(next(1).pick_next::<Job, _>(conn)?.map_or(0, |_| 1))),
-        inside("pick_next, held", 1, |conn| Ok(next(HELD_PRIORITY).pick_next::<Job, _>(conn)?.map_or(0, |_| 1))),
-        inside("pick_next, none", 0, |conn| Ok(next(3).pick_next::<Job, _>(conn)?.map_or(0, |_| 1))),
-        inside("pick(10)", 10, |conn| Ok(next(1).pick::<Job, _>(10, conn)?.len())),
-        inside("pick(10), by subquery", 10, |conn| Ok(with_order().pick::<Job, _>(10, conn)?.len())),
+        inside("pick_next", 1, |conn| Ok(next(1).pick_next::<Job>(conn)?.map_or(0, |_| 1))),
+        inside("pick_next, held", 1, |conn| Ok(next(HELD_PRIORITY).pick_next::<Job>(conn)?.map_or(0, |_| 1))),
+        inside("pick_next, none", 0, |conn| Ok(next(3).pick_next::<Job>(conn)?.map_or(0, |_| 1))),
+        inside("pick(10)", 10, |conn| Ok(next(1).pick::<Job>(10, conn)?.len())),
+        inside("pick(10), by subquery", 10, |conn| Ok(with_order().pick::<Job>(10, conn)?.len())),
         inside("pick(10), for_update_of", 10, |conn| {
-            Ok(next(1).select(Job::as_select()).for_update_of(jobs::table).pick::<Job, _>(10, conn)?.len())
+            Ok(next(1).select(Job::as_select()).for_update_of(jobs::table).pick::<Job>(10, conn)?.len())
         }),
-        inside("claim(1)", 1, |conn| Ok(next(1).claim::<Job, _, _>(1, jobs::status.eq("taken"), conn)?.len())),
-        inside("claim(10)", 10, |conn| Ok(next(1).claim::<Job, _, _>(10, jobs::status.eq("taken"), conn)?.len())),
-        inside("claim(10), none", 0, |conn| Ok(next(3).claim::<Job, _, _>(10, jobs::status.eq("taken"), conn)?.len())),
+        inside("claim(1)", 1, |conn| Ok(next(1).claim::<Job, _>(1, jobs::status.eq("taken"), conn)?.len())),
+        inside("claim(10)", 10, |conn| Ok(next(1).claim::<Job, _>(10, jobs::status.eq("taken"), conn)?.len())),
+        inside("claim(10), none", 0, |conn| Ok(next(3).claim::<Job, _>(10, jobs::status.eq("taken"), conn)?.len())),
         inside("claim(2), by subquery", 2, |conn| {
-            Ok(with_order().claim::<Job, _, _>(2, jobs::status.eq("taken"), conn)?.len())
+            Ok(with_order().claim::<Job, _>(2, jobs::status.eq("taken"), conn)?.len())
         }),
-        outside("claim(1), outside", 1, |conn| {
-            Ok(next(1).claim::<Job, _, _>(1, jobs::status.eq("taken"), conn)?.len())
-        }),
+        outside("claim(1), outside", 1, |conn| Ok(next(1).claim::<Job, _>(1, jobs::status.eq("taken"), conn)?.len())),
         outside("claim(10), outside", 10, |conn| {
-            Ok(next(1).claim::<Job, _, _>(10, jobs::status.eq("taken"), conn)?.len())
+            Ok(next(1).claim::<Job, _>(10, jobs::status.eq("taken"), conn)?.len())
         }),
         outside("claim(10), none, outside", 0, |conn| {
-            Ok(next(3).claim::<Job, _, _>(10, jobs::status.eq("taken"), conn)?.len())
+            Ok(next(3).claim::<Job, _>(10, jobs::status.eq("taken"), conn)?.len())
         }),
         outside("claim(2), by subquery, outside", 2, |conn| {
-            Ok(with_order().claim::<Job, _, _>(2, jobs::status.eq("taken"), conn)?.len())
+            Ok(with_order().claim::<Job, _>(2, jobs::status.eq("taken"), conn)?.len())
         }),
     ]
 }

@@ -17,23 +17,23 @@ const LONG: Duration = Duration::from_secs(10);
 pub(super) fn verbs() -> Vec<Verb<Conn>> {
     vec![
         inside("for_update_of, load", 6, |conn| {
-            Ok(up_to(6).for_update_of(accounts::table).load::<Account, _>(conn)?.len())
+            Ok(up_to(6).for_update_of(accounts::table).load::<Account>(conn)?.len())
         }),
         inside("for_update_of, joined, load", 3, |conn| {
             let query = orders::table.inner_join(accounts::table).filter(accounts::id.le(3)).select(Order::as_select());
-            Ok(query.for_update_of(orders::table).load::<Order, _>(conn)?.len())
+            Ok(query.for_update_of(orders::table).load::<Order>(conn)?.len())
         }),
         inside("for_update_of, no_wait, load", 6, |conn| {
-            Ok(up_to(6).for_update_of(accounts::table).no_wait().load::<Account, _>(conn)?.len())
+            Ok(up_to(6).for_update_of(accounts::table).no_wait().load::<Account>(conn)?.len())
         }),
         inside("for_update_of, no_wait, held, load", 1, |conn| {
-            contended(only(HELD_ACCOUNT).for_update_of(accounts::table).no_wait().load::<Account, _>(conn))
+            contended(only(HELD_ACCOUNT).for_update_of(accounts::table).no_wait().load::<Account>(conn))
         }),
         inside("for_update_of, skip_locked, held, load", 0, |conn| {
-            Ok(only(HELD_ACCOUNT).for_update_of(accounts::table).skip_locked().load::<Account, _>(conn)?.len())
+            Ok(only(HELD_ACCOUNT).for_update_of(accounts::table).skip_locked().load::<Account>(conn)?.len())
         }),
         inside("for_update_of, timeout, load", 6, |conn| {
-            Ok(up_to(6).for_update_of(accounts::table).timeout(LONG).load::<Account, _>(conn)?.len())
+            Ok(up_to(6).for_update_of(accounts::table).timeout(LONG).load::<Account>(conn)?.len())
         }),
     ]
 }

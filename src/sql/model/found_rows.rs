@@ -1,6 +1,9 @@
 //! The typed rows of one model that a set returns.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use crate::lockable::Lockable;
 
@@ -11,13 +14,15 @@ pub(crate) struct FoundRows<T: Lockable> {
     skipped: Vec<T::Key>,
     /// Requested keys that are another value in Rust than the key of their row, each with the key of that row.
     same: HashMap<T::Key, T::Key>,
+    /// The keys of the rows that were taken out one by one.
+    taken: HashSet<T::Key>,
     /// Built by the first look-up: a set that is only iterated needs none.
     index: OnceLock<HashMap<T::Key, usize>>,
 }
 
 impl<T: Lockable> FoundRows<T> {
     pub(super) fn new(rows: Vec<T>, missing: Vec<T::Key>, skipped: Vec<T::Key>, same: HashMap<T::Key, T::Key>) -> Self {
-        FoundRows { rows, missing, skipped, same, index: OnceLock::new() }
+        FoundRows { rows, missing, skipped, same, taken: HashSet::new(), index: OnceLock::new() }
     }
 
     pub(crate) fn rows(&self) -> &[T] {
@@ -30,6 +35,10 @@ impl<T: Lockable> FoundRows<T> {
 
     pub(crate) fn skipped(&self) -> &[T::Key] {
         &self.skipped
+    }
+
+    pub(crate) fn was_taken(&self, key: &T::Key) -> bool {
+        self.taken.contains(key)
     }
 
     pub(crate) fn position(&self, key: &T::Key) -> Option<usize> {
@@ -46,6 +55,7 @@ impl<T: Lockable> FoundRows<T> {
     pub(crate) fn remove(&mut self, key: &T::Key) -> Option<T> {
         let position = self.position(key)?;
         self.index = OnceLock::new();
+        self.taken.insert(key.clone());
         Some(self.rows.remove(position))
     }
 }

@@ -112,7 +112,7 @@ fn a_change_of_nothing_is_refused_before_anything_is_sent() {
     let mut session = Driver::connect(arena.url());
     let sent = session.overhear();
     let nothing: Option<diesel::dsl::Eq<jobs::payload, String>> = None;
-    let refused = new_mail().claim::<Job, _, _>(1, nothing, session.conn()).unwrap_err();
+    let refused = new_mail().claim::<Job, _>(1, nothing, session.conn()).unwrap_err();
     let LockError::Query(reason) = refused else { panic!("{refused:?}") };
     assert!(reason.to_string().contains("nothing to change"), "{reason}");
     assert_eq!(sent.take(), [""; 0]);
@@ -123,11 +123,11 @@ fn a_constraint_that_the_change_breaks_is_the_servers_error_and_nothing_is_chang
     let arena = Arena::new();
     arena.execute("ALTER TABLE jobs ADD CHECK (attempts < 1)");
     let mut session = Driver::connect(arena.url());
-    let broken = new_mail().claim::<Job, _, _>(2, jobs::attempts.eq(5), session.conn());
+    let broken = new_mail().claim::<Job, _>(2, jobs::attempts.eq(5), session.conn());
     assert!(matches!(broken, Err(LockError::Query(_))), "{broken:?}");
     assert_eq!(arena.number("SELECT count(*) FROM jobs WHERE attempts = 0"), 5);
     // The session goes on.
-    assert_eq!(ids(&new_mail().claim::<Job, _, _>(1, jobs::status.eq("TAKEN"), session.conn()).unwrap()), [4]);
+    assert_eq!(ids(&new_mail().claim::<Job, _>(1, jobs::status.eq("TAKEN"), session.conn()).unwrap()), [4]);
 }
 
 #[test]

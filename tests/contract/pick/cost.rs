@@ -18,13 +18,13 @@ fn a_thousand_held_rows_at_the_head_of_a_long_queue_cost_no_statement_more() {
     let (holder, worker) = (play.session("holder"), play.session("worker"));
     let held = holder.run("takes a thousand", |s| {
         s.begin().unwrap();
-        new_mail().pick::<Job, _>(1_000, s.conn()).unwrap().len()
+        new_mail().pick::<Job>(1_000, s.conn()).unwrap().len()
     });
     assert_eq!(held, 1_000);
     let (picked, sent) = worker.run("picks two hundred, one by one", |s| {
         s.begin().unwrap();
         // What a session asks once about a table does not count.
-        assert!(new_mail().pick_next::<Job, _>(s.conn()).unwrap().is_some());
+        assert!(new_mail().pick_next::<Job>(s.conn()).unwrap().is_some());
         let sent = s.overhear();
         let picked: Vec<_> = (0..200)
             .map(|_| {

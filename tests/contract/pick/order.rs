@@ -112,7 +112,7 @@ fn several_rows_are_at_most_so_many_in_order_and_nobody_gets_the_same() {
     let mut workers = [(); 3].map(|()| Driver::connect(arena.url()));
     let picked = workers.each_mut().map(|worker| {
         worker.begin().unwrap();
-        ids(&new_mail().pick::<Job, _>(5, worker.conn()).unwrap())
+        ids(&new_mail().pick::<Job>(5, worker.conn()).unwrap())
     });
     assert_eq!(picked, [vec![20, 19, 18, 17, 16], vec![15, 14, 13, 12, 11], vec![]]);
     assert_eq!(arena.held_keys("jobs", "id").len(), 10);
@@ -123,8 +123,8 @@ fn no_rows_at_all_can_be_asked_for() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     session.begin().unwrap();
-    assert_eq!(new_mail().pick::<Job, _>(0, session.conn()).unwrap(), []);
-    assert_eq!(new_mail().claim::<Job, _, _>(0, jobs::status.eq("TAKEN"), session.conn()).unwrap(), []);
+    assert_eq!(new_mail().pick::<Job>(0, session.conn()).unwrap(), []);
+    assert_eq!(new_mail().claim::<Job, _>(0, jobs::status.eq("TAKEN"), session.conn()).unwrap(), []);
     assert!(arena.held_keys("jobs", "id").is_empty());
 }
 
@@ -184,7 +184,7 @@ fn rows_that_this_transaction_holds_are_picked_again() {
     two.begin().unwrap();
     assert_eq!((pick_id(&mut one), pick_id(&mut one)), (Some(4), Some(4)));
     assert_eq!(pick_id(&mut two), Some(3));
-    assert_eq!(ids(&new_mail().pick::<Job, _>(2, one.conn()).unwrap()), [4, 2]);
+    assert_eq!(ids(&new_mail().pick::<Job>(2, one.conn()).unwrap()), [4, 2]);
 }
 
 #[test]

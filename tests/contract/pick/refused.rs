@@ -11,11 +11,11 @@ fn a_pick_outside_a_transaction_is_refused_and_nothing_is_sent() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     let sent = session.overhear();
-    let refused = new_mail().pick_next::<Job, _>(session.conn());
+    let refused = new_mail().pick_next::<Job>(session.conn());
     assert!(matches!(refused, Err(LockError::NotInTransaction)), "{refused:?}");
-    let refused = new_mail().pick::<Job, _>(0, session.conn());
+    let refused = new_mail().pick::<Job>(0, session.conn());
     assert!(matches!(refused, Err(LockError::NotInTransaction)), "{refused:?}");
-    let refused = new_mail().for_update_of(jobs::table).pick_next::<Job, _>(session.conn());
+    let refused = new_mail().for_update_of(jobs::table).pick_next::<Job>(session.conn());
     assert!(matches!(refused, Err(LockError::NotInTransaction)), "{refused:?}");
     assert_eq!(sent.take(), [""; 0]);
 }
@@ -28,15 +28,15 @@ fn queries_whose_rows_are_not_rows_of_a_table_are_refused_with_the_reason() {
     session.begin().unwrap();
     let sent = session.overhear();
     let conn = session.conn();
-    let distinct = jobs::table.distinct().into_boxed().pick_next::<Job, _>(conn);
-    let claimed = new_mail().into_boxed().distinct().claim::<Job, _, _>(1, jobs::status.eq("TAKEN"), conn);
+    let distinct = jobs::table.distinct().into_boxed().pick_next::<Job>(conn);
+    let claimed = new_mail().into_boxed().distinct().claim::<Job, _>(1, jobs::status.eq("TAKEN"), conn);
     for refused in [distinct.map(|_| ()), claimed.map(|_| ())] {
         let Err(LockError::Unsupported { clause, .. }) = refused else { panic!("{refused:?}") };
         assert!(clause.contains("DISTINCT"), "{clause}");
     }
-    let limited = new_mail().limit(3).pick::<Job, _>(5, conn);
-    let offset = new_mail().into_boxed().offset(1).pick_next::<Job, _>(conn).map(Vec::from_iter);
-    let claimed = new_mail().limit(3).claim::<Job, _, _>(1, jobs::status.eq("TAKEN"), conn);
+    let limited = new_mail().limit(3).pick::<Job>(5, conn);
+    let offset = new_mail().into_boxed().offset(1).pick_next::<Job>(conn).map(Vec::from_iter);
+    let claimed = new_mail().limit(3).claim::<Job, _>(1, jobs::status.eq("TAKEN"), conn);
     for refused in [limited, offset, claimed] {
         let said = refused.unwrap_err().to_string();
         assert!(said.contains("LIMIT or OFFSET") && said.contains("pick(n, conn)"), "{said}");
@@ -50,11 +50,11 @@ fn in_a_read_only_transaction_a_pick_is_read_only() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     session.begin_as("READ ONLY").unwrap();
-    let refused = new_mail().pick_next::<Job, _>(session.conn());
+    let refused = new_mail().pick_next::<Job>(session.conn());
     assert!(matches!(refused, Err(LockError::ReadOnly(_))), "{refused:?}");
     session.rollback().unwrap();
     session.begin_as("READ ONLY").unwrap();
-    let refused = new_mail().claim::<Job, _, _>(1, jobs::status.eq("TAKEN"), session.conn());
+    let refused = new_mail().claim::<Job, _>(1, jobs::status.eq("TAKEN"), session.conn());
     assert!(matches!(refused, Err(LockError::ReadOnly(_))), "{refused:?}");
 }
 
@@ -67,7 +67,7 @@ fn a_row_that_changed_after_the_snapshot_is_a_serialization_failure() {
     session.begin().unwrap();
     session.number("SELECT count(*) FROM jobs").unwrap();
     arena.execute("UPDATE jobs SET attempts = 1 WHERE id = 4");
-    let refused = new_mail().pick_next::<Job, _>(session.conn());
+    let refused = new_mail().pick_next::<Job>(session.conn());
     if !arena.fails_on_stale_rows() {
         let picked = refused.unwrap().map(|job| (job.id, job.attempts));
         assert_eq!(picked, Some((4, 1)), "the row as it is now, whatever the snapshot shows");

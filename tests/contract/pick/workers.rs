@@ -27,12 +27,12 @@ fn if_nothing_is_free_there_is_nothing_and_no_wait_and_no_error() {
         assert_eq!(s.execute("SELECT 1 FROM jobs FOR UPDATE").unwrap(), 5);
     });
     assert_eq!(worker.run("picks", begin_and_pick), None);
-    let none = worker.run("picks many", |s| new_mail().pick::<Job, _>(10, s.conn()).unwrap());
+    let none = worker.run("picks many", |s| new_mail().pick::<Job>(10, s.conn()).unwrap());
     assert_eq!(ids(&none), [0; 0]);
     let none = worker.run("claims", |s| {
         use crate::support::schema::jobs;
         use diesel::prelude::*;
-        new_mail().claim::<Job, _, _>(3, jobs::status.eq("TAKEN"), s.conn()).unwrap()
+        new_mail().claim::<Job, _>(3, jobs::status.eq("TAKEN"), s.conn()).unwrap()
     });
     assert_eq!(ids(&none), [0; 0]);
     holder.run("deletes all", |s| {

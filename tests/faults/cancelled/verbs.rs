@@ -79,16 +79,16 @@ pub(super) fn of_rows<C: LockConnection<Backend = Backend> + 'static>() -> Vec<V
         inside("query in time", |conn| {
             Box::pin(async move {
                 let query = accounts::table.find(1).for_update_of(accounts::table).timeout(LONG);
-                query.lock::<Account, _>(conn).await.map(drop)
+                query.lock::<Account>(conn).await.map(drop)
             })
         }),
         inside("pick", |conn| {
-            Box::pin(async move { jobs::table.order(jobs::id).pick_next::<Job, _>(conn).await.map(drop) })
+            Box::pin(async move { jobs::table.order(jobs::id).pick_next::<Job>(conn).await.map(drop) })
         }),
         alone("claim", |conn| {
             Box::pin(async move {
                 let next = jobs::table.order(jobs::id);
-                next.claim::<Job, _, _>(1, jobs::attempts.eq(jobs::attempts + 1), conn).await.map(drop)
+                next.claim::<Job, _>(1, jobs::attempts.eq(jobs::attempts + 1), conn).await.map(drop)
             })
         }),
         alone("LockTransaction", |conn| {

@@ -33,7 +33,7 @@ fn a_wait_for_the_table_adds_no_more_than_its_whole_seconds() {
         }),
         ("one query", |s| {
             let query = accounts::table.filter(accounts::id.eq(1)).for_update_of(accounts::table).timeout(TIMEOUT);
-            RunLockQuery::load::<Account, _>(query, s.conn()).unwrap_err()
+            RunLockQuery::load::<Account>(query, s.conn()).unwrap_err()
         }),
     ];
     let arena = Arena::new();

@@ -187,8 +187,8 @@ fn a_query_under_serializable_is_refused_before_a_row_is_touched() {
     let new = || works::table.filter(works::status.eq("new")).order(works::id);
     let set = session.lock_set(LockSet::new().query::<Work>(new())).unwrap_err();
     let limited = session.lock_set(LockSet::new().query::<Work>(new().limit(1)).skip_locked()).unwrap_err();
-    let pick = PickDsl::pick::<Work, _>(new(), 1, session.conn()).unwrap_err();
-    let claim = PickDsl::claim::<Work, _, _>(new(), 1, works::status.eq("done"), session.conn()).unwrap_err();
+    let pick = PickDsl::pick::<Work>(new(), 1, session.conn()).unwrap_err();
+    let claim = PickDsl::claim::<Work, _>(new(), 1, works::status.eq("done"), session.conn()).unwrap_err();
     for error in [set, limited, pick, claim] {
         assert!(matches!(error, LockError::Unsupported { .. }), "{error:?}");
         assert!(error.to_string().contains("READ COMMITTED") && !error.transaction_is_lost(), "{error}");

@@ -261,8 +261,8 @@ fn names_are_names_whatever_is_in_them() {
     let two = || hostile::table.filter(hostile::v.eq(2));
     assert_eq!(LockSet::new().query::<Hostile>(two()).lock(conn).unwrap().rows::<Hostile>().len(), 1);
     assert_eq!(LockSet::new().query::<Hostile>(two().limit(1)).lock(conn).unwrap().rows::<Hostile>().len(), 1);
-    assert_eq!(two().pick_next::<Hostile, _>(conn).unwrap().map(|row| row.id), Some(2));
-    assert_eq!(two().for_update_of(hostile::table).load::<Hostile, _>(conn).unwrap().len(), 1);
-    assert_eq!(two().claim::<Hostile, _, _>(1, hostile::v.eq(3), conn).unwrap()[0].v, 3);
+    assert_eq!(two().pick_next::<Hostile>(conn).unwrap().map(|row| row.id), Some(2));
+    assert_eq!(two().for_update_of(hostile::table).load::<Hostile>(conn).unwrap().len(), 1);
+    assert_eq!(two().claim::<Hostile, _>(1, hostile::v.eq(3), conn).unwrap()[0].v, 3);
     session.commit().unwrap();
 }

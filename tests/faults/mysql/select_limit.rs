@@ -72,6 +72,6 @@ fn what_is_held_is_named_whatever_the_limit_of_the_session() {
     let error = session.lock_set(LockSet::new().ids::<Account>([1, 2, 3]).no_wait()).unwrap_err();
     assert!(matches!(&error, LockError::Contended { rows, .. } if rows.len() == 3), "{error:?}");
     let clause = accounts::table.filter(accounts::id.le(3)).for_update_of(accounts::table).no_wait();
-    let error = clause.load::<Account, _>(session.conn()).unwrap_err();
+    let error = clause.load::<Account>(session.conn()).unwrap_err();
     assert!(matches!(&error, LockError::Contended { rows, .. } if rows.len() == 3), "{error:?}");
 }

@@ -67,9 +67,9 @@ const VERBS: &[Verb] = &[
     ("holders", |conn| LockSet::new().ids::<User>(["b@x"]).name_holders().lock(conn).map(drop)),
     ("query", |conn| LockSet::new().query::<User>(users::table.filter(users::v.lt(3))).lock(conn).map(drop)),
     ("limited", |conn| LockSet::new().query::<User>(users::table.order(users::v).limit(1)).lock(conn).map(drop)),
-    ("pick_next", |conn| users::table.order(users::v).pick_next::<User, _>(conn).map(drop)),
-    ("pick of nothing", |conn| users::table.filter(users::v.lt(0)).pick::<User, _>(2, conn).map(drop)),
-    ("claim", |conn| users::table.order(users::v).claim::<User, _, _>(1, users::v.eq(9), conn).map(drop)),
+    ("pick_next", |conn| users::table.order(users::v).pick_next::<User>(conn).map(drop)),
+    ("pick of nothing", |conn| users::table.filter(users::v.lt(0)).pick::<User>(2, conn).map(drop)),
+    ("claim", |conn| users::table.order(users::v).claim::<User, _>(1, users::v.eq(9), conn).map(drop)),
 ];
 
 const LEVELS: [&str; 2] = ["ISOLATION LEVEL READ COMMITTED", "ISOLATION LEVEL REPEATABLE READ"];
@@ -118,7 +118,7 @@ fn a_key_of_table_that_is_not_the_primary_key_is_refused() {
     let verbs: &[Verb] = &[
         ("composite key", |conn| UserByTwo::lock_by_id(("b@x".to_owned(), 2), conn).map(drop)),
         ("composite query", |conn| LockSet::new().query::<UserByTwo>(by_two::users::table).lock(conn).map(drop)),
-        ("composite pick", |conn| by_two::users::table.pick_next::<UserByTwo, _>(conn).map(drop)),
+        ("composite pick", |conn| by_two::users::table.pick_next::<UserByTwo>(conn).map(drop)),
     ];
     for (columns, key) in [
         ("(id int PRIMARY KEY, email varchar(40) NOT NULL, v int NOT NULL, UNIQUE (email, v))", "id"),

@@ -80,41 +80,37 @@ const VERBS: &[Verb] = &[
         LockSet::new().query::<Shown>(joined).lock(conn).map(drop)
     }),
     ("boxed", |conn| LockSet::new().query::<Shown>(shown::table.into_boxed()).lock(conn).map(drop)),
-    ("pick_next", |conn| shown::table.order(shown::id).pick_next::<Shown, _>(conn).map(drop)),
-    ("pick", |conn| shown::table.filter(shown::balance.lt(0)).pick::<Shown, _>(2, conn).map(drop)),
-    ("pick, boxed", |conn| shown::table.into_boxed().pick::<Shown, _>(2, conn).map(drop)),
+    ("pick_next", |conn| shown::table.order(shown::id).pick_next::<Shown>(conn).map(drop)),
+    ("pick", |conn| shown::table.filter(shown::balance.lt(0)).pick::<Shown>(2, conn).map(drop)),
+    ("pick, boxed", |conn| shown::table.into_boxed().pick::<Shown>(2, conn).map(drop)),
     ("pick by a subquery", |conn| {
         let some = shown::table.filter(shown::id.eq_any(real::table.select(real::id)));
-        some.pick::<Shown, _>(2, conn).map(drop)
+        some.pick::<Shown>(2, conn).map(drop)
     }),
     ("pick with a clause", |conn| {
-        shown::table.select(shown::id).for_update_of(shown::table).pick_next::<i32, _>(conn).map(drop)
+        shown::table.select(shown::id).for_update_of(shown::table).pick_next::<i32>(conn).map(drop)
     }),
-    ("claim", |conn| shown::table.order(shown::id).claim::<Shown, _, _>(1, shown::balance.eq(0), conn).map(drop)),
-    ("claim two", |conn| shown::table.order(shown::id).claim::<Shown, _, _>(2, shown::balance.eq(0), conn).map(drop)),
+    ("claim", |conn| shown::table.order(shown::id).claim::<Shown, _>(1, shown::balance.eq(0), conn).map(drop)),
+    ("claim two", |conn| shown::table.order(shown::id).claim::<Shown, _>(2, shown::balance.eq(0), conn).map(drop)),
     ("claim by a subquery", |conn| {
         let some = shown::table.filter(shown::id.eq_any(real::table.select(real::id)));
-        some.claim::<Shown, _, _>(2, shown::balance.eq(0), conn).map(drop)
+        some.claim::<Shown, _>(2, shown::balance.eq(0), conn).map(drop)
     }),
-    ("for_update_of", |conn| shown::table.for_update_of(shown::table).load::<Shown, _>(conn).map(drop)),
+    ("for_update_of", |conn| shown::table.for_update_of(shown::table).load::<Shown>(conn).map(drop)),
     ("for_update_of, boxed", |conn| {
-        shown::table.into_boxed().for_update_of(shown::table).load::<Shown, _>(conn).map(drop)
+        shown::table.into_boxed().for_update_of(shown::table).load::<Shown>(conn).map(drop)
     }),
-    ("for_update_of get_result", |conn| {
-        shown::table.for_update_of(shown::table).get_result::<Shown, _>(conn).map(drop)
-    }),
-    ("for_share_of", |conn| shown::table.for_share_of(shown::table).load::<Shown, _>(conn).map(drop)),
+    ("for_update_of get_result", |conn| shown::table.for_update_of(shown::table).get_result::<Shown>(conn).map(drop)),
+    ("for_share_of", |conn| shown::table.for_share_of(shown::table).load::<Shown>(conn).map(drop)),
     ("for_update_of skip_locked", |conn| {
-        shown::table.for_update_of(shown::table).skip_locked().load::<Shown, _>(conn).map(drop)
+        shown::table.for_update_of(shown::table).skip_locked().load::<Shown>(conn).map(drop)
     }),
-    ("for_update_of no_wait", |conn| {
-        shown::table.for_update_of(shown::table).no_wait().load::<Shown, _>(conn).map(drop)
-    }),
+    ("for_update_of no_wait", |conn| shown::table.for_update_of(shown::table).no_wait().load::<Shown>(conn).map(drop)),
     ("for_update_of no_wait, limited", |conn| {
-        shown::table.limit(1).for_update_of(shown::table).no_wait().load::<Shown, _>(conn).map(drop)
+        shown::table.limit(1).for_update_of(shown::table).no_wait().load::<Shown>(conn).map(drop)
     }),
     ("for_update_of timeout", |conn| {
-        shown::table.for_update_of(shown::table).timeout(Duration::from_secs(5)).load::<Shown, _>(conn).map(drop)
+        shown::table.for_update_of(shown::table).timeout(Duration::from_secs(5)).load::<Shown>(conn).map(drop)
     }),
 ];
 
@@ -145,7 +141,7 @@ fn refused(arena: &Arena, what: &str) {
         assert_eq!(session.number("SELECT 1"), Ok(1));
         session.rollback().unwrap();
     }
-    let claimed = shown::table.claim::<Shown, _, _>(1, shown::balance.eq(0), session.conn());
+    let claimed = shown::table.claim::<Shown, _>(1, shown::balance.eq(0), session.conn());
     assert!(matches!(claimed, Err(LockError::NotLockable { .. })), "{what}: {claimed:?}");
     assert_eq!(arena.number("SELECT sum(balance) FROM `real`"), 60, "{what}");
 }
@@ -241,7 +237,7 @@ fn tables_of_every_kind_are_locked() {
             let ids: Vec<i32> = joined.order(real::id).limit(1).for_update_of(again).load(session.conn()).unwrap();
             assert_eq!(ids, [1], "{kind}");
             let boxed = real::table.filter(real::id.gt(1)).into_boxed().for_share_of(real::table).no_wait();
-            assert_eq!(boxed.load::<Real, _>(session.conn()).unwrap().len(), 1, "{kind}");
+            assert_eq!(boxed.load::<Real>(session.conn()).unwrap().len(), 1, "{kind}");
             let picked: Option<Real> = real::table.order(real::id.desc()).pick_next(session.conn()).unwrap();
             assert_eq!(picked.map(|row| row.id), Some(2), "{kind}");
         }

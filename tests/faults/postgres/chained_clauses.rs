@@ -75,7 +75,7 @@ fn a_row_that_moved_while_it_was_waited_for_comes_in_its_old_place() {
     waiter.run("begins", |s| s.begin()).unwrap();
     let got = waiter.start("locks", |s| {
         let poorest = accounts::table.order(accounts::balance).limit(3).select((accounts::id, accounts::balance));
-        poorest.for_update_of(accounts::table).load::<(i32, i32), _>(s.conn())
+        poorest.for_update_of(accounts::table).load::<(i32, i32)>(s.conn())
     });
     got.blocked_by(&holder);
     holder.run("commits", |s| s.commit()).unwrap();

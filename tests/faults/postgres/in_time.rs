@@ -46,7 +46,7 @@ fn a_wait_for_the_table_and_one_for_the_row_share_the_time() {
             "one query",
             |s| {
                 let query = accounts::table.filter(accounts::id.eq(1)).for_update_of(accounts::table).timeout(TIMEOUT);
-                RunLockQuery::load::<Account, _>(query, s.conn()).unwrap_err()
+                RunLockQuery::load::<Account>(query, s.conn()).unwrap_err()
             },
             TOLERANCE,
         ),

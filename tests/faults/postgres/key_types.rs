@@ -203,10 +203,10 @@ macro_rules! keys {
                         }
                     }
                 }
-                assert_eq!(by_subquery().pick::<$Model, _>(9, conn)?, all, "pick, {of}");
-                assert_eq!(by_subquery().claim::<$Model, _, _>(9, $table::v.eq("open"), conn)?, all, "claim, {of}");
+                assert_eq!(by_subquery().pick::<$Model>(9, conn)?, all, "pick, {of}");
+                assert_eq!(by_subquery().claim::<$Model, _>(9, $table::v.eq("open"), conn)?, all, "claim, {of}");
                 assert_eq!(
-                    open().order($key).claim::<$Model, _, _>(9, $table::v.eq("open"), conn)?,
+                    open().order($key).claim::<$Model, _>(9, $table::v.eq("open"), conn)?,
                     all,
                     "claim at once, {of}"
                 );
@@ -247,7 +247,7 @@ macro_rules! keys {
                         }
                     }
                     assert_eq!(two.skip_locked().lock(other)?, None, "{of}");
-                    assert_eq!(by_subquery().pick::<$Model, _>(9, other)?, [one.clone(), three.clone()], "pick, {of}");
+                    assert_eq!(by_subquery().pick::<$Model>(9, other)?, [one.clone(), three.clone()], "pick, {of}");
                     Ok::<_, LockError>(())
                 })
             })

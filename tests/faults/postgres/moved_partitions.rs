@@ -43,7 +43,7 @@ const WAITS: [(&str, fn(&mut PgConnection) -> Result<usize, LockError>); 4] = [
     }),
     ("single query", |conn| {
         let query = parcels::table.filter(parcels::weight.eq(5_i32)).for_update_of(parcels::table);
-        Ok(RunLockQuery::load::<Parcel, _>(query, conn)?.len())
+        Ok(RunLockQuery::load::<Parcel>(query, conn)?.len())
     }),
 ];
 

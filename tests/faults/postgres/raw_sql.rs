@@ -378,8 +378,8 @@ fn the_columns_of_a_model_are_looked_at_as_well() {
                 <$model>::lock_by_id(1, session.conn()).map(drop),
                 LockSet::new().id::<Account>(1).id::<$model>(1).lock(session.conn()).map(drop),
                 LockSet::new().query::<$model>(accounts::table).lock(session.conn()).map(drop),
-                accounts::table.pick_next::<$model, _>(session.conn()).map(drop),
-                accounts::table.claim::<$model, _, _>(1, accounts::v.eq(7), session.conn()).map(drop),
+                accounts::table.pick_next::<$model>(session.conn()).map(drop),
+                accounts::table.claim::<$model, _>(1, accounts::v.eq(7), session.conn()).map(drop),
                 <$model>::lock_by_id(1, session.conn()).and_then(|row| row.no_wait().lock(session.conn())).map(drop),
             ]
         };
@@ -424,8 +424,8 @@ fn names_are_names_whatever_is_in_them() {
     let two = || hostile::table.filter(hostile::v.eq(2));
     assert_eq!(LockSet::new().query::<Hostile>(two()).lock(conn).unwrap().rows::<Hostile>().len(), 1);
     assert_eq!(LockSet::new().query::<Hostile>(two().limit(1)).lock(conn).unwrap().rows::<Hostile>().len(), 1);
-    assert_eq!(two().pick_next::<Hostile, _>(conn).unwrap().map(|row| row.id), Some(2));
-    assert_eq!(two().for_update_of(hostile::table).load::<Hostile, _>(conn).unwrap().len(), 1);
-    assert_eq!(two().claim::<Hostile, _, _>(1, hostile::v.eq(3), conn).unwrap()[0].v, 3);
+    assert_eq!(two().pick_next::<Hostile>(conn).unwrap().map(|row| row.id), Some(2));
+    assert_eq!(two().for_update_of(hostile::table).load::<Hostile>(conn).unwrap().len(), 1);
+    assert_eq!(two().claim::<Hostile, _>(1, hostile::v.eq(3), conn).unwrap()[0].v, 3);
     session.commit().unwrap();
 }

@@ -124,8 +124,8 @@ fn queries_and_picks_choose_among_the_rows_that_the_policies_show_to_a_lock() {
     let picked: Vec<Account> = accounts::table.order(accounts::id).pick(6, session.conn()).unwrap();
     assert_eq!(picked.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 3, 5]);
     let even = || accounts::table.filter(accounts::id.eq_any([2, 4]));
-    assert_eq!(even().pick_next::<Account, _>(session.conn()).unwrap(), None);
-    assert_eq!(even().claim::<Account, _, _>(1, accounts::v.eq(1), session.conn()).unwrap(), []);
+    assert_eq!(even().pick_next::<Account>(session.conn()).unwrap(), None);
+    assert_eq!(even().claim::<Account, _>(1, accounts::v.eq(1), session.conn()).unwrap(), []);
     let claimed: Vec<Account> =
         accounts::table.order(accounts::id).claim(6, accounts::v.eq(1), session.conn()).unwrap();
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 3, 5]);
@@ -138,11 +138,11 @@ fn a_clause_that_does_not_wait_tells_what_cannot_be_locked_from_what_is_held() {
     let (holder, locker) = (play.session("holder"), play.session("locker"));
     locker.run("becomes the worker", become_worker);
     locker.run("begins", |c| c.begin()).unwrap();
-    let all = |c: &mut Blocking| accounts::table.for_update_of(accounts::table).no_wait().load::<Account, _>(c.conn());
+    let all = |c: &mut Blocking| accounts::table.for_update_of(accounts::table).no_wait().load::<Account>(c.conn());
     refused(&locker.run("locks all", all).unwrap_err(), &["2", "4", "6"]);
     let odd = |c: &mut Blocking| {
         let odd = accounts::table.filter(accounts::id.eq_any([1, 3]));
-        odd.for_update_of(accounts::table).no_wait().load::<Account, _>(c.conn())
+        odd.for_update_of(accounts::table).no_wait().load::<Account>(c.conn())
     };
     assert_eq!(locker.run("locks 1 and 3", odd).unwrap().len(), 2);
     locker.run("rolls back", |c| c.rollback()).unwrap();
@@ -281,7 +281,7 @@ fn rows_with_keys_of_every_kind_are_told_apart() {
         session.lock(&seat).map(drop),
         session.no_wait(&seat).map(drop),
         session.skip_locked(&seat).map(drop),
-        seats::table.for_update_of(seats::table).no_wait().load::<Seat, _>(session.conn()).map(drop),
+        seats::table.for_update_of(seats::table).no_wait().load::<Seat>(session.conn()).map(drop),
     ] {
         assert!(matches!(outcome, Err(LockError::NotLockable { .. })), "{outcome:?}");
     }
@@ -322,9 +322,9 @@ fn a_role_that_may_only_read_is_told_so_by_every_verb() {
     let verbs: [Verb; 5] = [
         |conn| Account::lock_by_id(1, conn).map(drop),
         |conn| LockSet::new().for_key_share().query::<Account>(accounts::table.limit(1)).lock(conn).map(drop),
-        |conn| accounts::table.pick_next::<Account, _>(conn).map(drop),
-        |conn| accounts::table.claim::<Account, _, _>(1, accounts::v.eq(1), conn).map(drop),
-        |conn| accounts::table.for_share_of(accounts::table).no_wait().load::<Account, _>(conn).map(drop),
+        |conn| accounts::table.pick_next::<Account>(conn).map(drop),
+        |conn| accounts::table.claim::<Account, _>(1, accounts::v.eq(1), conn).map(drop),
+        |conn| accounts::table.for_share_of(accounts::table).no_wait().load::<Account>(conn).map(drop),
     ];
     for verb in verbs {
         session.begin().unwrap();

@@ -96,49 +96,45 @@ const VERBS: &[Verb] = &[
         LockSet::new().query::<Shown>(joined).lock(conn).map(drop)
     }),
     ("boxed", |conn| LockSet::new().query::<Shown>(shown::table.into_boxed()).lock(conn).map(drop)),
-    ("pick_next", |conn| shown::table.order(shown::id).pick_next::<Shown, _>(conn).map(drop)),
-    ("pick", |conn| shown::table.filter(shown::balance.lt(0)).pick::<Shown, _>(2, conn).map(drop)),
-    ("pick, boxed", |conn| shown::table.into_boxed().pick::<Shown, _>(2, conn).map(drop)),
+    ("pick_next", |conn| shown::table.order(shown::id).pick_next::<Shown>(conn).map(drop)),
+    ("pick", |conn| shown::table.filter(shown::balance.lt(0)).pick::<Shown>(2, conn).map(drop)),
+    ("pick, boxed", |conn| shown::table.into_boxed().pick::<Shown>(2, conn).map(drop)),
     ("pick by a subquery", |conn| {
         let some = shown::table.filter(shown::id.eq_any(real::table.select(real::id)));
-        some.pick::<Shown, _>(2, conn).map(drop)
+        some.pick::<Shown>(2, conn).map(drop)
     }),
     ("pick with a clause", |conn| {
-        shown::table.select(shown::id).for_no_key_update_of(shown::table).pick_next::<i32, _>(conn).map(drop)
+        shown::table.select(shown::id).for_no_key_update_of(shown::table).pick_next::<i32>(conn).map(drop)
     }),
-    ("claim", |conn| shown::table.order(shown::id).claim::<Shown, _, _>(1, shown::balance.eq(0), conn).map(drop)),
-    ("claim two", |conn| shown::table.order(shown::id).claim::<Shown, _, _>(2, shown::balance.eq(0), conn).map(drop)),
+    ("claim", |conn| shown::table.order(shown::id).claim::<Shown, _>(1, shown::balance.eq(0), conn).map(drop)),
+    ("claim two", |conn| shown::table.order(shown::id).claim::<Shown, _>(2, shown::balance.eq(0), conn).map(drop)),
     ("claim by a subquery", |conn| {
         let some = shown::table.filter(shown::id.eq_any(real::table.select(real::id)));
-        some.claim::<Shown, _, _>(2, shown::balance.eq(0), conn).map(drop)
+        some.claim::<Shown, _>(2, shown::balance.eq(0), conn).map(drop)
     }),
-    ("for_update_of", |conn| shown::table.for_update_of(shown::table).load::<Shown, _>(conn).map(drop)),
+    ("for_update_of", |conn| shown::table.for_update_of(shown::table).load::<Shown>(conn).map(drop)),
     ("for_update_of, boxed", |conn| {
-        shown::table.into_boxed().for_update_of(shown::table).load::<Shown, _>(conn).map(drop)
+        shown::table.into_boxed().for_update_of(shown::table).load::<Shown>(conn).map(drop)
     }),
-    ("for_update_of get_result", |conn| {
-        shown::table.for_update_of(shown::table).get_result::<Shown, _>(conn).map(drop)
-    }),
-    ("for_share_of", |conn| shown::table.for_share_of(shown::table).load::<Shown, _>(conn).map(drop)),
+    ("for_update_of get_result", |conn| shown::table.for_update_of(shown::table).get_result::<Shown>(conn).map(drop)),
+    ("for_share_of", |conn| shown::table.for_share_of(shown::table).load::<Shown>(conn).map(drop)),
     ("for_update_of skip_locked", |conn| {
-        shown::table.for_update_of(shown::table).skip_locked().load::<Shown, _>(conn).map(drop)
+        shown::table.for_update_of(shown::table).skip_locked().load::<Shown>(conn).map(drop)
     }),
-    ("for_update_of no_wait", |conn| {
-        shown::table.for_update_of(shown::table).no_wait().load::<Shown, _>(conn).map(drop)
-    }),
+    ("for_update_of no_wait", |conn| shown::table.for_update_of(shown::table).no_wait().load::<Shown>(conn).map(drop)),
     ("for_update_of no_wait, limited", |conn| {
-        shown::table.limit(1).for_update_of(shown::table).no_wait().load::<Shown, _>(conn).map(drop)
+        shown::table.limit(1).for_update_of(shown::table).no_wait().load::<Shown>(conn).map(drop)
     }),
     ("for_update_of timeout", |conn| {
-        shown::table.for_update_of(shown::table).timeout(Duration::from_secs(5)).load::<Shown, _>(conn).map(drop)
+        shown::table.for_update_of(shown::table).timeout(Duration::from_secs(5)).load::<Shown>(conn).map(drop)
     }),
     ("for_update_of behind another clause", |conn| {
         let joined = real::table.inner_join(shown::table.on(real::id.eq(shown::id))).select(real::id);
-        joined.for_update_of(real::table).for_update_of(shown::table).load::<i32, _>(conn).map(drop)
+        joined.for_update_of(real::table).for_update_of(shown::table).load::<i32>(conn).map(drop)
     }),
     ("for_update_of before another clause", |conn| {
         let joined = real::table.inner_join(shown::table.on(real::id.eq(shown::id))).select(real::id);
-        joined.for_share_of(shown::table).for_update_of(real::table).load::<i32, _>(conn).map(drop)
+        joined.for_share_of(shown::table).for_update_of(real::table).load::<i32>(conn).map(drop)
     }),
 ];
 
@@ -164,7 +160,7 @@ fn refused(arena: &Arena, what: &str) {
         session.rollback().unwrap();
     }
     // Outside of a transaction a claim is the only one to get so far.
-    let claimed = shown::table.claim::<Shown, _, _>(1, shown::balance.eq(0), session.conn());
+    let claimed = shown::table.claim::<Shown, _>(1, shown::balance.eq(0), session.conn());
     assert!(matches!(claimed, Err(LockError::NotLockable { .. })), "{what}: {claimed:?}");
     assert_eq!(arena.number("SELECT sum(balance) FROM real"), 60, "{what}");
 }
@@ -255,7 +251,7 @@ fn rows_of_a_view_in_a_schema_and_of_one_under_an_alias_are_refused_by_the_name_
     session.begin().unwrap();
     let again = diesel::alias!(shown as again);
     let joined = real::table.inner_join(again.on(again.field(shown::id).eq(real::id))).select(real::id);
-    let error = joined.for_update_of(again).load::<i32, _>(session.conn()).unwrap_err();
+    let error = joined.for_update_of(again).load::<i32>(session.conn()).unwrap_err();
     assert!(matches!(error, LockError::NotLockable { .. }), "{error:?}");
     assert_eq!(arena.held_keys("real", "id"), [""; 0]);
 }

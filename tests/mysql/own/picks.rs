@@ -171,7 +171,7 @@ fn a_candidate_that_has_left_the_query_makes_place_for_the_next() {
     arena.execute("UPDATE children SET note = 'gone' WHERE id = 10");
     let of_one =
         children::table.filter(children::parent_id.eq(1)).filter(children::note.ne("gone")).order(children::id);
-    let picked = of_one.pick_next::<Child, _>(session.conn());
+    let picked = of_one.pick_next::<Child>(session.conn());
     if arena.fails_on_stale_rows() {
         assert!(matches!(&picked, Err(error) if error.is_retryable()), "{picked:?}");
     } else {

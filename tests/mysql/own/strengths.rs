@@ -32,7 +32,7 @@ fn shared_locks_are_shared_and_keep_writers_out() {
     let exclusive = two.lock_set(LockSet::new().id::<Item>(1).no_wait());
     assert!(matches!(exclusive, Err(LockError::Contended { .. })), "{exclusive:?}");
     let query = stock::table.filter(stock::id.eq(3)).for_share_of(stock::table);
-    assert_eq!(RunLockQuery::load::<Item, _>(query, one.conn()).unwrap().len(), 1);
+    assert_eq!(RunLockQuery::load::<Item>(query, one.conn()).unwrap().len(), 1);
     assert_eq!((arena.probe_share("stock", "id = 3"), arena.probe("stock", "id = 3")), (Held::Free, Held::Held));
 }
 
@@ -51,7 +51,7 @@ fn a_share_that_does_not_wait_names_what_is_held_or_leaves_it_out() {
     let locked = two.lock_set(both().skip_locked()).unwrap();
     assert_eq!(locked.rows::<Item>().iter().map(|item| item.id).collect::<Vec<_>>(), [2]);
     let all = || stock::table.filter(stock::id.lt(3)).order(stock::id).for_share_of(stock::table);
-    let held = RunLockQuery::load::<Item, _>(all().no_wait(), two.conn());
+    let held = RunLockQuery::load::<Item>(all().no_wait(), two.conn());
     assert!(matches!(&held, Err(LockError::Contended { rows, .. }) if rows.len() == 1), "{held:?}");
     let free: Vec<Item> = all().skip_locked().load(two.conn()).unwrap();
     assert_eq!(free.iter().map(|item| item.id).collect::<Vec<_>>(), [2]);

@@ -46,7 +46,7 @@ fn less_than_a_second_is_less_than_a_second_and_settings_are_put_back() {
         assert_eq!(settings(&mut session), before, "after an error");
         let query =
             stock::table.filter(stock::id.eq(1)).for_update_of(stock::table).timeout(Duration::from_millis(300));
-        let error = RunLockQuery::load::<Item, _>(query, session.conn()).unwrap_err();
+        let error = RunLockQuery::load::<Item>(query, session.conn()).unwrap_err();
         assert!(matches!(error, LockError::TimedOut { .. }), "{error:?}");
         assert_eq!(settings(&mut session), before, "after a query");
         assert_eq!(session.lock_set(LockSet::new().id::<Item>(3)).unwrap().rows::<Item>().len(), 1, "it goes on");
@@ -117,7 +117,7 @@ fn a_query_that_does_not_wait_names_binary_keys() {
     holder.execute("SELECT 1 FROM tokens WHERE id = 0xff01 AND part = 'a,b' FOR UPDATE").unwrap();
     session.begin().unwrap();
     let query = tokens::table.select(tokens::part).for_update_of(tokens::table).no_wait();
-    let error = RunLockQuery::load::<String, _>(query, session.conn()).unwrap_err();
+    let error = RunLockQuery::load::<String>(query, session.conn()).unwrap_err();
     let LockError::Contended { rows, .. } = &error else { panic!("{error:?}") };
     assert!(rows.len() == 1 && rows[0].to_string().contains("0xff01,a,b"), "{error}");
 }

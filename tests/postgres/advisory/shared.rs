@@ -1,6 +1,6 @@
 //! Shared advisory locks.
 
-use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock, Shared};
+use diesel_lockset::{AdvisoryLock, LockError, RunAdvisoryLock, markers::Shared};
 
 use crate::support::{
     arena::Arena,

@@ -43,7 +43,7 @@ fn each_number_of_rows_and_each_model_has_its_own() {
     session.begin().unwrap();
     let sent = session.overhear();
     for _ in 0..2 {
-        let rows: [usize; 3] = [1, 3, 2].map(|n| first().pick::<Account, _>(n, session.conn()).unwrap().len());
+        let rows: [usize; 3] = [1, 3, 2].map(|n| first().pick::<Account>(n, session.conn()).unwrap().len());
         assert_eq!(rows, [1, 3, 2]);
         let short: Vec<AccountSummary> = first().pick(2, session.conn()).unwrap();
         assert_eq!(short.len(), 2);

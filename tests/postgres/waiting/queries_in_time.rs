@@ -25,20 +25,20 @@ type Waits = fn(&mut Blocking, Duration) -> Result<usize, LockError>;
 const QUERIES: [(&str, Waits); 4] = [
     ("accounts", |s, time| {
         let query = accounts::table.filter(accounts::balance.gt(9));
-        query.for_update_of(accounts::table).timeout(time).load::<Account, _>(s.conn()).map(|rows| rows.len())
+        query.for_update_of(accounts::table).timeout(time).load::<Account>(s.conn()).map(|rows| rows.len())
     }),
     ("accounts", |s, time| {
         let query = accounts::table.order(accounts::id).limit(3).into_boxed();
-        query.for_update_of(accounts::table).timeout(time).load::<Account, _>(s.conn()).map(|rows| rows.len())
+        query.for_update_of(accounts::table).timeout(time).load::<Account>(s.conn()).map(|rows| rows.len())
     }),
     ("orders", |s, time| {
         let query = orders::table.inner_join(customers::table).filter(orders::id.lt(4));
-        let rows = query.for_update_of(orders::table).timeout(time).load::<(Order, Customer), _>(s.conn());
+        let rows = query.for_update_of(orders::table).timeout(time).load::<(Order, Customer)>(s.conn());
         rows.map(|rows| rows.len())
     }),
     ("seats", |s, time| {
         let query = seats::table.filter(seats::number.eq(1));
-        query.for_no_key_update_of(seats::table).timeout(time).load::<Seat, _>(s.conn()).map(|rows| rows.len())
+        query.for_no_key_update_of(seats::table).timeout(time).load::<Seat>(s.conn()).map(|rows| rows.len())
     }),
 ];
 

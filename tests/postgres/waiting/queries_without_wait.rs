@@ -92,13 +92,13 @@ fn a_query_names_rows_of_its_table_only_whatever_their_key() {
     };
     assert_eq!(hasty.run("Ada's orders", of("Ada")).unwrap().len(), 2);
     assert_eq!(busy(hasty.run("Ben's orders", of("Ben"))), ["\"orders\" 3"]);
-    let seats = |s: &mut Blocking| seats::table.for_update_of(seats::table).no_wait().load::<Seat, _>(s.conn());
+    let seats = |s: &mut Blocking| seats::table.for_update_of(seats::table).no_wait().load::<Seat>(s.conn());
     assert_eq!(busy(hasty.run("seats", seats)), ["\"seats\" (A,2)"]);
-    let items = |s: &mut Blocking| s1_items::table.for_update_of(s1_items::table).no_wait().load::<S1Item, _>(s.conn());
+    let items = |s: &mut Blocking| s1_items::table.for_update_of(s1_items::table).no_wait().load::<S1Item>(s.conn());
     assert_eq!(busy(hasty.run("items of a schema", items)), ["\"s1\".\"items\" 2"]);
     let none = |s: &mut Blocking| {
         let none = accounts::table.filter(accounts::id.eq(99));
-        none.for_update_of(accounts::table).no_wait().load::<Account, _>(s.conn())
+        none.for_update_of(accounts::table).no_wait().load::<Account>(s.conn())
     };
     assert_eq!(hasty.run("no rows", none).unwrap(), []);
 }
@@ -120,12 +120,12 @@ fn a_query_that_shares_is_not_in_the_way_of_one_that_shares() {
 /// The numbers of the first jobs that the session can have.
 fn first<const N: i64>(s: &mut Blocking) -> Vec<i64> {
     let first = jobs::table.order(jobs::id).limit(N).for_update_of(jobs::table).skip_locked();
-    first.load::<Job, _>(s.conn()).unwrap().iter().map(|job| job.id).collect()
+    first.load::<Job>(s.conn()).unwrap().iter().map(|job| job.id).collect()
 }
 
 fn shared(s: &mut Blocking) -> Vec<i64> {
     let first = jobs::table.order(jobs::id).limit(2).for_share_of(jobs::table).skip_locked();
-    first.load::<Job, _>(s.conn()).unwrap().iter().map(|job| job.id).collect()
+    first.load::<Job>(s.conn()).unwrap().iter().map(|job| job.id).collect()
 }
 
 /// E02, E04.
@@ -179,18 +179,13 @@ fn a_limited_query_locks_and_names_what_it_chooses_and_no_other_row() {
     let _holder = holder(&play, "holder", |set| set.id::<Account>(1));
     let hasty = beginner(&play, "hasty");
     let two = hasty.run("wants two", |s| {
-        accounts::table
-            .order(accounts::id)
-            .limit(2)
-            .for_update_of(accounts::table)
-            .no_wait()
-            .load::<Account, _>(s.conn())
+        accounts::table.order(accounts::id).limit(2).for_update_of(accounts::table).no_wait().load::<Account>(s.conn())
     });
     assert_eq!(busy(two), ["\"accounts\" 1"]);
     assert_eq!(arena.held_keys("accounts", "id"), ["1", "2"]);
     let second = hasty.run("wants the second", |s| {
         let query = accounts::table.order(accounts::id).offset(1).limit(1);
-        query.for_update_of(accounts::table).no_wait().load::<Account, _>(s.conn())
+        query.for_update_of(accounts::table).no_wait().load::<Account>(s.conn())
     });
     let error = second.unwrap_err();
     assert!(matches!(error, LockError::Unsupported { .. }) && error.to_string().contains("OFFSET"), "{error:?}");
@@ -207,12 +202,12 @@ fn a_moment_is_time_enough_for_one_try() {
     let query = |id: i32| accounts::table.find(id).for_update_of(accounts::table).timeout(Duration::from_nanos(1));
     // Whether a busy machine finds even a free row in a millisecond is the machine's to say; the server is asked in any case.
     let heard = hasty.overhear();
-    drop(query(2).load::<Account, _>(hasty.conn()));
+    drop(query(2).load::<Account>(hasty.conn()));
     let statements = heard.take();
     assert!(statements.iter().any(|sql| sql.contains("FOR UPDATE")), "{statements:?}");
     hasty.rollback().unwrap();
     hasty.begin().unwrap();
-    let held = query(1).load::<Account, _>(hasty.conn()).unwrap_err();
+    let held = query(1).load::<Account>(hasty.conn()).unwrap_err();
     let LockError::TimedOut { attempt: Some(attempt), source: Some(_) } = &held else { panic!("{held:?}") };
     assert_eq!(attempt.table(), "\"accounts\"");
 }

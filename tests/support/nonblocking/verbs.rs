@@ -6,12 +6,14 @@ mod transaction;
 use std::time::Duration;
 
 use diesel::{
+    dsl::Limit,
     query_builder::{AsChangeset, AsQuery, QueryFragment},
+    query_dsl::methods::LimitDsl,
     result::Error as DieselError,
 };
 use diesel_lockset::{
-    ClaimFrom, IntoKey, LockError, LockTarget, Lockable, Locked, LockingBackend, NoWait, PickFrom, RowRequest,
-    SkipLocked, Timeout,
+    ClaimFrom, IntoKey, LockError, LockTarget, Lockable, Locked, LockingBackend, PickFrom, RowRequest, WaitPolicy,
+    markers::{NoWait, SkipLocked, Timeout},
     nonblocking::{self, LoadLocked, LockConnection},
 };
 
@@ -53,8 +55,12 @@ pub(crate) trait LockDsl: nonblocking::LockDsl {
         nonblocking::LockDsl::skip_locked(self)
     }
 
-    fn timeout(&self, timeout: Duration) -> RowRequest<Self, Timeout> {
+    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
         nonblocking::LockDsl::timeout(self, timeout)
+    }
+
+    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
+        nonblocking::LockDsl::wait(self, policy)
     }
 
     fn with_lock<Conn, R, E>(
@@ -87,59 +93,58 @@ pub(crate) trait RunRowRequest<T>: nonblocking::RunRowRequest<T> {
 
 impl<T, W: nonblocking::RunRowRequest<T>> RunRowRequest<T> for W {}
 
-pub(crate) trait RunLockQuery: nonblocking::RunLockQuery {
-    fn load<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>
+pub(crate) trait RunLockQuery<Conn: LockConnection>: nonblocking::RunLockQuery<Conn> {
+    fn load<U: Send>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>
     where
-        Conn: LockConnection,
-        U: Send,
         Self: LoadLocked<Conn, U>,
     {
         block_on(nonblocking::RunLockQuery::load(self, conn))
     }
 
-    fn get_results<U, Conn>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>
+    fn get_results<U: Send>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>
     where
-        Conn: LockConnection,
-        U: Send,
         Self: LoadLocked<Conn, U>,
     {
         block_on(nonblocking::RunLockQuery::get_results(self, conn))
     }
 
-    fn get_result<U, Conn>(self, conn: &mut Conn) -> Result<U, LockError>
+    fn get_result<U: Send>(self, conn: &mut Conn) -> Result<U, LockError>
     where
-        Conn: LockConnection,
-        U: Send,
         Self: LoadLocked<Conn, U>,
     {
         block_on(nonblocking::RunLockQuery::get_result(self, conn))
     }
+
+    fn first<U: Send>(self, conn: &mut Conn) -> Result<U, LockError>
+    where
+        Self: LimitDsl,
+        Limit<Self>: nonblocking::RunLockQuery<Conn> + LoadLocked<Conn, U>,
+    {
+        block_on(nonblocking::RunLockQuery::first(self, conn))
+    }
 }
 
-impl<Q: nonblocking::RunLockQuery> RunLockQuery for Q {}
+impl<Conn: LockConnection, Q: nonblocking::RunLockQuery<Conn>> RunLockQuery<Conn> for Q {}
 
-pub(crate) trait PickDsl: nonblocking::PickDsl {
-    fn pick_next<T, Conn>(self, conn: &mut Conn) -> Result<Option<T>, LockError>
+pub(crate) trait PickDsl<Conn: LockConnection>: nonblocking::PickDsl<Conn> {
+    fn pick_next<T>(self, conn: &mut Conn) -> Result<Option<T>, LockError>
     where
-        Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend, Picks: Send>,
         T: Send,
     {
         block_on(nonblocking::PickDsl::pick_next(self, conn))
     }
 
-    fn pick<T, Conn>(self, n: u32, conn: &mut Conn) -> Result<Vec<T>, LockError>
+    fn pick<T>(self, n: u32, conn: &mut Conn) -> Result<Vec<T>, LockError>
     where
-        Conn: LockConnection,
         Self::Query: PickFrom<T, Conn::Backend, Picks: Send>,
         T: Send,
     {
         block_on(nonblocking::PickDsl::pick(self, n, conn))
     }
 
-    fn claim<T, C, Conn>(self, n: u32, changes: C, conn: &mut Conn) -> Result<Vec<T>, LockError>
+    fn claim<T, C>(self, n: u32, changes: C, conn: &mut Conn) -> Result<Vec<T>, LockError>
     where
-        Conn: LockConnection,
         T: Lockable,
         C: AsChangeset<Target = T::Table, Changeset: QueryFragment<Conn::Backend>>,
         Self::Query: ClaimFrom<T, Conn::Backend, C::Changeset, Claims: Send>,
@@ -148,4 +153,4 @@ pub(crate) trait PickDsl: nonblocking::PickDsl {
     }
 }
 
-impl<Q: AsQuery> PickDsl for Q {}
+impl<Conn: LockConnection, Q: AsQuery> PickDsl<Conn> for Q {}

@@ -1,7 +1,7 @@
 include!("../bank.rs");
 
 fn query(conn: &mut PgConnection) {
-    let _ = accounts::table.distinct().for_update_of(accounts::table).load::<Account, _>(conn);
+    let _ = accounts::table.distinct().for_update_of(accounts::table).load::<Account>(conn);
 }
 
 fn main() {}

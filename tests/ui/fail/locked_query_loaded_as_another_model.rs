@@ -1,7 +1,7 @@
 include!("../bank.rs");
 
 fn query(conn: &mut PgConnection) {
-    let _ = transfers::table.for_update_of(transfers::table).load::<Account, _>(conn);
+    let _ = transfers::table.for_update_of(transfers::table).load::<Account>(conn);
 }
 
 fn main() {}

@@ -2,8 +2,8 @@
 
 use diesel::result::Error as DieselError;
 use diesel_lockset::{
-    AdvisoryLock, Exclusive, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks, Holder, LockError,
-    Shared,
+    AdvisoryLock, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks, Holder, LockError,
+    markers::{Exclusive, Shared},
     nonblocking::{self, LockConnection},
 };
 

@@ -1,0 +1,7 @@
+//! The strengths, the wait policies and the modes of advisory locks, as marker types. They stand in the types of locked queries, requests and
+//! advisory locks, and are seldom named.
+
+pub use crate::{
+    advisory::{Exclusive, Shared},
+    sql::{Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, NoWait, SkipLocked, Timeout},
+};
