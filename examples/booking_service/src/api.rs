@@ -18,7 +18,7 @@ use crate::{
     database::Pool,
     error::BookingError,
     schema::{Seat, Show},
-    shows,
+    shows::{self, FullBooking},
 };
 
 pub(crate) fn routes() -> Router<Pool> {
@@ -65,13 +65,14 @@ struct BookingWithSeats {
     seats: Vec<String>,
 }
 
-async fn booking(pool: &Pool, id: Uuid) -> Result<Json<BookingWithSeats>, Problem> {
-    let (booking, show, seats) = shows::booking(pool, id).await?;
-    Ok(Json(BookingWithSeats { id, show: show.id, name: booking.name, seats }))
+impl From<FullBooking> for BookingWithSeats {
+    fn from(FullBooking { booking, show, seats }: FullBooking) -> Self {
+        BookingWithSeats { id: booking.id, show: show.id, name: booking.name, seats }
+    }
 }
 
 async fn one_booking(State(pool): State<Pool>, id: Result<Path<Uuid>, PathRejection>) -> Result<Response, Problem> {
-    Ok(booking(&pool, id?.0).await?.into_response())
+    Ok(Json(BookingWithSeats::from(shows::booking(&pool, id?.0).await?)).into_response())
 }
 
 #[derive(Deserialize)]
@@ -89,12 +90,10 @@ async fn book(
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let (Path(id), Json(Wish { show, name, seats })) = (id?, wish?);
-    let status = match (Request { id, show, name, seats }).book(&pool).await? {
-        Booked::Now => StatusCode::CREATED,
-        Booked::Before => StatusCode::OK,
-    };
+    let Booked { booking, is_new } = Request { id, show, name, seats }.book(&pool).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let location = [(header::LOCATION, format!("/api/bookings/{id}"))];
-    Ok((status, location, booking(&pool, id).await?).into_response())
+    Ok((status, location, Json(BookingWithSeats::from(booking))).into_response())
 }
 
 /// An error as it is sent.

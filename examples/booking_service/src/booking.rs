@@ -10,6 +10,7 @@ use crate::{
     database::{Conn, PATIENCE, Pool},
     error::BookingError,
     schema::{Booking, Seat, Show, bookings, seats},
+    shows::{self, FullBooking},
 };
 
 const MOST_SEATS: usize = 8;
@@ -25,12 +26,11 @@ pub(crate) struct Request {
     pub(crate) seats: Vec<String>,
 }
 
-/// When the seats were booked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Booked {
-    Now,
-    /// By an earlier request with the same id.
-    Before,
+/// A booking that is in the database.
+pub(crate) struct Booked {
+    pub(crate) booking: FullBooking,
+    /// `false` if an earlier request with the same id has made it.
+    pub(crate) is_new: bool,
 }
 
 impl Request {
@@ -75,7 +75,7 @@ impl Request {
         // Not what the page showed: the rows as they are now, and will be until the commit.
         let wanted = locked.rows::<Seat>();
         if wanted.iter().all(|seat| seat.booking_id == Some(self.id)) {
-            return Ok(Booked::Before);
+            return Ok(Booked { booking: shows::booking_in(conn, self.id).await?, is_new: false });
         }
         let taken: Vec<_> =
             wanted.iter().filter(|seat| seat.booking_id.is_some()).map(|seat| seat.label.clone()).collect();
@@ -86,6 +86,7 @@ impl Request {
         diesel::insert_into(bookings::table).values(&booking).execute(conn).await?;
         let of_the_booking = seats::table.filter(seats::show_id.eq(self.show)).filter(seats::label.eq_any(&self.seats));
         diesel::update(of_the_booking).set(seats::booking_id.eq(self.id)).execute(conn).await?;
-        Ok(Booked::Now)
+        // Read before the commit: if it fails, nothing was booked.
+        Ok(Booked { booking: shows::booking_in(conn, self.id).await?, is_new: true })
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum BookingError {
     SaleClosed,
     #[error("This booking exists already, with other seats. Load the page again to make another one.")]
     IdUsed,
-    #[error("Too many visitors are booking right now. Nothing was booked: please try again in a moment.")]
+    #[error("The box office is busy. Nothing was booked: please try again in a moment.")]
     Busy(#[source] Source),
     /// Nobody knows whether the work was committed.
     #[error("The answer of the database was lost. Send the same booking again: it will not be made twice.")]
@@ -59,6 +59,11 @@ impl BookingError {
             BookingError::Unknown(source) | BookingError::Internal(source) => tracing::error!("{source}"),
             _ => {}
         }
+    }
+
+    /// The outcome of a booking that ended with this error.
+    pub(crate) fn headline(&self) -> &'static str {
+        if matches!(self, BookingError::Unknown(_)) { "Perhaps booked" } else { "Not booked" }
     }
 
     /// The seats that the error is about.

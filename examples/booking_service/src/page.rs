@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::{
     booking::Request,
     error::BookingError,
-    schema::{Booking, Seat, Show},
+    schema::{Seat, Show},
+    shows::FullBooking,
 };
 
 /// What stands in the form: nothing yet, or what the visitor has sent.
@@ -73,7 +74,7 @@ pub(crate) fn shows(shows: &[Show]) -> Markup {
 
 /// The seats of an evening, to be chosen from, and the error of the last try.
 pub(crate) fn show(show: &Show, seats: &[Seat], draft: &Draft, error: Option<&BookingError>) -> Markup {
-    let title = if error.is_some() { format!("Not booked: {}", show.title) } else { show.title.clone() };
+    let title = error.map_or_else(|| show.title.clone(), |error| format!("{}: {}", error.headline(), show.title));
     let free = seats.iter().filter(|seat| seat.booking_id.is_none()).count();
     page(
         &title,
@@ -81,7 +82,7 @@ pub(crate) fn show(show: &Show, seats: &[Seat], draft: &Draft, error: Option<&Bo
             h1 { (show.title) }
             p { (time(show)) }
             @if let Some(error) = error {
-                p.error role="alert" { strong { "Not booked. " } (error) }
+                p.error role="alert" { strong { (error.headline()) ". " } (error) }
             }
             @if show.on_sale {
                 p { (free) " of " (seats.len()) " seats are free. Taken seats are crossed out." }
@@ -118,7 +119,7 @@ fn place(seat: &Seat, draft: &Draft) -> Markup {
     }
 }
 
-pub(crate) fn booking(booking: &Booking, show: &Show, seats: &[String]) -> Markup {
+pub(crate) fn booking(FullBooking { booking, show, seats }: &FullBooking) -> Markup {
     page(
         "Your booking",
         html! {

@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use crate::{
-    database::Pool,
+    database::{Conn, Pool},
     error::BookingError,
     schema::{Booking, Seat, Show, bookings, seats, shows},
 };
@@ -24,17 +24,26 @@ pub(crate) async fn one(pool: &Pool, id: i32) -> Result<(Show, Vec<Seat>), Booki
     Ok((show, all.select(Seat::as_select()).load(&mut conn).await?))
 }
 
-/// Returns a booking, its evening and the labels of its seats.
-pub(crate) async fn booking(pool: &Pool, id: Uuid) -> Result<(Booking, Show, Vec<String>), BookingError> {
-    let mut conn = pool.get().await?;
+/// A booking, its evening and the labels of its seats.
+pub(crate) struct FullBooking {
+    pub(crate) booking: Booking,
+    pub(crate) show: Show,
+    pub(crate) seats: Vec<String>,
+}
+
+pub(crate) async fn booking(pool: &Pool, id: Uuid) -> Result<FullBooking, BookingError> {
+    booking_in(&mut pool.get().await?, id).await
+}
+
+pub(crate) async fn booking_in(conn: &mut Conn, id: Uuid) -> Result<FullBooking, BookingError> {
     let found: Option<(Booking, Show)> = bookings::table
         .inner_join(shows::table)
         .filter(bookings::id.eq(id))
         .select((Booking::as_select(), Show::as_select()))
-        .first(&mut conn)
+        .first(conn)
         .await
         .optional()?;
     let (booking, show) = found.ok_or(BookingError::UnknownBooking)?;
     let labels = seats::table.filter(seats::booking_id.eq(id)).order((seats::seat_row, seats::number));
-    Ok((booking, show, labels.select(seats::label).load(&mut conn).await?))
+    Ok(FullBooking { booking, show, seats: labels.select(seats::label).load(conn).await? })
 }

@@ -67,7 +67,7 @@ async fn book(
         Ok(_) => Ok(Redirect::to(&format!("/bookings/{id}")).into_response()),
         // Nothing was booked, or nobody knows: the page again, with what the visitor has entered.
         Err(error) => {
-            let (show, seats) = shows::one(&pool, show).await?;
+            let Ok((show, seats)) = shows::one(&pool, show).await else { return Err(error) };
             error.log();
             let page = page::show(&show, &seats, &Draft::after(request, &error), Some(&error));
             Ok((error.status(), retry_after(error.status()), page).into_response())
@@ -80,8 +80,7 @@ async fn one_booking(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, BookingError> {
     let Ok(Path(id)) = id else { return Err(BookingError::UnknownBooking) };
-    let (booking, show, seats) = shows::booking(&pool, id).await?;
-    Ok(page::booking(&booking, &show, &seats).into_response())
+    Ok(page::booking(&shows::booking(&pool, id).await?).into_response())
 }
 
 /// A page of its own for an error, where there is no other page to show it on.

@@ -6,19 +6,18 @@ use booking_service::schema::{bookings, seats};
 use diesel::prelude::*;
 use reqwest::StatusCode;
 use serde_json::Value;
-use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::{
     page::Page,
-    server::{Server, block_on, header},
+    server::{Server, block_on, header, new_id},
     shared::{Error, Result},
 };
 
 const VISITORS: usize = 200;
 
 struct Visitor {
-    id: Uuid,
+    id: String,
     wants: Vec<String>,
     by_browser: bool,
 }
@@ -35,17 +34,21 @@ fn wish(random: &mut fastrand::Rng) -> Vec<String> {
     wants
 }
 
-async fn visit(server: Arc<Server>, start: Arc<Barrier>, wants: Vec<String>, by_browser: bool) -> Result<Answer> {
-    // Everybody has seen the free seats before the first one books.
+/// Opens the page, if the visitor has a browser: everybody has seen the free seats before the first one books.
+async fn look(server: &Server, wants: Vec<String>, by_browser: bool) -> Result<Visitor> {
     let id = if by_browser {
         Page::read(&server.get("/shows/1").send().await?.error_for_status()?.text().await?).id
     } else {
-        Uuid::new_v4().to_string()
+        new_id()
     };
+    Ok(Visitor { id, wants, by_browser })
+}
+
+async fn book(server: Arc<Server>, visitor: Visitor) -> Result<Answer> {
+    let Visitor { id, wants, by_browser } = &visitor;
     let seats: Vec<_> = wants.iter().map(String::as_str).collect();
-    start.wait().await;
     for _ in 0..30 {
-        let request = if by_browser { server.post(&id, 1, &seats) } else { server.put(&id, 1, &seats) };
+        let request = if *by_browser { server.post(id, 1, &seats) } else { server.put(id, 1, &seats) };
         let answer = request.send().await?;
         let has_them = match answer.status() {
             StatusCode::CREATED | StatusCode::SEE_OTHER => true,
@@ -60,10 +63,10 @@ async fn visit(server: Arc<Server>, start: Arc<Barrier>, wants: Vec<String>, by_
         };
         if !has_them {
             let body = answer.text().await?;
-            let taken = if by_browser { Page::read(&body).taken } else { named_as_taken(&body)? };
+            let taken = if *by_browser { Page::read(&body).taken } else { named_as_taken(&body)? };
             assert!(wants.iter().any(|seat| taken.contains(seat)), "one of {wants:?} is taken: {taken:?}");
         }
-        return Ok((Visitor { id: id.parse()?, wants, by_browser }, has_them));
+        return Ok((visitor, has_them));
     }
     Err("the service was busy all the time".into())
 }
@@ -79,14 +82,15 @@ fn two_hundred_bookings_at_once_give_no_seat_to_two_visitors() -> Result<()> {
     let mut random = fastrand::Rng::new();
     let seed = random.get_seed();
     let answers = block_on(async {
-        let start = Arc::new(Barrier::new(VISITORS));
-        let visits: Vec<_> = (0..VISITORS)
-            .map(|number| visit(Arc::clone(&server), Arc::clone(&start), wish(&mut random), number % 2 == 0))
-            .map(tokio::spawn)
-            .collect();
+        let mut visitors = Vec::new();
+        for number in 0..VISITORS {
+            visitors.push(look(&server, wish(&mut random), number % 2 == 0).await?);
+        }
+        let bookings = visitors.into_iter().map(|visitor| tokio::spawn(book(Arc::clone(&server), visitor)));
+        let bookings: Vec<_> = bookings.collect();
         let mut answers = Vec::new();
-        for visit in visits {
-            answers.push(visit.await??);
+        for booking in bookings {
+            answers.push(booking.await??);
         }
         Ok::<_, Error>(answers)
     })?;
@@ -99,7 +103,8 @@ fn two_hundred_bookings_at_once_give_no_seat_to_two_visitors() -> Result<()> {
         .into_iter()
         .collect();
     for (visitor, has_them) in &answers {
-        let has = |seat: &String| by_seat[seat] == Some(visitor.id);
+        let id: Uuid = visitor.id.parse()?;
+        let has = |seat: &String| by_seat[seat] == Some(id);
         let (some, every) = (visitor.wants.iter().any(has), visitor.wants.iter().all(has));
         assert_eq!((some, every), (*has_them, *has_them), "all of {:?} or none, seed {seed}", visitor.wants);
         let is_taken = visitor.wants.iter().any(|seat| by_seat[seat].is_some());
