@@ -30,10 +30,14 @@ pub mod __private;
 pub mod nonblocking;
 pub mod prelude;
 
-/// Longer documents: the design, the behaviour on clusters, and the changelog.
+/// Longer documents: the design, asynchronous connections, the behaviour on clusters, and the changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
+
+    #[cfg(feature = "async")]
+    #[doc = include_str!("../docs/async.md")]
+    pub mod asynchronous {}
 
     #[doc = include_str!("../docs/clusters.md")]
     pub mod clusters {}

@@ -54,6 +54,9 @@ impl Request {
     /// Books the seats in one short transaction.
     ///
     /// A deadlock or a serialization failure is run again. The set alone cannot cause one, but an administrator's transaction may.
+    ///
+    /// If the visitor goes away, the server drops this future: nothing is sent any more, the pool discards the connection, and the
+    /// database rolls back, or has just committed. A visitor who comes back with the same request gets the answer either way.
     pub(crate) async fn book(&self, pool: &Pool) -> Result<Booked, BookingError> {
         self.check()?;
         let mut conn = pool.get().await?;
