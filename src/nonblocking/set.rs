@@ -4,7 +4,11 @@ use std::{future::Future, time::Duration};
 
 use diesel::result::Error as DieselError;
 
-use super::{closure::AsyncRowClosure, connection::LockConnection, driver::Nonblocking};
+use super::{
+    closure::{AsyncRowClosure, ClosureFuture},
+    connection::LockConnection,
+    driver::Nonblocking,
+};
 use crate::{
     backend::LockingBackend,
     core::{self, catch},
@@ -159,7 +163,7 @@ pub trait LockDsl: Lockable {
         &self,
         conn: &'c mut Conn,
         f: F,
-    ) -> impl Future<Output = std::result::Result<R, E>> + Send
+    ) -> ClosureFuture<'c, std::result::Result<R, E>>
     where
         'a: 'c,
         Conn: LockConnection,
@@ -191,11 +195,7 @@ impl<T: Lockable> LockDsl for T {
         async move { RunLockSet::lock(set, conn).await?.take_only::<T>() }
     }
 
-    fn with_lock<'a, 'c, Conn, R, E, F>(
-        &self,
-        conn: &'c mut Conn,
-        f: F,
-    ) -> impl Future<Output = std::result::Result<R, E>> + Send
+    fn with_lock<'a, 'c, Conn, R, E, F>(&self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, std::result::Result<R, E>>
     where
         'a: 'c,
         Conn: LockConnection,
@@ -208,7 +208,7 @@ impl<T: Lockable> LockDsl for T {
             + 'a,
     {
         let set = LockSet::new().id::<T>(self.lock_key());
-        async move {
+        Box::pin(async move {
             let mut driver = Nonblocking::new(conn);
             let ended = catch(async {
                 let begun = core::begin::<_, E>(&mut driver, None).await?;
@@ -222,6 +222,6 @@ impl<T: Lockable> LockDsl for T {
             })
             .await;
             driver.done(ended)
-        }
+        })
     }
 }
