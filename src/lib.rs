@@ -32,10 +32,14 @@ pub mod markers;
 pub mod nonblocking;
 pub mod prelude;
 
-/// Longer documents: the design, the behaviour on clusters, and the changelog.
+/// Longer documents: the design, asynchronous connections, the behaviour on clusters, and the changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
+
+    #[cfg(feature = "async")]
+    #[doc = include_str!("../docs/async.md")]
+    pub mod asynchronous {}
 
     #[doc = include_str!("../docs/clusters.md")]
     pub mod clusters {}
@@ -113,7 +117,7 @@ pub use self::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
         RunLockTransaction, RunRowRequest,
     },
-    error::{Attempt, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RowName},
+    error::{Attempt, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,

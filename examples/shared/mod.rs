@@ -4,7 +4,6 @@
 
 use std::{
     env,
-    error::Error,
     marker::PhantomData,
     process,
     sync::Barrier,
@@ -20,7 +19,9 @@ use diesel::{
     sql_types::BigInt,
 };
 
-pub(crate) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+/// The error of a story.
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What the stories run on: PostgreSQL, or in the package `examples_on_mysql` MySQL and MariaDB.
 #[cfg(feature = "postgres")]
@@ -114,7 +115,7 @@ impl<C: Server> DatabaseOn<C> {
     /// Runs `work` in several sessions at the same time and returns what each came to. All are connected before the first
     /// begins.
     #[allow(dead_code, reason = "some examples need a second session only")]
-    pub(crate) fn at_once<T: Send, E: Into<Box<dyn Error + Send + Sync>>>(
+    pub(crate) fn at_once<T: Send, E: Into<Error>>(
         &self,
         sessions: usize,
         work: impl Fn(usize, &mut C) -> Result<T, E> + Sync,

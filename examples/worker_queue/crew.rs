@@ -94,7 +94,7 @@ impl Crew<'_> {
             } else if self.kill_every.is_some_and(|every| last_kill.elapsed() >= every) && killed < self.most_kills {
                 // By the clock. To wait for somebody who has a job in hand would, at the end, hit every try at the last
                 // jobs, and so many lost tries are as good as dead.
-                if let Some(victim) = victim(&mut seats).filter(|_| tally.has_begun()) {
+                if let Some(victim) = victim(&mut seats).filter(|_| !tally.time.is_zero()) {
                     victim.killed = true;
                     victim.process.kill()?; // SIGKILL: the process has no say in it
                     killed += 1;

@@ -12,6 +12,7 @@
 mod shared;
 
 mod crew;
+mod ending;
 mod held;
 mod lease;
 mod progress;
@@ -147,7 +148,7 @@ fn queue(options: &Options) -> Result<Report> {
             let progress = Progress::begin(title, u64::from(options.jobs) + u64::from(options.poison))?;
             let tally = crew.run(&progress)?;
             progress.end(&tally);
-            report.runs.push(Run::measure(variant, (options.jobs, options.poison), crew.workers, &tally, conn)?);
+            report.runs.push(Run::measure(variant.name(), (options.jobs, options.poison), crew.workers, &tally, conn)?);
             if interrupted.load(SeqCst) {
                 return Ok(report);
             }

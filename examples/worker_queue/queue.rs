@@ -1,12 +1,13 @@
-//! The table of jobs: which comes next, and how a try at one is written down. Who may do that, and when, is not said here.
+//! The table of jobs: which comes next, how a try at one ends, and what is written down then. Nothing here but `fill` sends a
+//! statement: the examples with blocking and with asynchronous workers share it.
 
 use diesel::{
     connection::SimpleConnection,
-    dsl::{exists, sql},
+    dsl::sql,
     expression::SqlLiteral,
     insert_into,
     prelude::*,
-    select,
+    query_builder::{QueryFragment, QueryId},
     sql_types::{Text, Timestamp},
     update,
 };
@@ -95,15 +96,33 @@ pub(crate) enum Outcome {
     Lost,
 }
 
-/// The jobs that may be done now, the most urgent ones first.
+/// How the work on a job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Succeeds,
+    /// By an error of the application.
+    Fails,
+    /// By an error of the database: the transaction that it works in is aborted.
+    BreaksTransaction,
+}
+
+type Backend = <Conn as Connection>::Backend;
+
+/// A statement that every connection to this kind of server can send.
+pub(crate) trait Change: QueryFragment<Backend> + QueryId + Send {}
+
+impl<S: QueryFragment<Backend> + QueryId + Send> Change for S {}
+
+/// The jobs that are left to do, now or later.
 ///
 /// A literal, not `eq("ready")`: that is a bind parameter, and a plan for any value of it cannot use the partial index.
-pub(crate) fn due() -> jobs::BoxedQuery<'static, <Conn as Connection>::Backend> {
-    jobs::table
-        .filter(jobs::status.eq(sql::<Text>("'ready'")))
-        .filter(jobs::run_at.le(in_millis(0)))
-        .order((jobs::priority.desc(), jobs::run_at, jobs::id))
-        .into_boxed()
+pub(crate) fn left() -> jobs::BoxedQuery<'static, Backend> {
+    jobs::table.filter(jobs::status.eq(sql::<Text>("'ready'"))).into_boxed()
+}
+
+/// The jobs that may be done now, the most urgent ones first.
+pub(crate) fn due() -> jobs::BoxedQuery<'static, Backend> {
+    left().filter(jobs::run_at.le(in_millis(0))).order((jobs::priority.desc(), jobs::run_at, jobs::id))
 }
 
 /// The moment so many milliseconds after this one, by the server's clock: each worker's may be another.
@@ -113,11 +132,6 @@ pub(crate) fn in_millis(millis: i64) -> SqlLiteral<Timestamp> {
     } else {
         format!("LOCALTIMESTAMP + interval '{millis} milliseconds'")
     })
-}
-
-/// Whether there is anything left to do, now or later, by anybody.
-pub(crate) fn is_anything_left(conn: &mut Conn) -> QueryResult<bool> {
-    select(exists(jobs::table.filter(jobs::status.eq(sql::<Text>("'ready'"))))).get_result(conn)
 }
 
 impl Job {
@@ -130,37 +144,44 @@ impl Job {
         jobs::table.find(id).filter(jobs::attempts.eq(attempts)).filter(jobs::status.eq("ready"))
     }
 
-    /// To be called in a transaction: that the job is done and what it leaves behind are one change.
-    pub(crate) fn finish(&self, worker: &str, conn: &mut Conn) -> QueryResult<Outcome> {
-        let changed = update(self.as_taken())
-            .set((
-                jobs::status.eq("done"),
-                jobs::locked_until.eq(None::<chrono::NaiveDateTime>),
-                jobs::locked_by.eq(None::<&str>),
-            ))
-            .execute(conn)?;
-        if changed == 0 {
-            return Ok(Outcome::Lost);
+    /// A `shaky` job fails at its first try, a `poison` one at every try.
+    pub(crate) fn fate(&self, tries: i32) -> Fate {
+        match &*self.kind {
+            "poison" => Fate::BreaksTransaction,
+            "shaky" if tries == 1 => Fate::Fails,
+            _ => Fate::Succeeds,
         }
-        insert_into(done::table).values((done::job_id.eq(self.id), done::worker.eq(worker))).execute(conn)?;
-        Ok(Outcome::Done)
     }
 
-    /// The job failed, for the `tries`th time.
-    pub(crate) fn put_back(&self, tries: i32, error: &str, conn: &mut Conn) -> QueryResult<Outcome> {
+    /// Marks the job as done. If it changes nothing, the job is not this worker's any more.
+    pub(crate) fn mark_done(&self) -> impl Change {
+        update(self.as_taken()).set((
+            jobs::status.eq("done"),
+            jobs::locked_until.eq(None::<chrono::NaiveDateTime>),
+            jobs::locked_by.eq(None::<&str>),
+        ))
+    }
+
+    /// The line in the log. It belongs into the transaction of [`mark_done`](Self::mark_done): that the job is done and what it
+    /// leaves behind are one change.
+    pub(crate) fn log_line(&self, worker: &str) -> impl Change {
+        insert_into(done::table).values((done::job_id.eq(self.id), done::worker.eq(worker)))
+    }
+
+    /// Notes that the job failed, for the `tries`th time: it is due again after a pause, or dead. If it changes nothing, the
+    /// job is not this worker's any more.
+    pub(crate) fn mark_failed(&self, tries: i32, error: &str) -> (impl Change, Outcome) {
         let (status, outcome) = if tries < MOST_TRIES { ("ready", Outcome::Again) } else { ("dead", Outcome::Dead) };
         let pause = FIRST_PAUSE_MS << (tries - 1).clamp(0, 10);
-        let changed = update(self.as_taken())
-            .set((
-                jobs::status.eq(status),
-                jobs::attempts.eq(tries),
-                jobs::run_at.eq(in_millis(pause.into())),
-                jobs::locked_until.eq(None::<chrono::NaiveDateTime>),
-                jobs::locked_by.eq(None::<&str>),
-                jobs::last_error.eq(error),
-            ))
-            .execute(conn)?;
-        Ok(if changed == 0 { Outcome::Lost } else { outcome })
+        let change = update(self.as_taken()).set((
+            jobs::status.eq(status),
+            jobs::attempts.eq(tries),
+            jobs::run_at.eq(in_millis(pause.into())),
+            jobs::locked_until.eq(None::<chrono::NaiveDateTime>),
+            jobs::locked_by.eq(None::<&str>),
+            jobs::last_error.eq(error),
+        ));
+        (change, outcome)
     }
 }
 

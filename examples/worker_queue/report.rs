@@ -12,12 +12,11 @@ use crate::{
     queue::{done, jobs},
     shared::{Conn, Result},
     tally::Tally,
-    worker::Variant,
 };
 
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
-    pub(crate) variant: Variant,
+    pub(crate) variant: &'static str,
     /// Jobs that can be done, and jobs that cannot.
     pub(crate) jobs: i64,
     pub(crate) poison: i64,
@@ -43,7 +42,7 @@ pub(crate) struct Run {
 impl Run {
     /// Reads the tables when all workers are gone.
     pub(crate) fn measure(
-        variant: Variant,
+        variant: &'static str,
         (jobs, poison): (u32, u32),
         workers: usize,
         tally: &Tally,
@@ -104,16 +103,9 @@ impl Run {
         let Run { jobs, done, distinct, dead, left, again, lost, kills, taken_over, per_worker, seconds, .. } = self;
         format!(
             r#"{{"variant":"{}","jobs":{jobs},"done":{done},"distinct":{distinct},"dead":{dead},"left":{left},"failed_tries":{again},"lost_leases":{lost},"kills":{kills},"taken_over":{taken_over},"per_worker":{per_worker:?},"seconds":{seconds:.3},"per_second":{:.1}}}"#,
-            name(self.variant),
+            self.variant,
             self.per_second(),
         )
-    }
-}
-
-fn name(variant: Variant) -> &'static str {
-    match variant {
-        Variant::Held => "held",
-        Variant::Lease => "lease",
     }
 }
 
@@ -156,7 +148,7 @@ const HEADINGS: [&str; 9] =
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |f: &mut fmt::Formatter<'_>, first: &str, cells: [String; 9], last: &str| {
-            write!(f, "{first:<7}")?;
+            write!(f, "{first:<14}")?;
             cells.iter().try_for_each(|cell| write!(f, "  {cell:>11}"))?;
             writeln!(f, "  {last}")
         };
@@ -168,7 +160,7 @@ impl fmt::Display for Report {
             let (done, distinct) = (run.done.to_string(), run.distinct.to_string());
             let cells = [done, distinct, dead, again, lost, kills, taken_over, seconds, per_second];
             let per_worker: Vec<_> = run.per_worker.iter().map(i64::to_string).collect();
-            row(f, name(run.variant), cells, &per_worker.join(" "))?;
+            row(f, run.variant, cells, &per_worker.join(" "))?;
         }
         write!(f, "\n{}", self.verdict())
     }

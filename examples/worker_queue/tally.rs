@@ -27,9 +27,4 @@ impl Tally {
             Outcome::Lost => &mut self.lost,
         } += 1;
     }
-
-    /// Whether any try has ended yet.
-    pub(crate) fn has_begun(&self) -> bool {
-        !self.time.is_zero()
-    }
 }

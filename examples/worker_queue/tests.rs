@@ -59,7 +59,7 @@ fn jobs_of_killed_workers_are_done_by_others(variant: Variant) -> Result<()> {
     let mut runs = Vec::new();
     while runs.len() < 20 {
         let tally = work(&crew)?;
-        let run = Run::measure(variant, (150, 1), 3, &tally, &mut conn)?;
+        let run = Run::measure(variant.name(), (150, 1), 3, &tally, &mut conn)?;
         assert!(run.is_complete(), "{run:?}");
         // Three shaky jobs and the poison one; not all of their tries, for some may have ended by a kill.
         assert!(run.again > 0, "{run:?}");
@@ -94,7 +94,7 @@ fn a_shutdown_finishes_what_was_begun(variant: Variant) -> Result<()> {
         interrupted.store(true, SeqCst);
         working.join().unwrap_or_else(|_| Err("the crew panicked".into()))
     })?;
-    let run = Run::measure(variant, (2_000, 0), 3, &tally, &mut conn)?;
+    let run = Run::measure(variant.name(), (2_000, 0), 3, &tally, &mut conn)?;
     assert!(run.is_sound() && run.left > 0, "{run:?}");
     assert_eq!((tally.done as i64, tally.kills), (run.done, 0));
     let taken: i64 = jobs::table.filter(jobs::locked_by.is_not_null()).count().get_result(&mut conn)?;
@@ -143,7 +143,7 @@ fn a_pick_whose_lease_ran_out_ends_with_its_new_holder_only() -> Result<()> {
 #[test]
 fn a_job_that_is_lost_or_done_twice_is_a_failure_of_the_picks() {
     let right = Run {
-        variant: Variant::Held,
+        variant: Variant::Held.name(),
         jobs: 10,
         poison: 1,
         done: 10,

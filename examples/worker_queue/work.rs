@@ -5,20 +5,18 @@ use std::{thread, time::Duration};
 use diesel::prelude::*;
 
 use crate::{
-    queue::Job,
+    queue::{Fate, Job},
     shared::{Conn, Result},
 };
 
-/// A `shaky` job fails at its first try, a `poison` one at every try, and by an error of the database: whatever
-/// transaction it works in is aborted.
 pub(crate) fn perform(job: &Job, tries: i32, takes: Duration, conn: &mut Conn) -> Result<()> {
     thread::sleep(takes);
-    match &*job.kind {
-        "poison" => {
+    match job.fate(tries) {
+        Fate::Succeeds => Ok(()),
+        Fate::Fails => Err("nobody answered".into()),
+        Fate::BreaksTransaction => {
             diesel::sql_query("SELECT no_such_column").execute(conn)?;
             Ok(())
         }
-        "shaky" if tries == 1 => Err("nobody answered".into()),
-        _ => Ok(()),
     }
 }

@@ -16,7 +16,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use diesel::{connection::SimpleConnection, prelude::*};
+use diesel::{
+    connection::SimpleConnection,
+    dsl::{exists, select},
+    prelude::*,
+};
 
 use crate::{
     held, lease,
@@ -30,6 +34,15 @@ pub(crate) enum Variant {
     Held,
     /// The job is marked as taken for some time.
     Lease,
+}
+
+impl Variant {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Variant::Held => "held",
+            Variant::Lease => "lease",
+        }
+    }
 }
 
 /// What all workers are told.
@@ -101,7 +114,7 @@ fn work(name: &str, orders: &Orders, stop: &AtomicBool, conn: &mut Conn) -> Resu
         };
         match tried {
             Some((job, outcome)) => say(&format!("{} {}", word(outcome), job.id))?,
-            None if !queue::is_anything_left(conn)? => break,
+            None if !select(exists(queue::left())).get_result::<bool>(conn)? => break,
             // What is left is in other hands or not due. A long-lived worker would LISTEN, and wake up for a NOTIFY.
             None => thread::sleep(Duration::from_millis(20)),
         }

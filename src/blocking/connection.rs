@@ -20,7 +20,10 @@ use crate::{
 /// [refuses]: https://www.postgresql.org/docs/current/errcodes-appendix.html
 #[diagnostic::on_unimplemented(
     message = "rows cannot be locked over `{Self}`",
-    label = "not a connection to a backend with row locks"
+    label = "not a connection to a backend with row locks",
+    note = "a connection of Diesel to PostgreSQL or MySQL is one, alone or out of an r2d2 pool, with the feature `postgres` or `mysql` of \
+            diesel_lockset",
+    note = "connections of `diesel-async` do not block: their calls are in `diesel_lockset::nonblocking::prelude`"
 )]
 pub trait LockConnection: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 

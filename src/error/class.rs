@@ -12,11 +12,30 @@ use diesel::result::Error as DieselError;
 
 use super::{LockError, classify};
 
-/// The class by which a transaction decides about a retry. It is also the source of a [`LockError`] without an error of the server.
+/// The class by which a transaction decides about a retry, of any error: one of the application that hides a [`LockError`], a boxed one, one
+/// of Diesel's own statements.
+///
+/// It is also the source of a [`LockError`] without an error of the server.
+///
+/// ```
+/// use diesel::result::{DatabaseErrorKind, Error};
+/// use diesel_lockset::RetryClass;
+///
+/// let conflict = Error::DatabaseError(
+///     DatabaseErrorKind::SerializationFailure,
+///     Box::new("could not serialize access".to_owned()),
+/// );
+/// let hidden: Box<dyn std::error::Error + Send + Sync> = Box::new(conflict);
+/// assert_eq!(RetryClass::of(&*hidden), Some(RetryClass::Retryable));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RetryClass {
+#[non_exhaustive]
+pub enum RetryClass {
+    /// The transaction lost against another one: running all of it again can succeed.
     Retryable,
+    /// Another session holds the lock, and the call was not to wait.
     Contended,
+    /// Another session holds the lock, and the time of the call is up.
     TimedOut,
     /// The work may be committed, so it is never retried, not even on request.
     CommitUnknown,
@@ -25,7 +44,8 @@ pub(crate) enum RetryClass {
 impl RetryClass {
     /// Returns the class of the first error in the chain that decides it; `None` if a retry does not help against that error, or if no
     /// error decides it.
-    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(class) = error.downcast_ref::<RetryClass>() {

@@ -18,15 +18,12 @@ use diesel::result::Error as DieselError;
 
 pub use self::{
     attempt::{Attempt, Holder},
-    class::Refusal,
+    class::{Refusal, RetryClass},
     obstacle::LockObstacle,
     optional::OptionalExtension,
     row_name::RowName,
 };
-pub(crate) use self::{
-    class::{Classed, RetryClass},
-    classify::is_connection_lost,
-};
+pub(crate) use self::{class::Classed, classify::is_connection_lost};
 use crate::key::RowKey;
 
 /// The result of everything that locks.

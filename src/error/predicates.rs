@@ -21,6 +21,13 @@ impl LockError {
         matches!(RetryClass::of(self), Some(RetryClass::Contended | RetryClass::TimedOut))
     }
 
+    /// Returns whether the connection to the server is lost, so that the work goes on over another one: [`ConnectionLost`](Self::ConnectionLost)
+    /// and [`CommitUnknown`](Self::CommitUnknown). After the latter, find out first whether the work was committed.
+    #[must_use]
+    pub fn is_connection_lost(&self) -> bool {
+        matches!(self.last(), LockError::ConnectionLost(_) | LockError::CommitUnknown(_))
+    }
+
     /// Returns whether the row does not exist: [`Missing`](Self::Missing), and [`Query`](Self::Query) with Diesel's
     /// [`NotFound`](DieselError::NotFound), of a query without a result. [`OptionalExtension::optional`](crate::OptionalExtension) makes
     /// `None` of it.

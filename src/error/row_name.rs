@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::key::RowKey;
+use crate::{key::RowKey, lockable::Lockable};
 
 /// The name of a row: the type name of its model, and its key. It is displayed as `Account 42` or `Seat ("A", 1)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,22 @@ impl RowName {
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
+    }
+
+    /// Returns the primary key, if the row is one of this model.
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// match LockSet::new().id::<Order>(1).id::<Account>(77).lock(conn) {
+    ///     Err(LockError::Missing { rows }) => assert_eq!(rows[0].key_of::<Account>(), Some(&77)),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    #[must_use]
+    pub fn key_of<T: Lockable>(&self) -> Option<&T::Key> {
+        if self.type_name == T::TYPE_NAME { self.key.get() } else { None }
     }
 
     /// Returns the primary key.

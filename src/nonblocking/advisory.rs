@@ -8,7 +8,7 @@ use diesel_async::AsyncConnectionCore;
 use super::{
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     catch::catch,
-    closure::AsyncClosure,
+    closure::{AsyncClosure, ClosureFuture},
     connection::LockConnection,
     driver::Nonblocking,
 };
@@ -75,9 +75,10 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///     .await
     /// # }
     /// ```
-    fn hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> impl Future<Output = Outcome<R, E>> + Send
+    fn hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Outcome<R, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: AdvisoryConnection<M>,
         R: Send + 'a,
         E: From<LockError> + From<DieselError> + Send + 'a,
@@ -100,13 +101,10 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// # Cancel safety
     ///
     /// As of the [trait](Self#cancel-safety).
-    fn try_hold<'a, 'c, Conn, R, E, F>(
-        self,
-        conn: &'c mut Conn,
-        f: F,
-    ) -> impl Future<Output = Outcome<Option<R>, E>> + Send
+    fn try_hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Outcome<Option<R>, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: AdvisoryConnection<M>,
         R: Send + 'a,
         E: From<LockError> + From<DieselError> + Send + 'a,
@@ -129,13 +127,10 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// # Cancel safety
     ///
     /// As of the [trait](Self#cancel-safety).
-    fn hold_session<'a, 'c, Conn, R, E, F>(
-        self,
-        conn: &'c mut Conn,
-        f: F,
-    ) -> impl Future<Output = Outcome<R, E>> + Send
+    fn hold_session<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Outcome<R, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: AdvisoryConnection<M>,
         R: Send + 'a,
         E: From<LockError> + From<DieselError> + Send + 'a,
@@ -252,9 +247,10 @@ pub trait RunAdvisoryLock<M>: Sized {
 }
 
 impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
-    async fn hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Outcome<R, E>
+    fn hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Outcome<R, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: AdvisoryConnection<M>,
         R: Send + 'a,
         E: From<LockError> + From<DieselError> + Send + 'a,
@@ -263,21 +259,24 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             + Send
             + 'a,
     {
-        let mut driver = Nonblocking::new(conn);
-        let outcome = catch(async {
-            let Some(hold) = Hold::begin::<_, _, E>(&self, &mut driver, true).await? else {
-                return Err(contended(self.name()).into());
-            };
-            let outcome = catch(f(driver.conn())).await;
-            hold.end(&mut driver, outcome).await
+        Box::pin(async move {
+            let mut driver = Nonblocking::new(conn);
+            let outcome = core::catch(async {
+                let Some(hold) = Hold::begin::<_, _, E>(&self, &mut driver, true).await? else {
+                    return Err(contended(self.name()).into());
+                };
+                let outcome = catch(f(driver.conn())).await;
+                hold.end(&mut driver, outcome).await
+            })
+            .await;
+            driver.done(outcome)
         })
-        .await;
-        driver.done(outcome)
     }
 
-    async fn try_hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Outcome<Option<R>, E>
+    fn try_hold<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Outcome<Option<R>, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: AdvisoryConnection<M>,
         R: Send + 'a,
         E: From<LockError> + From<DieselError> + Send + 'a,
@@ -286,19 +285,22 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             + Send
             + 'a,
     {
-        let mut driver = Nonblocking::new(conn);
-        let outcome = catch(async {
-            let Some(hold) = Hold::begin::<_, _, E>(&self, &mut driver, false).await? else { return Ok(None) };
-            let outcome = catch(f(driver.conn())).await;
-            hold.end(&mut driver, outcome).await.map(Some)
+        Box::pin(async move {
+            let mut driver = Nonblocking::new(conn);
+            let outcome = core::catch(async {
+                let Some(hold) = Hold::begin::<_, _, E>(&self, &mut driver, false).await? else { return Ok(None) };
+                let outcome = catch(f(driver.conn())).await;
+                hold.end(&mut driver, outcome).await.map(Some)
+            })
+            .await;
+            driver.done(outcome)
         })
-        .await;
-        driver.done(outcome)
     }
 
-    async fn hold_session<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Outcome<R, E>
+    fn hold_session<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Outcome<R, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: AdvisoryConnection<M>,
         R: Send + 'a,
         E: From<LockError> + From<DieselError> + Send + 'a,
@@ -307,14 +309,16 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             + Send
             + 'a,
     {
-        let mut driver = Nonblocking::new(conn);
-        let outcome = catch(async {
-            let hold = Hold::begin_session::<_, _, E>(&self, &mut driver).await?;
-            let outcome = catch(f(driver.conn())).await;
-            hold.end(&mut driver, outcome).await
+        Box::pin(async move {
+            let mut driver = Nonblocking::new(conn);
+            let outcome = core::catch(async {
+                let hold = Hold::begin_session::<_, _, E>(&self, &mut driver).await?;
+                let outcome = catch(f(driver.conn())).await;
+                hold.end(&mut driver, outcome).await
+            })
+            .await;
+            driver.done(outcome)
         })
-        .await;
-        driver.done(outcome)
     }
 
     async fn acquire<Conn>(self, conn: &mut Conn) -> Result<AdvisoryGuard<'_, Conn>>

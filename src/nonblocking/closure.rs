@@ -1,6 +1,13 @@
 //! The bounds on asynchronous closures whose futures must be `Send`.
 
-use std::future::Future;
+use std::{future::Future, pin::Pin};
+
+/// The future of a verb that takes a closure.
+///
+/// It is boxed: an `impl Future` of such a verb has the bounds of the closure, and a spawned future that awaits it has to prove them without
+/// knowing any lifetime ([rust-lang/rust#100013](https://github.com/rust-lang/rust/issues/100013)). Closures over a connection out of a pool of
+/// `bb8`, and errors that are a `Box<dyn Error + Send + Sync>`, did not compile.
+pub type ClosureFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
 /// Declares a trait for asynchronous closures with these arguments.
 macro_rules! async_closures {

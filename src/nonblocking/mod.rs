@@ -34,9 +34,6 @@
 //! ([rust-lang/rust#100013][issue]); [`RunLockTransaction::run`] can. What a call keeps while it waits must be `Send`: the query, its
 //! values, the closure and its captures. Blocking connections ask for none of this.
 //!
-//! The type of a connection out of a pool of `bb8` has a lifetime. In a future that is spawned, closures over such a type do not compile, by
-//! the same fault of the compiler: pass the connection that is inside, `&mut *conn`.
-//!
 //! # Cancel safety
 //!
 //! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows what
@@ -77,7 +74,7 @@ pub use self::{
     advisory::RunAdvisoryLock,
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     cancel::CancelOnDrop,
-    closure::{AsyncClosure, AsyncRowClosure},
+    closure::{AsyncClosure, AsyncRowClosure, ClosureFuture},
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},

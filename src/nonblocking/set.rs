@@ -4,7 +4,12 @@ use std::{future::Future, time::Duration};
 
 use diesel::result::Error as DieselError;
 
-use super::{catch::catch, closure::AsyncRowClosure, connection::LockConnection, driver::Nonblocking};
+use super::{
+    catch::catch,
+    closure::{AsyncRowClosure, ClosureFuture},
+    connection::LockConnection,
+    driver::Nonblocking,
+};
 use crate::{
     backend::LockingBackend,
     core,
@@ -164,7 +169,7 @@ pub trait LockDsl: Lockable {
         &self,
         conn: &'c mut Conn,
         f: F,
-    ) -> impl Future<Output = std::result::Result<R, E>> + Send
+    ) -> ClosureFuture<'c, std::result::Result<R, E>>
     where
         'a: 'c,
         Conn: LockConnection,
@@ -196,11 +201,7 @@ impl<T: Lockable> LockDsl for T {
         async move { RunLockSet::lock(set, conn).await?.take_only::<T>() }
     }
 
-    fn with_lock<'a, 'c, Conn, R, E, F>(
-        &self,
-        conn: &'c mut Conn,
-        f: F,
-    ) -> impl Future<Output = std::result::Result<R, E>> + Send
+    fn with_lock<'a, 'c, Conn, R, E, F>(&self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, std::result::Result<R, E>>
     where
         'a: 'c,
         Conn: LockConnection,
@@ -213,9 +214,9 @@ impl<T: Lockable> LockDsl for T {
             + 'a,
     {
         let set = LockSet::new().id::<T>(self.lock_key());
-        async move {
+        Box::pin(async move {
             let mut driver = Nonblocking::new(conn);
-            let ended = catch(async {
+            let ended = core::catch(async {
                 let begun = core::begin::<_, E>(&mut driver, None).await?;
                 let locked = catch(core::lock(&mut driver, set)).await;
                 let outcome = match locked.map(|locked| locked?.take_only::<T>()) {
@@ -227,6 +228,6 @@ impl<T: Lockable> LockDsl for T {
             })
             .await;
             driver.done(ended)
-        }
+        })
     }
 }

@@ -1,12 +1,16 @@
 //! Running a transaction, again if need be, over a connection of `diesel-async`.
 
-use std::{error::Error, future::Future, ops::ControlFlow};
+use std::{error::Error, ops::ControlFlow};
 
 use diesel::result::Error as DieselError;
 
-use super::{catch::catch, closure::AsyncClosure, connection::LockConnection, driver::Nonblocking};
+use super::{
+    closure::{AsyncClosure, ClosureFuture},
+    connection::LockConnection,
+    driver::Nonblocking,
+};
 use crate::{
-    core::Attempts,
+    core::{self, Attempts},
     error::LockError,
     transaction::{ClosureError, Concrete, LockTransaction},
 };
@@ -60,9 +64,10 @@ pub trait RunLockTransaction<Kind = Concrete> {
     ///     .await
     /// # }
     /// ```
-    fn run<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> impl Future<Output = Result<R, E>> + Send
+    fn run<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Result<R, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: LockConnection,
         R: Send + 'a,
         E: ClosureError<Kind> + From<LockError> + From<DieselError> + Send + 'a,
@@ -78,9 +83,10 @@ where
     Hook: FnMut(&(dyn Error + 'static), u32) + Send,
     When: FnMut(&(dyn Error + 'static)) -> bool + Send,
 {
-    async fn run<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> Result<R, E>
+    fn run<'a, 'c, Conn, R, E, F>(self, conn: &'c mut Conn, f: F) -> ClosureFuture<'c, Result<R, E>>
     where
         'a: 'c,
+        Self: 'c,
         Conn: LockConnection,
         R: Send + 'a,
         E: ClosureError<Kind> + From<LockError> + From<DieselError> + Send + 'a,
@@ -90,20 +96,22 @@ where
             + Send
             + 'a,
     {
-        let mut driver = Nonblocking::new(conn);
-        let ended = catch(async {
-            let (mut attempts, f) = (Attempts::new(&mut driver, self)?, f);
-            loop {
-                let outcome = match attempts.begin::<_, E>(&mut driver).await {
-                    Ok(begun) => driver.in_transaction(begun, f.clone()).await,
-                    Err(error) => Err(error),
-                };
-                if let ControlFlow::Break(ended) = attempts.ended(&mut driver, outcome).await {
-                    return ended;
+        Box::pin(async move {
+            let mut driver = Nonblocking::new(conn);
+            let ended = core::catch(async {
+                let (mut attempts, f) = (Attempts::new(&mut driver, self)?, f);
+                loop {
+                    let outcome = match attempts.begin::<_, E>(&mut driver).await {
+                        Ok(begun) => driver.in_transaction(begun, f.clone()).await,
+                        Err(error) => Err(error),
+                    };
+                    if let ControlFlow::Break(ended) = attempts.ended(&mut driver, outcome).await {
+                        return ended;
+                    }
                 }
-            }
+            })
+            .await;
+            driver.done(ended)
         })
-        .await;
-        driver.done(ended)
     }
 }

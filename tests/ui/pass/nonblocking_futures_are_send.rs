@@ -35,9 +35,6 @@ fn spawned<F: Future<Output: Send> + Send + 'static>(future: F) {
 const LONG: Duration = Duration::from_secs(1);
 
 /// Over a connection that the task owns, of a type that is known.
-///
-/// A type with a lifetime, as that of bb8, is not seen to be fit for a closure in a spawned future, whatever the lifetime is
-/// (rust-lang/rust#100013): there the connection inside is passed.
 macro_rules! over {
     ($function:ident, $Conn:ty, $Passed:ty) => {
         fn $function() -> impl FnOnce($Conn, Account) {
@@ -93,7 +90,27 @@ macro_rules! over {
 over!(over_pg, AsyncPgConnection, AsyncPgConnection);
 over!(over_mysql, AsyncMysqlConnection, AsyncMysqlConnection);
 over!(over_deadpool, deadpool::Object<AsyncPgConnection>, deadpool::Object<AsyncPgConnection>);
-over!(over_bb8, bb8::PooledConnection<'static, AsyncPgConnection>, AsyncPgConnection);
+over!(over_bb8, bb8::PooledConnection<'static, AsyncPgConnection>, bb8::PooledConnection<'static, AsyncPgConnection>);
+over!(over_the_inside_of_bb8, bb8::PooledConnection<'static, AsyncPgConnection>, AsyncPgConnection);
+
+/// With an error of any type, in each verb that takes a closure, and one inside of the other.
+fn with_boxed_errors(pool: bb8::Pool<AsyncPgConnection>, account: Account) {
+    type Boxed = Box<dyn std::error::Error + Send + Sync>;
+    spawned(async move {
+        let mut conn = pool.get().await?;
+        LockTransaction::new()
+            .run(&mut conn, async |conn| {
+                LockTransaction::new().run(conn, async |_| Ok::<_, Boxed>(())).await?;
+                account.with_lock(conn, async |_, _| Ok::<_, Boxed>(())).await?;
+                let lock = || AdvisoryLock::on(&account);
+                lock().hold(conn, async |_| Ok::<_, Boxed>(())).await?;
+                lock().try_hold(conn, async |_| Ok::<_, Boxed>(())).await?;
+                lock().hold_session(conn, async |_| Ok::<_, Boxed>(())).await?;
+                Ok::<_, Boxed>(())
+            })
+            .await
+    });
+}
 
 fn of_postgresql(mut conn: AsyncPgConnection) {
     spawned(async move {
@@ -128,5 +145,5 @@ where
 }
 
 fn main() {
-    let _ = (over_pg, over_mysql, over_deadpool, over_bb8, of_postgresql, over_any::<AsyncPgConnection>);
+    let _ = (over_pg, over_mysql, over_deadpool, over_bb8, over_the_inside_of_bb8, with_boxed_errors, of_postgresql, over_any::<AsyncPgConnection>);
 }

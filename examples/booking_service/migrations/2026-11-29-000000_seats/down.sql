@@ -1,0 +1,3 @@
+DROP TABLE seats;
+DROP TABLE bookings;
+DROP TABLE shows;
