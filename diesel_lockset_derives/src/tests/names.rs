@@ -43,3 +43,14 @@ fn columns_are_compared_without_their_spelling() {
         assert_eq!((column.name.as_str(), column.ident.to_string().as_str()), ("type", "r#type"));
     }
 }
+
+#[test]
+fn a_name_that_is_given_is_that_of_the_model() {
+    let expanded =
+        expand("#[lockable(name = \"Account\")] #[diesel(table_name = accounts)] struct Renamed { id: i64 }");
+    assert!(expanded.contains("const TYPE_NAME : & 'static :: core :: primitive :: str = \"Account\""), "{expanded}");
+    let twice = expand("#[lockable(name = \"A\", name = \"B\")] struct Account { id: i64 }");
+    assert!(twice.contains("`name` is already given"), "{twice}");
+    let none = expand("#[lockable(name)] struct Account { id: i64 }");
+    assert!(none.contains("`name` wants a text"), "{none}");
+}

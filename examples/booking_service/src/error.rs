@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::deadpool::PoolError;
-use diesel_lockset::{LockError, Lockable};
+use diesel_lockset::LockError;
 
 use crate::schema::{Seat, Show};
 
