@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span};
 use syn::parse_quote;
 
+use super::expand;
 use crate::name::{Column, identifier, infer_table};
 
 #[test]
