@@ -49,7 +49,7 @@ fn columns_are_compared_without_their_spelling() {
 fn a_name_that_is_given_is_that_of_the_model() {
     let expanded =
         expand("#[lockable(name = \"Account\")] #[diesel(table_name = accounts)] struct Renamed { id: i64 }");
-    assert!(expanded.contains("const TYPE_NAME : & 'static :: core :: primitive :: str = \"Account\""), "{expanded}");
+    assert!(expanded.contains("const TYPE_NAME: &'static ::core::primitive::str = \"Account\";"), "{expanded}");
     let twice = expand("#[lockable(name = \"A\", name = \"B\")] struct Account { id: i64 }");
     assert!(twice.contains("`name` is already given"), "{twice}");
     let none = expand("#[lockable(name)] struct Account { id: i64 }");
