@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // without a backend
+#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // without locking clauses
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![allow(
     unreachable_pub,
@@ -104,8 +104,8 @@ pub use self::blocking::run_pending_migrations_locked;
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName, Exclusive, Shared},
     backend::{
-        HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
-        LockingBackend,
+        HasAdvisoryLocks, HasKeyLocks, HasLockingClauses, HasShareLocks, HasSharedAdvisoryLocks, HasSkipLocked,
+        HasTransactionAdvisoryLocks, LockingBackend,
     },
     blocking::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,

@@ -5,6 +5,8 @@ mod advisory;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod pg;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::time::Duration;
 
@@ -31,8 +33,8 @@ use crate::{
 
 /// A backend whose rows can be locked.
 ///
-/// It is implemented for PostgreSQL with the feature `postgres`, and for MySQL and MariaDB with the feature `mysql`. There is nothing to
-/// implement by hand.
+/// It is implemented for PostgreSQL with the feature `postgres`, for MySQL and MariaDB with the feature `mysql`, and for SQLite with the
+/// feature `sqlite`. There is nothing to implement by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",
@@ -63,48 +65,30 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     type Clock: Clock<Self> + Send;
 
-    /// Builds the statement that locks the free rows of a single query and returns the keys of the other rows.
-    #[doc(hidden)]
-    fn busy_rows<'q>(
-        query: &'q dyn AnySelect<Self>,
-        key: &'q dyn QueryFragment<Self>,
-        table: &'q TableName,
-        strength: Strength,
-    ) -> Statement<'q, Self>;
-
-    /// Reads the key, as text, from a row of that answer.
-    #[doc(hidden)]
-    fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
-
-    /// The statements that find rows which a query shows and no lock can reach; `None` where there are no such rows.
-    #[doc(hidden)]
-    const HIDES_ROWS: Option<HidesRows<Self>> = None;
-
     /// The plan that takes the first free rows of a query.
     #[doc(hidden)]
     type Pick: PickPlan<Self> + Send;
 
-    /// Refuses a query with this text if its locking clause would refer to another table than `table`.
+    /// The query that tells whether each statement of the open transaction sees what was committed before it; `None` where the rows that a
+    /// plan reads are always those.
     #[doc(hidden)]
-    fn check_table(_sql: &str, _table: &TableName) -> Result<()> {
-        Ok(())
-    }
+    const SNAPSHOTS: Option<Snapshots<Self>>;
 
-    /// Builds the statement that locks the first free rows of a query and returns the query's own select list.
+    /// Builds the statement that sets the isolation level of a transaction; `None` where every transaction has the highest one.
     #[doc(hidden)]
-    fn pick_selected<'q>(query: &'q dyn AnySelect<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
-
-    /// The query that tells whether each statement of the open transaction sees what was committed before it.
-    #[doc(hidden)]
-    const SNAPSHOTS: Snapshots<Self>;
-
-    /// Builds the statement that sets the isolation level of a transaction.
-    #[doc(hidden)]
-    fn isolate(isolation: Isolation) -> Statement<'static, Self>;
+    fn isolate(isolation: Isolation) -> Option<Statement<'static, Self>>;
 
     /// True if that statement is sent before the transaction begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
+
+    /// True if an error of a statement aborts the transaction.
+    #[doc(hidden)]
+    const ERRORS_ABORT: bool;
+
+    /// The rules for transactions of a backend with a single writer; `None` where rows are locked.
+    #[doc(hidden)]
+    const SINGLE_WRITER: Option<SingleWriter<Self>> = None;
 
     /// The statement that clears the isolation level that the session remembers, sent after the end of the transaction; `None` where the
     /// session remembers no level.
@@ -131,6 +115,27 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// it.
     #[doc(hidden)]
     const PROBE: Option<&'static str> = None;
+}
+
+/// The statements and error checks for a backend on which a transaction is the only writer of the database, instead of locking rows.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct SingleWriter<DB: Backend> {
+    /// The statement that begins a transaction as the writer.
+    pub(crate) begin: &'static str,
+    /// The statement that commits it.
+    pub(crate) commit: &'static str,
+    /// A statement that always fails and changes nothing. Behind it, the connection's record says whether a transaction is open, also if
+    /// the server has rolled it back by itself.
+    pub(crate) check_open: &'static str,
+    /// Returns whether an error says that another transaction is the writer, or reads what is to be committed.
+    pub(crate) is_busy: fn(&DieselError) -> bool,
+    /// Returns whether the error of a `COMMIT` says that the transaction was rolled back before.
+    pub(crate) is_over: fn(&DieselError) -> bool,
+    /// Builds the query for the time that the connection itself waits before it reports such an error.
+    pub(crate) ask_limit: fn() -> Statement<'static, DB>,
+    /// Reads the row of that answer, in milliseconds; zero means that the connection does not wait.
+    pub(crate) limit: fn(&RowRef<'_, DB>) -> deserialize::Result<i64>,
 }
 
 /// The query for the snapshots of a transaction, and the function that reads its answer.
@@ -194,17 +199,63 @@ pub struct Picking<'q> {
     pub(crate) limit: &'q i64,
 }
 
+/// A backend whose queries take locking clauses: `for_update_of` and its variants.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no locking clauses",
+    note = "`for_update_of` and its variants exist on PostgreSQL, MySQL and MariaDB",
+    note = "SQLite has one writer and locks no rows: use `LockSet::new().query::<T>(query).lock(conn)`, which makes the transaction the \
+            writer, or `query.pick(n, conn)` without a clause"
+)]
+pub trait HasLockingClauses: LockingBackend {
+    /// Builds the statement that locks the free rows of a single query and returns the keys of the other rows.
+    #[doc(hidden)]
+    fn busy_rows<'q>(
+        query: &'q dyn AnySelect<Self>,
+        key: &'q dyn QueryFragment<Self>,
+        table: &'q TableName,
+        strength: Strength,
+    ) -> Statement<'q, Self>;
+
+    /// Reads the key, as text, from a row of that answer.
+    #[doc(hidden)]
+    fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
+
+    /// The statements that find rows which a query shows and no lock can reach; `None` where there are no such rows.
+    #[doc(hidden)]
+    const HIDES_ROWS: Option<HidesRows<Self>> = None;
+
+    /// Refuses a query with this text if its locking clause would refer to another table than `table`.
+    #[doc(hidden)]
+    fn check_table(_sql: &str, _table: &TableName) -> Result<()> {
+        Ok(())
+    }
+
+    /// Builds the statement that locks the first free rows of a query and returns the query's own select list.
+    #[doc(hidden)]
+    fn pick_selected<'q>(query: &'q dyn AnySelect<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
+}
+
+/// A backend that can leave out the rows that other sessions hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot skip locked rows",
+    note = "`skip_locked` exists on PostgreSQL, MySQL and MariaDB",
+    note = "SQLite has one writer: while another transaction is the writer no row is free, and afterwards every row is; use `no_wait()` to \
+            fail at once, or `timeout(..)` to wait for a limited time"
+)]
+pub trait HasSkipLocked: LockingBackend {}
+
 /// A backend with shared row locks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shared row locks",
-    note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB"
+    note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB",
+    note = "on SQLite a transaction that locks is the only writer: leave the strength out, the default protects the rows as well"
 )]
 pub trait HasShareLocks: LockingBackend {}
 
 /// A backend that distinguishes locks on a row from locks on its key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell a lock on a row from a lock on its key",
-    note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update` or `for_share`"
+    note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update`, or `for_share` where the backend has it"
 )]
 pub trait HasKeyLocks: LockingBackend {}
 
@@ -246,9 +297,9 @@ pub trait TablePlan<DB: Backend>: Sized {
         error
     }
 
-    /// Returns whether the plan goes on after an error of the last statement, which has locked nothing.
-    fn goes_on(&mut self, _error: &LockError) -> bool {
-        false
+    /// Returns the error of the last statement, unless the plan goes on after it. The statement has locked nothing.
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        Err(error)
     }
 
     /// Returns the rows, model by model.
@@ -303,9 +354,9 @@ pub trait PickPlan<DB: Backend>: Sized {
     /// Moves on to the next stage, after all rows of the last statement were read.
     fn step_done(&mut self, model: &mut dyn Model<DB>) -> Result<()>;
 
-    /// Returns whether the plan goes on after an error, as [`TablePlan::goes_on`].
-    fn goes_on(&mut self, _error: &LockError) -> bool {
-        false
+    /// Returns the error of the last statement, unless the plan goes on after it, as [`TablePlan::recover`].
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        Err(error)
     }
 
     /// Returns the rows of the answer, out of those that the model has read.
@@ -321,8 +372,9 @@ pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
 
-    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them.
-    fn limit(&mut self, left: Duration) -> Step<'_, DB>;
+    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
+    /// limit their statements themselves.
+    fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
 
     /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
     /// rollback restores the setting.

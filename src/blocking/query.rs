@@ -13,7 +13,7 @@ use super::{
     driver::{Blocking as Driver, now},
 };
 use crate::{
-    backend::LockingBackend,
+    backend::HasLockingClauses,
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
@@ -112,7 +112,7 @@ macro_rules! without_a_look_first {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>>,
             Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
@@ -135,7 +135,7 @@ macro_rules! with_a_look_first {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + AnySelect<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,

@@ -47,10 +47,11 @@ impl<DB: LockingBackend> Timer<DB> {
         let left = timeout.saturating_sub(self.elapsed());
         // The shortest time limit allows one try.
         let first = !std::mem::replace(&mut self.tried, true);
+        let Some(step) = self.clock.limit(left) else { return Ok(()) };
         if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
         }
-        let sent = marked!(driver, send(driver, self.clock.limit(left)));
+        let sent = marked!(driver, send(driver, step));
         check_rollback(driver, sent).await.map_err(|error| self.class(error))
     }
 

@@ -10,6 +10,7 @@ mod obstacle;
 mod postgres;
 mod predicates;
 mod row_name;
+mod sqlite;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use super::LockSet;
 use crate::{
-    backend::LockingBackend,
+    backend::{HasSkipLocked, LockingBackend},
     mode::WaitPolicy,
     sql::{NoWait, SkipLocked, Timeout},
 };
@@ -47,7 +47,10 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
-    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
+    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked>
+    where
+        DB: HasSkipLocked,
+    {
         self.with_policy(WaitPolicy::SkipLocked)
     }
 

@@ -12,7 +12,7 @@ use diesel::{
 
 use super::{connection::LockConnection, driver::Nonblocking};
 use crate::{
-    backend::LockingBackend,
+    backend::HasLockingClauses,
     core::{Loading, catch, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
@@ -162,7 +162,7 @@ macro_rules! unlimited {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $policy>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>>,
             Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType> + Send,
@@ -191,7 +191,7 @@ macro_rules! limited {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $policy>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + AnySelect<DB>,
             S: Table<PrimaryKey: QueryFragment<DB> + Send> + QueryFragment<DB>,

@@ -84,9 +84,9 @@ pub trait Picks<DB: LockingBackend, T>: Sized {
     /// Ends a step: all rows of the last statement were read.
     fn step_done(&mut self) -> Result<()>;
 
-    /// Returns whether the plan goes on after an error of the last statement, which has locked nothing.
-    fn goes_on(&mut self, _error: &LockError) -> bool {
-        false
+    /// Returns the error of the last statement, unless the plan goes on after it. The statement has locked nothing.
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        Err(error)
     }
 
     /// Returns the rows, in the order of the query.
