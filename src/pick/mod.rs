@@ -25,7 +25,7 @@ use crate::{
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
     note = "leave Diesel's own `for_update()` out; for another strength or an alias use `for_no_key_update_of(table)` and its \
             sisters, without `no_wait`, `skip_locked` or `timeout`: a pick never waits",
-    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only, and no locking clause on SQLite",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
 pub trait PickFrom<T, DB: LockingBackend>: Sized {
@@ -48,6 +48,7 @@ pub trait PickFrom<T, DB: LockingBackend>: Sized {
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
     note = "leave Diesel's own `for_update()` out; for another strength use `for_no_key_update_of(table)`, on PostgreSQL, without \
             `no_wait`, `skip_locked` or `timeout`: a claim never waits",
+    note = "SQLite has no locking clauses: leave them out",
     note = "`for_share_of` and `for_key_share_of` let two workers have the same row, which only one of them can change",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
