@@ -7,11 +7,13 @@ use super::{
     driver::Driver,
     implicit_rollback::{self, check_rollback},
     send::send,
+    session_state::marked,
     single_writer::is_open,
     snapshot::refuse_old_snapshot,
     transaction::{begin_of_ours, end},
 };
 use crate::{
+    backend::LockingBackend,
     error::{LockError, Result},
     mode::Isolation,
     pick::Picks,
@@ -69,7 +71,11 @@ async fn run<D: Driver, T>(
             implicit_rollback::check(driver).await?;
         }
         let Some(step) = picks.next_step() else { break };
-        let sent = send(driver, step).await;
+        let sent = match D::DB::SINGLE_WRITER {
+            // A plan changes a setting of the session by itself.
+            Some(_) => marked!(driver, send(driver, step)),
+            None => send(driver, step).await,
+        };
         match check_rollback(driver, sent).await.map_err(class) {
             Ok(()) => picks.step_done()?,
             Err(error) => picks.recover(error).map_err(|error| error.of_tables(&[picks.table().both()]))?,

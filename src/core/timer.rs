@@ -66,8 +66,14 @@ impl<DB: LockingBackend> Timer<DB> {
         plan: &mut impl TablePlan<DB>,
     ) -> Option<QueryResult<()>> {
         let step = plan.next_step()?;
-        let sent =
-            if self.is_limited() { marked!(driver, send(driver, step.uncached())) } else { send(driver, step).await };
+        let sent = if D::DB::SINGLE_WRITER.is_some() {
+            // A plan changes a setting of the session by itself.
+            marked!(driver, send(driver, step))
+        } else if self.is_limited() {
+            marked!(driver, send(driver, step.uncached()))
+        } else {
+            send(driver, step).await
+        };
         Some(check_rollback(driver, sent).await)
     }
 

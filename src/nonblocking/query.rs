@@ -150,6 +150,7 @@ impl<Q, S, L, W> RunLockQuery for RowLock<Q, S, L, W> {
     message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
     note = "select what the model wants with `.select(T::as_select())`",
     note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
+    note = "SQLite has no locking clauses: lock what the query chooses with `LockSet::new().query::<T>(query)`",
     note = "the query and its values must be `Send`"
 )]
 pub trait LoadLocked<Conn, U> {

@@ -5,6 +5,7 @@
 
 mod errors;
 mod file;
+mod nonblocking;
 mod picks;
 mod sets;
 mod stress;
