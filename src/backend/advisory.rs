@@ -81,6 +81,7 @@ pub trait HasSharedAdvisoryLocks: HasAdvisoryLocks {}
 /// A backend whose advisory locks can end with the transaction.
 #[diagnostic::on_unimplemented(
     message = "advisory locks of `{Self}` do not end with a transaction",
-    note = "`acquire_for_transaction` and `LockSet::advisory` exist on PostgreSQL"
+    note = "`acquire_for_transaction` and `LockSet::advisory` exist on PostgreSQL",
+    note = "SQLite has no advisory locks: a `LockTransaction` is the only writer there"
 )]
 pub trait HasTransactionAdvisoryLocks: HasAdvisoryLocks {}

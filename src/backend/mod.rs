@@ -255,7 +255,8 @@ pub trait HasShareLocks: LockingBackend {}
 /// A backend that distinguishes locks on a row from locks on its key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell a lock on a row from a lock on its key",
-    note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update`, or `for_share` where the backend has it"
+    note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update`, or `for_share` where the backend has it",
+    note = "on SQLite a transaction that locks is the only writer: leave the strength out, the default protects the rows as well"
 )]
 pub trait HasKeyLocks: LockingBackend {}
 

@@ -95,7 +95,7 @@ fn calls_wait_and_fail_as_the_blocking_ones() {
     assert!(!file.has_writer());
 }
 
-/// The statement goes on in its thread. A pool must not hand the connection out again.
+/// The drop waits for the thread that runs the statement. A pool must not hand the connection out again.
 #[test]
 fn a_pool_discards_a_connection_whose_call_was_dropped() {
     let file = File::new(Journal::Wal);
@@ -104,7 +104,7 @@ fn a_pool_discards_a_connection_whose_call_was_dropped() {
             Pool::builder(AsyncDieselConnectionManager::<Wrapper>::new(file.path())).max_size(1).build().unwrap();
         let mut writer = file.writer();
         let mut conn = pool.get().await.unwrap();
-        conn.batch_execute("PRAGMA busy_timeout = 60000").await.unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 300").await.unwrap();
         let waiting = LockTransaction::new().run(&mut conn, async |conn| Account::lock_by_id(1, conn).await);
         assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
         drop(conn);
