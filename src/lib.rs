@@ -30,13 +30,19 @@ pub mod __private;
 pub mod nonblocking;
 pub mod prelude;
 
-/// Longer documents: the design, the behaviour on clusters, and the changelog.
+/// Longer documents: the design, the behaviour on clusters and on SQLite, code for several backends, and the changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
 
     #[doc = include_str!("../docs/clusters.md")]
     pub mod clusters {}
+
+    #[doc = include_str!("../docs/sqlite.md")]
+    pub mod sqlite {}
+
+    #[doc = include_str!("../docs/backends.md")]
+    pub mod backends {}
 
     #[doc = include_str!("../CHANGELOG.md")]
     pub mod changelog {}

@@ -20,7 +20,9 @@ use crate::{
 /// [refuses]: https://www.postgresql.org/docs/current/errcodes-appendix.html
 #[diagnostic::on_unimplemented(
     message = "rows cannot be locked over `{Self}`",
-    label = "not a connection to a backend with row locks"
+    label = "not a connection to a backend with row locks",
+    note = "a `MultiConnection` has a backend of its own: match on it, and call a function that is generic over `LockConnection` with the \
+            connection inside, as `_documentation::backends` shows"
 )]
 pub trait LockConnection: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 
