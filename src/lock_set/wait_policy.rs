@@ -17,6 +17,9 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// A lock that is compatible with the requested one is no reason to fail. For a lock on the table as a whole
     /// (`LOCK TABLE`, `ALTER TABLE`) the call does wait: it is no row lock.
     ///
+    /// On SQLite no row is free while another transaction is the writer. The call waits for it for up to 20 ms
+    /// ([why](crate::_documentation::sqlite#a-transaction-that-has-read-first)).
+    ///
     /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` of the rows that did not come back, if there are any |
@@ -39,7 +42,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with_policy(WaitPolicy::NoWait)
     }
 
-    /// Leaves out the rows that another session holds.
+    /// Leaves out the rows that another session holds. On SQLite it does not compile: no row is held singly there.
     ///
     /// [`Locked::skipped`](crate::Locked::skipped) names those that were requested by instance or key. Rows that a query chose and that are
     /// held are left out without a report. A limit chooses first: a query for five rows of which two are held returns three.
@@ -67,7 +70,8 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// [`max_statement_time`][mariadb]) still hold if they are shorter.
     ///
     /// After a timeout the transaction is aborted on PostgreSQL, unless [`name_holders`](Self::name_holders) is set: then the call undoes
-    /// itself. On MySQL and MariaDB the transaction goes on, and keeps the rows that were locked so far.
+    /// itself. On MySQL and MariaDB the transaction goes on, and keeps the rows that were locked so far. On SQLite it goes on; the limit is a
+    /// `PRAGMA busy_timeout`, which is put back.
     ///
     /// | PostgreSQL | MySQL | MariaDB |
     /// | --- | --- | --- |
