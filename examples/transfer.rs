@@ -3,8 +3,10 @@
 //! Whoever locks the payer first and then the payee deadlocks with the payment in the other direction. A set of the two
 //! locks them in the order of their keys, whoever pays whom, so there is nothing to catch and nothing to try again.
 //!
-//! Run it with `cargo run --features postgres --example transfer`, or on MySQL or MariaDB with
-//! `cargo run -p examples_on_mysql --example transfer_on_mysql`; `cargo xtask test -- transfer` runs both.
+//! Run it on SQLite, with nothing but cargo and a C compiler, with
+//! `cargo run -p examples_on_sqlite --example transfer_on_sqlite`; on PostgreSQL with
+//! `cargo run --features postgres --example transfer`, or on MySQL or MariaDB with
+//! `cargo run -p examples_on_mysql --example transfer_on_mysql`; `cargo xtask test -- transfer` runs all three.
 
 mod shared;
 

@@ -6,7 +6,7 @@ use std::{marker::PhantomData, num::NonZeroU32, ops::Range};
 
 use diesel::{
     backend::Backend,
-    connection::TransactionManagerStatus,
+    connection::{TransactionDepthChange, TransactionManagerStatus},
     query_builder::{
         AstPass, BindCollector, Query, QueryBuilder, QueryFragment, QueryId, bind_collector::RawBytesBindCollector,
     },
@@ -75,6 +75,23 @@ pub(crate) fn unmark_aborted(status: &mut TransactionManagerStatus) {
         if let Some(transaction) = &mut status.in_transaction {
             transaction.requires_rollback_maybe_up_to_top_level = false;
         }
+    }
+}
+
+/// Records that a transaction was begun, by a statement that the transaction manager did not send.
+pub(crate) fn transaction_begun(status: &mut TransactionManagerStatus) -> QueryResult<()> {
+    change_depth(status, TransactionDepthChange::IncreaseDepth)
+}
+
+/// Records that a transaction has ended.
+pub(crate) fn transaction_ended(status: &mut TransactionManagerStatus) -> QueryResult<()> {
+    change_depth(status, TransactionDepthChange::DecreaseDepth)
+}
+
+fn change_depth(status: &mut TransactionManagerStatus, change: TransactionDepthChange) -> QueryResult<()> {
+    match status {
+        TransactionManagerStatus::Valid(status) => status.change_transaction_depth(change),
+        TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
     }
 }
 

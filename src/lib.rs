@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // without a backend
+#![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // without locking clauses
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![allow(
     unreachable_pub,
@@ -32,7 +32,8 @@ pub mod markers;
 pub mod nonblocking;
 pub mod prelude;
 
-/// Longer documents: the design, asynchronous connections, the behaviour on clusters, and the changelog.
+/// Longer documents: the design, asynchronous connections, the behaviour on clusters and on SQLite, code for several backends, and the
+/// changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
@@ -43,6 +44,12 @@ pub mod _documentation {
 
     #[doc = include_str!("../docs/clusters.md")]
     pub mod clusters {}
+
+    #[doc = include_str!("../docs/sqlite.md")]
+    pub mod sqlite {}
+
+    #[doc = include_str!("../docs/backends.md")]
+    pub mod backends {}
 
     #[doc = include_str!("../CHANGELOG.md")]
     pub mod changelog {}
@@ -110,8 +117,8 @@ pub use self::blocking::run_pending_migrations_locked;
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
     backend::{
-        HasAdvisoryLocks, HasKeyLocks, HasShareLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks,
-        LockingBackend,
+        HasAdvisoryLocks, HasKeyLocks, HasLockingClauses, HasShareLocks, HasSharedAdvisoryLocks, HasSkipLocked,
+        HasTransactionAdvisoryLocks, LockingBackend,
     },
     blocking::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,

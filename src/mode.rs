@@ -11,6 +11,8 @@ use std::time::Duration;
 /// | `NoKeyUpdate` | `FOR NO KEY UPDATE` | | | insert rows that reference this one |
 /// | `Update` | `FOR UPDATE` | `FOR UPDATE` | `FOR UPDATE` | read without a lock, nothing else |
 ///
+/// SQLite has no row locks: there a set of the default strength makes the transaction the only writer.
+///
 /// The variants are ordered by strength, so [`Ord::max`] returns the stronger of two. The strengths that conflict are listed in
 /// [PostgreSQL's manual](https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,9 @@
 //! What every example needs around its story: a database of its own, and several sessions at once. Nothing here locks.
 
-#![allow(unexpected_cfgs, reason = "the package `examples_on_mysql` has no feature `postgres`")]
+#![allow(
+    unexpected_cfgs,
+    reason = "the packages `examples_on_mysql` and `examples_on_sqlite` have no feature `postgres`"
+)]
 
 use std::{
     env,
@@ -23,13 +26,15 @@ use diesel::{
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the stories run on: PostgreSQL, or in the package `examples_on_mysql` MySQL and MariaDB.
+/// What the stories run on: PostgreSQL, in the package `examples_on_mysql` MySQL and MariaDB, and in `examples_on_sqlite` SQLite.
 #[cfg(feature = "postgres")]
 pub(crate) type Conn = PgConnection;
-#[cfg(not(feature = "postgres"))]
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
 pub(crate) type Conn = MysqlConnection;
+#[cfg(all(feature = "sqlite", not(feature = "postgres")))]
+pub(crate) type Conn = SqliteConnection;
 
-/// Which of the two it is, for the few lines that differ.
+/// Which of the two servers it is, for the few lines that differ.
 #[allow(dead_code, reason = "in most examples no line does")]
 pub(crate) const ON_MYSQL: bool = cfg!(not(feature = "postgres"));
 
@@ -45,11 +50,47 @@ pub(crate) trait Server: Connection + Send {
     /// What follows `DROP DATABASE` and the name.
     const DROP_OPTIONS: &'static str = "";
 
-    /// How many sessions of this database wait for a lock.
+    /// How many sessions of this database wait for a lock; `NULL` where nobody tells.
     const WAITING: &'static str;
 
-    /// Chooses the isolation level of a session, where it is another one than READ COMMITTED: queries over joins want that.
-    const LEVEL: Option<&'static str> = None;
+    /// The settings of a session. The isolation level where it is another one than READ COMMITTED, since queries over joins want that.
+    const SETTINGS: Option<&'static str> = None;
+
+    /// Makes a database and returns the URL of its server, or of the folder that it is in.
+    fn create(name: &str) -> Result<String> {
+        let variable = Self::VARIABLE;
+        let server = env::var(variable).ok().filter(|url| !url.trim().is_empty()).ok_or_else(|| {
+            format!("no server: run `cargo xtask test`, or set {variable} to a server whose user may create databases")
+        })?;
+        OnDatabase { verb: "CREATE DATABASE ", name, options: "" }.execute(&mut Self::establish(&server)?)?;
+        Ok(server)
+    }
+
+    fn drop(server: &str, name: &str) -> Result<()> {
+        let end = OnDatabase { verb: "DROP DATABASE ", name, options: Self::DROP_OPTIONS };
+        end.execute(&mut Self::establish(server)?)?;
+        Ok(())
+    }
+}
+
+/// A database is a file in a folder of its own: the journal is beside it.
+#[cfg(feature = "sqlite")]
+impl Server for SqliteConnection {
+    const VARIABLE: &'static str = "";
+    const WAITING: &'static str = "SELECT NULL";
+    /// With this journal readers and the writer do not wait for each other. The time is for Diesel's own statements; those of
+    /// diesel_lockset wait by themselves.
+    const SETTINGS: Option<&'static str> = Some("PRAGMA busy_timeout = 60000; PRAGMA journal_mode = WAL");
+
+    fn create(name: &str) -> Result<String> {
+        let folder = env::temp_dir().join(name);
+        std::fs::create_dir(&folder)?;
+        Ok(folder.to_str().ok_or("the temporary folder has no name in UTF-8")?.to_owned())
+    }
+
+    fn drop(folder: &str, _: &str) -> Result<()> {
+        Ok(std::fs::remove_dir_all(folder)?)
+    }
 }
 
 #[cfg(feature = "postgres")]
@@ -70,7 +111,7 @@ impl Server for MysqlConnection {
                                    FROM /*!80022 performance_schema */ /*M! information_schema */ . processlist \
                                    WHERE db = database() AND (info LIKE '%FOR UPDATE%' OR info LIKE '%GET_LOCK(%') \
                                    AND info NOT LIKE '%processlist%'";
-    const LEVEL: Option<&'static str> = Some("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    const SETTINGS: Option<&'static str> = Some("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
 }
 
 /// A new, empty database on the server that the variable names, dropped together with this value.
@@ -82,28 +123,27 @@ pub(crate) struct DatabaseOn<C: Server> {
 
 impl<C: Server> DatabaseOn<C> {
     pub(crate) fn create(example: &str) -> Result<Self> {
-        let variable = C::VARIABLE;
-        let server = env::var(variable).ok().filter(|url| !url.trim().is_empty()).ok_or_else(|| {
-            format!("no server: run `cargo xtask test`, or set {variable} to a server whose user may create databases")
-        })?;
         // Other machines may use the same server, and have the same process ids.
         let name = format!("lockset_{example}_{}_{:08x}", process::id(), fastrand::u32(..));
-        OnDatabase { verb: "CREATE DATABASE ", name: &name, options: "" }.execute(&mut C::establish(&server)?)?;
+        let server = C::create(&name)?;
         Ok(DatabaseOn { server, name, connections: PhantomData })
     }
 
     /// A session of its own.
     pub(crate) fn connect(&self) -> Result<C> {
         let mut conn = C::establish(&self.url())?;
-        if let Some(level) = C::LEVEL {
-            conn.batch_execute(level)?;
+        if let Some(settings) = C::SETTINGS {
+            conn.batch_execute(settings)?;
         }
         Ok(conn)
     }
 
-    /// The server's URL with this database in place of the one that it names, in either form that libpq reads.
+    /// The server's URL with this database in place of the one that it names, in either form that libpq reads; for SQLite the file.
     pub(crate) fn url(&self) -> String {
         let Self { server, name, .. } = self;
+        if C::VARIABLE.is_empty() {
+            return format!("{server}/{name}.db");
+        }
         let Some((scheme, rest)) = server.split_once("://") else {
             return format!("{server} dbname={name}"); // `host=.. dbname=..`: the last word on a key counts
         };
@@ -141,9 +181,7 @@ impl<C: Server> DatabaseOn<C> {
 
 impl<C: Server> Drop for DatabaseOn<C> {
     fn drop(&mut self) {
-        let end = OnDatabase { verb: "DROP DATABASE ", name: &self.name, options: C::DROP_OPTIONS };
-        let ended = C::establish(&self.server).map_err(|error| error.to_string());
-        if let Err(error) = ended.and_then(|mut conn| end.execute(&mut conn).map_err(|error| error.to_string())) {
+        if let Err(error) = C::drop(&self.server, &self.name) {
             eprintln!("the database {} is left behind: {error}", self.name);
         }
     }

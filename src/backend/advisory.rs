@@ -36,7 +36,8 @@ pub enum AdvisoryCall {
 /// A backend with advisory locks.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no advisory locks that this crate could take",
-    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB"
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB",
+    note = "SQLite has none: the closure of a `LockTransaction` runs once at a time there, as its transaction is the only writer"
 )]
 pub trait HasAdvisoryLocks: LockingBackend {
     /// True if the backend has locks that end with a transaction by themselves.
@@ -80,6 +81,7 @@ pub trait HasSharedAdvisoryLocks: HasAdvisoryLocks {}
 /// A backend whose advisory locks can end with the transaction.
 #[diagnostic::on_unimplemented(
     message = "advisory locks of `{Self}` do not end with a transaction",
-    note = "`acquire_for_transaction` and `LockSet::advisory` exist on PostgreSQL"
+    note = "`acquire_for_transaction` and `LockSet::advisory` exist on PostgreSQL",
+    note = "SQLite has no advisory locks: a `LockTransaction` is the only writer there"
 )]
 pub trait HasTransactionAdvisoryLocks: HasAdvisoryLocks {}

@@ -1,10 +1,13 @@
 //! The backend trait, and the traits of its plans. Only the module of a backend names that backend.
 
 mod advisory;
+mod capabilities;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod pg;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::time::Duration;
 
@@ -17,22 +20,22 @@ use diesel::{
     sql_types::Untyped,
 };
 
-pub use self::advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks};
+pub use self::{
+    advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
+};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, LockObstacle, Result, RowName},
     key::LockName,
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{
-        Answer as Rows, AnySelect, Dialect, ErasedRows, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockStrength,
-        Model, QueriedModel, QueryText, TableName,
-    },
+    sql::{Answer as Rows, AnySelect, Dialect, ErasedRows, Model, QueriedModel, QueryText, TableName},
 };
 
 /// A backend whose rows can be locked.
 ///
-/// It is implemented for PostgreSQL with the feature `postgres`, and for MySQL and MariaDB with the feature `mysql`. There is nothing to
-/// implement by hand.
+/// It is implemented for PostgreSQL with the feature `postgres`, for MySQL and MariaDB with the feature `mysql`, and for SQLite with the
+/// feature `sqlite`. There is nothing to implement by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",
@@ -63,48 +66,30 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     type Clock: Clock<Self> + Send;
 
-    /// Builds the statement that locks the free rows of a single query and returns the keys of the other rows.
-    #[doc(hidden)]
-    fn busy_rows<'q>(
-        query: &'q dyn AnySelect<Self>,
-        key: &'q dyn QueryFragment<Self>,
-        table: &'q TableName,
-        strength: Strength,
-    ) -> Statement<'q, Self>;
-
-    /// Reads the key, as text, from a row of that answer.
-    #[doc(hidden)]
-    fn busy_key(row: &RowRef<'_, Self>) -> deserialize::Result<String>;
-
-    /// The statements that find rows which a query shows and no lock can reach; `None` where there are no such rows.
-    #[doc(hidden)]
-    const HIDES_ROWS: Option<HidesRows<Self>> = None;
-
     /// The plan that takes the first free rows of a query.
     #[doc(hidden)]
     type Pick: PickPlan<Self> + Send;
 
-    /// Refuses a query with this text if its locking clause would refer to another table than `table`.
+    /// The query that tells whether each statement of the open transaction sees what was committed before it; `None` where the rows that a
+    /// plan reads are always those.
     #[doc(hidden)]
-    fn check_table(_sql: &str, _table: &TableName) -> Result<()> {
-        Ok(())
-    }
+    const SNAPSHOTS: Option<Snapshots<Self>>;
 
-    /// Builds the statement that locks the first free rows of a query and returns the query's own select list.
+    /// Builds the statement that sets the isolation level of a transaction; `None` where every transaction has the highest one.
     #[doc(hidden)]
-    fn pick_selected<'q>(query: &'q dyn AnySelect<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
-
-    /// The query that tells whether each statement of the open transaction sees what was committed before it.
-    #[doc(hidden)]
-    const SNAPSHOTS: Snapshots<Self>;
-
-    /// Builds the statement that sets the isolation level of a transaction.
-    #[doc(hidden)]
-    fn isolate(isolation: Isolation) -> Statement<'static, Self>;
+    fn isolate(isolation: Isolation) -> Option<Statement<'static, Self>>;
 
     /// True if that statement is sent before the transaction begins, not in it.
     #[doc(hidden)]
     const ISOLATION_COMES_FIRST: bool;
+
+    /// True if an error of a statement aborts the transaction.
+    #[doc(hidden)]
+    const ERRORS_ABORT: bool;
+
+    /// The rules for transactions of a backend with a single writer; `None` where rows are locked.
+    #[doc(hidden)]
+    const SINGLE_WRITER: Option<SingleWriter<Self>> = None;
 
     /// The statement that clears the isolation level that the session remembers, sent after the end of the transaction; `None` where the
     /// session remembers no level.
@@ -131,6 +116,27 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// it.
     #[doc(hidden)]
     const PROBE: Option<&'static str> = None;
+}
+
+/// The statements and error checks for a backend on which a transaction is the only writer of the database, instead of locking rows.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)]
+pub struct SingleWriter<DB: Backend> {
+    /// The statement that begins a transaction as the writer.
+    pub(crate) begin: &'static str,
+    /// The statement that commits it.
+    pub(crate) commit: &'static str,
+    /// A statement that always fails and changes nothing. Behind it, the connection's record says whether a transaction is open, also if
+    /// the server has rolled it back by itself.
+    pub(crate) check_open: &'static str,
+    /// Returns whether an error says that another transaction is the writer, or reads what is to be committed.
+    pub(crate) is_busy: fn(&DieselError) -> bool,
+    /// Returns whether the error of a `COMMIT` says that the transaction was rolled back before.
+    pub(crate) is_over: fn(&DieselError) -> bool,
+    /// Builds the query for the time that the connection itself waits before it reports such an error.
+    pub(crate) ask_limit: fn() -> Statement<'static, DB>,
+    /// Reads the row of that answer, in milliseconds; zero means that the connection does not wait.
+    pub(crate) limit: fn(&RowRef<'_, DB>) -> deserialize::Result<i64>,
 }
 
 /// The query for the snapshots of a transaction, and the function that reads its answer.
@@ -194,36 +200,6 @@ pub struct Picking<'q> {
     pub(crate) limit: &'q i64,
 }
 
-/// A backend with shared row locks.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no shared row locks",
-    note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB"
-)]
-pub trait HasShareLocks: LockingBackend {}
-
-/// A backend that distinguishes locks on a row from locks on its key.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not tell a lock on a row from a lock on its key",
-    note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update` or `for_share`"
-)]
-pub trait HasKeyLocks: LockingBackend {}
-
-macro_rules! strengths {
-    ($($word:ident => $strength:ident on $has:ident;)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<DB: $has> LockStrength<DB> for $word {
-            const STRENGTH: Strength = Strength::$strength;
-        }
-    )*};
-}
-
-strengths! {
-    ForUpdate => Update on LockingBackend;
-    ForNoKeyUpdate => NoKeyUpdate on HasKeyLocks;
-    ForShare => Share on HasShareLocks;
-    ForKeyShare => KeyShare on HasKeyLocks;
-}
-
 /// The plan for one table's part of a set: the next step to run, and the evaluation of its response.
 ///
 /// It decides everything and sends nothing, so that blocking and async drivers can share it.
@@ -246,9 +222,9 @@ pub trait TablePlan<DB: Backend>: Sized {
         error
     }
 
-    /// Returns whether the plan goes on after an error of the last statement, which has locked nothing.
-    fn goes_on(&mut self, _error: &LockError) -> bool {
-        false
+    /// Returns the error of the last statement, unless the plan goes on after it. The statement has locked nothing.
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        Err(error)
     }
 
     /// Returns the rows, model by model.
@@ -303,9 +279,9 @@ pub trait PickPlan<DB: Backend>: Sized {
     /// Moves on to the next stage, after all rows of the last statement were read.
     fn step_done(&mut self, model: &mut dyn Model<DB>) -> Result<()>;
 
-    /// Returns whether the plan goes on after an error, as [`TablePlan::goes_on`].
-    fn goes_on(&mut self, _error: &LockError) -> bool {
-        false
+    /// Returns the error of the last statement, unless the plan goes on after it, as [`TablePlan::recover`].
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        Err(error)
     }
 
     /// Returns the rows of the answer, out of those that the model has read.
@@ -321,8 +297,9 @@ pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
 
-    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them.
-    fn limit(&mut self, left: Duration) -> Step<'_, DB>;
+    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
+    /// limit their statements themselves.
+    fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
 
     /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
     /// rollback restores the setting.

@@ -23,7 +23,9 @@ use crate::{
     label = "not a connection to a backend with row locks",
     note = "a connection of Diesel to PostgreSQL or MySQL is one, alone or out of an r2d2 pool, with the feature `postgres` or `mysql` of \
             diesel_lockset",
-    note = "connections of `diesel-async` do not block: their calls are in `diesel_lockset::nonblocking::prelude`"
+    note = "connections of `diesel-async` do not block: their calls are in `diesel_lockset::nonblocking::prelude`",
+    note = "a `MultiConnection` has a backend of its own: match on it, and call a function that is generic over `LockConnection` with the \
+            connection inside, as `_documentation::backends` shows"
 )]
 pub trait LockConnection: Connection<Backend: LockingBackend> + LoadConnection<DefaultLoadingMode> {}
 

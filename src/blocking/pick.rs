@@ -47,6 +47,9 @@ use crate::{
 /// A full-text search (`MATCH .. AGAINST`, in conditions and orders) finds rows that other transactions have [committed][fulltext], and
 /// nothing that this transaction has written.
 ///
+/// On SQLite no row is held singly: the transaction becomes the only writer, for which it waits, and takes the first rows. No two workers
+/// get the same row ([page](crate::_documentation::sqlite)).
+///
 /// Rows that this transaction already holds are free to it: a second pick without a change in between returns the same row.
 ///
 /// For another strength, or to take rows of another table or an alias of a joined query with the query's own select list,
@@ -101,7 +104,8 @@ use crate::{
 pub trait PickDsl<Conn>: AsQuery + Sized {
     /// Locks and returns the first free row, or `None` if every row that matches is held, or no row matches.
     ///
-    /// It never waits for a row, except under SERIALIZABLE on MySQL and MariaDB, where every plain read does. It does wait for a table
+    /// It never waits for a row, except under SERIALIZABLE on MySQL and MariaDB, where every plain read does, and for the writer on SQLite. It
+    /// does wait for a table
     /// that another session has locked as a whole, to alter it for instance. The lock ends with the transaction.
     ///
     /// # Errors

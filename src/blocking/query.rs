@@ -15,7 +15,7 @@ use super::{
     driver::{Blocking as Driver, now},
 };
 use crate::{
-    backend::LockingBackend,
+    backend::HasLockingClauses,
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
@@ -126,7 +126,8 @@ impl<Q, S, L, W, Conn> RunLockQuery<Conn> for RowLock<Q, S, L, W> {
 #[diagnostic::on_unimplemented(
     message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
     note = "select what the model wants with `.select(T::as_select())`",
-    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only"
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
+    note = "SQLite has no locking clauses: lock what the query chooses with `LockSet::new().query::<T>(query)`"
 )]
 pub trait LoadLocked<Conn, U> {
     #[doc(hidden)]
@@ -138,7 +139,7 @@ macro_rules! without_a_look_first {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>>,
             Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType>,
@@ -161,7 +162,7 @@ macro_rules! with_a_look_first {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $word>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + AnySelect<DB>,
             S: Table<PrimaryKey: QueryFragment<DB>> + QueryFragment<DB>,

@@ -2,7 +2,7 @@
 
 use super::{connection::LockConnection, set::RunLockSet};
 use crate::{
-    backend::LockingBackend,
+    backend::{HasSkipLocked, LockingBackend},
     error::Result,
     lock_set::{LockSet, RowRequest},
     lockable::Lockable,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Locks a [`RowRequest`] over a blocking connection.
-pub trait RunRowRequest<T> {
+pub trait RunRowRequest<T, DB: LockingBackend> {
     /// The result: the row, or an `Option` of it for `skip_locked`.
     type Row;
 
@@ -24,19 +24,19 @@ pub trait RunRowRequest<T> {
     /// [`LockError::TimedOut`](crate::LockError::TimedOut) after `timeout`.
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row>
     where
-        Conn: LockConnection,
-        T: LockTarget<Conn::Backend>;
+        Conn: LockConnection<Backend = DB>,
+        T: LockTarget<DB>;
 }
 
 macro_rules! whole_rows {
     ($($word:ident),*) => {$(
-        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $word> {
+        impl<T: Lockable, DB: LockingBackend> RunRowRequest<T, DB> for RowRequest<T, $word> {
             type Row = T;
 
             fn lock<Conn>(self, conn: &mut Conn) -> Result<T>
             where
-                Conn: LockConnection,
-                T: LockTarget<Conn::Backend>,
+                Conn: LockConnection<Backend = DB>,
+                T: LockTarget<DB>,
             {
                 set(self).lock(conn)?.take_only::<T>()
             }
@@ -48,13 +48,13 @@ whole_rows!(NoWait, Timeout);
 
 macro_rules! rows_or_none {
     ($($policy:ident),*) => {$(
-        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $policy> {
+        impl<T: Lockable, DB: HasSkipLocked> RunRowRequest<T, DB> for RowRequest<T, $policy> {
             type Row = Option<T>;
 
             fn lock<Conn>(self, conn: &mut Conn) -> Result<Option<T>>
             where
-                Conn: LockConnection,
-                T: LockTarget<Conn::Backend>,
+                Conn: LockConnection<Backend = DB>,
+                T: LockTarget<DB>,
             {
                 Ok(set(self).lock(conn)?.take_rows::<T>().pop())
             }

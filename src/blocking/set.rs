@@ -36,6 +36,9 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// On MySQL and MariaDB each query is sent without a lock first, and each 512 keys are a statement. A limited query, and one with
     /// conditions on more than the row, is sent once more.
     ///
+    /// On SQLite the transaction becomes the only writer, by one statement per table, and then reads the rows of each model by one statement
+    /// ([page](crate::_documentation::sqlite)).
+    ///
     /// # Errors
     ///
     /// | error | locked | the transaction |
@@ -76,9 +79,9 @@ impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
 
 /// Locks one row over a blocking connection: by its instance, by its key, or around a closure.
 ///
-/// | PostgreSQL | MySQL, MariaDB |
-/// | --- | --- |
-/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` | `SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE` |
+/// | PostgreSQL | MySQL, MariaDB | SQLite |
+/// | --- | --- | --- |
+/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` | `SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE` | `DELETE FROM t WHERE 0`; `SELECT .. FROM t WHERE id IN (VALUES (?)) ORDER BY id` |
 ///
 /// For another strength, or for more than one row, use a [`LockSet`].
 pub trait LockDsl: Lockable {

@@ -45,7 +45,7 @@ where
         E: From<DieselError>,
     {
         let options = &self.transaction.options;
-        begin_watched(driver, options.isolation, options.deny_out_of_order).await
+        begin_watched(driver, options.isolation, options.deny_out_of_order, self.retries.until()).await
     }
 
     /// Takes the outcome of an attempt. Breaks with the result of the whole transaction, or sleeps until the next attempt.

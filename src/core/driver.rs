@@ -61,7 +61,7 @@ pub(crate) trait Driver {
 
     /// Returns whether the core must record errors that abort the transaction, since the connection does not.
     fn needs_notes(&self) -> bool {
-        Self::DB::IMPLICIT_ROLLBACK.is_none() && !self.tells_of_aborts()
+        Self::DB::ERRORS_ABORT && !self.tells_of_aborts()
     }
 
     /// Records that the error of a statement of the crate has aborted the transaction.

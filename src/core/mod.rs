@@ -15,6 +15,7 @@ mod registry;
 mod send;
 mod session_state;
 mod set;
+mod single_writer;
 mod snapshot;
 mod timer;
 mod transaction;

@@ -7,10 +7,13 @@ use super::{
     driver::Driver,
     implicit_rollback::{self, check_rollback},
     send::send,
+    session_state::marked,
+    single_writer::is_open,
     snapshot::refuse_old_snapshot,
     transaction::{begin_of_ours, end},
 };
 use crate::{
+    backend::LockingBackend,
     error::{LockError, Result},
     mode::Isolation,
     pick::Picks,
@@ -18,7 +21,7 @@ use crate::{
 
 /// Runs a pick in the open transaction.
 pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
-    if driver.depth()?.is_none() {
+    if !is_open(driver).await? {
         return Err(LockError::NotInTransaction);
     }
     let picks = picks?;
@@ -31,7 +34,7 @@ pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<
 /// Runs a claim of one statement, in a transaction or by itself.
 pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
     // Fails if the connection is marked as broken.
-    let nested = driver.depth()?.is_some();
+    let nested = is_open(driver).await?;
     let picks = picks?;
     if picks.claims_in_steps() {
         return claim_in_steps(driver, picks).await;
@@ -68,11 +71,14 @@ async fn run<D: Driver, T>(
             implicit_rollback::check(driver).await?;
         }
         let Some(step) = picks.next_step() else { break };
-        let sent = send(driver, step).await;
+        let sent = match D::DB::SINGLE_WRITER {
+            // A plan changes a setting of the session by itself.
+            Some(_) => marked!(driver, send(driver, step)),
+            None => send(driver, step).await,
+        };
         match check_rollback(driver, sent).await.map_err(class) {
             Ok(()) => picks.step_done()?,
-            Err(error) if picks.goes_on(&error) => {}
-            Err(error) => return Err(error.of_tables(&[picks.table().both()])),
+            Err(error) => picks.recover(error).map_err(|error| error.of_tables(&[picks.table().both()]))?,
         }
     }
     Ok(picks.finish())

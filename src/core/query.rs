@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{driver::Driver, implicit_rollback::check_rollback, session_state::Mark, timer::Timer};
 use crate::{
-    backend::{Clock, LockingBackend, sink},
+    backend::{Clock, HasLockingClauses, LockingBackend, sink},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::WaitPolicy,
@@ -21,13 +21,13 @@ use crate::{
 ///
 /// The verb loads the rows itself, between [`begin`](Self::begin) and [`end`](Self::end). A future of the core that is generic over the type
 /// of the query is not seen to be `Send`, and without the type Diesel could not load the rows.
-pub(crate) struct Loading<DB: LockingBackend> {
+pub(crate) struct Loading<DB: HasLockingClauses> {
     timer: Timer<DB>,
     mark: Option<Mark>,
     table: Option<TableName>,
 }
 
-impl<DB: LockingBackend> Loading<DB> {
+impl<DB: HasLockingClauses> Loading<DB> {
     /// Begins to load a query that waits as the server does, or skips.
     pub(crate) fn unlimited<D: Driver<DB = DB>>(driver: &mut D, query: &impl LockedQuery<DB>) -> Result<Self> {
         check(driver, query)?;
@@ -109,7 +109,7 @@ impl<DB: LockingBackend> Loading<DB> {
 }
 
 /// Adds the tables that a query locks to its error.
-pub(crate) fn of_tables<DB: LockingBackend>(error: LockError, query: &impl LockedQuery<DB>) -> LockError {
+pub(crate) fn of_tables<DB: HasLockingClauses>(error: LockError, query: &impl LockedQuery<DB>) -> LockError {
     let mut clauses = Vec::new();
     // A query that cannot be put together has failed before.
     let _ = query.add_clauses(&mut clauses);
@@ -119,7 +119,7 @@ pub(crate) fn of_tables<DB: LockingBackend>(error: LockError, query: &impl Locke
 
 /// Refuses a query outside of a transaction, one whose rows are not rows of a table, and one whose locking clause would mean another
 /// table.
-fn check<D: Driver>(driver: &mut D, query: &impl LockedQuery<D::DB>) -> Result<()> {
+fn check<D: Driver<DB: HasLockingClauses>>(driver: &mut D, query: &impl LockedQuery<D::DB>) -> Result<()> {
     if driver.depth()?.is_none() {
         return Err(LockError::NotInTransaction);
     }
@@ -134,7 +134,7 @@ fn check<D: Driver>(driver: &mut D, query: &impl LockedQuery<D::DB>) -> Result<(
 }
 
 /// Returns the error about rows that cannot be locked at once: other sessions hold them, or this session may not lock some of them.
-async fn busy_rows<D: Driver>(
+async fn busy_rows<D: Driver<DB: HasLockingClauses>>(
     driver: &mut D,
     key: impl QueryFragment<D::DB>,
     table: &TableName,
@@ -148,7 +148,7 @@ async fn busy_rows<D: Driver>(
 }
 
 /// Returns the error about those rows that this session may not lock.
-async fn hidden_rows<D: Driver>(
+async fn hidden_rows<D: Driver<DB: HasLockingClauses>>(
     driver: &mut D,
     key: impl QueryFragment<D::DB>,
     table: &TableName,

@@ -58,7 +58,7 @@ impl Mark {
         });
         match &sent {
             Err(error) if is_connection_lost(error) => driver.status().set_in_error(),
-            Err(DieselError::DatabaseError(..)) if D::DB::IMPLICIT_ROLLBACK.is_none() => {
+            Err(DieselError::DatabaseError(..)) if D::DB::ERRORS_ABORT => {
                 *driver.status() = status;
                 mark_aborted(driver.status());
             }

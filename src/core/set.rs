@@ -11,6 +11,7 @@ use super::{
     implicit_rollback::{self, check_outer_rollback},
     registry,
     session_state::marked,
+    single_writer::is_open,
     snapshot::refuse_old_snapshot,
     timer::Timer,
 };
@@ -25,7 +26,7 @@ use crate::{
 
 /// Locks a set in the open transaction.
 pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W>) -> Result<Locked> {
-    if driver.depth()?.is_none() {
+    if !is_open(driver).await? {
         return Err(LockError::NotInTransaction);
     }
     Call::new(driver, &set).run(set).await
@@ -210,8 +211,7 @@ where
             let Some(sent) = self.timer.send_next(self.driver, table).await else { break };
             match sent.map_err(|error| table.class(self.timer.class(error))) {
                 Ok(()) => table.step_done()?,
-                Err(error) if table.goes_on(&error) => {}
-                Err(error) => return Err(error.of_tables(&[table.name().both()])),
+                Err(error) => table.recover(error).map_err(|error| error.of_tables(&[table.name().both()]))?,
             }
         }
         Ok(())

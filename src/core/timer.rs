@@ -47,10 +47,11 @@ impl<DB: LockingBackend> Timer<DB> {
         let left = timeout.saturating_sub(self.elapsed());
         // The shortest time limit allows one try.
         let first = !std::mem::replace(&mut self.tried, true);
+        let Some(step) = self.clock.limit(left) else { return Ok(()) };
         if left.is_zero() && !first {
             return Err(LockError::TimedOut { attempt: None, source: None });
         }
-        let sent = marked!(driver, send(driver, self.clock.limit(left)));
+        let sent = marked!(driver, send(driver, step));
         check_rollback(driver, sent).await.map_err(|error| self.class(error))
     }
 
@@ -65,8 +66,14 @@ impl<DB: LockingBackend> Timer<DB> {
         plan: &mut impl TablePlan<DB>,
     ) -> Option<QueryResult<()>> {
         let step = plan.next_step()?;
-        let sent =
-            if self.is_limited() { marked!(driver, send(driver, step.uncached())) } else { send(driver, step).await };
+        let sent = if D::DB::SINGLE_WRITER.is_some() {
+            // A plan changes a setting of the session by itself.
+            marked!(driver, send(driver, step))
+        } else if self.is_limited() {
+            marked!(driver, send(driver, step.uncached()))
+        } else {
+            send(driver, step).await
+        };
         Some(check_rollback(driver, sent).await)
     }
 

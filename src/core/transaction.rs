@@ -15,7 +15,7 @@
 //!
 //! The verb runs the closure between [`begin`] and [`end`], since only the verb knows whether the closure is asynchronous.
 
-use std::{num::NonZeroU32, panic::resume_unwind, thread};
+use std::{num::NonZeroU32, panic::resume_unwind, thread, time::Instant};
 
 use diesel::result::{Error as DieselError, QueryResult};
 
@@ -27,6 +27,7 @@ use super::{
     mark_broken::mark_broken,
     registry,
     session_state::marked,
+    single_writer,
 };
 use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
 
@@ -40,6 +41,8 @@ pub(crate) struct Begun {
     watched: bool,
     /// True if an isolation level was chosen, which the session may remember.
     isolated: bool,
+    /// The time up to which a single writer waits with its `COMMIT`.
+    until: Option<Instant>,
 }
 
 /// Begins a transaction, or a savepoint in an open one.
@@ -48,14 +51,22 @@ where
     D: Driver,
     E: From<DieselError>,
 {
+    begin_until(driver, isolation, None).await
+}
+
+async fn begin_until<D, E>(driver: &mut D, isolation: Option<Isolation>, until: Option<Instant>) -> Result<Begun, E>
+where
+    D: Driver,
+    E: From<DieselError>,
+{
     let outermost = driver.depth()?.is_none();
-    let depth = begin_at(driver, isolation).await?;
+    let depth = begin_at(driver, isolation, until).await?;
     match AutocommitGuard::arm(driver).await {
         Ok(autocommit) => {
             if outermost {
                 registry::open(driver);
             }
-            Ok(Begun { depth, autocommit, outermost, watched: false, isolated: isolation.is_some() })
+            Ok(Begun { depth, autocommit, outermost, watched: false, isolated: isolation.is_some(), until })
         }
         Err(error) => {
             let _ = driver.rollback().await;
@@ -66,13 +77,18 @@ where
     }
 }
 
-/// The same, with the order of the lock sets in it watched, unless an outer one is watched already.
-pub(crate) async fn begin_watched<D, E>(driver: &mut D, isolation: Option<Isolation>, refuse: bool) -> Result<Begun, E>
+/// The same, with the order of the lock sets in it watched, unless an outer one is watched already. A single writer waits until this time.
+pub(crate) async fn begin_watched<D, E>(
+    driver: &mut D,
+    isolation: Option<Isolation>,
+    refuse: bool,
+    until: Option<Instant>,
+) -> Result<Begun, E>
 where
     D: Driver,
     E: From<DieselError>,
 {
-    let mut begun = begin(driver, isolation).await?;
+    let mut begun = begin_until(driver, isolation, until).await?;
     begun.watched = registry::watch(driver, refuse);
     Ok(begun)
 }
@@ -80,28 +96,43 @@ where
 /// The same for a transaction with statements of the crate only. It needs no guard: their errors are not swallowed, and a claim
 /// [checks](implicit_rollback::check) before it changes rows that the transaction is open.
 pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
-    let depth = begin_at(driver, isolation).await?;
+    let depth = begin_at(driver, isolation, None).await?;
     Ok(Begun {
         depth,
         autocommit: AutocommitGuard::NONE,
         outermost: false,
         watched: false,
         isolated: isolation.is_some(),
+        until: None,
     })
 }
 
-async fn begin_at<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<NonZeroU32> {
+async fn begin_at<D: Driver>(
+    driver: &mut D,
+    isolation: Option<Isolation>,
+    until: Option<Instant>,
+) -> QueryResult<NonZeroU32> {
     if let Some(isolation) = isolation.filter(|_| D::DB::ISOLATION_COMES_FIRST) {
-        marked!(driver, driver.execute(D::DB::isolate(isolation)))?;
+        isolate(driver, isolation).await?;
     }
-    driver.begin().await?;
+    match D::DB::SINGLE_WRITER {
+        Some(rules) if driver.depth()?.is_none() => {
+            single_writer::begin(driver, &rules, until).await.map_err(single_writer::class::<D::DB>)?;
+        }
+        _ => driver.begin().await?,
+    }
     if let Some(isolation) = isolation.filter(|_| !D::DB::ISOLATION_COMES_FIRST) {
-        if let Err(error) = marked!(driver, driver.execute(D::DB::isolate(isolation))) {
+        if let Err(error) = isolate(driver, isolation).await {
             let _ = driver.rollback().await;
             return Err(error);
         }
     }
     driver.depth()?.ok_or(DieselError::NotInTransaction)
+}
+
+async fn isolate<D: Driver>(driver: &mut D, isolation: Isolation) -> QueryResult<()> {
+    let Some(statement) = D::DB::isolate(isolation) else { return Ok(()) };
+    marked!(driver, driver.execute(statement)).map(drop)
 }
 
 /// Ends a transaction as its closure ended.
@@ -110,11 +141,11 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
-    let Begun { depth, autocommit, outermost, watched, isolated } = begun;
+    let Begun { depth, autocommit, outermost, watched, isolated, until } = begun;
     if watched {
         registry::unwatch(driver);
     }
-    let ended = catch(end_as(driver, depth, autocommit, outcome)).await;
+    let ended = catch(end_as(driver, depth, autocommit, until, outcome)).await;
     if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
         if marked!(driver, driver.batch(forget)).is_err() {
             mark_broken(driver).await;
@@ -132,6 +163,7 @@ async fn end_as<D, R, E>(
     driver: &mut D,
     depth: NonZeroU32,
     autocommit: AutocommitGuard,
+    until: Option<Instant>,
     outcome: thread::Result<Result<R, E>>,
 ) -> Result<R, E>
 where
@@ -143,7 +175,7 @@ where
         failed => failed,
     };
     let outcome = match outcome {
-        Ok(Ok(value)) => Ok(commit(driver, depth).await.map(|()| value)),
+        Ok(Ok(value)) => Ok(commit(driver, depth, until).await.map(|()| value)),
         failed => {
             roll_back(driver, depth).await;
             failed
@@ -189,7 +221,7 @@ async fn roll_back<D: Driver>(driver: &mut D, depth: NonZeroU32) {
     }
 }
 
-async fn commit<D, E>(driver: &mut D, depth: NonZeroU32) -> Result<(), E>
+async fn commit<D, E>(driver: &mut D, depth: NonZeroU32, until: Option<Instant>) -> Result<(), E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
@@ -197,13 +229,17 @@ where
     match driver.depth()? {
         // The closure has ended the transaction. It may have begun another one that Diesel does not know of.
         None => {
-            if driver.batch("ROLLBACK").await.is_err() {
+            // SQLite refuses it outside of a transaction.
+            if driver.batch("ROLLBACK").await.is_err() && D::DB::SINGLE_WRITER.is_none() {
                 mark_broken(driver).await;
             }
             Err(LockError::Aborted.into())
         }
         Some(open) if open < depth => Err(LockError::Aborted.into()),
         Some(_) if depth.get() > 1 => implicit_rollback::release(driver).await,
-        Some(_) => driver.commit().await.map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),
+        Some(_) => match D::DB::SINGLE_WRITER {
+            Some(rules) => Ok(single_writer::commit(driver, &rules, until).await?),
+            None => driver.commit().await.map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),
+        },
     }
 }

@@ -6,7 +6,7 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-use super::{LockError, LockObstacle, Refusal, mysql, postgres};
+use super::{LockError, LockObstacle, Refusal, mysql, postgres, sqlite};
 
 type Info = dyn DatabaseErrorInformation + Send + Sync;
 
@@ -53,6 +53,7 @@ impl Class {
                     (mysql::DEADLOCK, Class::Deadlock),
                     (mysql::CHANGED, Class::Serialization),
                     (mysql::READ_ONLY, Class::ReadOnly),
+                    (sqlite::READ_ONLY, Class::ReadOnly),
                     (mysql::LOST, Class::ConnectionLost),
                     (mysql::LOST_NOW, Class::ConnectionLost),
                     (postgres::ENDED, Class::ConnectionLost),
@@ -79,6 +80,8 @@ impl Class {
                     (mysql::USER_LOCK_DEADLOCK, Class::Deadlock),
                     (mysql::CANCELED, Class::Canceled),
                     (mysql::NO_PRIMARY_KEY, Class::NoPrimaryKey),
+                    (sqlite::BUSY, Class::TimedOut),
+                    (sqlite::VIEW, Class::NotATable),
                 ],
             ),
             _ => None,
@@ -97,7 +100,10 @@ impl Class {
                 LockError::Contended { rows: Vec::new(), holders: Vec::new(), source }
             }
             Class::Canceled => LockError::Canceled { attempt: None, source },
-            Class::NotATable => not_lockable(source, LockObstacle::NotATable, postgres::MATERIALIZED_VIEW),
+            Class::NotATable => {
+                let messages = [postgres::MATERIALIZED_VIEW, sqlite::VIEW].concat();
+                not_lockable(source, LockObstacle::NotATable, &messages)
+            }
             Class::NoPrimaryKey => not_lockable(source, LockObstacle::NoPrimaryKey, mysql::NO_PRIMARY_KEY),
             Class::NoPrivilege => not_lockable(source, LockObstacle::Privilege, postgres::NO_PRIVILEGE),
         }
@@ -191,10 +197,22 @@ pub(super) fn is_text_of_a_lost_conflict(text: &str) -> bool {
     lists.iter().any(|messages| named(messages, text).is_some())
 }
 
-/// Returns whether the message is one of MySQL and MariaDB with which the server has undone the statement and nothing else.
+/// Returns whether the message is one of MySQL, MariaDB or SQLite with which the server has undone the statement and nothing else.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };
-    mysql::OF_THE_STATEMENT.iter().any(|messages| is(messages, &**info))
+    mysql::OF_THE_STATEMENT.iter().chain([&sqlite::BUSY, &sqlite::VIEW]).any(|messages| is(messages, &**info))
+}
+
+/// Returns whether SQLite reports that the database is busy.
+#[allow(dead_code, reason = "of one backend only")]
+pub(super) fn is_busy(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(_, info) if is(sqlite::BUSY, &**info))
+}
+
+/// Returns whether SQLite refuses a `COMMIT` because the transaction is over.
+#[allow(dead_code, reason = "of one backend only")]
+pub(super) fn is_over(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(_, info) if is(sqlite::OVER, &**info))
 }
 
 /// Returns whether the message is that of a lock timeout of MySQL and MariaDB.

@@ -30,6 +30,8 @@ impl fmt::Display for LockError {
             ),
             LockError::Contended { rows, holders, .. } => {
                 let verb = verb(rows, "is", "are");
+                // Rows that a query would choose have no names yet on SQLite.
+                f.write_str(if rows.is_empty() { "the rows" } else { "" })?;
                 let rows = Listed(rows);
                 write!(f, "{rows} {verb} held by another transaction, and this call was told not to wait")?;
                 holders.iter().try_for_each(|holder| write!(f, "; {holder}"))?;

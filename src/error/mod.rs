@@ -11,6 +11,7 @@ mod optional;
 mod postgres;
 mod predicates;
 mod row_name;
+mod sqlite;
 
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ pub enum LockError {
     /// `source` (then the time was up between two statements).
     ///
     /// MySQL and MariaDB: the transaction goes on, and rows that the call locked before stay locked until it ends
-    /// ([manual][mysql]).
+    /// ([manual][mysql]). SQLite: the transaction goes on; a `COMMIT` that timed out is rolled back.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/innodb-parameters.html#sysvar_innodb_lock_wait_timeout
     TimedOut {
@@ -192,6 +193,8 @@ pub enum LockError {
     ///
     /// MariaDB, with [`innodb_snapshot_isolation`][mariadb] (the default from 11.6.2 on): rolled back as by a
     /// [`Deadlock`](Self::Deadlock). MySQL has no such error: there a locking read returns the newest committed row.
+    ///
+    /// SQLite: the transaction [has read](crate::_documentation::sqlite) before it locks. It goes on, and cannot write.
     ///
     /// [postgres]: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ
     /// [partition]: https://www.postgresql.org/docs/current/ddl-partitioning.html#DDL-PARTITIONING-DECLARATIVE-LIMITATIONS

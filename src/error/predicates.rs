@@ -56,7 +56,10 @@ impl LockError {
             LockError::Contended { source, .. } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
             }
-            LockError::NotLockable { reason, source, .. } => source.is_some() && !reason.is_of_the_statement(),
+            LockError::NotLockable { reason, source, .. } => {
+                !reason.is_of_the_statement()
+                    && source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
+            }
             LockError::TimedOut { attempt, source } => {
                 source.as_ref().is_some_and(|source| !classify::is_of_the_statement(source))
                     && !undone(attempt.as_deref())
@@ -114,11 +117,11 @@ impl LockError {
         LockError::Unsupported { clause, advice }
     }
 
-    /// Builds the error for more keys than MySQL and MariaDB can sort in one statement.
+    /// Builds the error for more keys than MySQL, MariaDB or SQLite can sort in one statement.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn too_many_keys() -> Self {
-        let advice = "only the server knows the order of such keys, and a statement holds 65,535 values: lock them in several \
-                      transactions";
+        let advice = "only the server knows the order of such keys, and a statement holds 65,535 values, on SQLite 16,384: lock them \
+                      in several transactions";
         LockError::Unsupported { clause: "so many keys that are not integers", advice }
     }
 
@@ -175,6 +178,42 @@ impl LockError {
                       early; take the lock before the transaction, begin that with `LockTransaction`, or use \
                       `hold_session` or `acquire`";
         LockError::Unsupported { clause: "`hold` in a transaction that was begun elsewhere", advice }
+    }
+
+    /// Builds the error for a claim whose rows were all kept from being changed by a trigger. The server reports nothing in this case, so a
+    /// session that claims would get no rows, for ever.
+    #[allow(dead_code, reason = "not of each backend")]
+    pub(crate) fn refused_changes() -> Self {
+        let advice = "a trigger of the table has kept every row that was picked from being changed, and they would be picked again and \
+                      again: leave them out in the query, or have the trigger raise an error";
+        LockError::Unsupported { clause: "rows that a trigger does not let be changed", advice }
+    }
+
+    /// Builds the error for a changed row that is no longer found under the key that it had.
+    #[allow(dead_code, reason = "not of each backend")]
+    pub(crate) fn changed_key() -> Self {
+        let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
+        LockError::Unsupported { clause: "a claim that changes the primary key", advice }
+    }
+
+    /// Builds the error for a transaction of SQLite that has read before it was the writer, and cannot become the writer any more.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn old_reader() -> Self {
+        let message = "database is locked: this transaction has read before, and what it has read is, or is about to be, out of date";
+        let source = DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message.to_owned()));
+        LockError::Serialization { attempt: None, source }
+    }
+
+    /// Returns whether SQLite reports that the database is busy.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn is_busy(error: &DieselError) -> bool {
+        classify::is_busy(error)
+    }
+
+    /// Returns whether SQLite refuses a `COMMIT` because the transaction is over.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn is_over(error: &DieselError) -> bool {
+        classify::is_over(error)
     }
 
     /// Builds the error for a transaction that a node of a cluster has rolled back between two of its statements, without reporting it.

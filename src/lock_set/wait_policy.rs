@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use super::LockSet;
 use crate::{
-    backend::LockingBackend,
+    backend::{HasSkipLocked, LockingBackend},
     mode::WaitPolicy,
     sql::{NoWait, SkipLocked, Timeout},
 };
@@ -16,6 +16,9 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     ///
     /// A lock that is compatible with the requested one is no reason to fail. For a lock on the table as a whole
     /// (`LOCK TABLE`, `ALTER TABLE`) the call does wait: it is no row lock.
+    ///
+    /// On SQLite no row is free while another transaction is the writer. The call waits for it for up to 20 ms
+    /// ([why](crate::_documentation::sqlite#a-transaction-that-has-read-first)).
     ///
     /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
@@ -39,7 +42,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
         self.with_policy(WaitPolicy::NoWait)
     }
 
-    /// Leaves out the rows that another session holds.
+    /// Leaves out the rows that another session holds. On SQLite it does not compile: no row is held singly there.
     ///
     /// [`Locked::skipped`](crate::Locked::skipped) names those that were requested by instance or key. Rows that a query chose and that are
     /// held are left out without a report. A limit chooses first: a query for five rows of which two are held returns three.
@@ -47,7 +50,10 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// | PostgreSQL, MySQL, MariaDB |
     /// | --- |
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
-    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked> {
+    pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked>
+    where
+        DB: HasSkipLocked,
+    {
         self.with_policy(WaitPolicy::SkipLocked)
     }
 
@@ -64,7 +70,8 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// [`max_statement_time`][mariadb]) still hold if they are shorter.
     ///
     /// After a timeout the transaction is aborted on PostgreSQL, unless [`name_holders`](Self::name_holders) is set: then the call undoes
-    /// itself. On MySQL and MariaDB the transaction goes on, and keeps the rows that were locked so far.
+    /// itself. On MySQL and MariaDB the transaction goes on, and keeps the rows that were locked so far. On SQLite it goes on; the limit is a
+    /// `PRAGMA busy_timeout`, which is put back.
     ///
     /// | PostgreSQL | MySQL | MariaDB |
     /// | --- | --- | --- |
@@ -77,7 +84,10 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     }
 
     /// Waits as the policy says, which is known at run time only.
-    pub fn wait(self, policy: WaitPolicy) -> LockSet<'a, DB, WaitPolicy> {
+    pub fn wait(self, policy: WaitPolicy) -> LockSet<'a, DB, WaitPolicy>
+    where
+        DB: HasSkipLocked,
+    {
         self.with_policy(policy.normalized())
     }
 

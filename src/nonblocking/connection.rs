@@ -4,14 +4,15 @@ use diesel_async::AsyncConnection;
 
 use crate::backend::LockingBackend;
 
-/// A connection of `diesel-async` over which rows can be locked: `AsyncPgConnection`, `AsyncMysqlConnection`, and both out of a pool.
+/// A connection of `diesel-async` over which rows can be locked: `AsyncPgConnection`, `AsyncMysqlConnection`,
+/// `SyncConnectionWrapper<SqliteConnection>`, and each of them out of a pool.
 ///
 /// There is nothing to implement by hand.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be locked over `{Self}`",
     label = "not an asynchronous connection to a backend with row locks",
-    note = "`AsyncPgConnection` and `AsyncMysqlConnection` of `diesel-async` are, alone or out of a pool, with the feature `postgres` or \
-            `mysql` of diesel_lockset",
+    note = "`AsyncPgConnection`, `AsyncMysqlConnection` and `SyncConnectionWrapper<SqliteConnection>` of `diesel-async` are, alone or out of \
+            a pool, with the feature `postgres`, `mysql` or `sqlite` of diesel_lockset",
     note = "connections of Diesel itself block: their calls are in `diesel_lockset::prelude`"
 )]
 pub trait LockConnection: AsyncConnection<Backend: LockingBackend> {}

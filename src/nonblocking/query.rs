@@ -14,7 +14,7 @@ use diesel::{
 
 use super::{catch::catch, connection::LockConnection, driver::Nonblocking};
 use crate::{
-    backend::LockingBackend,
+    backend::HasLockingClauses,
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
@@ -174,6 +174,7 @@ impl<Q, S, L, W, Conn> RunLockQuery<Conn> for RowLock<Q, S, L, W> {
     message = "the rows of this query cannot be loaded as `{U}` over `{Conn}`",
     note = "select what the model wants with `.select(T::as_select())`",
     note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
+    note = "SQLite has no locking clauses: lock what the query chooses with `LockSet::new().query::<T>(query)`",
     note = "the query and its values must be `Send`"
 )]
 pub trait LoadLocked<Conn, U> {
@@ -186,7 +187,7 @@ macro_rules! unlimited {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $policy>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>>,
             Self: QueryFragment<DB> + LockedQuery<DB> + Query<SqlType = Q::SqlType> + Send,
@@ -215,7 +216,7 @@ macro_rules! limited {
         #[diagnostic::do_not_recommend]
         impl<Q, S, L, Conn, U, DB> LoadLocked<Conn, U> for RowLock<Q, S, L, $policy>
         where
-            DB: LockingBackend + QueryMetadata<Q::SqlType>,
+            DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
             Conn: LockConnection<Backend = DB>,
             Q: Query<SqlType: CompatibleType<U, DB>> + AnySelect<DB>,
             S: Table<PrimaryKey: QueryFragment<DB> + Send> + QueryFragment<DB>,

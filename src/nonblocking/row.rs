@@ -4,6 +4,7 @@ use std::future::Future;
 
 use super::{connection::LockConnection, set::RunLockSet};
 use crate::{
+    backend::{HasSkipLocked, LockingBackend},
     error::Result,
     lock_set::{LockSet, RowRequest},
     lockable::Lockable,
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// Locks the row of a [`RowRequest`] over a connection of `diesel-async`.
-pub trait RunRowRequest<T> {
+pub trait RunRowRequest<T, DB: LockingBackend> {
     /// The row, or an option of it if a row that somebody holds is skipped.
     type Row;
 
@@ -37,19 +38,19 @@ pub trait RunRowRequest<T> {
     /// ```
     fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Self::Row>> + Send
     where
-        Conn: LockConnection,
-        T: LockTarget<Conn::Backend>;
+        Conn: LockConnection<Backend = DB>,
+        T: LockTarget<DB>;
 }
 
 macro_rules! whole_rows {
     ($($policy:ident),*) => {$(
-        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $policy> {
+        impl<T: Lockable, DB: LockingBackend> RunRowRequest<T, DB> for RowRequest<T, $policy> {
             type Row = T;
 
             fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<T>> + Send
             where
-                Conn: LockConnection,
-                T: LockTarget<Conn::Backend>,
+                Conn: LockConnection<Backend = DB>,
+                T: LockTarget<DB>,
             {
                 let set = LockSet::of_row::<T>(self);
                 async move { set.lock(conn).await?.take_only::<T>() }
@@ -62,13 +63,13 @@ whole_rows!(NoWait, Timeout);
 
 macro_rules! rows_or_none {
     ($($policy:ident),*) => {$(
-        impl<T: Lockable> RunRowRequest<T> for RowRequest<T, $policy> {
+        impl<T: Lockable, DB: HasSkipLocked> RunRowRequest<T, DB> for RowRequest<T, $policy> {
             type Row = Option<T>;
 
             fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Option<T>>> + Send
             where
-                Conn: LockConnection,
-                T: LockTarget<Conn::Backend>,
+                Conn: LockConnection<Backend = DB>,
+                T: LockTarget<DB>,
             {
                 let set = LockSet::of_row::<T>(self);
                 async move { Ok(set.lock(conn).await?.take_rows::<T>().pop()) }

@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{ClaimFrom, PickFrom, Picks, check, model::PickModels};
 use crate::{
-    backend::{LockingBackend, Picking, RowSink, Step},
+    backend::{HasLockingClauses, Picking, RowSink, Step},
     diesel_internals::{CompatibleType, RowRef},
     error::Result,
     lockable::Lockable,
@@ -24,7 +24,7 @@ type Selected<Q, U, DB> = <<Q as Query>::SqlType as CompatibleType<U, DB>>::SqlT
 #[diagnostic::do_not_recommend]
 impl<U, DB, Q, S, L> PickFrom<U, DB> for RowLock<Q, S, L>
 where
-    DB: LockingBackend + QueryMetadata<Q::SqlType>,
+    DB: HasLockingClauses + QueryMetadata<Q::SqlType>,
     Q: AnySelect<DB> + Query<SqlType: CompatibleType<U, DB>>,
     S: QuerySource<FromClause: QueryFragment<DB>>,
     L: LockStrength<DB>,
@@ -47,7 +47,7 @@ where
 #[diagnostic::do_not_recommend]
 impl<T, DB, C, Q, L> ClaimFrom<T, DB, C> for RowLock<Q, T::Table, L>
 where
-    DB: LockingBackend,
+    DB: HasLockingClauses,
     T: LockTarget<DB> + Lockable,
     T::Table: Table,
     C: QueryFragment<DB>,
@@ -76,7 +76,7 @@ pub struct PickSelected<Q, U> {
 
 impl<Q, U, DB> Picks<DB, U> for PickSelected<Q, U>
 where
-    DB: LockingBackend,
+    DB: HasLockingClauses,
     Q: AnySelect<DB> + Query<SqlType: CompatibleType<U, DB>>,
     U: FromSqlRow<Selected<Q, U, DB>, DB> + Send,
 {

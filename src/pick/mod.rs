@@ -25,7 +25,7 @@ use crate::{
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
     note = "leave Diesel's own `for_update()` out; for another strength or an alias use `for_no_key_update_of(table)` and its \
             sisters, without `no_wait`, `skip_locked` or `timeout`: a pick never waits",
-    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only",
+    note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only, and no locking clause on SQLite",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
 pub trait PickFrom<T, DB: LockingBackend>: Sized {
@@ -48,6 +48,7 @@ pub trait PickFrom<T, DB: LockingBackend>: Sized {
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
     note = "leave Diesel's own `for_update()` out; for another strength use `for_no_key_update_of(table)`, on PostgreSQL, without \
             `no_wait`, `skip_locked` or `timeout`: a claim never waits",
+    note = "SQLite has no locking clauses: leave them out",
     note = "`for_share_of` and `for_key_share_of` let two workers have the same row, which only one of them can change",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
@@ -84,9 +85,9 @@ pub trait Picks<DB: LockingBackend, T>: Sized {
     /// Ends a step: all rows of the last statement were read.
     fn step_done(&mut self) -> Result<()>;
 
-    /// Returns whether the plan goes on after an error of the last statement, which has locked nothing.
-    fn goes_on(&mut self, _error: &LockError) -> bool {
-        false
+    /// Returns the error of the last statement, unless the plan goes on after it. The statement has locked nothing.
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        Err(error)
     }
 
     /// Returns the rows, in the order of the query.

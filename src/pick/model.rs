@@ -152,8 +152,8 @@ where
         )
     }
 
-    fn goes_on(&mut self, error: &LockError) -> bool {
-        self.plan.goes_on(error)
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        self.plan.recover(error)
     }
 
     fn step_done(&mut self) -> Result<()> {

@@ -14,11 +14,17 @@ pub struct Dialect {
     pub(crate) dollars: bool,
     /// Text after `E` has backslash escapes, whatever the setting.
     pub(crate) escape_strings: bool,
+    /// A backslash in quotes may escape the quote behind it, depending on a setting.
+    pub(crate) backslashes: bool,
+    /// `[..]` is a name.
+    pub(crate) bracket_names: bool,
     pub(crate) nested_comments: bool,
     /// `/*! .. */` and `/*M! .. */` are executed, by some versions.
     pub(crate) executable_comments: bool,
-    /// `#` begins a comment, and `--` does so only in front of a space. Both comments go up to a newline, not to a carriage return.
+    /// `#` begins a comment, and `--` does so only in front of a space.
     pub(crate) hash_comments: bool,
+    /// Such a comment goes up to a carriage return, not only to a newline.
+    pub(crate) returns_end_lines: bool,
     /// `LOCK IN SHARE MODE`, `PROCEDURE` and `MINUS` are clauses.
     pub(crate) more_clauses: bool,
     /// Words that may stand before a parenthesis and read no table, in ascending order.
@@ -121,7 +127,7 @@ impl<'s> Tokens<'s> {
     }
 
     fn skip_line(&mut self) -> Result<(), Unreadable> {
-        let returns = !self.dialect.hash_comments;
+        let returns = self.dialect.returns_end_lines;
         self.skip_while(|byte| byte != b'\n' && !(returns && byte == b'\r'));
         if self.at == self.sql.len() { Err(Unreadable::LineComment) } else { Ok(()) }
     }
@@ -222,6 +228,17 @@ impl<'s> Tokens<'s> {
         Ok(Token::Number(&self.sql[start..self.at]))
     }
 
+    /// Reads a name in brackets, which has no escapes.
+    fn brackets(&mut self) -> Result<Token<'s>, Unreadable> {
+        let start = self.at;
+        self.skip_while(|byte| byte != b']');
+        if self.at >= self.sql.len() {
+            return Err(Unreadable::OpenQuote);
+        }
+        self.at += 1;
+        Ok(Token::Name(&self.sql[start..self.at]))
+    }
+
     fn word(&mut self) -> Result<Token<'s>, Unreadable> {
         let start = self.at;
         self.skip_while(|byte| is_of_word(byte) || byte == b'$');
@@ -238,7 +255,11 @@ impl<'s> Tokens<'s> {
             quote if quote == self.dialect.name_quote => {
                 self.skip_quoted(quote, Backslashes::Plain).map(|()| Token::Name(&self.sql[start..self.at]))
             }
-            quote @ (b'\'' | b'"') => self.skip_quoted(quote, Backslashes::Perhaps).map(|()| Token::Text),
+            quote @ (b'\'' | b'"') => {
+                let backslashes = if self.dialect.backslashes { Backslashes::Perhaps } else { Backslashes::Plain };
+                self.skip_quoted(quote, backslashes).map(|()| Token::Text)
+            }
+            b'[' if self.dialect.bracket_names => self.brackets(),
             b'$' if self.dialect.dollars => self.dollar(),
             b'?' if !self.dialect.dollars => {
                 self.at += 1;

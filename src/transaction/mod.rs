@@ -21,6 +21,9 @@ pub(crate) use self::{
 /// [`LimitedRowsChanged`](crate::LockError::LimitedRowsChanged), everything is rolled back and run again after a pause that grows and is
 /// jittered, so that two losers do not collide again.
 ///
+/// On SQLite it begins as the only writer, `BEGIN IMMEDIATE`, and waits for another one up to the connection's `busy_timeout`; if that is 0, up
+/// to the [`deadline`](Self::deadline). It waits with its `COMMIT` in the same way.
+///
 /// The closure must not do anything that a rollback does not undo, unless doing it twice is harmless. It must not end the
 /// transaction itself: after a `COMMIT` of its own, or a statement that commits implicitly, `run` returns
 /// [`Aborted`](crate::LockError::Aborted). On PostgreSQL it is not noticed if the closure ends the transaction and begins another one in its place: `run`

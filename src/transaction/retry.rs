@@ -79,6 +79,11 @@ impl Retries {
         self.began.elapsed()
     }
 
+    /// Returns the time after which no retry begins, and up to which a try waits to begin where it has to.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.began.checked_add(self.deadline?)
+    }
+
     fn is_mendable(&self, class: Option<RetryClass>) -> bool {
         match class {
             Some(RetryClass::Retryable) => true,

@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use diesel_lockset::{
-    IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunRowRequest,
+    HasSkipLocked, IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunRowRequest,
 };
 
 use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
@@ -83,7 +83,7 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// `row.skip_locked().lock(..)`
     fn skip_locked<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>
     where
-        Self::Backend: LockingBackend;
+        Self::Backend: HasSkipLocked;
 
     /// `row.timeout(time).lock(..)`
     fn timeout<T: LockTarget<Self::Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError>
@@ -240,7 +240,7 @@ impl<C: Open> Session for Direct<C> {
 
     fn skip_locked<T: LockTarget<C::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>
     where
-        C::Backend: LockingBackend,
+        C::Backend: HasSkipLocked,
     {
         row.skip_locked().lock(&mut self.conn)
     }

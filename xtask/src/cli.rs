@@ -62,9 +62,9 @@ pub(crate) struct TestOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
-    /// The kind of server to run it on.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) backend: Backend,
+    /// The kind of database to run it on [default: postgres, or sqlite if there is no PostgreSQL and none can be installed].
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Backend>,
     #[command(flatten)]
     pub(crate) servers: ServerOptions,
     /// How long each way of locking runs (the demo has its own default).
@@ -78,12 +78,20 @@ pub(crate) struct DemoOptions {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
-    #[default]
     Postgres,
     /// MySQL or MariaDB: the one that is given, else a throw-away MariaDB.
     Mysql,
+    /// SQLite, which needs no server.
+    Sqlite,
+}
+
+impl DemoOptions {
+    /// The kind of database, PostgreSQL unless another one is chosen.
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend.unwrap_or(Backend::Postgres)
+    }
 }
 
 /// Which servers to use.

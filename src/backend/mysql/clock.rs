@@ -32,11 +32,11 @@ pub struct MysqlClock {
 impl Clock<Mysql> for MysqlClock {
     const OUTLIVES_A_ROLLBACK: bool = true;
 
-    fn limit(&mut self, left: Duration) -> Step<'_, Mysql> {
+    fn limit(&mut self, left: Duration) -> Option<Step<'_, Mysql>> {
         let first = !std::mem::replace(&mut self.limited, true);
         // Rounded up, so that the time is up when the server says so. Zero would mean no limit.
         let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).clamp(1, MOST);
-        Step { statement: Statement::new(Limit { first, milliseconds }), answer: Response::Nothing }
+        Some(Step { statement: Statement::new(Limit { first, milliseconds }), answer: Response::Nothing })
     }
 
     fn restore(&mut self) -> Option<Step<'_, Mysql>> {

@@ -2,11 +2,7 @@
 
 use std::ops::Range;
 
-use diesel::{
-    mysql::Mysql,
-    query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
-};
+use diesel::{mysql::Mysql, query_builder::AstPass, result::QueryResult};
 
 use crate::{
     error::LockError,
@@ -194,15 +190,5 @@ impl Asked {
             QueryText { full_text: true, .. } => Asked::Beside,
             QueryText { .. } => Asked::AtOnce,
         }
-    }
-}
-
-/// The empty statement `DO 0`, for a plan that ends in an error: only the end of a statement can report it.
-pub(super) struct Nothing;
-
-impl QueryFragment<Mysql> for Nothing {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql("DO 0");
-        Ok(())
     }
 }

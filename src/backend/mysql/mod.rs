@@ -37,7 +37,7 @@ use self::{
     row_lock::{BusyRows, busy_key},
     table_plan::MysqlTable,
 };
-use super::{HasShareLocks, ImplicitRollback, LockingBackend, Picking, Snapshots};
+use super::{HasLockingClauses, HasShareLocks, HasSkipLocked, ImplicitRollback, LockingBackend, Picking, Snapshots};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
@@ -52,13 +52,14 @@ impl LockingBackend for Mysql {
     type Clock = MysqlClock;
     type Pick = MysqlPick;
 
-    const SNAPSHOTS: Snapshots<Mysql> = isolation::SNAPSHOTS;
+    const SNAPSHOTS: Option<Snapshots<Mysql>> = Some(isolation::SNAPSHOTS);
 
-    fn isolate(isolation: Isolation) -> Statement<'static, Mysql> {
-        Statement::new(isolation::Isolate(isolation))
+    fn isolate(isolation: Isolation) -> Option<Statement<'static, Mysql>> {
+        Some(Statement::new(isolation::Isolate(isolation)))
     }
 
     const ISOLATION_COMES_FIRST: bool = true;
+    const ERRORS_ABORT: bool = false;
 
     const FORGET_ISOLATION: Option<&'static str> = Some(isolation::FORGET);
 
@@ -68,6 +69,19 @@ impl LockingBackend for Mysql {
         same_table::question(one, other)
     }
 
+    const RELEASE: Option<for<'q> fn(LockName<'q>) -> Statement<'q, Mysql>> = Some(advisory::release);
+
+    fn table<'a>(
+        name: TableName,
+        parts: Vec<QueriedModel<'a, Self>>,
+        strength: Strength,
+        wait_policy: WaitPolicy,
+    ) -> QueryResult<Self::Table<'a>> {
+        MysqlTable::new(name, parts, strength, wait_policy)
+    }
+}
+
+impl HasLockingClauses for Mysql {
     fn busy_rows<'q>(
         query: &'q dyn AnySelect<Mysql>,
         key: &'q dyn QueryFragment<Mysql>,
@@ -84,17 +98,7 @@ impl LockingBackend for Mysql {
     fn pick_selected<'q>(query: &'q dyn AnySelect<Mysql>, pick: Picking<'q>) -> Statement<'q, Mysql> {
         Statement::new(PickSelected { query, pick })
     }
-
-    const RELEASE: Option<for<'q> fn(LockName<'q>) -> Statement<'q, Mysql>> = Some(advisory::release);
-
-    fn table<'a>(
-        name: TableName,
-        parts: Vec<QueriedModel<'a, Self>>,
-        strength: Strength,
-        wait_policy: WaitPolicy,
-    ) -> QueryResult<Self::Table<'a>> {
-        MysqlTable::new(name, parts, strength, wait_policy)
-    }
 }
 
+impl HasSkipLocked for Mysql {}
 impl HasShareLocks for Mysql {}

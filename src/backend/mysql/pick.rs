@@ -10,7 +10,7 @@ use diesel::{
 use super::{
     answer::ModelAnswer,
     covering_index::Uncovered,
-    fragments::{Asked, Nothing},
+    fragments::Asked,
     free_rows::{Change, Count, FreeRows},
     key_check::KeyCheck,
     level_guard::{Refused, of_serializable},
@@ -66,8 +66,6 @@ enum Stage {
     Remember,
     /// Rechecks which of the locked rows match the query.
     Recheck,
-    /// Sends an empty statement, whose end reports that the query is refused under SERIALIZABLE. Nothing was locked.
-    Refuse,
     /// Counts the candidate rows.
     Count,
     /// Changes the locked rows, for a claim.
@@ -163,7 +161,6 @@ impl PickPlan<Mysql> for MysqlPick {
             }
             Stage::Ask => fitness.ask(),
             Stage::Remember => fitness.remember(),
-            Stage::Refuse => Step { statement: Statement::new(Nothing), answer: Response::Nothing },
             Stage::Recheck => {
                 let held = now.keys()?;
                 let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
@@ -205,7 +202,6 @@ impl PickPlan<Mysql> for MysqlPick {
             Stage::Ask if self.fitness.judge()? => Stage::Remember,
             Stage::Ask => Stage::Ask,
             Stage::Remember => Stage::Free,
-            Stage::Refuse => return Err(of_serializable()),
             Stage::Free if self.asked != Asked::AtOnce && self.begin(self.answer.held_once(), rows) => Stage::Recheck,
             Stage::Free => self.enough(rows),
             Stage::Recheck if self.now.next(rows, most) => Stage::Recheck,
@@ -226,20 +222,19 @@ impl PickPlan<Mysql> for MysqlPick {
             // MariaDB 11.8 answers some statements that were cancelled as if they had found no row. Rows that were not changed must not be
             // returned as claimed.
             Stage::Reload if self.changed < self.answer.held_once().len() => return Err(DieselError::NotFound.into()),
-            Stage::Reload if !self.answer.is_all_changed() => return Err(gone_from_its_key()),
+            Stage::Reload if !self.answer.is_all_changed() => return Err(LockError::changed_key()),
             Stage::Change | Stage::Reload => Stage::Done,
         };
         Ok(())
     }
 
-    fn goes_on(&mut self, error: &LockError) -> bool {
-        let next = match self.stage {
-            Stage::Free if self.fitness.must_ask(error) => Some(Stage::Ask),
-            Stage::Free if Refused::Serializable.is_of(error) => Some(Stage::Refuse),
-            _ => None,
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        self.stage = match self.stage {
+            Stage::Free if self.fitness.must_ask(&error) => Stage::Ask,
+            Stage::Free if Refused::Serializable.is_of(&error) => return Err(of_serializable()),
+            _ => return Err(error),
         };
-        self.stage = next.unwrap_or(self.stage);
-        next.is_some()
+        Ok(())
     }
 
     fn answer(&mut self) -> Answer {
@@ -293,10 +288,4 @@ impl MysqlPick {
         self.answer.pick_anew();
         Stage::Free
     }
-}
-
-/// Builds the error for a changed row that is no longer found under the key that it had.
-fn gone_from_its_key() -> LockError {
-    let advice = "a changed row is read again by the key that it had: change the key by an UPDATE of its own";
-    LockError::Unsupported { clause: "a claim that changes the primary key", advice }
 }

@@ -15,7 +15,7 @@ use super::{
     answer::UnknownKeys,
     chunks::{CHUNK, Chunks},
     covering_index::Uncovered,
-    fragments::{Asked, Nothing},
+    fragments::Asked,
     holders::{Holders, holder},
     key_check::KeyCheck,
     level_guard::{Refused, of_serializable},
@@ -25,7 +25,7 @@ use super::{
     sort::Sort,
 };
 use crate::{
-    backend::{Response, Step, TablePlan},
+    backend::{Step, TablePlan},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, Result, RowName},
     mode::{Strength, Wait, WaitPolicy},
@@ -153,7 +153,6 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 Some(Step::new(Statement::new(statement), LockedReader { models: readers, mixed }))
             }
             Stage::Ask { .. } => Some(fitness.ask()),
-            Stage::Fail => Some(Step { statement: Statement::new(Nothing), answer: Response::Nothing }),
             Stage::Remember { .. } => Some(fitness.remember()),
             Stage::Recheck { model, query } => {
                 let ModelInSet { model, choices, asked, uncovered, answer, now, .. } = models.get_mut(model)?;
@@ -178,7 +177,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
     fn step_done(&mut self) -> Result<()> {
         let last = self.stage;
         self.stage = match last {
-            Stage::Done | Stage::Fail => Stage::Done,
+            Stage::Done => Stage::Done,
             Stage::Resolve { model, query } => match self.query_after(Some((model, query)), |_, _| true) {
                 Some((model, query)) => Stage::Resolve { model, query },
                 None => self.plan()?,
@@ -232,22 +231,15 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
         }
     }
 
-    fn goes_on(&mut self, error: &LockError) -> bool {
-        let next = match self.stage {
-            Stage::Lock { chunk } if self.fitness.must_ask(error) => Some(Stage::Ask { chunk }),
-            Stage::Absent { model } if Refused::Snapshot.is_of(error) => Some(self.try_all(model)),
-            Stage::Try { model } if is_held(error) => Some(self.try_halves(model)),
-            _ => None,
+    fn recover(&mut self, error: LockError) -> Result<()> {
+        self.stage = match self.stage {
+            Stage::Lock { chunk } if self.fitness.must_ask(&error) => Stage::Ask { chunk },
+            Stage::Absent { model } if Refused::Snapshot.is_of(&error) => self.try_all(model),
+            Stage::Try { model } if is_held(&error) => self.try_halves(model),
+            _ => return Err(error),
         };
-        if let Some(next) = next {
-            self.stage = next;
-            self.put_in_order();
-            // Only `step_done` can report an error. So an empty statement is sent, and its end reports this one.
-            if self.stage == Stage::Done && self.done().is_err() {
-                self.stage = Stage::Fail;
-            }
-        }
-        next.is_some()
+        self.put_in_order();
+        if self.stage == Stage::Done { self.done() } else { Ok(()) }
     }
 
     fn finish(self) -> Vec<ErasedRows> {

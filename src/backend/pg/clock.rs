@@ -32,12 +32,12 @@ pub struct PgClock {
 impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
 
-    fn limit(&mut self, left: Duration) -> Step<'_, Pg> {
+    fn limit(&mut self, left: Duration) -> Option<Step<'_, Pg>> {
         // Rounded up, so that the time is up when the server reports a timeout. Zero would mean no limit.
         let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
         let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
-        Step::new(statement, Before(&mut self.before))
+        Some(Step::new(statement, Before(&mut self.before)))
     }
 
     fn restore(&mut self) -> Option<Step<'_, Pg>> {

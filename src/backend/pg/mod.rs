@@ -40,7 +40,9 @@ use self::{
     row_lock::{BusyRows, busy_key},
     table_plan::PgTable,
 };
-use super::{HasKeyLocks, HasShareLocks, HidesRows, LockingBackend, Picking, Snapshots};
+use super::{
+    HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked, HidesRows, LockingBackend, Picking, Snapshots,
+};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
@@ -55,17 +57,16 @@ impl LockingBackend for Pg {
 
     type Clock = PgClock;
 
-    const HIDES_ROWS: Option<HidesRows<Pg>> = Some(row_security::HIDES_ROWS);
-
     type Pick = PgPick;
 
-    const SNAPSHOTS: Snapshots<Pg> = isolation::SNAPSHOTS;
+    const SNAPSHOTS: Option<Snapshots<Pg>> = Some(isolation::SNAPSHOTS);
 
-    fn isolate(isolation: Isolation) -> Statement<'static, Pg> {
-        Statement::new(isolation::Isolate(isolation))
+    fn isolate(isolation: Isolation) -> Option<Statement<'static, Pg>> {
+        Some(Statement::new(isolation::Isolate(isolation)))
     }
 
     const ISOLATION_COMES_FIRST: bool = false;
+    const ERRORS_ABORT: bool = true;
 
     /// Ends the session. An aborted transaction accepts only `ROLLBACK`, so that comes first. Any role may terminate its own sessions.
     const END_SESSION: &'static [&'static str] =
@@ -78,6 +79,17 @@ impl LockingBackend for Pg {
     // A savepoint is refused in an aborted transaction, and outside of one.
     const PROBE: Option<&'static str> = Some("SAVEPOINT diesel_lockset_probe; RELEASE SAVEPOINT diesel_lockset_probe");
 
+    fn table<'a>(
+        name: TableName,
+        parts: Vec<QueriedModel<'a, Self>>,
+        strength: Strength,
+        wait_policy: WaitPolicy,
+    ) -> QueryResult<Self::Table<'a>> {
+        PgTable::new(name, parts, strength, wait_policy)
+    }
+}
+
+impl HasLockingClauses for Pg {
     fn busy_rows<'q>(
         query: &'q dyn AnySelect<Pg>,
         key: &'q dyn QueryFragment<Pg>,
@@ -91,6 +103,8 @@ impl LockingBackend for Pg {
         busy_key(row)
     }
 
+    const HIDES_ROWS: Option<HidesRows<Pg>> = Some(row_security::HIDES_ROWS);
+
     fn check_table(sql: &str, table: &TableName) -> Result<()> {
         check_first(sql, table)
     }
@@ -98,16 +112,8 @@ impl LockingBackend for Pg {
     fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
         pick::pick_selected(query, pick)
     }
-
-    fn table<'a>(
-        name: TableName,
-        parts: Vec<QueriedModel<'a, Self>>,
-        strength: Strength,
-        wait_policy: WaitPolicy,
-    ) -> QueryResult<Self::Table<'a>> {
-        PgTable::new(name, parts, strength, wait_policy)
-    }
 }
 
+impl HasSkipLocked for Pg {}
 impl HasShareLocks for Pg {}
 impl HasKeyLocks for Pg {}

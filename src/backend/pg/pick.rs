@@ -174,7 +174,7 @@ impl PickPlan<Pg> for PgPick {
         }
         // Some of several rows are a valid answer: in autocommit their change is already committed.
         if self.found.is_empty() && self.picked > 0 {
-            return Err(refused_changes());
+            return Err(LockError::refused_changes());
         }
         let next = match self.stage {
             Stage::Take if self.looks_again && !self.found.is_empty() => Stage::Look,
@@ -217,12 +217,4 @@ fn text_key(query: &dyn AnySelect<Pg>, model: Option<&dyn ModelText<Pg>>, pick: 
 pub(super) fn pick_selected<'q>(query: &'q dyn AnySelect<Pg>, pick: Picking<'q>) -> Statement<'q, Pg> {
     let key = text_key(query, None, &pick);
     Statement::new(Remembered { key, model: None, statement: Pick { query, columns: Columns::Own, pick } })
-}
-
-/// Returns the error for a claim whose rows were all kept from being changed by a trigger. The server reports nothing in this case, so a
-/// session that claims would get no rows, for ever.
-fn refused_changes() -> LockError {
-    let advice = "a trigger of the table has kept every row that was picked from being changed, and they would be picked again and again: \
-                  leave them out in the query, or have the trigger raise an error";
-    LockError::Unsupported { clause: "rows that a trigger does not let be changed", advice }
 }

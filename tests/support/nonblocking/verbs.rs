@@ -80,18 +80,18 @@ pub(crate) trait LockDsl: nonblocking::LockDsl {
 
 impl<T: Lockable> LockDsl for T {}
 
-pub(crate) trait RunRowRequest<T>: nonblocking::RunRowRequest<T> {
+pub(crate) trait RunRowRequest<T, DB: LockingBackend>: nonblocking::RunRowRequest<T, DB> {
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row, LockError>
     where
         Self: Sized,
-        Conn: LockConnection,
-        T: LockTarget<Conn::Backend>,
+        Conn: LockConnection<Backend = DB>,
+        T: LockTarget<DB>,
     {
         block_on(nonblocking::RunRowRequest::lock(self, conn))
     }
 }
 
-impl<T, W: nonblocking::RunRowRequest<T>> RunRowRequest<T> for W {}
+impl<T, DB: LockingBackend, W: nonblocking::RunRowRequest<T, DB>> RunRowRequest<T, DB> for W {}
 
 pub(crate) trait RunLockQuery<Conn: LockConnection>: nonblocking::RunLockQuery<Conn> {
     fn load<U: Send>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>

@@ -51,7 +51,5 @@ pub(super) enum Stage {
     Order {
         model: usize,
     },
-    /// Sends an empty statement, whose end reports an error.
-    Fail,
     Done,
 }

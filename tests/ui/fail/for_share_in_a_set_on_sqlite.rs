@@ -1,0 +1,7 @@
+include!("../bank.rs");
+
+fn set(conn: &mut SqliteConnection, account: &Account) {
+    let _ = LockSet::new().for_share().row(account).lock(conn);
+}
+
+fn main() {}
