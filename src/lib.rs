@@ -32,8 +32,8 @@ pub mod markers;
 pub mod nonblocking;
 pub mod prelude;
 
-/// Longer documents: the design, asynchronous connections, the behaviour on clusters and on SQLite, code for several backends, and the
-/// changelog.
+/// Longer documents: asynchronous connections, code for several backends, clusters, SQLite, what other libraries call the same,
+/// troubleshooting, the design, and the changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
@@ -50,6 +50,12 @@ pub mod _documentation {
 
     #[doc = include_str!("../docs/backends.md")]
     pub mod backends {}
+
+    #[doc = include_str!("../docs/from_other_libraries.md")]
+    pub mod from_other_libraries {}
+
+    #[doc = include_str!("../docs/troubleshooting.md")]
+    pub mod troubleshooting {}
 
     #[doc = include_str!("../CHANGELOG.md")]
     pub mod changelog {}
