@@ -130,7 +130,10 @@ pub use self::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
         RunLockTransaction, RunRowRequest,
     },
-    error::{Attempt, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName},
+    error::{
+        Attempt, FieldChange, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName,
+        StaleRow,
+    },
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,

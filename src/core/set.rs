@@ -25,11 +25,13 @@ use crate::{
 };
 
 /// Locks a set in the open transaction.
-pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W>) -> Result<Locked> {
+pub(crate) async fn lock<D: Driver, W>(driver: &mut D, mut set: LockSet<'_, D::DB, W>) -> Result<Locked> {
     if !is_open(driver).await? {
         return Err(LockError::NotInTransaction);
     }
-    Call::new(driver, &set).run(set).await
+    let unchanged = set.take_unchanged();
+    let locked = Call::new(driver, &set).run(set).await;
+    if unchanged.is_empty() { locked } else { unchanged.check(locked?) }
 }
 
 /// A call in progress.

@@ -228,6 +228,7 @@ impl Error for LockError {
             | LockError::Missing { .. }
             | LockError::NotInSet { .. }
             | LockError::AlreadyTaken { .. }
+            | LockError::Stale { .. }
             | LockError::NotLockable { .. }
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }

@@ -28,6 +28,13 @@ impl fmt::Display for LockError {
                 f,
                 "{type_name} {key} was already taken out of this lock set: each row is there once, however often it was added"
             ),
+            LockError::Stale { rows } => {
+                for (number, row) in rows.iter().enumerate() {
+                    write!(f, "{}{row}", if number == 0 { "" } else { ", " })?;
+                }
+                let verb = if rows.len() == 1 { "has" } else { "have" };
+                write!(f, " {verb} changed since it was loaded: load it again, and decide anew")
+            }
             LockError::Contended { rows, holders, .. } => {
                 let verb = verb(rows, "is", "are");
                 // Rows that a query would choose have no names yet on SQLite.

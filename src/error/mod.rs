@@ -12,6 +12,7 @@ mod postgres;
 mod predicates;
 mod row_name;
 mod sqlite;
+mod stale;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use self::{
     obstacle::LockObstacle,
     optional::OptionalExtension,
     row_name::RowName,
+    stale::{FieldChange, StaleRow},
 };
 pub(crate) use self::{class::Classed, classify::is_connection_lost};
 use crate::key::RowKey;
@@ -84,6 +86,14 @@ pub enum LockError {
         type_name: &'static str,
         /// The key of the row.
         key: RowKey,
+    },
+
+    /// Rows are not as the instances say that were added by [`LockSet::unchanged`](crate::LockSet::unchanged).
+    ///
+    /// The transaction goes on. All rows of the set are locked until it ends.
+    Stale {
+        /// All such rows, in the order of adding.
+        rows: Vec<StaleRow>,
     },
 
     /// Another session holds a lock that was requested, and the wait policy is not to wait: `no_wait`, or a timeout of zero.

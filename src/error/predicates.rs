@@ -79,6 +79,7 @@ impl LockError {
             | LockError::Missing { .. }
             | LockError::NotInSet { .. }
             | LockError::AlreadyTaken { .. }
+            | LockError::Stale { .. }
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }
             | LockError::Aborted

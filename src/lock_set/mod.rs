@@ -6,13 +6,14 @@ mod locked;
 mod order_model;
 mod row_request;
 mod tables;
+mod unchanged;
 mod wait_policy;
 
 use std::{any::TypeId, fmt, marker::PhantomData};
 
 pub(crate) use self::advisory_part::AdvisoryPart;
-use self::tables::SetByTable;
 pub use self::{locked::Locked, row_request::RowRequest};
+use self::{tables::SetByTable, unchanged::Unchanged};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode},
     backend::{HasKeyLocks, HasShareLocks, HasTransactionAdvisoryLocks, LockingBackend},
@@ -197,6 +198,7 @@ pub struct LockSet<'a, DB: LockingBackend, W = Blocking> {
     wait_policy: WaitPolicy,
     allow_missing: bool,
     name_holders: bool,
+    unchanged: Unchanged,
     policy: PhantomData<fn() -> W>,
 }
 
@@ -210,6 +212,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
             wait_policy: WaitPolicy::Block,
             allow_missing: false,
             name_holders: false,
+            unchanged: Unchanged::default(),
             policy: PhantomData,
         }
     }

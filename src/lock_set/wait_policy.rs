@@ -92,7 +92,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     }
 
     pub(super) fn with_policy<W>(self, wait_policy: WaitPolicy) -> LockSet<'a, DB, W> {
-        let LockSet { parts, advisory, strength, allow_missing, name_holders, .. } = self;
-        LockSet { parts, advisory, strength, wait_policy, allow_missing, name_holders, policy: PhantomData }
+        let LockSet { parts, advisory, strength, allow_missing, name_holders, unchanged, .. } = self;
+        LockSet { parts, advisory, strength, wait_policy, allow_missing, name_holders, unchanged, policy: PhantomData }
     }
 }

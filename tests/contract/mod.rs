@@ -48,5 +48,6 @@ mod strengths;
 mod transactions;
 mod two_models;
 pub(super) mod types;
+mod unchanged;
 pub(crate) mod waiting;
 mod with_lock;

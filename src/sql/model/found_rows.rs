@@ -1,9 +1,6 @@
 //! The typed rows of one model that a set returns.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::OnceLock,
-};
+use std::{collections::HashMap, sync::OnceLock};
 
 use crate::lockable::Lockable;
 
@@ -15,14 +12,14 @@ pub(crate) struct FoundRows<T: Lockable> {
     /// Requested keys that are another value in Rust than the key of their row, each with the key of that row.
     same: HashMap<T::Key, T::Key>,
     /// The keys of the rows that were taken out one by one.
-    taken: HashSet<T::Key>,
+    taken: Vec<T::Key>,
     /// Built by the first look-up: a set that is only iterated needs none.
     index: OnceLock<HashMap<T::Key, usize>>,
 }
 
 impl<T: Lockable> FoundRows<T> {
     pub(super) fn new(rows: Vec<T>, missing: Vec<T::Key>, skipped: Vec<T::Key>, same: HashMap<T::Key, T::Key>) -> Self {
-        FoundRows { rows, missing, skipped, same, taken: HashSet::new(), index: OnceLock::new() }
+        FoundRows { rows, missing, skipped, same, taken: Vec::new(), index: OnceLock::new() }
     }
 
     pub(crate) fn rows(&self) -> &[T] {
@@ -55,7 +52,7 @@ impl<T: Lockable> FoundRows<T> {
     pub(crate) fn remove(&mut self, key: &T::Key) -> Option<T> {
         let position = self.position(key)?;
         self.index = OnceLock::new();
-        self.taken.insert(key.clone());
+        self.taken.push(key.clone());
         Some(self.rows.remove(position))
     }
 }
