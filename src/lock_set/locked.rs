@@ -2,7 +2,6 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
     fmt,
 };
 
@@ -38,18 +37,20 @@ use crate::{
 /// # Ok(()) }) }
 /// ```
 pub struct Locked {
-    models: HashMap<TypeId, Box<dyn Any + Send>>,
+    /// A list, since a set has few models.
+    models: Vec<(TypeId, Box<dyn Any + Send>)>,
     missing: Vec<RowName>,
     skipped: Vec<RowName>,
 }
 
 impl Locked {
     pub(crate) fn new(finished: Vec<ErasedRows>, allow_missing: bool) -> Result<Self> {
-        let mut locked = Locked { models: HashMap::new(), missing: Vec::new(), skipped: Vec::new() };
+        let mut locked =
+            Locked { models: Vec::with_capacity(finished.len()), missing: Vec::new(), skipped: Vec::new() };
         for ErasedRows { model, rows, missing, skipped, .. } in finished {
             locked.skipped.extend(skipped);
             locked.missing.extend(missing);
-            locked.models.insert(model, rows);
+            locked.models.push((model, rows));
         }
         if allow_missing || locked.missing.is_empty() {
             Ok(locked)
@@ -139,11 +140,11 @@ impl Locked {
     }
 
     fn model<T: Lockable>(&self) -> Option<&FoundRows<T>> {
-        self.models.get(&TypeId::of::<T>())?.downcast_ref()
+        self.models.iter().find(|(model, _)| *model == TypeId::of::<T>())?.1.downcast_ref()
     }
 
     fn model_mut<T: Lockable>(&mut self) -> Option<&mut FoundRows<T>> {
-        self.models.get_mut(&TypeId::of::<T>())?.downcast_mut()
+        self.models.iter_mut().find(|(model, _)| *model == TypeId::of::<T>())?.1.downcast_mut()
     }
 
     fn absent<T: Lockable>(&self, id: T::Key) -> LockError {
