@@ -21,7 +21,8 @@ fn a_row_that_is_as_it_was_loaded_is_locked_by_no_statement_more() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     let mut sent = Vec::new();
-    for unchanged in [false, true] {
+    // On MySQL and MariaDB the first set of a session asks about the tables.
+    for unchanged in [false, false, true] {
         session.begin().unwrap();
         let heard = session.overhear();
         let set = LockSet::new().id::<Account>(2);
@@ -31,7 +32,7 @@ fn a_row_that_is_as_it_was_loaded_is_locked_by_no_statement_more() {
         sent.push(heard.take());
         session.rollback().unwrap();
     }
-    assert_eq!(sent[0], sent[1]);
+    assert_eq!(sent[1], sent[2]);
 }
 
 #[test]
