@@ -95,11 +95,11 @@ mod tests {
     #[allow(dead_code)]
     struct Pair(i32, &'static str);
 
-    struct Secret(i32);
+    struct Secret;
 
     impl Debug for Secret {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "secret {}", self.0 % 1)
+            f.write_str("secret")
         }
     }
 
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_shows_no_fields_names_the_row_alone() {
-        assert_eq!(stale(&Secret(1), &Secret(2)), "Account 1");
+        assert_eq!(stale(&Secret, &Secret), "Account 1");
         assert_eq!(stale(&1, &2), "Account 1");
     }
 }
