@@ -231,7 +231,6 @@ impl LockError {
 
     /// Returns whether the error is a lock timeout of MySQL or MariaDB, as opposed to a timeout of the statement.
     #[allow(dead_code, reason = "of one backend only")]
-    #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
         classify::is_of_a_wait(error)
     }

@@ -67,3 +67,10 @@ pub trait KeyList<DB: Backend, K> {
 
 /// A key as integers, column by column, which Rust compares as the server compares the key.
 pub type Rank = Vec<i128>;
+
+/// Returns the keys, filled up to a power of two with the last one, so that lists of keys have few texts.
+#[allow(dead_code, reason = "of backends without arrays only")]
+pub(crate) fn filled<K>(keys: &[K]) -> impl Iterator<Item = &K> {
+    let more = keys.len().next_power_of_two() - keys.len();
+    keys.iter().chain(keys.last().into_iter().cycle().take(more))
+}

@@ -40,6 +40,7 @@ pub use self::{
 pub(crate) use self::{
     cache::Cache,
     clause::{Behind, ColumnsOf, Filter, From, KeyOf},
+    key_list::filled,
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},

@@ -16,7 +16,7 @@ use crate::{
     diesel_internals::bytes_of,
     key::LockKey,
     lockable::One,
-    sql::{KeyList, Rank},
+    sql::{KeyList, Rank, filled},
 };
 
 impl<K, C, ST> KeyList<Mysql, K> for One<C>
@@ -144,12 +144,6 @@ composite_keys! {
        (K6, C6, S6, 6);
     8: (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4), (K5, C5, S5, 5),
        (K6, C6, S6, 6), (K7, C7, S7, 7);
-}
-
-/// Returns the keys, filled up to a power of two with the last one.
-fn filled<K>(keys: &[K]) -> impl Iterator<Item = &K> {
-    let more = keys.len().next_power_of_two() - keys.len();
-    keys.iter().chain(keys.last().into_iter().cycle().take(more))
 }
 
 /// Returns whether the value that is sent for a column is an integer, which Rust compares as the server does.

@@ -14,7 +14,11 @@ use diesel::{
     sqlite::{Sqlite, SqliteType},
 };
 
-use crate::{key::LockKey, lockable::One, sql::KeyList};
+use crate::{
+    key::LockKey,
+    lockable::One,
+    sql::{KeyList, filled},
+};
 
 /// The largest number of values in a list, once it is filled up. SQLite takes [32,766 values][limits] in a statement.
 ///
@@ -118,12 +122,6 @@ keys! {
     8: (K0, K1, K2, K3, K4, K5, K6, K7), (C0, C1, C2, C3, C4, C5, C6, C7),
        (K0, C0, S0, 0), (K1, C1, S1, 1), (K2, C2, S2, 2), (K3, C3, S3, 3), (K4, C4, S4, 4), (K5, C5, S5, 5),
        (K6, C6, S6, 6), (K7, C7, S7, 7);
-}
-
-/// Returns the keys, filled up to a power of two with the last one.
-fn filled<K>(keys: &[K]) -> impl Iterator<Item = &K> {
-    let more = keys.len().next_power_of_two() - keys.len();
-    keys.iter().chain(keys.last().into_iter().cycle().take(more))
 }
 
 /// Returns whether a column has integers, which are equal in Rust if they are equal in SQLite.
