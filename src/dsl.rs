@@ -9,7 +9,10 @@
 //! #[auto_type(dsl_path = "diesel_lockset::dsl")]
 //! fn poor() -> _ {
 //!     let below: i32 = 50;
-//!     accounts::table.filter(accounts::balance.lt(below)).for_update_of(accounts::table).skip_locked()
+//!     accounts::table
+//!         .filter(accounts::balance.lt(below))
+//!         .for_update_of(accounts::table)
+//!         .skip_locked()
 //! }
 //!
 //! # fn main() { doctest(|conn| {

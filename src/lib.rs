@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, unused_imports))] // without locking clauses
-#![deny(missing_docs, rustdoc::broken_intra_doc_links)]
+#![deny(missing_docs, rustdoc::broken_intra_doc_links, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 #![allow(
     unreachable_pub,
     reason = "the types in hidden methods of public traits must be public, and nobody needs their names"
@@ -74,12 +74,15 @@ pub use diesel_lockset_derives::Lockable;
 /// impl Order {
 ///     #[advisory_locked(timeout = "5s")]
 ///     fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
-///         let order: Order = orders::table.find(self.id).first(conn)?; // reloaded under the lock
+///         // Reloaded under the lock.
+///         let order: Order = orders::table.find(self.id).first(conn)?;
 ///         if order.status == "sent" {
 ///             return Ok(false);
 ///         }
 ///         // .. send the mail ..
-///         diesel::update(orders::table.find(order.id)).set(orders::status.eq("sent")).execute(conn)?;
+///         diesel::update(orders::table.find(order.id))
+///             .set(orders::status.eq("sent"))
+///             .execute(conn)?;
 ///         Ok(true)
 ///     }
 /// }
@@ -97,8 +100,12 @@ pub use diesel_lockset_derives::Lockable;
 /// # include!("doctest_setup.rs");
 /// impl Order {
 ///     #[advisory_locked(scope = "send", try)]
-///     fn send_unless_somebody_does(&self, conn: &mut PgConnection) -> Result<Option<bool>, LockError> {
-///         Ok(Some(diesel::delete(orders::table.find(self.id)).execute(conn)? > 0))
+///     fn send_unless_somebody_does(
+///         &self,
+///         conn: &mut PgConnection,
+///     ) -> Result<Option<bool>, LockError> {
+///         let order = orders::table.find(self.id);
+///         Ok(Some(diesel::delete(order).execute(conn)? > 0))
 ///     }
 /// }
 /// # fn main() {

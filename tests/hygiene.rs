@@ -235,6 +235,8 @@ pub mod locked {
     }
 }
 
+mod documentation;
+
 use chrono::NaiveDate;
 use diesel_lockset::Lockable;
 

@@ -47,7 +47,8 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// `Account|3` or `Account|3|send`; for a name of the application's own, `|nightly-report`. In SQL:
 ///
 /// ```sql
-/// SELECT ('x' || left(encode(sha256('Account|3|send'), 'hex'), 16))::bit(64)::bigint
+/// SELECT ('x' || left(encode(sha256('Account|3|send'), 'hex'), 16))
+///     ::bit(64)::bigint
 /// ```
 ///
 /// and in Python: `int.from_bytes(hashlib.sha256(b"Account|3|send").digest()[:8], "big", signed=True)`.
@@ -56,7 +57,8 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// [`AdvisoryName::key_in`]: the first 16 digits, in lower case, of the SHA-256 of `<database>|<text>`. In SQL:
 ///
 /// ```sql
-/// SELECT GET_LOCK(LEFT(SHA2(CONCAT(DATABASE(), '|', 'Account|3|send'), 256), 16), 45)
+/// SELECT GET_LOCK(
+///     LEFT(SHA2(CONCAT(DATABASE(), '|', 'Account|3|send'), 256), 16), 45)
 /// ```
 ///
 /// and in Python: `hashlib.sha256(b"shop|Account|3|send").hexdigest()[:16]`. The database is the current one of
@@ -98,12 +100,15 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// # let conn = &mut establish();
 /// # let order: Order = orders::table.find(1_i64).first(conn).unwrap();
 /// let sent = AdvisoryLock::on(&order).scope("send").hold(conn, |conn| {
-///     let order: Order = orders::table.find(order.id).first(conn)?; // reloaded under the lock
+///     // Reloaded under the lock.
+///     let order: Order = orders::table.find(order.id).first(conn)?;
 ///     if order.status == "sent" {
 ///         return Ok(false);
 ///     }
 ///     // .. send the mail ..
-///     diesel::update(orders::table.find(order.id)).set(orders::status.eq("sent")).execute(conn)?;
+///     diesel::update(orders::table.find(order.id))
+///         .set(orders::status.eq("sent"))
+///         .execute(conn)?;
 ///     Ok::<_, LockError>(true)
 /// });
 /// assert!(sent.unwrap());

@@ -71,7 +71,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// }
 /// # fn main() {
 /// # let lock = AdvisoryLock::named("diesel_lockset").scope("migrations");
-/// # assert_eq!((lock.name().text(), lock.name().key()), ("|diesel_lockset|migrations", -6_204_181_031_774_952_724));
+/// # assert_eq!(lock.name().text(), "|diesel_lockset|migrations");
+/// # assert_eq!(lock.name().key(), -6_204_181_031_774_952_724);
 /// # }
 /// ```
 pub fn run_pending_migrations_locked<Conn, S>(conn: &mut Conn, migrations: S) -> Result<Vec<MigrationVersion<'static>>>

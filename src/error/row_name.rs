@@ -34,8 +34,11 @@ impl RowName {
     /// ```
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
-    /// match LockSet::new().id::<Order>(1).id::<Account>(77).lock(conn) {
-    ///     Err(LockError::Missing { rows }) => assert_eq!(rows[0].key_of::<Account>(), Some(&77)),
+    /// let set = LockSet::new().id::<Order>(1).id::<Account>(77);
+    /// match set.lock(conn) {
+    ///     Err(LockError::Missing { rows }) => {
+    ///         assert_eq!(rows[0].key_of::<Account>(), Some(&77));
+    ///     }
     ///     other => panic!("{other:?}"),
     /// }
     /// # Ok(()) }) }

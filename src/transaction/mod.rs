@@ -65,8 +65,11 @@ pub(crate) use self::{
 ///     .run(conn, |conn| {
 ///         let locked = LockSet::new().ids::<Account>([1, 2]).lock(conn)?;
 ///         let (from, to) = (locked.id::<Account>(1)?, locked.id::<Account>(2)?);
-///         diesel::update(accounts::table.find(from.id)).set(accounts::balance.eq(from.balance - 30)).execute(conn)?;
-///         diesel::update(accounts::table.find(to.id)).set(accounts::balance.eq(to.balance + 30)).execute(conn)?;
+///         for (account, change) in [(from, -30), (to, 30)] {
+///             diesel::update(accounts::table.find(account.id))
+///                 .set(accounts::balance.eq(account.balance + change))
+///                 .execute(conn)?;
+///         }
 ///         Ok::<_, LockError>(30)
 ///     });
 /// assert_eq!(moved.unwrap(), 30);
