@@ -51,6 +51,12 @@ pub mod _documentation {
     #[doc = include_str!("../docs/backends.md")]
     pub mod backends {}
 
+    #[doc = include_str!("../docs/recipes.md")]
+    #[doc = "\n# The tables\n\n```rust,no_run\n# #![allow(dead_code)]"]
+    #[doc = include_str!("../docs/recipes_setup.rs")]
+    #[doc = "# fn main() {}\n```"]
+    pub mod recipes {}
+
     #[doc = include_str!("../docs/from_other_libraries.md")]
     pub mod from_other_libraries {}
 
