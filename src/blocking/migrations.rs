@@ -59,12 +59,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// ```
 /// # include!("../doctest_setup.rs");
 /// use diesel_lockset::run_pending_migrations_locked;
-/// use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-///
-/// const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// use diesel_migrations::FileBasedMigrations;
 ///
 /// fn start(conn: &mut PgConnection) -> diesel::migration::Result<()> {
-///     for version in run_pending_migrations_locked(conn, MIGRATIONS)? {
+///     // Or those of `embed_migrations!()`, which are part of the program.
+///     let migrations = FileBasedMigrations::find_migrations_directory()?;
+///     for version in run_pending_migrations_locked(conn, migrations)? {
 ///         println!("migrated to {version}");
 ///     }
 ///     Ok(())

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt};
 use crate::{key::RowKey, lockable::Lockable};
 
 /// The name of a row: the type name of its model, and its key. It is displayed as `Account 42` or `Seat ("A", 1)`.
+/// [`key_of`](Self::key_of) has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowName {
     type_name: Cow<'static, str>,
