@@ -27,7 +27,7 @@ pub trait OptionalExtension<T> {
     ///
     /// # Errors
     ///
-    /// Every other error.
+    /// Every other error. The transaction is not touched.
     fn optional(self) -> Result<Option<T>>;
 }
 
