@@ -21,7 +21,10 @@
 #![doc = "[foreign_keys]: _documentation::foreign_keys"]
 #![doc = "[poolers]: _documentation::poolers"]
 #![cfg_attr(feature = "async", doc = "[async]: _documentation::asynchronous")]
-#![cfg_attr(not(feature = "async"), doc = "[async]: https://docs.rs/diesel_lockset/latest/diesel_lockset/_documentation/asynchronous")]
+#![cfg_attr(
+    not(feature = "async"),
+    doc = "[async]: https://docs.rs/diesel_lockset/latest/diesel_lockset/_documentation/asynchronous"
+)]
 #![doc = "[backends]: _documentation::backends"]
 #![doc = "[sqlite]: _documentation::sqlite"]
 #![doc = "[clusters]: _documentation::clusters"]

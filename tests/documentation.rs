@@ -82,7 +82,10 @@ fn the_code_of_the_front_page_is_run() {
     assert!(blocks.len() > 2, "the README is read wrongly");
     for block in blocks {
         assert!(run.contains(block), "not in tests/front_page.rs:\n{block}");
-        assert!(!block.lines().any(|line| line.starts_with("# ")), "a page of the repository shows this line:\n{block}");
+        assert!(
+            !block.lines().any(|line| line.starts_with("# ")),
+            "a page of the repository shows this line:\n{block}"
+        );
     }
 }
 
@@ -122,7 +125,8 @@ fn every_page_is_shown_and_linked() {
     let (readme, face) = (read("README.md"), read("src/lib.rs"));
     let mut faults = Vec::new();
     for (name, _) in documents() {
-        let is_page = name.starts_with("docs/") && Path::new(&name).extension().is_some_and(|extension| extension == "md");
+        let is_page =
+            name.starts_with("docs/") && Path::new(&name).extension().is_some_and(|extension| extension == "md");
         if is_page && !face.contains(&format!("include_str!(\"../{name}\")")) {
             faults.push(format!("{name} is not a page of `_documentation`"));
         }
@@ -155,8 +159,10 @@ fn the_package_has_the_pages_and_the_examples() {
     for name in ["docs/recipes.md", "docs/recipes_setup.rs", "examples/transfer.rs", "examples/shared/mod.rs"] {
         assert!(packaged.iter().any(|file| file == name), "{name} is not packaged");
     }
-    let others: Vec<_> =
-        packaged.iter().filter(|file| ["migrations/", "tests/", "xtask/"].iter().any(|at| file.starts_with(at))).collect();
+    let others: Vec<_> = packaged
+        .iter()
+        .filter(|file| ["migrations/", "tests/", "xtask/"].iter().any(|at| file.starts_with(at)))
+        .collect();
     assert!(others.is_empty(), "{others:?}");
 }
 
