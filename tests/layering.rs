@@ -1,4 +1,4 @@
-//! Holds `src/` to the floors of the README: who may import whom, where `cfg(feature)` may stand, how long a file may be.
+//! Holds `src/` to the levels of `CONTRIBUTING.md`: who may import whom, where `cfg(feature)` may stand, how long a file may be.
 
 use std::{fs, path::Path};
 

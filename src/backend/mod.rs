@@ -35,7 +35,8 @@ use crate::{
 /// A backend whose rows can be locked.
 ///
 /// It is implemented for PostgreSQL with the feature `postgres`, for MySQL and MariaDB with the feature `mysql`, and for SQLite with the
-/// feature `sqlite`. There is nothing to implement by hand.
+/// feature `sqlite`. There is nothing to implement by hand. What each of them has is on the page
+/// [backends](crate::_documentation::backends), with code that is generic over them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",

@@ -57,6 +57,9 @@ use crate::{
 /// - [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database, and on PostgreSQL on a hot standby; the
 ///   transaction goes on.
 /// - [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+///
+/// A call in an open transaction leaves it as [the table of errors](crate::_documentation::errors#the-transaction-after-each-error) says, but
+/// goes on after a `TimedOut` by the lock's own [`timeout`](AdvisoryLock::timeout): that wait is in a savepoint of its own.
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, and releases the lock: no other session gets the lock before
     /// it can see the changes of the closure.
@@ -158,7 +161,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// # Errors
     ///
-    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby.
+    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby, after which a transaction goes on.
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
         Conn: LockConnection<Backend: SupportsAdvisory<M>>;

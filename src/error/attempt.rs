@@ -5,6 +5,27 @@ use std::{fmt, time::Duration};
 use super::{LockError, RowName, listed::Listed};
 
 /// The part of a lock call that failed: the table or advisory lock, the requested rows, and the time that the call took.
+///
+/// # Example: who was in the way
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let (conn, other) = (&mut establish(), &mut establish());
+/// # let held = AdvisoryLock::named("import orders").acquire(other).unwrap();
+/// let import = AdvisoryLock::named("import orders");
+/// let import = import.timeout(std::time::Duration::from_millis(20));
+/// match import.hold(conn, |_| Ok::<_, LockError>(())) {
+///     Err(LockError::TimedOut { attempt: Some(attempt), .. }) => {
+///         assert_eq!(attempt.advisory_lock(), Some("|import orders"));
+///         assert!(attempt.waited().as_millis() >= 20);
+///         println!("{attempt}"); // rows and holders, too
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # drop(held);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub(crate) table: String,
@@ -88,6 +109,19 @@ impl fmt::Display for Attempt {
 }
 
 /// A session that holds a lock, as far as the server reports it.
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let (conn, other) = (&mut establish(), &mut establish());
+/// # let held = AdvisoryLock::named("monthly report").acquire(other).unwrap();
+/// let lock = AdvisoryLock::named("monthly report");
+/// for holder in lock.holders(conn).unwrap() {
+///     println!("session {}: {:?}", holder.session(), holder.state());
+/// }
+/// # drop(held);
+/// # }
+/// ```
 ///
 /// On PostgreSQL it comes from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. If that leads
 /// to no session, because the lock was taken in a savepoint that has been released since or is shared by several sessions, every

@@ -30,7 +30,7 @@ pub use self::{
 pub(crate) use self::{class::Classed, classify::is_connection_lost};
 pub use crate::key::RowKey;
 
-/// The result of everything that locks.
+/// The result of everything that locks. The page [errors](crate::_documentation::errors) shows it beside error types of an application's own.
 pub type Result<T, E = LockError> = std::result::Result<T, E>;
 
 /// The error of every call that locks.
@@ -39,7 +39,9 @@ pub type Result<T, E = LockError> = std::result::Result<T, E>;
 /// error that can be retried has a source in any case; without an error of the server, the source only names the class. So the class
 /// is found even if an error type of the application shows this error as its own (`#[error(transparent)]`).
 ///
-/// The documentation of each variant describes the state of the transaction after it. "Aborted" means that PostgreSQL refuses every
+/// The documentation of each variant describes the state of the transaction after it, and the page
+/// [errors](crate::_documentation::errors#the-transaction-after-each-error) has all of them in one table, with the remedies, and the error
+/// types of an application's own. "Aborted" means that PostgreSQL refuses every
 /// statement until the transaction, or the savepoint that the call was made in, is rolled back; leaving Diesel's
 /// [`transaction`](diesel::Connection::transaction) closure with an error does that.
 ///

@@ -290,7 +290,8 @@ impl LockError {
     ///     let message = "canceling statement due to lock timeout".to_owned();
     ///     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
     /// };
-    /// assert!(matches!(LockError::of_locking_statement(error()), LockError::TimedOut { .. }));
+    /// let locking = LockError::of_locking_statement(error());
+    /// assert!(matches!(locking, LockError::TimedOut { .. }));
     /// assert!(matches!(LockError::from(error()), LockError::Query(_)));
     /// ```
     #[must_use]

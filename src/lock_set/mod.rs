@@ -164,17 +164,17 @@ use crate::{
 /// # include!("../doctest_setup.rs");
 /// # fn main() { doctest(|conn| {
 /// # let ada: Account = accounts::table.find(1).first(conn)?;
+/// let hers = orders::table.inner_join(customers::table);
 /// let locked = LockSet::new()
 ///     .row(&ada)
 ///     .ids::<Account>([3, 2])
-///     .query::<Order>(
-///         orders::table.inner_join(customers::table).filter(customers::name.eq("Ada")).into_boxed(),
-///     )
+///     .query::<Order>(hers.filter(customers::name.eq("Ada")))
 ///     .lock(conn)?;
 ///
 /// let ada: &Account = locked.row(&ada)?; // fresh
 /// let orders: &[Order] = locked.rows(); // in the order of their key
-/// # assert_eq!((ada.balance, orders.len(), locked.rows::<Account>().len()), (100, 2, 3));
+/// # assert_eq!((ada.balance, orders.len()), (100, 2));
+/// # assert_eq!(locked.rows::<Account>().len(), 3);
 /// # Ok(()) }) }
 /// ```
 ///
