@@ -2,6 +2,7 @@
 
 mod advisory;
 mod capabilities;
+mod control;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -23,7 +24,9 @@ use diesel::{
 pub use self::{
     advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
     capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
+    control::PreparedControl,
 };
+pub(crate) use self::control::CommitBy;
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, LockObstacle, Result, RowName},
@@ -91,10 +94,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const SINGLE_WRITER: Option<SingleWriter<Self>> = None;
 
-    /// The statement that clears the isolation level that the session remembers, sent after the end of the transaction; `None` where the
-    /// session remembers no level.
+    /// Builds the statement that clears the isolation level that the session remembers, sent after the end of a transaction without
+    /// `disarm`, which clears it too; `None` where the session remembers no level.
     #[doc(hidden)]
-    const FORGET_ISOLATION: Option<&'static str> = None;
+    const FORGET_ISOLATION: Option<fn() -> Statement<'static, Self>> = None;
 
     /// Builds the statement that releases an advisory lock at the end of a transaction; `None` where the server releases it by itself.
     #[doc(hidden)]
@@ -110,6 +113,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// After an implicit rollback the server goes on in autocommit. PostgreSQL refuses every statement until the client rolls back.
     #[doc(hidden)]
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Self>> = None;
+
+    /// The statements that begin and end transactions if a connection prepares them; `None` where a text takes one round trip too.
+    #[doc(hidden)]
+    const PREPARED_CONTROL: Option<&'static PreparedControl<Self>> = None;
 
     /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if
     /// the connection does not report the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects
@@ -262,11 +269,6 @@ pub trait PickPlan<DB: Backend>: Sized {
 
     /// Returns whether this is a claim of several statements, which must be one transaction.
     fn claims_in_steps(&self) -> bool;
-
-    /// Returns whether the next step of such a claim changes the rows.
-    fn is_about_to_change(&self) -> bool {
-        false
-    }
 
     /// Returns the next step; `None` when the plan is done.
     fn next_step<'e>(

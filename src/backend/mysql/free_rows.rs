@@ -10,7 +10,7 @@ use diesel::{
 use super::fragments::{
     Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
 };
-use super::{key_check::KeyCheck, level_guard::Refused};
+use super::{control::IS_OPEN, key_check::KeyCheck, level_guard::Refused};
 use crate::{
     backend::Picking,
     mode::Wait,
@@ -97,7 +97,7 @@ impl QueryFragment<Mysql> for Count<'_> {
     }
 }
 
-/// Changes rows that are locked: `UPDATE t SET .. WHERE id IN (..)`
+/// Changes rows that are locked: `UPDATE t SET .. WHERE id IN (..)`, if the transaction that locked them is open ([`IS_OPEN`]).
 pub(super) struct Change<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) held: &'q dyn Keys<Mysql>,
@@ -111,7 +111,9 @@ impl QueryFragment<Mysql> for Change<'_> {
         pass.push_sql(" FORCE INDEX (PRIMARY) SET ");
         self.changes.walk_ast(pass.reborrow())?;
         pass.push_sql(" WHERE ");
-        key_among(&mut pass, self.text, [self.held])
+        key_among(&mut pass, self.text, [self.held])?;
+        pass.push_sql(IS_OPEN);
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use diesel::{
 
 use super::{
     answer::ModelAnswer,
+    control::is_not_open,
     covering_index::Uncovered,
     fragments::Asked,
     free_rows::{Change, Count, FreeRows},
@@ -190,10 +191,6 @@ impl PickPlan<Mysql> for MysqlPick {
         })
     }
 
-    fn is_about_to_change(&self) -> bool {
-        self.stage == Stage::Change
-    }
-
     fn step_done(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
         let (_, rows) = model.sides();
         let (most, stage) = (self.uncovered.most, self.stage);
@@ -232,6 +229,9 @@ impl PickPlan<Mysql> for MysqlPick {
         self.stage = match self.stage {
             Stage::Free if self.fitness.must_ask(&error) => Stage::Ask,
             Stage::Free if Refused::Serializable.is_of(&error) => return Err(of_serializable()),
+            Stage::Change if matches!(&error, LockError::Query(source) if is_not_open(source)) => {
+                return Err(LockError::rolled_back_by_cluster());
+            }
             _ => return Err(error),
         };
         Ok(())
