@@ -151,11 +151,13 @@ pub struct Statement<'q, DB: Backend> {
     cached: bool,
     /// Text in front of the fragment and behind it.
     around: (Cow<'static, str>, Cow<'static, str>),
+    open_ended: bool,
 }
 
 impl<'q, DB: Backend> Statement<'q, DB> {
     pub(crate) fn new(fragment: impl QueryFragment<DB> + 'q) -> Self {
-        Statement { fragment: Box::new(fragment), cached: true, around: (Cow::Borrowed(""), Cow::Borrowed("")) }
+        let around = (Cow::Borrowed(""), Cow::Borrowed(""));
+        Statement { fragment: Box::new(fragment), cached: true, around, open_ended: false }
     }
 
     /// Keeps the statement out of Diesel's cache of prepared statements. PostgreSQL then parses and runs it in one round trip.
@@ -165,8 +167,9 @@ impl<'q, DB: Backend> Statement<'q, DB> {
 
     /// Replaces the text in front of the fragment. The text has no bind parameters.
     #[allow(dead_code, reason = "of one backend only")]
-    pub(crate) fn behind(self, text: impl Into<Cow<'static, str>>) -> Self {
-        Statement { around: (text.into(), self.around.1), ..self }
+    pub(crate) fn behind(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.around.0 = text.into();
+        self
     }
 
     /// Returns the text in front of the fragment.
@@ -175,10 +178,19 @@ impl<'q, DB: Backend> Statement<'q, DB> {
         &self.around.0
     }
 
-    /// Sets the text behind the fragment. The text has no bind parameters.
+    /// Notes that an `OFFSET` clause may follow the fragment.
     #[allow(dead_code, reason = "of one backend only")]
-    pub(crate) fn followed_by(self, text: impl Into<Cow<'static, str>>) -> Self {
-        Statement { around: (self.around.0, text.into()), ..self }
+    pub(crate) fn open_ended(self) -> Self {
+        Statement { open_ended: true, ..self }
+    }
+
+    /// Sets the text behind the fragment, if an `OFFSET` clause may follow it. The text has no bind parameters. Returns whether it did.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn follow_by(&mut self, text: impl Into<Cow<'static, str>>) -> bool {
+        if self.open_ended {
+            self.around.1 = text.into();
+        }
+        self.open_ended
     }
 }
 

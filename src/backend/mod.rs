@@ -21,12 +21,12 @@ use diesel::{
     sql_types::Untyped,
 };
 
+pub(crate) use self::control::CommitBy;
 pub use self::{
     advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
     capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
     control::PreparedControl,
 };
-pub(crate) use self::control::CommitBy;
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError, LockObstacle, Result, RowName},
@@ -302,6 +302,29 @@ pub trait Clock<DB: Backend>: Default {
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.
     fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
+
+    /// Returns whether the limit is a part of the statements of a plan, in place of the step of [`limit`](Self::limit).
+    fn limits_inside(&self) -> bool {
+        false
+    }
+
+    /// Makes the limit a part of a step's statement.
+    fn limit_inside<'e>(&self, step: Step<'e, DB>, _left: Duration) -> Step<'e, DB> {
+        step
+    }
+
+    /// Returns whether the server has refused such a statement, and done nothing. The clock [limits](Self::limit) from then on by a step.
+    fn is_refused(&self, _error: &DieselError) -> bool {
+        false
+    }
+
+    /// Has a step's statement restore the setting, once it is running under the limit. Returns whether it does.
+    fn restore_inside<'e>(&self, step: Step<'e, DB>) -> (Step<'e, DB>, bool) {
+        (step, false)
+    }
+
+    /// Notes that such a statement was answered.
+    fn restored(&mut self) {}
 
     /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
     /// rollback restores the setting.

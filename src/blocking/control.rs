@@ -13,7 +13,9 @@ use diesel::{
 use super::connection::LockConnection;
 use crate::{
     backend::{CommitBy, LockingBackend, PreparedControl},
-    diesel_internals::{begin_event, commit_event, is_aborted, transaction_begun, transaction_depth, transaction_ended},
+    diesel_internals::{
+        begin_event, commit_event, is_aborted, transaction_begun, transaction_depth, transaction_ended,
+    },
 };
 
 /// Begins a transaction, or sets a savepoint in the open one.
@@ -23,7 +25,8 @@ where
     Conn: LockConnection<Backend = DB>,
 {
     let open = transaction_depth(status(conn))?;
-    conn.instrumentation().on_connection_event(begin_event(open.map_or(NonZeroU32::MIN, |open| open.saturating_add(1))));
+    conn.instrumentation()
+        .on_connection_event(begin_event(open.map_or(NonZeroU32::MIN, |open| open.saturating_add(1))));
     match open {
         None => prepared(conn, control, control.begin.into())?,
         Some(open) => send(conn, control, format!("SAVEPOINT diesel_savepoint_{open}").into())?,

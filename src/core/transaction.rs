@@ -178,11 +178,7 @@ where
     ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-async fn end_as<D, R, E>(
-    driver: &mut D,
-    begun: Begun,
-    outcome: thread::Result<Result<R, E>>,
-) -> Result<R, E>
+async fn end_as<D, R, E>(driver: &mut D, begun: Begun, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,

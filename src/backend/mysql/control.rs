@@ -36,7 +36,8 @@ pub(super) static PREPARED_CONTROL: PreparedControl<Mysql> = PreparedControl {
 pub(super) const IS_OPEN: &str = " /*M! AND ~0 + (@@in_transaction = 0) */";
 
 /// Commits if a transaction is open. A subquery in place of the overflow ends the server: 10.11.19 and 11.8.9 crash while they prepare it.
-const COMMIT_OPEN: &str = "/*M! SET STATEMENT lock_wait_timeout = @@lock_wait_timeout + 0 * (~0 + (@@in_transaction = 0)) FOR */ COMMIT";
+const COMMIT_OPEN: &str =
+    "/*M! SET STATEMENT lock_wait_timeout = @@lock_wait_timeout + 0 * (~0 + (@@in_transaction = 0)) FOR */ COMMIT";
 
 /// Returns whether an error comes from [`IS_OPEN`] or from [`COMMIT_OPEN`]: the message has the text of the condition.
 pub(super) fn is_not_open(error: &DieselError) -> bool {

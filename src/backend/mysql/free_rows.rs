@@ -8,7 +8,7 @@ use diesel::{
 };
 
 use super::fragments::{
-    Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
+    Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names,
 };
 use super::{control::IS_OPEN, key_check::KeyCheck, level_guard::Refused};
 use crate::{
@@ -45,7 +45,6 @@ impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let FreeRows { query, text, asked, without, pick, candidates, fitness } = self;
         keep_out_of_cache(&mut pass);
-        read_and_lock(&mut pass);
         let width = text.key_width();
         with_names(&mut pass, CANDIDATES, width);
         text.walk_key(pass.reborrow())?;

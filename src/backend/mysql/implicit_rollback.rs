@@ -62,8 +62,7 @@ const NOTHING_WRITTEN: &str = "SELECT 1 FROM DUAL WHERE 0 /*M!100400 OR \
 const OPEN: &str = "SET @diesel_lockset_open = 1 /*M! AND IF(@@in_transaction, 1, (SELECT 1 UNION SELECT 2)) */";
 
 /// Restores `autocommit`, and forgets the isolation level of the transaction.
-const DISARM: &str =
-    "SET autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), @diesel_lockset_autocommit = NULL, \
+const DISARM: &str = "SET autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), @diesel_lockset_autocommit = NULL, \
      @diesel_lockset_isolation = NULL";
 
 /// Returns the statements that replace the lost transaction. They are sent one by one: if a text of several statements is cancelled between

@@ -40,7 +40,8 @@ use self::{
     table_plan::MysqlTable,
 };
 use super::{
-    HasLockingClauses, HasShareLocks, HasSkipLocked, ImplicitRollback, LockingBackend, Picking, PreparedControl, Snapshots,
+    HasLockingClauses, HasShareLocks, HasSkipLocked, ImplicitRollback, LockingBackend, Picking, PreparedControl,
+    Snapshots,
 };
 use crate::{
     diesel_internals::{RowRef, Statement},

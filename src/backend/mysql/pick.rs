@@ -11,7 +11,7 @@ use super::{
     answer::ModelAnswer,
     control::is_not_open,
     covering_index::Uncovered,
-    fragments::Asked,
+    fragments::{Asked, READ_AND_LOCK},
     free_rows::{Change, Count, FreeRows},
     key_check::KeyCheck,
     level_guard::{Refused, of_serializable},
@@ -158,15 +158,15 @@ impl PickPlan<Mysql> for MysqlPick {
                 let statement = Remembered { key, model: Some(text), statement };
                 let matches = asked == Asked::AtOnce;
                 let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
-                Step::new(Statement::new(statement), reader)
+                Step::new(Statement::new(statement).behind(READ_AND_LOCK), reader)
             }
             Stage::Ask => fitness.ask(),
             Stage::Remember => fitness.remember(),
             Stage::Recheck => {
                 let held = now.keys()?;
-                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
+                let statement = Recheck { text, held, asking, asked, strength, uncovered }.statement();
                 let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
-                Step::new(Statement::new(statement), reader)
+                Step::new(statement, reader)
             }
             Stage::Count => {
                 *counted = 0;
