@@ -54,6 +54,8 @@ pub struct MysqlPick {
     all_seen: bool,
     /// The number of changed rows that the server has reported.
     changed: usize,
+    /// The database in which the rows of a claim are locked.
+    database: String,
 }
 
 /// A stage of the plan. Each stage but `Done` sends one statement.
@@ -112,6 +114,7 @@ impl PickPlan<Mysql> for MysqlPick {
             counted: 0,
             all_seen: false,
             changed: 0,
+            database: String::new(),
         })
     }
 
@@ -139,6 +142,8 @@ impl PickPlan<Mysql> for MysqlPick {
             candidates,
             counted,
             changed,
+            claims,
+            database,
             ..
         } = self;
         let (text, rows) = model.sides();
@@ -152,12 +157,15 @@ impl PickPlan<Mysql> for MysqlPick {
                 let key = match without {
                     // The list of the rows to leave out is part of the text.
                     Some(_) => None,
-                    None => TextKey::of_pick(query, Some(text), clause, None),
+                    None => TextKey::of_pick(query, Some(text), clause, None)
+                        .map(|key| if *claims { key.of_claim() } else { key }),
                 };
-                let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
+                let statement =
+                    Named(FreeRows { query, text, asked, without, pick, candidates, fitness, claims: *claims });
                 let statement = Remembered { key, model: Some(text), statement };
                 let matches = asked == Asked::AtOnce;
-                let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
+                let (width, status) = (text.width(), Picked::Free { matches });
+                let reader = PickedReader { rows, answer, width, status, database: claims.then_some(database) };
                 Step::new(Statement::new(statement).behind(READ_AND_LOCK), reader)
             }
             Stage::Ask => fitness.ask(),
@@ -173,7 +181,7 @@ impl PickPlan<Mysql> for MysqlPick {
                 Step::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
             }
             Stage::Change => Step {
-                statement: Statement::new(Change { text, held: now.keys()?, changes: changes? }),
+                statement: Statement::new(Change { text, held: now.keys()?, changes: changes?, database }),
                 answer: Response::Changed(changed),
             },
             Stage::Reload => {
@@ -185,7 +193,8 @@ impl PickPlan<Mysql> for MysqlPick {
                     uncovered: Some(uncovered),
                     fitness: Some(fitness),
                 };
-                let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Changed };
+                let reader =
+                    PickedReader { rows, answer, width: text.width(), status: Picked::Changed, database: None };
                 Step::new(Statement::new(statement), reader)
             }
         })
