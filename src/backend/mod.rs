@@ -2,6 +2,7 @@
 
 mod advisory;
 mod capabilities;
+mod control;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -20,9 +21,11 @@ use diesel::{
     sql_types::Untyped,
 };
 
+pub(crate) use self::control::CommitBy;
 pub use self::{
     advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     capabilities::{HasLockingClauses, SupportsStrength},
+    control::PreparedControl,
 };
 use crate::{
     diesel_internals::{RowRef, Statement},
@@ -92,10 +95,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const SINGLE_WRITER: Option<SingleWriter<Self>> = None;
 
-    /// The statement that clears the isolation level that the session remembers, sent after the end of the transaction; `None` where the
-    /// session remembers no level.
+    /// Builds the statement that clears the isolation level that the session remembers, sent after the end of a transaction without
+    /// `disarm`, which clears it too; `None` where the session remembers no level.
     #[doc(hidden)]
-    const FORGET_ISOLATION: Option<&'static str> = None;
+    const FORGET_ISOLATION: Option<fn() -> Statement<'static, Self>> = None;
 
     /// Builds the statement that releases an advisory lock at the end of a transaction; `None` where the server releases it by itself.
     #[doc(hidden)]
@@ -111,6 +114,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// After an implicit rollback the server goes on in autocommit. PostgreSQL refuses every statement until the client rolls back.
     #[doc(hidden)]
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Self>> = None;
+
+    /// The statements that begin and end transactions if a connection prepares them; `None` where a text takes one round trip too.
+    #[doc(hidden)]
+    const PREPARED_CONTROL: Option<&'static PreparedControl<Self>> = None;
 
     /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if
     /// the connection does not report the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects
@@ -264,11 +271,6 @@ pub trait PickPlan<DB: Backend>: Sized {
     /// Returns whether this is a claim of several statements, which must be one transaction.
     fn claims_in_steps(&self) -> bool;
 
-    /// Returns whether the next step of such a claim changes the rows.
-    fn is_about_to_change(&self) -> bool {
-        false
-    }
-
     /// Returns the next step; `None` when the plan is done.
     fn next_step<'e>(
         &'e mut self,
@@ -301,6 +303,29 @@ pub trait Clock<DB: Backend>: Default {
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.
     fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
+
+    /// Returns whether the limit is a part of the statements of a plan, in place of the step of [`limit`](Self::limit).
+    fn limits_inside(&self) -> bool {
+        false
+    }
+
+    /// Makes the limit a part of a step's statement.
+    fn limit_inside<'e>(&self, step: Step<'e, DB>, _left: Duration) -> Step<'e, DB> {
+        step
+    }
+
+    /// Returns whether the server has refused such a statement, and done nothing. The clock [limits](Self::limit) from then on by a step.
+    fn is_refused(&self, _error: &DieselError) -> bool {
+        false
+    }
+
+    /// Has a step's statement restore the setting, once it is running under the limit. Returns whether it does.
+    fn restore_inside<'e>(&self, step: Step<'e, DB>) -> (Step<'e, DB>, bool) {
+        (step, false)
+    }
+
+    /// Notes that such a statement was answered.
+    fn restored(&mut self) {}
 
     /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
     /// rollback restores the setting.

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// | method | statements |
 /// | --- | --- |
-/// | `hold` | `SELECT pg_advisory_lock($1)`, `BEGIN`, the closure's, `COMMIT`, `SELECT pg_advisory_unlock($1)` |
+/// | `hold` | `SELECT pg_advisory_lock($1)`, `BEGIN`, the closure's, `COMMIT; SELECT pg_advisory_unlock(..)`; two statements if the commit fails, or over a connection that is not Diesel's own |
 /// | `hold` in a transaction | `SAVEPOINT ..`, `SELECT pg_advisory_xact_lock($1)`, the closure's, `RELEASE SAVEPOINT ..` |
 /// | `hold_session`, `acquire` | `SELECT pg_advisory_lock($1)`, .. , `SELECT pg_advisory_unlock($1)` |
 /// | `acquire_for_transaction` | `SELECT pg_advisory_xact_lock($1)` |

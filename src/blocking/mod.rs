@@ -3,6 +3,7 @@
 mod advisory;
 mod advisory_guard;
 mod connection;
+mod control;
 mod driver;
 #[cfg(feature = "migrations")]
 mod migrations;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::AdvisoryBackend,
+    backend::{AdvisoryBackend, CommitBy},
     error::LockError,
 };
 
@@ -107,12 +107,22 @@ impl Hold {
         D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
+        let mut unlocks = false;
         let outcome = match self.begun {
-            Some(begun) => catch(end(driver, begun, outcome)).await,
+            Some(mut begun) => {
+                if self.release == Release::AfterClosure {
+                    let name = self.name.in_all_forms();
+                    let text = || D::DB::commit_and_unlock(name, self.shared).map(CommitBy::Text);
+                    unlocks = begun.commit_by(driver, text);
+                }
+                catch(end(driver, begun, outcome)).await
+            }
             None => outcome,
         };
         match self.release {
             Release::ByServer => {}
+            // Whatever has kept the commit from being made has kept the lock from being released with it.
+            Release::AfterClosure if unlocks && matches!(outcome, Ok(Ok(_))) => {}
             Release::AtOuterEnd if matches!(outcome, Ok(Ok(_))) => registry::release_at_the_end(driver, &self.name),
             // A failed release does not change the outcome: the session is ended then, and the lock with it.
             Release::AtOuterEnd | Release::AfterClosure => {

@@ -13,7 +13,7 @@ use super::{
     transaction::{begin_of_ours, end},
 };
 use crate::{
-    backend::LockingBackend,
+    backend::{CommitBy, LockingBackend},
     error::{LockError, Result},
     mode::Isolation,
     pick::Picks,
@@ -44,17 +44,21 @@ pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Result<impl Picks
 }
 
 /// Runs a claim of several statements in a transaction of its own, or in a savepoint of the open one. Its rows are its own only as long as
-/// they are locked, so it checks before the change, and at the end, that the transaction is still open.
+/// they are locked, so the change and the commit fail if the transaction is not open any more.
 async fn claim_in_steps<D: Driver, T>(driver: &mut D, picks: impl Picks<D::DB, T>) -> Result<Vec<T>> {
     let (nested, asks_again) = (driver.depth()?.is_some(), picks.asks_again());
     let isolation = (asks_again && !nested).then_some(Isolation::ReadCommitted);
-    let begun = begin_of_ours(driver, isolation).await?;
+    let mut begun = begin_of_ours(driver, isolation).await?;
+    let control = D::DB::PREPARED_CONTROL;
+    let checked = begun.commit_by(driver, || control.map(|control| CommitBy::Statement(control.commit_open)));
     let outcome = catch(async {
         if asks_again && nested {
             refuse_old_snapshot(driver).await?;
         }
         let rows = run(driver, picks, LockError::of_locking_statement).await?;
-        implicit_rollback::check(driver).await?;
+        if !checked {
+            implicit_rollback::check(driver).await?;
+        }
         Ok(rows)
     })
     .await;
@@ -67,9 +71,6 @@ async fn run<D: Driver, T>(
     class: fn(DieselError) -> LockError,
 ) -> Result<Vec<T>> {
     loop {
-        if picks.is_about_to_change() {
-            implicit_rollback::check(driver).await?;
-        }
         let Some(step) = picks.next_step() else { break };
         let sent = match D::DB::SINGLE_WRITER {
             // A plan changes a setting of the session by itself.

@@ -209,8 +209,7 @@ where
         registry::observe(self.driver, |order| order.enter(table.name().quoted(), || table.asked()))?;
         self.table = Some(table.name().clone());
         while !table.is_done() {
-            self.timer.limit(self.driver).await?;
-            let Some(sent) = self.timer.send_next(self.driver, table).await else { break };
+            let Some(sent) = self.timer.send_next(self.driver, table).await? else { break };
             match sent.map_err(|error| table.class(self.timer.class(error))) {
                 Ok(()) => table.step_done()?,
                 Err(error) => table.recover(error).map_err(|error| error.of_tables(&[table.name().both()]))?,

@@ -120,6 +120,12 @@ fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) ->
     LockError::NotLockable { table, rows: Vec::new(), reason, source: Some(Box::new(source)) }
 }
 
+/// Returns whether the crate knows what an error of one of its statements means.
+#[allow(dead_code, reason = "of one backend only")]
+pub(super) fn is_known(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(kind, info) if Class::of_locking_statement(kind, &**info).is_some())
+}
+
 /// Returns whether an error means that the connection is lost.
 pub(crate) fn is_connection_lost(error: &DieselError) -> bool {
     match error {

@@ -70,11 +70,6 @@ pub trait Picks<DB: LockingBackend, T>: Sized {
         false
     }
 
-    /// Returns whether the next step of such a claim changes the rows.
-    fn is_about_to_change(&self) -> bool {
-        false
-    }
-
     /// Returns whether the conditions are about more than the row itself, so that they are rechecked when the rows are locked.
     fn asks_again(&self) -> bool;
 

@@ -205,12 +205,15 @@ impl RowSink<Mysql> for AnswerReader<'_> {
 }
 
 /// Sets the session variable to the current database: `SET @.. = COALESCE(DATABASE(), '')`
+///
+/// It is not cached: in a prepared statement `DATABASE()` is the database in which it was prepared.
 struct Remember<'q> {
     variable: &'q str,
 }
 
 impl QueryFragment<Mysql> for Remember<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         pass.push_sql("SET @");
         pass.push_identifier(self.variable)?;
         pass.push_sql(" = COALESCE(DATABASE(), '')");

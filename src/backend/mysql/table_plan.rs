@@ -150,7 +150,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let wait = if matches!(stage, Stage::Try { .. }) { Wait::Fail } else { *wait };
                 let (lock, uncovered, fitness) = (Some((strength, wait)), Some(&*uncovered), Some(&*fitness));
                 let statement = LockRows { models: locks, lock, mixed, uncovered, fitness };
-                Some(Step::new(Statement::new(statement), LockedReader { models: readers, mixed }))
+                Some(Step::new(statement.statement(), LockedReader { models: readers, mixed }))
             }
             Stage::Ask { .. } => Some(fitness.ask()),
             Stage::Remember { .. } => Some(fitness.remember()),
@@ -159,9 +159,9 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let (text, rows) = model.sides();
                 let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
                 let asking = (chosen.select(), chosen.shape);
-                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
+                let statement = Recheck { text, held, asking, asked, strength, uncovered }.statement();
                 let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
-                Some(Step::new(Statement::new(statement), reader))
+                Some(Step::new(statement, reader))
             }
             Stage::Absent { model } => {
                 let ModelInSet { model, answer, now, .. } = models.get_mut(model)?;

@@ -177,7 +177,7 @@ impl TablePlan<Pg> for PgTable<'_> {
             Stage::LockQuery => {
                 let (sql, reader) = models.first_mut()?.sides();
                 let query = sql.choices.first()?.select();
-                let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait });
+                let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait }).open_ended();
                 (statement, vec![reader], Reading::Query)
             }
             Stage::LockRows => {
@@ -189,7 +189,7 @@ impl TablePlan<Pg> for PgTable<'_> {
                 // A single list of keys that is sent as an array needs no helper names.
                 let statement =
                     if statement.has_helpers() { Statement::new(Named(statement)) } else { Statement::new(statement) };
-                return Some(Step::new(statement, reader));
+                return Some(Step::new(statement.open_ended(), reader));
             }
             Stage::Look(i, lists) => {
                 let (sql, reader) = models.get_mut(*i)?.sides();
