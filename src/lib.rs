@@ -31,6 +31,8 @@ pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;
 pub mod prelude;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// Longer documents: asynchronous connections, code for several backends, clusters, SQLite, what other libraries call the same,
 /// troubleshooting, the design, and the changelog.
