@@ -78,9 +78,9 @@ impl Statement {
                 .any(|clause| self.has(clause))
     }
 
-    /// Returns whether the query leaves rows out that others could get: a part of all, or those that are not locked.
+    /// Returns whether the query chooses some of the rows that match: the first ones in an order, or those that are not locked.
     pub(crate) fn picks(&self) -> bool {
-        self.has(&["limit"]) || self.has(&["skip", "locked"])
+        self.has(&["order", "by"]) && self.has(&["limit"]) || self.has(&["skip", "locked"])
     }
 
     /// Returns the table that the statement changes.

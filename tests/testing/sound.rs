@@ -9,7 +9,7 @@ use super::{
 };
 
 fn bench<'a>(url: &str) -> Interleave<'a, Conn> {
-    Interleave::new(url).setup(reset)
+    Interleave::new(url).setup(reset).max_schedules(300).samples(60)
 }
 
 fn balances(conn: &mut Conn) -> QueryResult<Vec<i32>> {
@@ -113,8 +113,6 @@ fn retried_transactions() {
         .session("alice", |conn| transfer(conn, 1, 2))
         .session("bob", |conn| transfer(conn, 2, 1))
         .observe(balances)
-        .max_schedules(50)
-        .samples(40)
         .run()
         .unwrap();
     println!("{report}");

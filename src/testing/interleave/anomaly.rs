@@ -67,6 +67,9 @@ pub(super) struct Facts<'f> {
 struct Access {
     session: usize,
     statement: Statement,
+    at: usize,
+    /// The step from which on others see its changes: the next `COMMIT` of its session, or the step itself outside of a transaction.
+    seen_from: usize,
 }
 
 impl Facts<'_> {
@@ -86,16 +89,33 @@ impl Facts<'_> {
     }
 
     fn accesses(&self) -> Vec<Access> {
-        let done = self.steps.iter().filter(|step| step.error.is_none() && !step.killed);
-        let read =
-            done.map(|step| Access { session: step.session, statement: Statement::read(&step.sql, self.dialect) });
+        let read = |step: &Step| {
+            (step.session, step.error.is_none() && !step.killed, Statement::read(&step.sql, self.dialect))
+        };
+        let steps: Vec<_> = self.steps.iter().map(read).collect();
+        let seen_from = |at: usize| {
+            let in_session = |other: &usize| steps[*other].0 == steps[at].0;
+            let is = |other: usize, verbs: &[Verb]| verbs.contains(&steps[other].2.verb);
+            let ends = [Verb::Commit, Verb::Rollback];
+            let begun = (0..at).rev().filter(in_session).find(|other| is(*other, &[ends[0], ends[1], Verb::Begin]));
+            let end = (at..steps.len()).filter(in_session).find(|other| is(*other, &ends));
+            if begun.is_some_and(|begun| is(begun, &[Verb::Begin])) { end.unwrap_or(usize::MAX) } else { at }
+        };
         let accesses = [Verb::Select, Verb::Insert, Verb::Update, Verb::Delete];
-        read.filter(|access| accesses.contains(&access.statement.verb)).collect()
+        let done =
+            steps.iter().enumerate().filter(|(_, (_, done, statement))| *done && accesses.contains(&statement.verb));
+        done.map(|(at, (session, _, statement))| Access {
+            session: *session,
+            statement: statement.clone(),
+            at,
+            seen_from: seen_from(at),
+        })
+        .collect()
     }
 
-    /// Two sessions returned the same value, which says more than that they did something.
+    /// Two sessions returned the same value, which names something.
     fn alike(&self) -> bool {
-        let tells = |ended: &Ended| matches!(ended, Ended::Ok(value) if value.contains(|c: char| c.is_alphanumeric()));
+        let tells = |ended: &Ended| matches!(ended, Ended::Ok(value) if value.contains(|c: char| c.is_ascii_digit()));
         let values: Vec<_> = self.ended.iter().map(|(_, ended, _)| *ended).filter(|ended| tells(ended)).collect();
         values.iter().enumerate().any(|(at, value)| values[..at].contains(value))
     }
@@ -123,29 +143,28 @@ fn same_row(one: &Access, other: &Access) -> bool {
         && one.condition() == other.condition()
 }
 
-/// A session reads a table, another one changes a row there, and the first one changes the same row.
+/// A session reads a table, then another one's change of a row there is committed, and the first one changes the same row.
 fn overwrites(accesses: &[Access]) -> bool {
-    accesses.iter().enumerate().any(|(at, last)| {
-        accesses[..at].iter().enumerate().any(|(before, between)| {
-            between.session != last.session
-                && same_row(between, last)
-                && accesses[..before].iter().any(|first| first.session == last.session && reads_what(first, between))
-        })
+    pairs(accesses).any(|(between, last)| {
+        let reads = |read: &Access| read.session == last.session && read.at < last.at && depends(read, between);
+        same_row(between, last) && accesses.iter().any(reads)
     })
 }
 
-/// Of two sessions each reads what the other one changes later.
+/// Of two sessions each reads what the other one's change is committed to later.
 fn crosses(accesses: &[Access]) -> bool {
-    let depends = |reader: usize, writer: usize| {
-        accesses.iter().enumerate().any(|(at, write)| {
-            let reads = |read: &Access| read.session == reader && reads_what(read, write);
-            write.session == writer && accesses[..at].iter().any(reads)
-        })
+    let misses = |reader: usize, writer: usize| {
+        let write = |write: &&Access| write.session == writer;
+        accesses
+            .iter()
+            .filter(write)
+            .any(|write| accesses.iter().any(|read| read.session == reader && depends(read, write)))
     };
-    pairs(accesses).any(|(one, other)| depends(one.session, other.session) && depends(other.session, one.session))
+    pairs(accesses).any(|(one, other)| misses(one.session, other.session) && misses(other.session, one.session))
 }
 
-fn reads_what(reader: &Access, writer: &Access) -> bool {
+/// The reader does not see what the writer changes.
+fn depends(reader: &Access, writer: &Access) -> bool {
     let table = writer.statement.written_table();
-    table.is_some_and(|table| reader.statement.read_tables().contains(&table))
+    reader.at < writer.seen_from && table.is_some_and(|table| reader.statement.read_tables().contains(&table))
 }

@@ -134,6 +134,7 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
                 })
                 .collect();
             if parked.is_empty() {
+                debug_assert!(self.sessions.iter().all(|session| session.state == State::Ended));
                 return Ok(());
             }
             let (options, places): (Vec<_>, Vec<_>) = parked.into_iter().unzip();
@@ -196,14 +197,17 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
         }
     }
 
-    /// Returns whether the last statement was one that keeps what its session holds.
+    /// Returns whether the last statement has ended, and was one that keeps what its session holds.
     fn last_step_frees_nothing(&self) -> bool {
-        self.steps.last().is_some_and(|step| {
-            let statement = Statement::read(&step.sql, C::Backend::DIALECT);
-            let reads = statement.verb == Verb::Select && !statement.read_tables().is_empty();
-            let keeps = reads || matches!(statement.verb, Verb::Insert | Verb::Update | Verb::Delete);
-            keeps && step.error.is_none() && !step.killed
-        })
+        let at = |step: usize| self.sessions.iter().find(|session| session.step == Some(step));
+        let ended = self.steps.len().checked_sub(1).and_then(at).is_some_and(|session| session.state == State::Parked);
+        ended
+            && self.steps.last().is_some_and(|step| {
+                let statement = Statement::read(&step.sql, C::Backend::DIALECT);
+                let reads = statement.verb == Verb::Select && !statement.read_tables().is_empty();
+                let keeps = reads || matches!(statement.verb, Verb::Insert | Verb::Update | Verb::Delete);
+                keeps && step.error.is_none() && !step.killed
+            })
     }
 
     /// Asks the server. Returns whether all sessions that are not parked wait, for others that do not wait for them.
