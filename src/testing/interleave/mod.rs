@@ -9,6 +9,7 @@ mod run;
 mod schedule;
 mod search;
 mod session;
+mod settle;
 
 use std::{error::Error, fmt, time::Duration};
 

@@ -3,7 +3,7 @@
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -17,15 +17,12 @@ use crate::{
     blocking::LockConnection,
     testing::{
         server::{self, TestBackend, end_session},
-        statement::{Statement, Verb},
+        statement::Statement,
     },
 };
 
-/// The time that a statement has before the server is asked whether it waits. No outcome depends on it.
-const BEFORE_ASKING: Duration = Duration::from_millis(2);
-
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Starting,
     Parked,
     Running,
@@ -34,18 +31,18 @@ enum State {
     Ended,
 }
 
-struct Session {
+pub(super) struct Session {
     /// Its place in the list of the bench.
-    number: usize,
+    pub(super) number: usize,
     /// The server's number.
-    server: i64,
-    state: State,
-    sql: String,
-    go: Option<Sender<()>>,
-    end: Option<Sender<()>>,
+    pub(super) server: i64,
+    pub(super) state: State,
+    pub(super) sql: String,
+    pub(super) go: Option<Sender<()>>,
+    pub(super) end: Option<Sender<()>>,
     /// Its last step, if it has any.
-    step: Option<usize>,
-    ended: Option<Ended>,
+    pub(super) step: Option<usize>,
+    pub(super) ended: Option<Ended>,
 }
 
 /// What has become of a run.
@@ -64,15 +61,15 @@ pub(super) struct Parked<'r> {
     pub(super) sql: &'r str,
 }
 
-struct Run<'r, C> {
-    names: Vec<String>,
-    observer: &'r mut C,
-    sessions: Vec<Session>,
-    events: Receiver<(usize, Event)>,
-    steps: Vec<Step>,
-    id: String,
-    killed: Option<usize>,
-    time: Duration,
+pub(super) struct Run<'r, C> {
+    pub(super) names: Vec<String>,
+    pub(super) observer: &'r mut C,
+    pub(super) sessions: Vec<Session>,
+    pub(super) events: Receiver<(usize, Event)>,
+    pub(super) steps: Vec<Step>,
+    pub(super) id: String,
+    pub(super) killed: Option<usize>,
+    pub(super) time: Duration,
 }
 
 /// Runs the members of the bench once, as `choose` decides.
@@ -171,122 +168,7 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
         Ok(())
     }
 
-    /// Returns when each session stands in front of a statement, has ended, or waits for another one, as the server says.
-    fn settle(&mut self) -> Result<(), InterleaveError> {
-        let begun = Instant::now();
-        loop {
-            let running = self.sessions.iter().any(|session| matches!(session.state, State::Starting | State::Running));
-            // A session that waited may have been let go by the last step: the server is asked again.
-            let pause = if running { BEFORE_ASKING } else { Duration::ZERO };
-            match self.events.recv_timeout(pause) {
-                Ok((place, event)) => {
-                    self.heard(place, event)?;
-                    continue;
-                }
-                Err(_) if self.sessions.iter().all(|session| matches!(session.state, State::Parked | State::Ended)) => {
-                    return Ok(());
-                }
-                // What waited before still waits.
-                Err(_) if !running && self.last_step_frees_nothing() => return Ok(()),
-                Err(_) if self.all_wait()? => return Ok(()),
-                Err(_) if begun.elapsed() > self.time => {
-                    return Err(self.stuck("a statement neither ends nor waits for a session that could go on"));
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Returns whether the last statement has ended, and was one that keeps what its session holds.
-    fn last_step_frees_nothing(&self) -> bool {
-        let at = |step: usize| self.sessions.iter().find(|session| session.step == Some(step));
-        let ended = self.steps.len().checked_sub(1).and_then(at).is_some_and(|session| session.state == State::Parked);
-        ended
-            && self.steps.last().is_some_and(|step| {
-                let statement = Statement::read(&step.sql, C::Backend::DIALECT);
-                let reads = statement.verb == Verb::Select && !statement.read_tables().is_empty();
-                let keeps = reads || matches!(statement.verb, Verb::Insert | Verb::Update | Verb::Delete);
-                keeps && step.error.is_none() && !step.killed
-            })
-    }
-
-    /// Asks the server. Returns whether all sessions that are not parked wait, for others that do not wait for them.
-    fn all_wait(&mut self) -> Result<bool, InterleaveError> {
-        let at_work = |session: &Session| matches!(session.state, State::Running | State::Waiting);
-        if self.sessions.iter().any(|session| session.state == State::Starting) {
-            return Ok(false);
-        }
-        let asked: Vec<i64> =
-            self.sessions.iter().filter(|session| at_work(session)).map(|session| session.server).collect();
-        let waits = C::Backend::waits(self.observer, &asked)?;
-        let waits_for = |session: &Session| waits.iter().find(|wait| wait.session == session.server);
-        let place = |server: &i64| self.sessions.iter().position(|session| session.server == *server);
-        let graph: Vec<Vec<usize>> = (self.sessions.iter())
-            .map(|session| waits_for(session).map_or(vec![], |wait| wait.blockers.iter().filter_map(place).collect()))
-            .collect();
-        let all = self.sessions.iter().filter(|session| at_work(session)).all(|session| waits_for(session).is_some());
-        // Nobody could go on if there is no parked session; a circle is for the server to resolve.
-        let someone = self.sessions.iter().any(|session| session.state == State::Parked);
-        let stable = all && someone && !has_circle(&graph);
-        for place in 0..self.sessions.len() {
-            let session = &self.sessions[place];
-            if !at_work(session) {
-                continue;
-            }
-            if waits_for(session).is_none() {
-                self.sessions[place].state = State::Running;
-                continue;
-            }
-            // Of two sessions, the other one.
-            let other = (0..self.sessions.len()).filter(|other| *other != place && self.sessions.len() == 2);
-            let known = graph[place].iter().copied();
-            let by = if graph[place].is_empty() { other.collect() } else { known.collect::<Vec<_>>() };
-            let by = by.into_iter().map(|blocker| self.sessions[blocker].number).collect();
-            let step = session.step;
-            self.sessions[place].state = State::Waiting;
-            if let Some(step) = step {
-                self.steps[step].blocked.get_or_insert(by);
-            }
-        }
-        Ok(stable)
-    }
-
-    fn heard(&mut self, place: usize, event: Event) -> Result<(), InterleaveError> {
-        let last = self.steps.len().checked_sub(1);
-        let session = &mut self.sessions[place];
-        let woken = session.step.is_some_and(|step| self.steps[step].blocked.is_some());
-        match event {
-            Event::Connected(number) => {
-                session.server = number;
-                return Ok(());
-            }
-            Event::NotConnected(error) => return Err(InterleaveError::Connect(error)),
-            Event::Failed(error, conflict) => {
-                if let Some(step) = session.step {
-                    self.steps[step].error.get_or_insert((error, conflict));
-                }
-                return Ok(());
-            }
-            Event::Parked(sql) => {
-                session.sql = sql;
-                session.state = State::Parked;
-            }
-            Event::Ended(ended) => {
-                session.ended = Some(ended);
-                session.state = State::Ended;
-                if session.go.is_none() {
-                    session.end = None;
-                }
-            }
-        }
-        let number = session.number;
-        if let Some(last) = last.filter(|last| woken && self.steps[*last].session != number) {
-            self.steps[last].woke.push(number);
-        }
-        Ok(())
-    }
-
-    fn stuck(&mut self, problem: &str) -> InterleaveError {
+    pub(super) fn stuck(&mut self, problem: &str) -> InterleaveError {
         let activity = server::activity(self.observer);
         let schedule = Schedule { names: self.names.clone(), steps: self.steps.clone(), id: self.id.clone() };
         InterleaveError::Stuck { problem: format!("{problem}\n{activity}"), schedule }
@@ -302,20 +184,4 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
             session.end = None;
         }
     }
-}
-
-/// Returns whether somebody waits, through others, for itself.
-fn has_circle(graph: &[Vec<usize>]) -> bool {
-    (0..graph.len()).any(|start| {
-        let (mut seen, mut next) = (vec![false; graph.len()], graph[start].clone());
-        while let Some(at) = next.pop() {
-            if at == start {
-                return true;
-            }
-            if !std::mem::replace(&mut seen[at], true) {
-                next.extend(&graph[at]);
-            }
-        }
-        false
-    })
 }

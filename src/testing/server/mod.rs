@@ -66,14 +66,6 @@ pub trait TestBackend: LockingBackend {
     #[doc(hidden)]
     fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()>;
 
-    /// Returns the keys, as text, of the rows of a table that can be read, and of those among them that can be locked at once.
-    #[doc(hidden)]
-    fn readable_and_free<C: LockConnection<Backend = Self>>(
-        conn: &mut C,
-        table: &str,
-        key: &[&str],
-    ) -> QueryResult<(Vec<String>, Vec<String>)>;
-
     /// Returns a name in the quotes of the server. A dot separates the schema.
     #[doc(hidden)]
     fn quoted(name: &str) -> String;

@@ -98,21 +98,6 @@ impl TestBackend for Mysql {
         sql_query(format!("DROP DATABASE IF EXISTS {}", Self::quoted(name))).execute(conn).map(drop)
     }
 
-    fn readable_and_free<C: LockConnection<Backend = Self>>(
-        conn: &mut C,
-        table: &str,
-        key: &[&str],
-    ) -> QueryResult<(Vec<String>, Vec<String>)> {
-        let columns = key.iter().map(|column| Self::quoted(column)).collect::<Vec<_>>().join(", ");
-        let rows =
-            format!("SELECT CAST(CONCAT_WS(', ', {columns}) AS CHAR) FROM {} ORDER BY {columns}", Self::quoted(table));
-        // In autocommit, at a level at which no gaps between rows are locked.
-        conn.batch_execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
-        let readable = sql::<Text>(&rows).load(conn)?;
-        let free = sql::<Text>(&rows).sql(" FOR UPDATE SKIP LOCKED").load(conn)?;
-        Ok((readable, free))
-    }
-
     fn quoted(name: &str) -> String {
         name.split('.').map(|part| format!("`{}`", part.replace('`', "``"))).collect::<Vec<_>>().join(".")
     }

@@ -79,25 +79,6 @@ impl TestBackend for Pg {
         sql_query(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Self::quoted(name))).execute(conn).map(drop)
     }
 
-    fn readable_and_free<C: LockConnection<Backend = Self>>(
-        conn: &mut C,
-        table: &str,
-        key: &[&str],
-    ) -> QueryResult<(Vec<String>, Vec<String>)> {
-        let columns: Vec<_> = key.iter().map(|column| Self::quoted(column)).collect();
-        let text: Vec<_> = columns.iter().map(|column| format!("{column}::text")).collect();
-        let rows = format!(
-            "SELECT concat_ws(', ', {}) FROM {} ORDER BY {}",
-            text.join(", "),
-            Self::quoted(table),
-            columns.join(", ")
-        );
-        // In autocommit: what the second statement locks is free again when it has ended.
-        let readable = sql::<Text>(&rows).load(conn)?;
-        let free = sql::<Text>(&rows).sql(" FOR UPDATE SKIP LOCKED").load(conn)?;
-        Ok((readable, free))
-    }
-
     fn quoted(name: &str) -> String {
         name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
     }
