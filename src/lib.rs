@@ -56,6 +56,10 @@ pub mod _documentation {
     #[doc = include_str!("../docs/from_other_libraries.md")]
     pub mod from_other_libraries {}
 
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../docs/test_your_locking.md")]
+    pub mod test_your_locking {}
+
     #[doc = include_str!("../docs/troubleshooting.md")]
     pub mod troubleshooting {}
 

@@ -7,8 +7,12 @@ pub(crate) const VARIABLE: &str = "MYSQL_DATABASE_URL";
 mod anomalies;
 #[path = "fixture.rs"]
 pub(crate) mod fixture;
+#[path = "harness.rs"]
+mod harness;
 #[path = "hermitage.rs"]
 mod hermitage;
+#[path = "order.rs"]
+mod order;
 #[path = "sound.rs"]
 mod sound;
 

@@ -15,20 +15,20 @@ use diesel::{
 use super::{TestBackend, Wait};
 use crate::blocking::LockConnection;
 
-/// Row locks, and names of `GET_LOCK` and of tables.
+/// Row locks, and names of `GET_LOCK` and of tables. A thread of the server's own, or one that has just ended, has no number.
 ///
 /// <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-data-lock-waits-table.html>
-const WAITS: &str = "SELECT CAST(w.processlist_id AS SIGNED), CAST(b.processlist_id AS SIGNED) \
+const WAITS: &str = "SELECT CAST(w.processlist_id AS SIGNED), CAST(COALESCE(b.processlist_id, 0) AS SIGNED) \
                      FROM performance_schema.data_lock_waits \
                      JOIN performance_schema.threads AS w ON w.thread_id = requesting_thread_id \
                      JOIN performance_schema.threads AS b ON b.thread_id = blocking_thread_id \
-                     UNION SELECT CAST(w.processlist_id AS SIGNED), CAST(b.processlist_id AS SIGNED) \
+                     WHERE w.processlist_id IS NOT NULL UNION SELECT CAST(w.processlist_id AS SIGNED), CAST(COALESCE(b.processlist_id, 0) AS SIGNED) \
                      FROM performance_schema.metadata_locks AS wanted \
                      JOIN performance_schema.metadata_locks AS held USING (object_type, object_name) \
                      JOIN performance_schema.threads AS w ON w.thread_id = wanted.owner_thread_id \
                      JOIN performance_schema.threads AS b ON b.thread_id = held.owner_thread_id \
                      WHERE wanted.object_schema <=> held.object_schema AND w.thread_id <> b.thread_id \
-                     AND wanted.lock_status = 'PENDING' AND held.lock_status = 'GRANTED'";
+                     AND wanted.lock_status = 'PENDING' AND held.lock_status = 'GRANTED' AND w.processlist_id IS NOT NULL";
 
 /// MySQL's table of this name in `information_schema` fails as long as any session runs a statement with a four-byte character.
 const SESSIONS: &str = "/*!80022 performance_schema */ /*M! information_schema */ . processlist";

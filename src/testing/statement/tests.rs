@@ -1,3 +1,5 @@
+//! Texts as Diesel writes them.
+
 use super::*;
 #[cfg(feature = "mysql")]
 use diesel::mysql::Mysql;
