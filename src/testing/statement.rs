@@ -27,31 +27,24 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// Reads the text of a [`DebugQuery`](diesel::connection::DebugQuery).
+    /// Reads the text of a [`DebugQuery`](diesel::connection::DebugQuery): the first of its statements, if it is a batch.
     pub(crate) fn read(text: &str, dialect: &'static Dialect) -> Self {
-        let (sql, binds) = text.rsplit_once(" -- binds: ").unwrap_or((text, ""));
-        let mut binds = values(binds).into_iter();
-        let mut words = Vec::new();
-        let mut tokens = Tokens::new(sql, dialect);
-        loop {
-            let before = tokens.rest();
-            // What cannot be read ends the text.
-            let Some(Ok(token)) = tokens.next() else { break };
-            let raw = before[..before.len() - tokens.rest().len()].trim();
-            words.push(match token {
-                Token::Word(word) => word.to_ascii_lowercase(),
-                Token::Name(name) => name.trim_matches(char::from(dialect.name_quote)).to_owned(),
-                Token::Parameter => binds.next().unwrap_or_else(|| raw.to_owned()),
-                _ => raw.to_owned(),
-            });
-        }
+        let words = words(text, dialect);
         Statement { verb: verb(&words), words }
+    }
+
+    /// Reads the statements of a batch.
+    pub(crate) fn read_all(text: &str, dialect: &'static Dialect) -> Vec<Self> {
+        let words = words(text, dialect);
+        let statements = words.split(|word| word == ";").filter(|words| !words.is_empty());
+        statements.map(|words| Statement { verb: verb(words), words: words.to_vec() }).collect()
     }
 
     /// Returns whether the server runs the statement at any time with the same result, as long as the order in its session is kept: it takes no
     /// lock, no snapshot, and sees no row.
     pub(crate) fn is_local(&self) -> bool {
-        match self.verb {
+        let one = self.words.iter().position(|word| word == ";").is_none_or(|end| end + 1 == self.words.len());
+        one && match self.verb {
             Verb::Begin => !self.has(&["consistent"]),
             Verb::Savepoint | Verb::Release => true,
             _ => self.words.iter().map(String::as_str).take(2).eq(["set", "transaction"]),
@@ -177,6 +170,25 @@ impl Statement {
             at += 1;
         }
         names
+    }
+}
+
+fn words(text: &str, dialect: &'static Dialect) -> Vec<String> {
+    let (sql, binds) = text.rsplit_once(" -- binds: ").unwrap_or((text, ""));
+    let mut binds = values(binds).into_iter();
+    let mut words = Vec::new();
+    let mut tokens = Tokens::new(sql, dialect);
+    loop {
+        let before = tokens.rest();
+        // What cannot be read ends the text.
+        let Some(Ok(token)) = tokens.next() else { return words };
+        let raw = before[..before.len() - tokens.rest().len()].trim();
+        words.push(match token {
+            Token::Word(word) => word.to_ascii_lowercase(),
+            Token::Name(name) => name.trim_matches(char::from(dialect.name_quote)).to_owned(),
+            Token::Parameter => binds.next().unwrap_or_else(|| raw.to_owned()),
+            _ => raw.to_owned(),
+        });
     }
 }
 

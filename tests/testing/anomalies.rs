@@ -1,7 +1,7 @@
 //! Code that is wrong, and what the interleaver says of it.
 
 use diesel::{prelude::*, result::Error};
-use diesel_lockset::testing::{Anomaly, Coverage, Interleave, Report};
+use diesel_lockset::testing::{Anomaly, Coverage, Interleave, Outcome, Report};
 
 use super::{
     Conn,
@@ -51,6 +51,31 @@ fn a_lost_update_of_read_modify_write() {
     }
     let astray = bench.replay("ac").expect_err("there is no third session");
     assert!(astray.to_string().contains("`c`"), "{astray}");
+}
+
+/// The example of `docs/test_your_locking.md`.
+#[test]
+fn an_oversell_of_the_last_one() {
+    fn buy(conn: &mut Conn, product: i32) -> QueryResult<bool> {
+        conn.transaction(|conn| {
+            let stock: i32 = products::table.find(product).select(products::stock).first(conn)?;
+            if stock < 1 {
+                return Ok(false);
+            }
+            diesel::update(products::table.find(product)).set(products::stock.eq(products::stock - 1)).execute(conn)?;
+            Ok(true)
+        })
+    }
+    let database = database();
+    let report = bench(database.url())
+        .prepare(super::read_committed)
+        .session("alice", |conn| buy(conn, 1))
+        .session("bob", |conn| buy(conn, 1))
+        .observe(|conn| products::table.find(1).select(products::stock).first::<i32>(conn))
+        .run()
+        .unwrap();
+    shown(&report);
+    assert_eq!(report.anomalies(), [Anomaly::Oversell]);
 }
 
 #[test]
@@ -212,4 +237,36 @@ fn what_a_closure_decides_and_returns_is_a_part_of_the_outcome() {
     report.assert_serializable();
     assert_eq!(report.outcomes().len(), 2);
     assert_eq!(report.schedules(), 2);
+}
+
+#[test]
+fn a_sample_is_repeated_by_its_seed() {
+    fn deposit(conn: &mut Conn, amount: i32) -> QueryResult<()> {
+        conn.transaction(|conn| {
+            let balance: i32 = accounts::table.find(1).select(accounts::balance).first(conn)?;
+            diesel::update(accounts::table.find(1)).set(accounts::balance.eq(balance + amount)).execute(conn)?;
+            Ok(())
+        })
+    }
+    let database = database();
+    let sample = |seed| {
+        let bench = bench(database.url())
+            .prepare(super::read_committed)
+            .session("alice", |conn| deposit(conn, 10))
+            .session("bob", |conn| deposit(conn, 20))
+            .session("cyd", |conn| deposit(conn, 30))
+            .observe(balances)
+            .max_schedules(10)
+            .samples(15)
+            .seed(seed);
+        let report = bench.run().unwrap();
+        assert_eq!(report.coverage(), Coverage::Sampled { seed, preemptions: 3 });
+        assert_eq!(report.schedules(), 15);
+        let id = |outcome: &Outcome<Vec<i32>>| (outcome.schedule().id().to_owned(), outcome.schedules());
+        (report.anomalies(), report.outcomes().iter().map(id).collect::<Vec<_>>())
+    };
+    let (anomalies, ids) = sample(1);
+    assert_eq!(anomalies, [Anomaly::LostUpdate]);
+    assert_eq!(sample(1).1, ids);
+    assert_ne!(sample(2).1, ids);
 }

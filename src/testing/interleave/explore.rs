@@ -41,6 +41,9 @@ where
                     break;
                 }
             }
+            if all.cut {
+                report.coverage = self.sampled();
+            }
             report.diverged = all.diverged;
         } else {
             report.coverage = self.sampled();

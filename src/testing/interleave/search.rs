@@ -46,6 +46,8 @@ pub(super) struct DepthFirst {
     kills: bool,
     /// The number of runs whose sessions did not stand where they stood before.
     pub(super) diverged: usize,
+    /// A run had more decisions than are followed.
+    pub(super) cut: bool,
     astray: bool,
 }
 
@@ -84,6 +86,7 @@ impl Choose for DepthFirst {
         let depth = self.depth;
         self.depth += 1;
         if depth >= DEEPEST {
+            self.cut = true;
             return Ok(options[0]);
         }
         match self.nodes.get(depth) {

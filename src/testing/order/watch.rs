@@ -27,15 +27,16 @@ impl<DB: LockingBackend> Watch<DB> {
     }
 
     fn statement(&mut self, text: &str) {
-        let statement = Statement::read(text, DB::DIALECT);
-        match statement.verb {
-            Verb::Begin | Verb::Commit | Verb::Rollback => {
-                self.in_transaction = statement.verb == Verb::Begin;
-                self.held.clear();
+        for statement in Statement::read_all(text, DB::DIALECT) {
+            match statement.verb {
+                Verb::Begin | Verb::Commit | Verb::Rollback => {
+                    self.in_transaction = statement.verb == Verb::Begin;
+                    self.held.clear();
+                }
+                Verb::Select | Verb::Update | Verb::Delete => self.locks(text, &statement),
+                // An inserted row is nobody's yet: what an `INSERT` waits for cannot be read from its text.
+                _ => {}
             }
-            Verb::Select | Verb::Update | Verb::Delete => self.locks(text, &statement),
-            // An inserted row is nobody's yet: what an `INSERT` waits for cannot be read from its text.
-            _ => {}
         }
     }
 

@@ -43,11 +43,20 @@ fn only_what_takes_no_lock_and_no_snapshot_is_local() {
         ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", true),
         ("SET x = 1", false),
         ("COMMIT", false),
+        ("BEGIN; DELETE FROM a", false),
+        ("BEGIN;", true),
         ("ROLLBACK", false),
         ("SELECT 1", false),
     ] {
         assert_eq!(pg(text).is_local(), local, "{text}");
     }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_batch_is_several_statements() {
+    let verbs = |text| Statement::read_all(text, Pg::DIALECT).iter().map(|one| one.verb).collect::<Vec<_>>();
+    assert_eq!(verbs("BEGIN; DELETE FROM a WHERE b = ';'; COMMIT;"), [Verb::Begin, Verb::Delete, Verb::Commit]);
 }
 
 #[cfg(feature = "mysql")]
