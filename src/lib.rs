@@ -68,6 +68,8 @@ pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;
 pub mod prelude;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// The pages: recipes, errors, every verb with its SQL, and what to know about levels, foreign keys, pools, backends and clusters.
 pub mod _documentation {
@@ -107,6 +109,10 @@ pub mod _documentation {
 
     #[doc = include_str!("../docs/from_other_libraries.md")]
     pub mod from_other_libraries {}
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../docs/test_your_locking.md")]
+    pub mod test_your_locking {}
 
     #[doc = include_str!("../docs/troubleshooting.md")]
     pub mod troubleshooting {}

@@ -87,6 +87,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         ],
         true,
     ),
+    ("testing", &["blocking", "transaction", "lock_set", "backend", "sql", "key", "error"], true),
     ("markers", &["advisory", "sql"], false),
     ("dsl", &["markers", "sql"], false),
     ("prelude", &["blocking", "lock_set", "sql", "lockable", "error"], true),
@@ -115,7 +116,7 @@ fn every_room_keeps_to_its_floor() {
             let line = i + 1;
             if !may_cfg && code.contains("feature = \"") {
                 faults.push(format!(
-                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking`, `nonblocking` or the face"
+                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking`, `nonblocking`, `testing` or the face"
                 ));
             }
             if code.contains("super::super") {

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
+#[allow(unused_imports, reason = "of one feature only")]
+pub(crate) use self::classify::Conflict;
 pub use self::{
     attempt::{Attempt, Holder},
     class::{Refusal, RetryClass},
