@@ -20,8 +20,10 @@ mod lock_set;
 mod lockable;
 mod mode;
 mod pick;
+mod session;
 mod sql;
 mod transaction;
+mod waits;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -123,12 +125,12 @@ pub use self::blocking::run_pending_migrations_locked;
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
     backend::{
-        HasAdvisoryLocks, HasKeyLocks, HasLockingClauses, HasShareLocks, HasSharedAdvisoryLocks, HasSkipLocked,
-        HasTransactionAdvisoryLocks, LockingBackend,
+        HasAdvisoryLocks, HasKeyLocks, HasLockWaits, HasLockingClauses, HasShareLocks, HasSharedAdvisoryLocks,
+        HasSkipLocked, HasTransactionAdvisoryLocks, LockingBackend,
     },
     blocking::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
-        RunLockTransaction, RunRowRequest,
+        RunLockTransaction, RunLockWaits, RunRowRequest,
     },
     error::{
         Attempt, FieldChange, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName,
@@ -139,6 +141,8 @@ pub use self::{
     lockable::Lockable,
     mode::{Isolation, Strength, WaitPolicy},
     pick::{ClaimFrom, PickFrom},
+    session::LockSession,
     sql::{LockQueryDsl, LockTarget, LockableSelect, RowLock, RowQuery, TableIn},
     transaction::LockTransaction,
+    waits::{LockKind, LockWait, LockWaits},
 };

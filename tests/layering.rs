@@ -7,10 +7,14 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("diesel_internals", &[], false),
     ("mode", &[], false),
     ("key", &[], false),
-    ("error", &["lockable", "key"], false),
+    // Derives of `serde`.
+    ("session", &[], true),
+    ("error", &["session", "lockable", "key"], false),
     ("lockable", &["key"], false),
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
-    ("backend", &["sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
+    // Derives of `serde`.
+    ("waits", &["session", "advisory"], true),
+    ("backend", &["waits", "session", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
     ("lock_set", &["advisory", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("advisory", &["lockable", "mode", "key"], false),
     ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
@@ -18,6 +22,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     (
         "core",
         &[
+            "waits",
             "advisory",
             "transaction",
             "pick",
@@ -36,6 +41,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         "blocking",
         &[
             "core",
+            "waits",
             "advisory",
             "transaction",
             "pick",
@@ -56,6 +62,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
             // Diesel's migrations are run by blocking calls.
             "blocking",
             "core",
+            "waits",
             "advisory",
             "transaction",
             "pick",

@@ -8,6 +8,7 @@ mod mysql;
 mod pg;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod waits;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use diesel::{
 pub use self::{
     advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
     capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
+    waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{
     diesel_internals::{RowRef, Statement},

@@ -8,6 +8,7 @@ mod driver;
 mod hold;
 mod holders;
 mod implicit_rollback;
+mod limited;
 mod mark_broken;
 mod pick;
 mod query;
@@ -19,6 +20,7 @@ mod single_writer;
 mod snapshot;
 mod timer;
 mod transaction;
+mod waits;
 
 pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, release, take},
@@ -30,6 +32,7 @@ pub(crate) use self::{
     query::{Loading, of_tables},
     set::lock,
     transaction::{Begun, begin, end},
+    waits::snapshot,
 };
 #[cfg(feature = "async")]
 pub(crate) use self::{catch::catch, registry::abandon};
