@@ -15,6 +15,7 @@ mod blocking;
 mod core;
 mod diesel_internals;
 mod error;
+mod explanation;
 mod key;
 mod lock_set;
 mod lockable;
@@ -132,10 +133,12 @@ pub use self::{
         AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
         RunLockTransaction, RunLockWaits, RunRowRequest,
     },
+    core::ExplainPick,
     error::{
         Attempt, FieldChange, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName,
         StaleRow,
     },
+    explanation::{ExplainedStatement, Explanation},
     key::{IntoKey, LockKey, RowKey},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,

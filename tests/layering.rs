@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("error", &["session", "lockable", "key"], false),
     ("lockable", &["key"], false),
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("explanation", &[], false),
     // Derives of `serde`.
     ("waits", &["session", "advisory"], true),
     ("backend", &["waits", "session", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
@@ -22,6 +23,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     (
         "core",
         &[
+            "explanation",
             "waits",
             "advisory",
             "transaction",

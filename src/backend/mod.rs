@@ -235,6 +235,15 @@ pub trait TablePlan<DB: Backend>: Sized {
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;
 
+    /// Returns what the next statement does, for an [`Explanation`](crate::Explanation).
+    fn purpose(&self) -> String;
+
+    /// Moves on without an answer. Returns `false` where the answer decides what is sent.
+    fn go_on(&mut self) -> Result<bool>;
+
+    /// Returns what may be sent besides, and when.
+    fn further(&self) -> Vec<&'static str>;
+
     /// Returns the name of the table in SQL.
     fn name(&self) -> &TableName;
 

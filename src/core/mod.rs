@@ -5,6 +5,7 @@ mod advisory;
 mod attempts;
 mod catch;
 mod driver;
+mod explain;
 mod hold;
 mod holders;
 mod implicit_rollback;
@@ -22,6 +23,7 @@ mod timer;
 mod transaction;
 mod waits;
 
+pub use self::explain::ExplainPick;
 pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, release, take},
     attempts::Attempts,

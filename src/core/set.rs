@@ -87,8 +87,7 @@ where
 
     async fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
         let allow_missing = set.allows_missing();
-        let waits = matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
-        let savepoint = self.name_holders && waits && !set.is_empty();
+        let savepoint = takes_savepoint(&set);
         let names = set.take_advisory();
         let (tables, asks_again) = set.into_tables()?;
         self.refuse_two_spellings(alike::<DB>(&tables)).await?;
@@ -253,8 +252,14 @@ where
     }
 }
 
+/// Returns whether a call sets a savepoint: an aborted transaction answers no question about holders.
+pub(super) fn takes_savepoint<DB: LockingBackend, W>(set: &LockSet<'_, DB, W>) -> bool {
+    let waits = matches!(set.wait_policy(), WaitPolicy::Block | WaitPolicy::Timeout(_));
+    set.names_holders() && waits && !set.is_empty()
+}
+
 /// Returns the pairs of names that may denote one table.
-fn alike<DB: LockingBackend>(tables: &[DB::Table<'_>]) -> Vec<(TableName, TableName)> {
+pub(super) fn alike<DB: LockingBackend>(tables: &[DB::Table<'_>]) -> Vec<(TableName, TableName)> {
     let mut pairs = Vec::new();
     for (i, one) in tables.iter().map(TablePlan::name).enumerate() {
         let others = tables[i + 1..].iter().map(TablePlan::name);

@@ -3,6 +3,8 @@
 
 mod found;
 mod mermaid;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tree;
 
