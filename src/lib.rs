@@ -30,6 +30,8 @@ mod waits;
 #[path = "private.rs"]
 pub mod __private;
 pub mod dsl;
+#[cfg(feature = "tracing")]
+pub mod events;
 pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;

@@ -96,6 +96,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         ],
         true,
     ),
+    ("events", &["core"], false),
     ("markers", &["advisory", "sql"], false),
     ("dsl", &["markers", "sql"], false),
     ("prelude", &["blocking", "lock_set", "sql", "lockable", "error"], true),

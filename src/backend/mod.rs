@@ -308,6 +308,10 @@ pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
 
+    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
+    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
+    const OF_EACH_LOCK: Option<&'static str> = None;
+
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.
     fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;

@@ -15,7 +15,7 @@ pub trait RunLockWaits: Sized {
     ///
     /// | PostgreSQL | MySQL, MariaDB |
     /// | --- | --- |
-    /// | `BEGIN`, in an open transaction `SAVEPOINT`; `set_config('statement_timeout', .., true)`; one query; `ROLLBACK` | three queries, the first two under `MAX_EXECUTION_TIME` or `max_statement_time` |
+    /// | `BEGIN`, in an open transaction `SAVEPOINT`; `SET LOCAL lock_timeout`, `set_config('statement_timeout', .., true)`; one query; `ROLLBACK` | three queries, the first two under `MAX_EXECUTION_TIME` or `max_statement_time` |
     ///
     /// PostgreSQL computes who blocks whom under a [lock on its table of locks][blocking]: do not take a snapshot many times a second on a
     /// busy server.
@@ -24,9 +24,9 @@ pub trait RunLockWaits: Sized {
     ///
     /// # Errors
     ///
-    /// A query that the server refuses, or that does not end in time, is no error: [`LockWaits::limits`] says what is missing for it.
-    /// [`LockError::ConnectionLost`](crate::LockError::ConnectionLost); [`LockError::Query`](crate::LockError::Query) over a connection that
-    /// is marked as broken, and on PostgreSQL in a transaction that the server has aborted. After all others, an open transaction goes on.
+    /// [`LockError::ConnectionLost`](crate::LockError::ConnectionLost), and [`LockError::Query`](crate::LockError::Query) over a connection
+    /// that is marked as broken. A query that the server refuses, or that does not end in time, is no error: [`LockWaits::limits`] says what
+    /// is missing for it, and an open transaction goes on.
     ///
     /// # Example
     ///

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 
 use super::{driver::Driver, timer::Timer};
 use crate::{
     backend::{Clock, LockingBackend},
+    error::LockError,
     mode::WaitPolicy,
 };
 
@@ -25,10 +26,18 @@ impl Limited {
         let (end, undone) = (Instant::now() + time, !<D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK);
         if undone {
             driver.begin().await?;
+            let limited = match <D::DB as LockingBackend>::Clock::OF_EACH_LOCK {
+                Some(statement) => driver.batch(statement).await,
+                None => Ok(()),
+            };
             let mut timer = Timer::<D::DB>::start(WaitPolicy::Timeout(time));
-            if let Err(error) = timer.limit(driver).await {
+            let limited = match limited {
+                Ok(()) => timer.limit(driver).await.map_err(refused),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = limited {
                 driver.rollback().await?;
-                return Err(error.into());
+                return Err(error);
             }
         }
         Ok(Limited { end, undone })
@@ -42,5 +51,15 @@ impl Limited {
     /// Undoes the limit.
     pub(super) async fn end<D: Driver>(self, driver: &mut D) -> QueryResult<()> {
         if self.undone { driver.rollback().await } else { Ok(()) }
+    }
+}
+
+/// Returns the server's error, also of a statement whose time was over.
+fn refused(error: LockError) -> DieselError {
+    match error {
+        LockError::TimedOut { source: Some(source), .. } | LockError::Contended { source: Some(source), .. } => {
+            source.into_inner()
+        }
+        error => error.into(),
     }
 }

@@ -20,10 +20,13 @@ mod set;
 mod single_writer;
 mod snapshot;
 mod timer;
+mod trace;
 mod transaction;
 mod waits;
 
 pub use self::explain::ExplainPick;
+#[cfg(feature = "tracing")]
+pub use self::trace::{set_long_hold, set_long_wait};
 pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, release, take},
     attempts::Attempts,

@@ -14,6 +14,7 @@ use super::{
     single_writer::is_open,
     snapshot::refuse_old_snapshot,
     timer::Timer,
+    trace::{self, traced},
 };
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TablePlan, sink},
@@ -25,7 +26,11 @@ use crate::{
 };
 
 /// Locks a set in the open transaction.
-pub(crate) async fn lock<D: Driver, W>(driver: &mut D, mut set: LockSet<'_, D::DB, W>) -> Result<Locked> {
+pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W>) -> Result<Locked> {
+    traced!(driver, trace::Call::lock_set(&set), lock_in(driver, set).await)
+}
+
+async fn lock_in<D: Driver, W>(driver: &mut D, mut set: LockSet<'_, D::DB, W>) -> Result<Locked> {
     if !is_open(driver).await? {
         return Err(LockError::NotInTransaction);
     }
@@ -207,6 +212,7 @@ where
     async fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
         registry::observe(self.driver, |order| order.enter(table.name().quoted(), || table.asked()))?;
         self.table = Some(table.name().clone());
+        trace::rows(table.name().quoted(), || table.asked());
         while !table.is_done() {
             self.timer.limit(self.driver).await?;
             let Some(sent) = self.timer.send_next(self.driver, table).await else { break };

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::result::Error as DieselError;
+use diesel::result::{Error as DieselError, QueryResult};
 
 use super::{driver::Driver, limited::Limited};
 use crate::{
-    backend::{HasLockWaits, sink},
+    backend::{HasLockWaits, WaitsQuery, sink},
     error::{Result, is_connection_lost},
     waits::LockWaits,
 };
@@ -22,14 +22,7 @@ pub(crate) async fn snapshot<D: Driver<DB: HasLockWaits>>(driver: &mut D) -> Res
     driver.depth()?;
     let mut waits = LockWaits::default();
     for query in D::DB::WAITS {
-        let limited = Limited::begin(driver, TIME).await?;
-        let collect = sink(|row| {
-            waits.add((query.read)(row)?);
-            Ok(())
-        });
-        let asked = driver.rows((query.statement)(TIME).uncached(), collect).await;
-        limited.end(driver).await?;
-        match asked {
+        match ask(driver, query, &mut waits).await {
             Ok(()) => {}
             Err(error @ DieselError::DatabaseError(..)) if !is_connection_lost(&error) => {
                 waits.limits.push(format!("{} ({}): {error}", query.about, query.right));
@@ -39,4 +32,15 @@ pub(crate) async fn snapshot<D: Driver<DB: HasLockWaits>>(driver: &mut D) -> Res
     }
     waits.sort();
     Ok(waits)
+}
+
+async fn ask<D: Driver>(driver: &mut D, query: &WaitsQuery<D::DB>, waits: &mut LockWaits) -> QueryResult<()> {
+    let limited = Limited::begin(driver, TIME).await?;
+    let collect = sink(|row| {
+        waits.add((query.read)(row)?);
+        Ok(())
+    });
+    let asked = driver.rows((query.statement)(TIME).uncached(), collect).await;
+    limited.end(driver).await?;
+    asked
 }

@@ -1,10 +1,13 @@
-//! Snapshots of who waits for whom, compared with what the server says when it is asked about one session, over each driver.
+//! What the crate tells about itself: snapshots of who waits for whom, explanations, events. Each is compared with what the server or
+//! Diesel says.
 //!
 //! A program of its own, so that a change to it need not build the whole suite.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::duplicate_mod, reason = "the tests are included once for each driver")]
 
+mod events;
+mod explanations;
 #[path = "../isolation/mod.rs"]
 mod isolation;
 mod mysql;

@@ -76,7 +76,7 @@ fn a_user_without_rights_is_told_what_it_does_not_see_and_its_transaction_goes_o
     let waits = LockWaits::snapshot(&mut nobody).unwrap();
     assert!(waits.is_empty() && waits.limits.iter().any(|limit| limit.starts_with("waits for rows")), "{waits}");
     assert!(waits.to_string().starts_with("no session is seen to wait for a lock\nnot seen: "), "{waits}");
-    assert_eq!(sql_query("UPDATE accounts SET v = 2 WHERE v = 1").execute(&mut nobody), Ok(1));
+    assert_eq!(sql_query("UPDATE accounts SET v = 2 WHERE id = 2").execute(&mut nobody), Ok(1));
     sql_query("COMMIT").execute(&mut nobody).unwrap();
     root.kill();
     waiting.join();
