@@ -38,7 +38,7 @@ pub mod nonblocking;
 pub mod prelude;
 
 /// Longer documents: asynchronous connections, code for several backends, clusters, SQLite, what other libraries call the same,
-/// troubleshooting, the design, and the changelog.
+/// troubleshooting, what to do when it hangs, the design, and the changelog.
 pub mod _documentation {
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
@@ -61,6 +61,9 @@ pub mod _documentation {
 
     #[doc = include_str!("../docs/troubleshooting.md")]
     pub mod troubleshooting {}
+
+    #[doc = include_str!("../docs/when_it_hangs.md")]
+    pub mod when_it_hangs {}
 
     #[doc = include_str!("../CHANGELOG.md")]
     pub mod changelog {}
