@@ -14,7 +14,7 @@ use std::time::Duration;
 pub struct LockSession {
     /// The process id on PostgreSQL, for `pg_cancel_backend` and `pg_terminate_backend`; the connection id on MySQL and MariaDB, for
     /// `KILL`. Zero for a transaction that no session has: a prepared one, of `PREPARE TRANSACTION` or `XA PREPARE`.
-    pub id: i32,
+    pub id: i64,
     /// The role on PostgreSQL, `user@host` on MySQL and MariaDB.
     pub user: String,
     /// The `application_name` on PostgreSQL. Empty on MySQL and MariaDB.

@@ -1,6 +1,6 @@
 //! The context of a failed lock call: the rows, the time it took, and the sessions that held the rows.
 
-use std::{fmt, time::Duration};
+use std::{fmt, num::TryFromIntError, time::Duration};
 
 use super::{LockError, RowName, listed::Listed};
 use crate::session::LockSession;
@@ -104,45 +104,53 @@ impl fmt::Display for Attempt {
 /// [data_locks]: https://dev.mysql.com/doc/refman/9.7/en/performance-schema-data-locks-table.html
 /// [trx]: https://mariadb.com/docs/server/reference/system-tables/information-schema/information-schema-tables/information-schema-innodb-tables/information-schema-innodb_trx-table
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder(pub(crate) LockSession);
+pub struct Holder {
+    id: i32,
+    session: LockSession,
+}
 
 impl Holder {
+    /// Fails if the number of the session does not fit.
+    pub(crate) fn new(session: LockSession) -> std::result::Result<Self, TryFromIntError> {
+        Ok(Holder { id: session.id.try_into()?, session })
+    }
+
     /// Returns the id of the session: its process id on PostgreSQL, for `pg_cancel_backend` and `pg_terminate_backend`; its connection id
     /// on MySQL and MariaDB, for `KILL`.
     #[must_use]
     pub fn session(&self) -> i32 {
-        self.0.id
+        self.id
     }
 
     /// Returns its `application_name` on PostgreSQL, or its role if it has none, and `user@host` on MySQL and MariaDB.
     #[must_use]
     pub fn application(&self) -> &str {
-        if self.0.application.is_empty() { &self.0.user } else { &self.0.application }
+        if self.session.application.is_empty() { &self.session.user } else { &self.session.application }
     }
 
     /// Returns the state of the session, such as `active` or `idle in transaction` on PostgreSQL, and its command, such as `Query` or
     /// `Sleep`, on MySQL and MariaDB.
     #[must_use]
     pub fn state(&self) -> Option<&str> {
-        self.0.state.as_deref()
+        self.session.state.as_deref()
     }
 
     /// Returns the age of its open transaction.
     #[must_use]
     pub fn transaction_age(&self) -> Option<Duration> {
-        self.0.transaction_age
+        self.session.transaction_age
     }
 
     /// Returns its current or last statement.
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
-        self.0.statement.as_deref()
+        self.session.statement.as_deref()
     }
 
     /// Returns all that the server reports of the session: its user, its database, and since when it is in its state, too.
     #[must_use]
     pub fn details(&self) -> &LockSession {
-        &self.0
+        &self.session
     }
 }
 

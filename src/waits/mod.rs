@@ -69,11 +69,11 @@ pub struct LockWaits {
 #[non_exhaustive]
 pub struct LockWait {
     /// The id of the session that waits.
-    pub waiter: i32,
+    pub waiter: i64,
     /// The ids of the sessions that hold the lock, in a mode that conflicts. Empty if the server does not report them.
-    pub holders: Vec<i32>,
+    pub holders: Vec<i64>,
     /// The ids of the sessions that wait for the same lock and come first.
-    pub ahead: Vec<i32>,
+    pub ahead: Vec<i64>,
     /// The kind of the lock.
     pub kind: LockKind,
     /// The table, as it is written in SQL, if the server reports it.
@@ -117,7 +117,7 @@ impl LockWaits {
 
     /// Returns the session with this id.
     #[must_use]
-    pub fn session(&self, id: i32) -> Option<&LockSession> {
+    pub fn session(&self, id: i64) -> Option<&LockSession> {
         self.sessions.iter().find(|session| session.id == id)
     }
 
@@ -126,8 +126,8 @@ impl LockWaits {
     /// In a circle of waits there is none. The server resolves a circle among rows after a moment.
     #[must_use]
     pub fn roots(&self) -> Vec<&LockSession> {
-        let blockers: BTreeSet<i32> = self.waits.iter().flat_map(LockWait::blockers).collect();
-        let waits = |id: i32| self.waits.iter().any(|wait| wait.waiter == id);
+        let blockers: BTreeSet<i64> = self.waits.iter().flat_map(LockWait::blockers).collect();
+        let waits = |id: i64| self.waits.iter().any(|wait| wait.waiter == id);
         self.sessions.iter().filter(|session| blockers.contains(&session.id) && !waits(session.id)).collect()
     }
 
@@ -167,7 +167,7 @@ impl LockWaits {
 
 impl LockWait {
     /// Returns the ids of the sessions that must let go first: the holders, and those ahead.
-    fn blockers(&self) -> impl Iterator<Item = i32> + '_ {
+    fn blockers(&self) -> impl Iterator<Item = i64> + '_ {
         self.holders.iter().chain(&self.ahead).copied()
     }
 }

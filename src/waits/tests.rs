@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{LockKind, LockWait, LockWaits};
 use crate::session::LockSession;
 
-fn session(id: i32, application: &str, state: &str, statement: &str) -> LockSession {
+fn session(id: i64, application: &str, state: &str, statement: &str) -> LockSession {
     LockSession {
         id,
         user: "ada".to_owned(),
@@ -18,7 +18,7 @@ fn session(id: i32, application: &str, state: &str, statement: &str) -> LockSess
     }
 }
 
-fn wait(waiter: i32, holders: &[i32], ahead: &[i32]) -> LockWait {
+fn wait(waiter: i64, holders: &[i64], ahead: &[i64]) -> LockWait {
     LockWait {
         waiter,
         holders: holders.to_vec(),
@@ -33,7 +33,7 @@ fn wait(waiter: i32, holders: &[i32], ahead: &[i32]) -> LockWait {
     }
 }
 
-fn active(id: i32) -> LockSession {
+fn active(id: i64) -> LockSession {
     LockSession { transaction_age: Some(Duration::from_millis(850)), ..session(id, "web", "active", "SELECT 1") }
 }
 
@@ -180,4 +180,13 @@ fn a_long_statement_is_cut_between_characters() {
     let line = line.lines().find(|line| line.contains("runs: ä")).map(str::to_owned).unwrap_or_default();
     assert_eq!(line.matches('ä').count(), 120);
     assert!(line.ends_with("ä.."), "{line}");
+}
+
+#[test]
+fn a_long_chain_is_shown_whole() {
+    let sessions = (0..5_000).map(active).collect();
+    let waits = (1..5_000).map(|id| wait(id, &[id - 1], &[])).collect();
+    let tree = LockWaits { sessions, waits, limits: vec![] }.to_string();
+    assert_eq!(tree.lines().count(), 10_001);
+    assert!(tree.contains("session 4999 \"web\"") && tree.len() < 3_000_000, "{}", tree.len());
 }

@@ -10,7 +10,7 @@ use crate::session::LockSession;
 
 impl fmt::Display for LockWaits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting: BTreeSet<i32> = self.waits.iter().map(|wait| wait.waiter).collect();
+        let waiting: BTreeSet<i64> = self.waits.iter().map(|wait| wait.waiter).collect();
         match waiting.len() {
             0 if self.limits.is_empty() => f.write_str("no session waits for a lock")?,
             0 => f.write_str("no session is seen to wait for a lock")?,
@@ -19,16 +19,16 @@ impl fmt::Display for LockWaits {
         }
         let mut tree = Tree { waits: self, below: below(self), seen: BTreeSet::new() };
         for root in self.roots() {
-            tree.branch(f, root.id, "", "")?;
+            tree.write(f, root.id)?;
         }
         // Sessions whose holders are not reported.
         for wait in self.waits.iter().filter(|wait| wait.blockers().next().is_none()) {
-            tree.branch(f, wait.waiter, "", "")?;
+            tree.write(f, wait.waiter)?;
         }
         for id in waiting {
             if !tree.seen.contains(&id) {
                 f.write_str("\na circle of waits:")?;
-                tree.branch(f, id, "", "")?;
+                tree.write(f, id)?;
             }
         }
         self.limits.iter().try_for_each(|limit| write!(f, "\nnot seen: {}", text::one_line(limit)))
@@ -37,8 +37,8 @@ impl fmt::Display for LockWaits {
 
 /// Returns the sessions that are shown below each session: those that wait for it. A session that waits for several is shown below one of
 /// them, preferably one that holds the lock, and is not only ahead.
-fn below(waits: &LockWaits) -> BTreeMap<i32, Vec<&LockWait>> {
-    let mut below: BTreeMap<i32, Vec<&LockWait>> = BTreeMap::new();
+fn below(waits: &LockWaits) -> BTreeMap<i64, Vec<&LockWait>> {
+    let mut below: BTreeMap<i64, Vec<&LockWait>> = BTreeMap::new();
     let mut placed = BTreeSet::new();
     for wait in &waits.waits {
         if let Some(first) = wait.blockers().next() {
@@ -50,18 +50,49 @@ fn below(waits: &LockWaits) -> BTreeMap<i32, Vec<&LockWait>> {
     below
 }
 
+/// The depth from which on branches are not indented further.
+const DEEPEST: usize = 30;
+
 struct Tree<'w> {
     waits: &'w LockWaits,
-    below: BTreeMap<i32, Vec<&'w LockWait>>,
-    seen: BTreeSet<i32>,
+    below: BTreeMap<i64, Vec<&'w LockWait>>,
+    seen: BTreeSet<i64>,
+}
+
+/// A session that is still to be written: `first` stands in front of its first line, `rest` in front of the others.
+struct Branch {
+    id: i64,
+    first: String,
+    rest: String,
+    depth: usize,
 }
 
 impl Tree<'_> {
-    /// Writes a session and those below it. `first` stands in front of its first line, `rest` in front of the others.
-    fn branch(&mut self, f: &mut fmt::Formatter<'_>, id: i32, first: &str, rest: &str) -> fmt::Result {
-        if !self.seen.insert(id) {
-            return write!(f, "\n{first}session {id}, as above");
+    /// Writes a session and all sessions below it. A list keeps those that are to be written: a chain may be long.
+    fn write(&mut self, f: &mut fmt::Formatter<'_>, root: i64) -> fmt::Result {
+        let mut branches = vec![Branch { id: root, first: String::new(), rest: String::new(), depth: 0 }];
+        while let Some(Branch { id, first, rest, depth }) = branches.pop() {
+            if !self.seen.insert(id) {
+                write!(f, "\n{first}session {id}, as above")?;
+                continue;
+            }
+            let below = self.below.remove(&id).unwrap_or_default();
+            self.session(f, id, &first, &format!("{rest}{}", if below.is_empty() { "  " } else { "│ " }))?;
+            for (number, wait) in below.iter().enumerate().rev() {
+                let (corner, bar) = match (depth < DEEPEST, number + 1 == below.len()) {
+                    (true, true) => ("└─ ", "   "),
+                    (true, false) => ("├─ ", "│  "),
+                    (false, _) => ("└─ ", ""),
+                };
+                let (first, rest) = (format!("{rest}{corner}"), format!("{rest}{bar}"));
+                branches.push(Branch { id: wait.waiter, first, rest, depth: depth + 1 });
+            }
         }
+        Ok(())
+    }
+
+    /// Writes what a session does or waits for.
+    fn session(&self, f: &mut fmt::Formatter<'_>, id: i64, first: &str, rest: &str) -> fmt::Result {
         let unknown = LockSession { id, ..LockSession::default() };
         let session = self.waits.session(id).unwrap_or(&unknown);
         write!(f, "\n{first}{}", text::who(session))?;
@@ -75,23 +106,15 @@ impl Tree<'_> {
             }
             f.write_str(&text::transaction(session))?;
         }
-        let below = self.below.remove(&id).unwrap_or_default();
-        if let Some(statement) = &session.statement {
-            let does = if waits.is_empty() && session.is_idle_in_transaction() { "last" } else { "runs" };
-            let bar = if below.is_empty() { "  " } else { "│ " };
-            write!(f, "\n{rest}{bar}{does}: {}", text::statement(statement))?;
-        }
-        for (number, wait) in below.iter().enumerate() {
-            let (corner, bar) = if number + 1 == below.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            self.branch(f, wait.waiter, &format!("{rest}{corner}"), &format!("{rest}{bar}"))?;
-        }
-        Ok(())
+        let Some(statement) = &session.statement else { return Ok(()) };
+        let does = if waits.is_empty() && session.is_idle_in_transaction() { "last" } else { "runs" };
+        write!(f, "\n{rest}{does}: {}", text::statement(statement))
     }
 }
 
 /// Writes the other sessions that a session waits for: the first one is the one that it is shown below.
 fn also(f: &mut fmt::Formatter<'_>, wait: &LockWait) -> fmt::Result {
-    let list = |ids: &[i32]| ids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    let list = |ids: &[i64]| ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let (holders, ahead) = match (&wait.holders[..], &wait.ahead[..]) {
         ([_, holders @ ..], ahead) => (holders, ahead),
         ([], [_, ahead @ ..]) => (&[][..], ahead),

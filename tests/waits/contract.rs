@@ -48,11 +48,16 @@ fn seen(observer: &mut Driver, wanted: impl Fn(&LockWaits) -> bool) -> LockWaits
     found.unwrap_or_else(|| panic!("{}\n{last:#?}", last.as_ref().unwrap()))
 }
 
-fn wait_of(waits: &LockWaits, session: i32) -> Option<&LockWait> {
+/// The number of a session in a snapshot.
+fn pid(actor: &Actor<Driver>) -> i64 {
+    actor.pid().into()
+}
+
+fn wait_of(waits: &LockWaits, session: i64) -> Option<&LockWait> {
     waits.waits.iter().find(|wait| wait.waiter == session)
 }
 
-fn blockers(wait: &LockWait) -> BTreeSet<i32> {
+fn blockers(wait: &LockWait) -> BTreeSet<i64> {
     wait.holders.iter().chain(&wait.ahead).copied().collect()
 }
 
@@ -61,9 +66,9 @@ fn blockers(wait: &LockWait) -> BTreeSet<i32> {
 fn assert_as_the_server_says(arena: &Arena, waits: &LockWaits, sessions: &[&Actor<Driver>]) {
     let mut other = arena.connect();
     for session in sessions {
-        let told: BTreeSet<i32> = other.blocked_by(session.pid()).into_iter().collect();
-        let shown = wait_of(waits, session.pid()).map(blockers).unwrap_or_default();
-        assert_eq!(shown, told, "{} ({}):\n{waits}", session.name(), session.pid());
+        let told: BTreeSet<i64> = other.blocked_by(session.pid()).into_iter().map(i64::from).collect();
+        let shown = wait_of(waits, pid(session)).map(blockers).unwrap_or_default();
+        assert_eq!(shown, told, "{} ({}):\n{waits}", session.name(), pid(session));
     }
 }
 
@@ -71,7 +76,7 @@ fn assert_as_the_server_says(arena: &Arena, waits: &LockWaits, sessions: &[&Acto
 fn nobody_waits() {
     let arena = Arena::new();
     let mut observer = Driver::connect(arena.url());
-    let pid = observer.pid();
+    let pid = i64::from(observer.pid());
     let waits = snapshot(observer.conn()).unwrap();
     assert!(wait_of(&waits, pid).is_none() && waits.session(pid).is_none(), "{waits}");
 }
@@ -92,7 +97,7 @@ fn a_chain_of_four() {
         pending.push(waiting);
     }
     let mut observer = Driver::connect(arena.url());
-    let pids: Vec<i32> = all.iter().map(|actor| actor.pid()).collect();
+    let pids: Vec<i64> = all.iter().map(|actor| pid(actor)).collect();
     let waits = seen(&mut observer, |waits| pids[1..].iter().all(|pid| wait_of(waits, *pid).is_some()));
     assert_as_the_server_says(&arena, &waits, &all);
     for (i, pid) in pids[1..].iter().enumerate() {
@@ -109,9 +114,9 @@ fn a_chain_of_four() {
         assert!(session.transaction_age >= wait.waited.filter(|_| false), "{session:?}");
         assert!(!session.is_idle_in_transaction(), "{session:?}");
     }
-    let roots: Vec<i32> = waits.roots().iter().map(|root| root.id).filter(|id| pids.contains(id)).collect();
-    assert_eq!(roots, [root.pid()]);
-    let first = waits.session(root.pid()).unwrap();
+    let roots: Vec<i64> = waits.roots().iter().map(|root| root.id).filter(|id| pids.contains(id)).collect();
+    assert_eq!(roots, [pid(&root)]);
+    let first = waits.session(pid(&root)).unwrap();
     assert!(
         first.is_idle_in_transaction() && first.transaction_age.is_some() && first.state_age.is_some(),
         "{first:?}"
@@ -144,24 +149,24 @@ fn a_tree_of_ten() {
     let all: Vec<&Actor<Driver>> =
         [&root, &middle, &low].into_iter().chain(leaves.iter().map(|(leaf, ..)| leaf)).collect();
     let mut observer = Driver::connect(arena.url());
-    let waits = seen(&mut observer, |waits| all[1..].iter().all(|actor| wait_of(waits, actor.pid()).is_some()));
+    let waits = seen(&mut observer, |waits| all[1..].iter().all(|actor| wait_of(waits, pid(actor)).is_some()));
     assert_as_the_server_says(&arena, &waits, &all);
     for (leaf, id, by) in &leaves {
         // Whoever came first is in the way of those that came later, and is itself kept by the holder.
-        let mut way = vec![leaf.pid()];
+        let mut way = vec![pid(leaf)];
         while let Some(wait) = wait_of(&waits, *way.last().unwrap()) {
             let next = blockers(wait).into_iter().find(|next| !way.contains(next)).unwrap();
             way.push(next);
         }
-        assert!(way.contains(&by.pid()), "{} for {id}: {way:?}\n{waits}", leaf.name());
+        assert!(way.contains(&pid(by)), "{} for {id}: {way:?}\n{waits}", leaf.name());
     }
-    let roots: BTreeSet<i32> = waits.roots().iter().map(|root| root.id).collect();
-    assert!(roots.contains(&root.pid()) && !all[1..].iter().any(|actor| roots.contains(&actor.pid())), "{waits}");
+    let roots: BTreeSet<i64> = waits.roots().iter().map(|root| root.id).collect();
+    assert!(roots.contains(&pid(&root)) && !all[1..].iter().any(|actor| roots.contains(&pid(actor))), "{waits}");
     let chart = waits.to_mermaid();
     for actor in &all {
-        assert_eq!(chart.matches(&format!(" s{}[\"session {}", actor.pid(), actor.pid())).count(), 1, "{chart}");
+        assert_eq!(chart.matches(&format!(" s{}[\"session {}", pid(actor), pid(actor))).count(), 1, "{chart}");
         let lines = waits.to_string();
-        let shown = lines.lines().filter(|line| line.contains(&format!("session {} ", actor.pid())));
+        let shown = lines.lines().filter(|line| line.contains(&format!("session {} ", pid(actor))));
         assert_eq!(shown.count(), 1, "{lines}");
     }
     root.kill();
@@ -178,8 +183,8 @@ fn a_transaction_goes_on_after_a_snapshot() {
     let mut observer = Driver::connect(arena.url());
     observer.begin().unwrap();
     observer.execute("UPDATE accounts SET v = 1 WHERE id = 2").unwrap();
-    let waits = seen(&mut observer, |waits| wait_of(waits, waiter.pid()).is_some());
-    assert_eq!(wait_of(&waits, waiter.pid()).unwrap().holders, [holder.pid()]);
+    let waits = seen(&mut observer, |waits| wait_of(waits, pid(&waiter)).is_some());
+    assert_eq!(wait_of(&waits, pid(&waiter)).unwrap().holders, [pid(&holder)]);
     observer.execute("UPDATE accounts SET v = 1 WHERE id = 3").unwrap();
     assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "3"]);
     observer.commit().unwrap();
@@ -211,8 +216,8 @@ fn advisory_locks_have_the_names_that_they_are_given() {
     holder.run("takes", move |s| name().acquire(s.conn()).map(std::mem::forget)).unwrap();
     let waiting = waiter.start("takes", move |s| drop(name().acquire(s.conn()).map(std::mem::forget)));
     let mut observer = Driver::connect(arena.url());
-    let waits = seen(&mut observer, |waits| wait_of(waits, waiter.pid()).is_some());
-    let wait = wait_of(&waits, waiter.pid()).unwrap();
+    let waits = seen(&mut observer, |waits| wait_of(waits, pid(&waiter)).is_some());
+    let wait = wait_of(&waits, pid(&waiter)).unwrap();
     assert_eq!(wait.kind, LockKind::Advisory);
     assert!(wait.advisory_lock.is_none() && wait.table.is_none() && wait.ahead.is_empty());
     if wait.key.is_none() {
@@ -225,10 +230,10 @@ fn advisory_locks_have_the_names_that_they_are_given() {
     } else {
         let key = [name().name().key().to_string(), name().name().key_in(arena.name())];
         assert!(wait.key.as_ref().is_some_and(|shown| key.contains(shown)), "{wait:?}");
-        assert_eq!(wait.holders, [holder.pid()]);
+        assert_eq!(wait.holders, [pid(&holder)]);
         let others = AdvisoryLock::named("another");
         let named = waits.named([others.name(), name().name()]);
-        assert_eq!(wait_of(&named, waiter.pid()).unwrap().advisory_lock.as_deref(), Some("|a report"));
+        assert_eq!(wait_of(&named, pid(&waiter)).unwrap().advisory_lock.as_deref(), Some("|a report"));
         assert!(named.to_string().contains("\"|a report\""), "{named}");
     }
     holder.kill();
@@ -243,11 +248,11 @@ fn a_table_that_is_altered_is_waited_for() {
     let altering = play.session("altering");
     let altered = altering.start("alters", |s| drop(s.execute("ALTER TABLE accounts ADD COLUMN more INTEGER")));
     let mut observer = Driver::connect(arena.url());
-    let waits = seen(&mut observer, |waits| wait_of(waits, altering.pid()).is_some());
+    let waits = seen(&mut observer, |waits| wait_of(waits, pid(&altering)).is_some());
     let behind = play.session("behind");
     let reading = behind.start("reads", |s| drop(s.execute("SELECT balance FROM accounts")));
-    let both = seen(&mut observer, |waits| wait_of(waits, behind.pid()).is_some());
-    let (first, second) = (wait_of(&waits, altering.pid()).unwrap(), wait_of(&both, behind.pid()).unwrap());
+    let both = seen(&mut observer, |waits| wait_of(waits, pid(&behind)).is_some());
+    let (first, second) = (wait_of(&waits, pid(&altering)).unwrap(), wait_of(&both, pid(&behind)).unwrap());
     assert_eq!((&first.kind, &second.kind), (&LockKind::Table, &LockKind::Table));
     if first.table.is_none() {
         // MariaDB tells neither.
@@ -257,7 +262,7 @@ fn a_table_that_is_altered_is_waited_for() {
         );
     } else {
         assert!(first.table.as_ref().is_some_and(|table| table.contains("accounts")), "{first:?}");
-        assert_eq!((&first.holders[..], &second.ahead[..]), (&[holder.pid()][..], &[altering.pid()][..]), "{both}");
+        assert_eq!((&first.holders[..], &second.ahead[..]), (&[pid(&holder)][..], &[pid(&altering)][..]), "{both}");
     }
     holder.run("commits", |s| s.commit()).unwrap();
     altered.join();

@@ -20,7 +20,7 @@ type Arena = ServerArena<MysqlFamily>;
 fn seen(conn: &mut MysqlConnection, waiters: &[i32]) -> LockWaits {
     let found = until(|| {
         let waits = LockWaits::snapshot(conn).unwrap();
-        waiters.iter().all(|pid| waits.waits.iter().any(|wait| wait.waiter == *pid)).then_some(waits)
+        waiters.iter().all(|pid| waits.waits.iter().any(|wait| wait.waiter == i64::from(*pid))).then_some(waits)
     });
     found.unwrap_or_else(|| panic!("{}", LockWaits::snapshot(conn).unwrap()))
 }
@@ -96,7 +96,7 @@ fn hostile_names() {
     let waiting = waiter.start("waits", move |s| drop(s.execute(lock)));
     waiting.blocked_by(&root);
     let waits = seen(&mut arena.connect(), &[waiter.pid()]);
-    let wait = waits.waits.iter().find(|wait| wait.waiter == waiter.pid()).unwrap();
+    let wait = waits.waits.iter().find(|wait| wait.waiter == i64::from(waiter.pid())).unwrap();
     assert_eq!(wait.table.as_deref(), Some(&*format!("`{}`.`we``ird \"]--> x.`", arena.name())));
     let waits = redacted(waits, &[root.pid(), waiter.pid()]);
     assert_eq!(waits.to_mermaid().lines().count(), 4, "{}", waits.to_mermaid());

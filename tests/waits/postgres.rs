@@ -113,22 +113,21 @@ fn a_role_without_rights_sees_who_waits_and_is_told_what_it_does_not_see() {
     let _waiting = start(&waiter, "SELECT * FROM accounts WHERE id = 1 FOR UPDATE");
     let nobody = Nobody::new(&arena);
     let waits = LockWaits::snapshot(&mut nobody.connect()).unwrap();
-    let wait = waits.waits.iter().find(|wait| wait.waiter == waiter.pid()).unwrap();
+    let wait = waits.waits.iter().find(|wait| wait.waiter == i64::from(waiter.pid())).unwrap();
     assert_eq!(
         (&wait.kind, &wait.holders[..], wait.table.as_deref()),
-        (&LockKind::Row, &[root.pid()][..], Some("accounts"))
+        (&LockKind::Row, &[i64::from(root.pid())][..], Some("accounts"))
     );
-    let session = waits.session(root.pid()).unwrap();
+    let session = waits.session(root.pid().into()).unwrap();
     assert_eq!((session.statement.as_deref(), session.state.as_deref(), &*session.application), (None, None, "root"));
     assert!(waits.limits.iter().any(|limit| limit.contains("pg_read_all_stats")), "{waits}");
     assert!(waits.to_string().contains("\nnot seen: what the sessions of other roles do"), "{waits}");
     arena.execute(&format!("GRANT pg_read_all_stats TO {}", nobody.name));
     let waits = LockWaits::snapshot(&mut nobody.connect()).unwrap();
-    assert!(waits.session(root.pid()).unwrap().is_idle_in_transaction(), "{waits}");
+    assert!(waits.session(root.pid().into()).unwrap().is_idle_in_transaction(), "{waits}");
     root.kill();
 }
 
-/// D01.
 #[test]
 fn a_refused_query_is_a_limit_and_the_transaction_goes_on() {
     let arena = Arena::new();
@@ -150,10 +149,10 @@ fn a_table_that_is_locked_whole_does_not_keep_a_snapshot_back() {
     let waiter = actor(&play, "waiter", "SELECT 1");
     let _waiting = start(&waiter, "SELECT * FROM accounts");
     let waits = LockWaits::snapshot(&mut arena.pg()).unwrap();
-    let wait = waits.waits.iter().find(|wait| wait.waiter == waiter.pid()).unwrap();
+    let wait = waits.waits.iter().find(|wait| wait.waiter == i64::from(waiter.pid())).unwrap();
     assert_eq!(
         (&wait.kind, &wait.holders[..], wait.table.as_deref()),
-        (&LockKind::Table, &[root.pid()][..], Some("accounts"))
+        (&LockKind::Table, &[i64::from(root.pid())][..], Some("accounts"))
     );
     root.kill();
 }
@@ -232,13 +231,13 @@ fn actor_waits(
     play: &Play<Driver>,
     statement: &'static str,
     root: &Actor<Driver>,
-    see: impl Fn(&LockWaits, i32),
+    see: impl Fn(&LockWaits, i64),
     place: &Arena,
 ) {
     let waiter = actor(play, &format!("waiter in {}", place.name()), "SELECT 1");
     let waiting = start(&waiter, statement);
     waiting.blocked_by(root);
-    see(&LockWaits::snapshot(&mut place.pg()).unwrap(), waiter.pid());
+    see(&LockWaits::snapshot(&mut place.pg()).unwrap(), waiter.pid().into());
     waiter.kill();
     waiting.join();
 }

@@ -6,7 +6,8 @@ use diesel_lockset::LockWaits;
 
 /// The part of a snapshot that is about these sessions, which get the numbers from 1 on.
 pub(crate) fn redacted(mut waits: LockWaits, sessions: &[i32]) -> LockWaits {
-    let number = |id: i32| sessions.iter().position(|session| *session == id).map_or(-id, |place| place as i32 + 1);
+    let sessions: Vec<i64> = sessions.iter().copied().map(i64::from).collect();
+    let number = |id: i64| sessions.iter().position(|session| *session == id).map_or(-id, |place| place as i64 + 1);
     let some = |age: Option<Duration>| age.map(|_| Duration::from_secs(7));
     waits.sessions.retain(|session| sessions.contains(&session.id));
     waits.waits.retain(|wait| sessions.contains(&wait.waiter));

@@ -60,5 +60,5 @@ pub(super) const TRANSACTION_ON_MYSQL: &str = transaction_on_mysql!("session", "
 
 /// Reads a holder from a row with the columns of [`HOLDER`].
 pub(super) fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
-    session(row).map(Holder)
+    Ok(Holder::new(session(row)?)?)
 }

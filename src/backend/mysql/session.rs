@@ -99,9 +99,8 @@ pub(super) fn select_in(time: Duration) -> String {
 /// Reads these columns. All are NULL if the session is not known.
 pub(super) fn session(row: &RowRef<'_, Mysql>) -> deserialize::Result<LockSession> {
     let text = |i| row.get_value::<Nullable<Text>, Option<String>, _>(i);
-    let id = row.get_value::<Nullable<BigInt>, Option<i64>, _>(0)?;
     Ok(LockSession {
-        id: i32::try_from(id.unwrap_or_default())?,
+        id: row.get_value::<Nullable<BigInt>, Option<i64>, _>(0)?.unwrap_or_default(),
         user: text(1)?.unwrap_or_default(),
         application: String::new(),
         database: text(2)?,

@@ -24,7 +24,7 @@ use crate::{
 impl HasLockWaits for Mysql {
     const WAITS: &'static [WaitsQuery<Mysql>] = &[
         WaitsQuery {
-            about: "waits for rows",
+            about: "waits for rows, and on MariaDB all that the sessions of other users do",
             right: "needs SELECT on `performance_schema` on MySQL, PROCESS on MariaDB",
             statement: |time| Statement::new(Waits { time, from: ROWS }),
             read: found,

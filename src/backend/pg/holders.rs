@@ -96,5 +96,5 @@ const SESSION: &str = helper_name!("session");
 const MARKED: &str = helper_name!("marked");
 
 pub(super) fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
-    session(row).map(Holder)
+    Ok(Holder::new(session(row)?)?)
 }

@@ -53,7 +53,7 @@ pub(super) const HIDDEN: &str = "<insufficient privilege>";
 pub(super) fn session(row: &RowRef<'_, Pg>) -> deserialize::Result<LockSession> {
     let text = |i| row.get_value::<Nullable<Text>, Option<String>, _>(i);
     Ok(LockSession {
-        id: row.get_value::<Nullable<Integer>, Option<i32>, _>(0)?.unwrap_or_default(),
+        id: row.get_value::<Nullable<Integer>, Option<i32>, _>(0)?.unwrap_or_default().into(),
         user: text(1)?.unwrap_or_default(),
         application: text(2)?.unwrap_or_default(),
         database: text(3)?,

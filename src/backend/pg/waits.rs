@@ -109,11 +109,11 @@ fn found(row: &RowRef<'_, Pg>) -> deserialize::Result<Found> {
     let holder = match blocker {
         Some(id) => {
             let queued = row.get_value::<Bool, bool, _>(at(2))?;
-            Some(FoundHolder { session: visible(LockSession { id, ..holder }), queued })
+            Some(FoundHolder { session: visible(LockSession { id: id.into(), ..holder }), queued })
         }
         None => None,
     };
-    let waiter = visible(LockSession { id: row.get_value::<Integer, i32, _>(at(0))?, ..waiter });
+    let waiter = visible(LockSession { id: row.get_value::<Integer, i32, _>(at(0))?.into(), ..waiter });
     let wait = FoundWait { waiter, holder, kind, table, index: None, key, mode, waited: seconds(row, at(7))? };
     Ok(Found { wait: Some(wait), limit })
 }
