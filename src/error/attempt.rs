@@ -111,7 +111,7 @@ pub struct Holder {
 
 impl Holder {
     /// Fails if the number of the session does not fit.
-    pub(crate) fn new(session: LockSession) -> std::result::Result<Self, TryFromIntError> {
+    pub(crate) fn new(session: LockSession) -> Result<Self, TryFromIntError> {
         Ok(Holder { id: session.id.try_into()?, session })
     }
 
