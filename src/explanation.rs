@@ -1,4 +1,5 @@
-//! The statements that a call would send, as text.
+//! The statements that a call would send, as text: the answer of [`LockSet::explain`](crate::LockSet::explain) and
+//! [`ExplainPick`](crate::ExplainPick).
 
 use std::fmt;
 

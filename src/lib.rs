@@ -14,8 +14,6 @@ mod backend;
 mod blocking;
 mod core;
 mod diesel_internals;
-mod error;
-mod explanation;
 mod key;
 mod lock_set;
 mod lockable;
@@ -24,18 +22,21 @@ mod pick;
 mod session;
 mod sql;
 mod transaction;
-mod waits;
 
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod bounds;
 pub mod dsl;
+pub mod error;
 #[cfg(feature = "tracing")]
 pub mod events;
+pub mod explanation;
 pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;
 pub mod prelude;
+pub mod waits;
 
 /// Longer documents: asynchronous connections, code for several backends, clusters, SQLite, what other libraries call the same,
 /// troubleshooting, what to do when it hangs, the design, and the changelog.
@@ -130,27 +131,16 @@ pub use self::blocking::run_pending_migrations_locked;
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
-    backend::{
-        HasAdvisoryLocks, HasKeyLocks, HasLockWaits, HasLockingClauses, HasShareLocks, HasSharedAdvisoryLocks,
-        HasSkipLocked, HasTransactionAdvisoryLocks, LockingBackend,
-    },
     blocking::{
-        AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
-        RunLockTransaction, RunLockWaits, RunRowRequest,
+        AdvisoryGuard, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction,
+        RunLockWaits,
     },
     core::ExplainPick,
-    error::{
-        Attempt, FieldChange, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName,
-        StaleRow,
-    },
-    explanation::{ExplainedStatement, Explanation},
-    key::{IntoKey, LockKey, RowKey},
+    error::{LockError, OptionalExtension, Result, RetryClass},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,
     mode::{Isolation, Strength, WaitPolicy},
-    pick::{ClaimFrom, PickFrom},
-    session::LockSession,
-    sql::{LockQueryDsl, LockTarget, LockableSelect, RowLock, RowQuery, TableIn},
+    sql::{LockQueryDsl, LockTarget, RowLock},
     transaction::LockTransaction,
-    waits::{LockKind, LockWait, LockWaits},
+    waits::LockWaits,
 };

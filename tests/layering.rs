@@ -97,6 +97,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         true,
     ),
     ("events", &["core"], false),
+    ("bounds", &["backend", "blocking", "key", "pick", "sql"], false),
     ("markers", &["advisory", "sql"], false),
     ("dsl", &["markers", "sql"], false),
     ("prelude", &["blocking", "lock_set", "sql", "lockable", "error"], true),

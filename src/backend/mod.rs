@@ -22,8 +22,8 @@ use diesel::{
 };
 
 pub use self::{
-    advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
-    capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
+    advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
+    capabilities::{HasLockingClauses, SupportsStrength},
     waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{
@@ -235,7 +235,7 @@ pub trait TablePlan<DB: Backend>: Sized {
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;
 
-    /// Returns what the next statement does, for an [`Explanation`](crate::Explanation).
+    /// Returns what the next statement does, for an [`Explanation`](crate::explanation::Explanation).
     fn purpose(&self) -> String;
 
     /// Moves on without an answer. Returns `false` where the answer decides what is sent.

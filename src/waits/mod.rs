@@ -1,5 +1,6 @@
-//! Who waits for whom: the sessions that wait for a lock, and those that are in their way. This module describes a snapshot and sends
-//! nothing.
+//! The answer to the question who waits for whom, [`LockWaits`]: the sessions that wait for a lock, and those that are in their way.
+//!
+//! The page [When it hangs](crate::_documentation::when_it_hangs) begins with it.
 
 mod found;
 mod mermaid;
@@ -11,7 +12,8 @@ mod tree;
 use std::{collections::BTreeSet, time::Duration};
 
 pub(crate) use self::found::{Found, FoundHolder, FoundWait};
-use crate::{advisory::AdvisoryName, session::LockSession};
+use crate::advisory::AdvisoryName;
+pub use crate::session::LockSession;
 
 /// A snapshot of the sessions of a server that wait for locks, and of those that hold what they wait for.
 ///

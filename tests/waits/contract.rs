@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use diesel_lockset::{AdvisoryLock, LockKind, LockWait, LockWaits};
+use diesel_lockset::{
+    AdvisoryLock,
+    waits::{LockKind, LockWait, LockWaits},
+};
 
 use super::{Driver, snapshot, verbs::RunAdvisoryLock as _};
 use crate::{

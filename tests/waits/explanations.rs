@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use diesel::{dsl::exists, mysql::Mysql, pg::Pg, prelude::*};
 use diesel_lockset::{
-    AdvisoryLock, ExplainPick, Explanation, LockDsl, LockError, LockSet, LockTarget, LockingBackend, PickDsl,
-    RunRowRequest,
+    AdvisoryLock, ExplainPick, LockError, LockSet, LockTarget, Lockable, PickDsl, RunLockSet, bounds::LockingBackend,
+    explanation::Explanation,
 };
 
 use crate::support::{
@@ -94,9 +94,7 @@ fn the_statements_of_queries() {
     let sent = session.overhear();
     session
         .conn()
-        .transaction(|conn| {
-            diesel_lockset::RunLockSet::lock(set().id::<Account>(1).timeout(Duration::from_secs(9)), conn)
-        })
+        .transaction(|conn| RunLockSet::lock(set().id::<Account>(1).timeout(Duration::from_secs(9)), conn))
         .unwrap();
     let sent = texts(sent.take());
     session.rollback().unwrap();

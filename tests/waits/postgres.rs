@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, sql_query};
-use diesel_lockset::{LockKind, LockWaits, RunLockWaits};
+use diesel_lockset::{
+    RunLockWaits,
+    waits::{LockKind, LockWaits},
+};
 
 use crate::{
     isolation::{Actor, Pending, Play},
