@@ -14,6 +14,7 @@
 //! | --- | --- | --- |
 //! | `a lock call took long` | `WARN` | `tables`, `elapsed_ms`, `error`; in the span of the call. From [`set_long_wait`] on |
 //! | `locks were held long` | `WARN` | `held_ms`, `until`: from the first lock to the end of an outermost transaction that this crate has begun (`LockTransaction`, `with_lock`, `hold`), or to the release of an advisory lock around a closure. From [`set_long_hold`] on |
+//! | `a deadlock` | `WARN` | `tables`, `sessions` ([`deadlocked_sessions`](crate::LockError::deadlocked_sessions)); in the span of the call |
 //! | `a transaction is run again` | `INFO` | `attempt`, `class`, `pause_ms` |
 //! | `a transaction was given up` | `WARN` | `attempts`, `class`, `elapsed_ms` |
 //! | `a lock set went back behind an earlier one of the same transaction ..` | `WARN` | `after`, `back_to`: the tables |

@@ -46,6 +46,7 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
         let names_holders = self.names_holders();
         let (names, mut explanation) = (self.take_advisory(), Explanation::default());
         let (tables, asks_again) = self.into_tables()?;
+        check_open::<DB>(&mut explanation);
         for (one, other) in alike::<DB>(&tables) {
             if let Some(question) = DB::same_table(&one, &other) {
                 add(&mut explanation, &question, "asks whether two names denote one table")?;
@@ -169,6 +170,7 @@ impl<Q: AsQuery> ExplainPick for Q {}
 
 fn explain<DB: LockingBackend, T>(mut picks: impl Picks<DB, T>) -> Result<Explanation> {
     let mut explanation = Explanation::default();
+    check_open::<DB>(&mut explanation);
     if picks.claims_in_steps() {
         explanation.further(
             "a transaction is begun in front, or a savepoint set in an open one; it ends behind the last statement",
@@ -188,6 +190,15 @@ fn explain<DB: LockingBackend, T>(mut picks: impl Picks<DB, T>) -> Result<Explan
         add(&mut explanation, &step.statement, does)?;
     }
     Ok(explanation)
+}
+
+/// Adds the statement that a backend with a single writer is sent to find out whether a transaction is open.
+fn check_open<DB: LockingBackend>(explanation: &mut Explanation) {
+    if let Some(rules) = DB::SINGLE_WRITER {
+        let does =
+            "always fails and changes nothing; behind it, the connection's record says whether a transaction is open";
+        explanation.add(rules.check_open.to_owned(), does);
+    }
 }
 
 fn add<DB: LockingBackend>(

@@ -14,6 +14,7 @@ use crate::support::{
     models::{Account, Job, Seat},
     mysql::MysqlFamily,
     schema::{accounts, jobs, seats},
+    statements::Statements,
 };
 
 /// The texts, without the values that the instrumentation adds.
@@ -159,4 +160,30 @@ fn an_explanation_is_sql_with_comments() {
     assert!(lines[2..].iter().all(|line| line.starts_with("-- ")), "{text}");
     assert_eq!(lines.last(), Some(&"-- if the call fails: a query for the sessions that hold what it wanted"));
     assert_eq!(LockSet::<Pg>::new().explain().unwrap().to_string(), "-- nothing is sent");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_statements_on_sqlite() {
+    use diesel::{connection::SimpleConnection, sqlite::Sqlite};
+
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    conn.batch_execute("CREATE TABLE accounts (id INTEGER PRIMARY KEY, owner TEXT, balance INTEGER, v INTEGER)")
+        .unwrap();
+    conn.batch_execute("INSERT INTO accounts VALUES (1, 'ada', 10, 0), (2, 'ben', 10, 0)").unwrap();
+    let heard = Statements::default();
+    conn.set_instrumentation(heard.listener());
+    let sets: [fn() -> LockSet<'static, Sqlite>; 2] = [
+        || LockSet::new().ids::<Account>([1, 2]),
+        || LockSet::new().id::<Account>(1).query::<Account>(accounts::table.filter(accounts::balance.gt(9))),
+    ];
+    for set in sets {
+        conn.transaction(|conn| RunLockSet::lock(set(), conn).map(drop)).unwrap();
+        let mut sent = texts(heard.take());
+        // `BEGIN` and `COMMIT`.
+        sent.remove(0);
+        sent.pop();
+        let explanation = set().explain().unwrap();
+        assert_eq!(told(&explanation), sent, "{explanation}");
+    }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, sql_query};
 use diesel_lockset::{
-    RunLockWaits,
+    LockError, LockSet, RunLockSet, RunLockWaits,
     waits::{LockKind, LockWaits},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     support::{
         arena::Arena,
         driver::{Blocking as Driver, Session},
+        models::Account,
         patience::until,
         postgres::Postgres,
         server::Server,
@@ -251,4 +252,33 @@ fn a_snapshot_is_serialized() {
     let waits = until(|| Some(LockWaits::snapshot(&mut arena.pg()).unwrap())).unwrap();
     let text = serde_json::to_string(&waits).unwrap();
     assert_eq!(serde_json::from_str::<LockWaits>(&text).unwrap(), waits);
+}
+
+#[test]
+fn the_sessions_of_a_deadlock_are_told() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let [one, other] = ["one", "other"].map(|name| play.session(name));
+    let lock = |id| move |s: &mut Driver| LockSet::new().id::<Account>(id).lock(s.conn()).map(drop);
+    for (actor, id) in [(&one, 1), (&other, 2)] {
+        actor.run("begins", |s| s.begin()).unwrap();
+        actor.run("locks", lock(id)).unwrap();
+    }
+    let first = one.start("locks 2", lock(2));
+    first.blocked_by(&other);
+    let second = other.start("locks 1", lock(1));
+    let (first, second) = (first.join(), second.join());
+    let (error, mut sessions) = match (first, second) {
+        (Err(error), Ok(())) => (error, [one.pid(), other.pid()]),
+        (Ok(()), Err(error)) => (error, [other.pid(), one.pid()]),
+        both => panic!("{both:?}"),
+    };
+    assert_eq!(error.deadlocked_sessions(), sessions.map(i64::from));
+    assert!(LockError::NotInTransaction.deadlocked_sessions().is_empty());
+    sessions.sort_unstable();
+    let again =
+        LockError::RetriesExhausted { tries: 1, elapsed: Duration::ZERO, nested: false, source: Box::new(error) };
+    let mut told = again.deadlocked_sessions();
+    told.sort_unstable();
+    assert_eq!(told, sessions.map(i64::from));
 }

@@ -123,6 +123,9 @@ impl Call {
         }
         if let Some(error) = error {
             span.record("error", variant(error));
+            if matches!(error, LockError::Deadlock { .. }) {
+                warn!(parent: &span, tables = about, sessions = ?error.deadlocked_sessions(), "a deadlock");
+            }
             debug!(parent: &span, error = error as &(dyn Error + 'static), "a lock call failed");
         }
         if is_over(elapsed, &LONG_WAIT) {
