@@ -55,6 +55,7 @@ mod lock_set;
 mod lockable;
 mod mode;
 mod pick;
+mod session;
 mod sql;
 mod transaction;
 
@@ -64,12 +65,16 @@ pub mod __private;
 pub mod bounds;
 pub mod dsl;
 pub mod error;
+#[cfg(feature = "tracing")]
+pub mod events;
+pub mod explanation;
 pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;
 pub mod prelude;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod waits;
 
 /// The pages: recipes, errors, every verb with its SQL, and what to know about levels, foreign keys, pools, backends and clusters.
 pub mod _documentation {
@@ -116,6 +121,9 @@ pub mod _documentation {
 
     #[doc = include_str!("../docs/troubleshooting.md")]
     pub mod troubleshooting {}
+
+    #[doc = include_str!("../docs/when_it_hangs.md")]
+    pub mod when_it_hangs {}
 
     #[doc = include_str!("../DESIGN.md")]
     pub mod design {}
@@ -194,11 +202,14 @@ pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
     blocking::{
         AdvisoryGuard, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction,
+        RunLockWaits,
     },
+    core::ExplainPick,
     error::{LockError, OptionalExtension, Result, RetryClass},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,
     mode::{Isolation, Strength, WaitPolicy},
     sql::{LockQueryDsl, LockTarget, RowLock},
     transaction::LockTransaction,
+    waits::LockWaits,
 };

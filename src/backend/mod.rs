@@ -9,6 +9,7 @@ mod mysql;
 mod pg;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod waits;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use self::{
     advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     capabilities::{HasLockingClauses, SupportsStrength},
     control::PreparedControl,
+    waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{
     diesel_internals::{RowRef, Statement},
@@ -241,6 +243,15 @@ pub trait TablePlan<DB: Backend>: Sized {
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;
 
+    /// Returns what the next statement does, for an [`Explanation`](crate::explanation::Explanation).
+    fn purpose(&self) -> String;
+
+    /// Moves on without an answer. Returns `false` where the answer decides what is sent.
+    fn go_on(&mut self) -> Result<bool>;
+
+    /// Returns what may be sent besides, and when.
+    fn further(&self) -> Vec<&'static str>;
+
     /// Returns the name of the table in SQL.
     fn name(&self) -> &TableName;
 
@@ -299,6 +310,10 @@ pub trait PickPlan<DB: Backend>: Sized {
 pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
+
+    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
+    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
+    const OF_EACH_LOCK: Option<&'static str> = None;
 
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.

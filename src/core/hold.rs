@@ -4,6 +4,8 @@ use std::{convert::Infallible, panic::resume_unwind, thread};
 
 use diesel::result::Error as DieselError;
 
+#[cfg(feature = "tracing")]
+use super::trace;
 use super::{
     advisory::{Span, Taken, release, take},
     catch::catch,
@@ -23,6 +25,8 @@ pub(crate) struct Hold {
     shared: bool,
     begun: Option<Begun>,
     release: Release,
+    #[cfg(feature = "tracing")]
+    held: trace::Held,
 }
 
 /// The moment at which a lock is released.
@@ -98,7 +102,14 @@ impl Hold {
     }
 
     fn new<M: AdvisoryMode>(lock: &AdvisoryLock<M>, begun: Option<Begun>, release: Release) -> Self {
-        Hold { name: lock.name().clone(), shared: M::SHARED, begun, release }
+        Hold {
+            name: lock.name().clone(),
+            shared: M::SHARED,
+            begun,
+            release,
+            #[cfg(feature = "tracing")]
+            held: trace::Held::now(),
+        }
     }
 
     /// Ends the transaction as its closure ended, and releases the lock, or has it released later.
@@ -127,6 +138,8 @@ impl Hold {
             // A failed release does not change the outcome: the session is ended then, and the lock with it.
             Release::AtOuterEnd | Release::AfterClosure => {
                 release(&self.name, self.shared, driver).await;
+                #[cfg(feature = "tracing")]
+                self.held.end("the release of an advisory lock");
             }
         }
         outcome.unwrap_or_else(|panic| resume_unwind(panic))

@@ -1,6 +1,7 @@
 //! The error type, [`LockError`]: one variant for each way in which the caller has to react, and the types of its fields.
 
 mod attempt;
+mod circle;
 mod class;
 mod classify;
 mod convert;
@@ -195,7 +196,7 @@ pub enum LockError {
     Deadlock {
         /// The lock call that failed, if it was one.
         attempt: Option<Box<Attempt>>,
-        /// The server's error. On PostgreSQL its detail lists the circle of processes.
+        /// The server's error. On PostgreSQL its detail lists the circle of processes: [`deadlocked_sessions`](Self::deadlocked_sessions).
         source: DieselError,
     },
 

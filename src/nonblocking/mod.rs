@@ -73,6 +73,7 @@ mod query;
 mod row;
 mod set;
 mod transaction;
+mod waits;
 
 #[cfg(feature = "migrations")]
 pub use self::migrations::run_pending_migrations_locked;
@@ -86,4 +87,5 @@ pub use self::{
     query::{LoadLocked, RunLockQuery},
     set::{LockDsl, RunLockSet},
     transaction::RunLockTransaction,
+    waits::RunLockWaits,
 };

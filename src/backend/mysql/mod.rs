@@ -25,8 +25,10 @@ mod reader;
 mod resolve;
 mod row_lock;
 mod same_table;
+mod session;
 mod sort;
 mod table_plan;
+mod waits;
 
 use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
 
