@@ -55,7 +55,7 @@ impl IntoKey<String> for &str {
 /// Its `Display` is the `Debug` form of the key. [`get`](Self::get) returns the typed key.
 ///
 /// ```
-/// use diesel_lockset::RowKey;
+/// use diesel_lockset::error::RowKey;
 ///
 /// let key = RowKey::new(42_i64);
 /// assert_eq!(key.to_string(), "42");

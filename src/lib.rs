@@ -14,7 +14,6 @@ mod backend;
 mod blocking;
 mod core;
 mod diesel_internals;
-mod error;
 mod key;
 mod lock_set;
 mod lockable;
@@ -26,7 +25,9 @@ mod transaction;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod bounds;
 pub mod dsl;
+pub mod error;
 pub mod markers;
 #[cfg(feature = "async")]
 pub mod nonblocking;
@@ -122,23 +123,13 @@ pub use self::blocking::run_pending_migrations_locked;
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
-    backend::{
-        HasAdvisoryLocks, HasKeyLocks, HasLockingClauses, HasShareLocks, HasSharedAdvisoryLocks, HasSkipLocked,
-        HasTransactionAdvisoryLocks, LockingBackend,
-    },
     blocking::{
-        AdvisoryGuard, LoadLocked, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
-        RunLockTransaction, RunRowRequest,
+        AdvisoryGuard, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction,
     },
-    error::{
-        Attempt, FieldChange, Holder, LockError, LockObstacle, OptionalExtension, Refusal, Result, RetryClass, RowName,
-        StaleRow,
-    },
-    key::{IntoKey, LockKey, RowKey},
+    error::{LockError, OptionalExtension, Result, RetryClass},
     lock_set::{LockSet, Locked, RowRequest},
     lockable::Lockable,
     mode::{Isolation, Strength, WaitPolicy},
-    pick::{ClaimFrom, PickFrom},
-    sql::{LockQueryDsl, LockTarget, LockableSelect, RowLock, RowQuery, TableIn},
+    sql::{LockQueryDsl, LockTarget, RowLock},
     transaction::LockTransaction,
 };

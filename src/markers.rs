@@ -2,6 +2,6 @@
 //! advisory locks, and are seldom named.
 
 pub use crate::{
-    advisory::{Exclusive, Shared},
+    advisory::{Exclusive, Shared, Transactional},
     sql::{Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, NoWait, SkipLocked, Timeout},
 };

@@ -3,5 +3,5 @@
 pub use crate::{
     AdvisoryLock, LockConnection, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTarget, LockTransaction,
     Lockable, OptionalExtension as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _,
-    RunLockTransaction as _, RunRowRequest as _, advisory_locked,
+    RunLockTransaction as _, advisory_locked,
 };

@@ -214,6 +214,10 @@ pub struct Exclusive;
 #[derive(Debug, Clone, Copy)]
 pub struct Shared;
 
+/// The kind of an advisory lock that ends with its transaction, as a type: for the bound [`SupportsAdvisory`](crate::bounds::SupportsAdvisory).
+#[derive(Debug, Clone, Copy)]
+pub struct Transactional;
+
 /// The mode of an advisory lock: exclusive or shared.
 #[doc(hidden)]
 pub trait AdvisoryMode: Send + Sync + 'static {

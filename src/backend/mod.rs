@@ -21,8 +21,8 @@ use diesel::{
 };
 
 pub use self::{
-    advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
-    capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
+    advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
+    capabilities::{HasLockingClauses, SupportsStrength},
 };
 use crate::{
     diesel_internals::{RowRef, Statement},

@@ -11,14 +11,10 @@ use diesel::{
 };
 use diesel_migrations::MigrationHarness;
 
-use super::{
-    advisory::{AdvisoryConnection, RunAdvisoryLock},
-    connection::LockConnection,
-    driver::Blocking,
-};
+use super::{advisory::RunAdvisoryLock, connection::LockConnection, driver::Blocking};
 use crate::{
     advisory::{AdvisoryLock, Exclusive},
-    backend::LockingBackend,
+    backend::{LockingBackend, SupportsAdvisory},
     core::Driver,
     error::{LockError, Refusal},
 };
@@ -76,7 +72,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// ```
 pub fn run_pending_migrations_locked<Conn, S>(conn: &mut Conn, migrations: S) -> Result<Vec<MigrationVersion<'static>>>
 where
-    Conn: AdvisoryConnection<Exclusive> + MigrationHarness<<Conn as Connection>::Backend>,
+    Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>> + MigrationHarness<<Conn as Connection>::Backend>,
     S: MigrationSource<<Conn as Connection>::Backend>,
 {
     if Blocking(conn).depth()?.is_some() {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::HasAdvisoryLocks,
+    backend::AdvisoryBackend,
     error::LockError,
 };
 
@@ -45,7 +45,7 @@ impl Hold {
     pub(crate) async fn begin<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D, must: bool) -> Result<Option<Self>, E>
     where
         M: AdvisoryMode,
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let nested = driver.depth()?.is_some();
@@ -71,7 +71,7 @@ impl Hold {
     pub(crate) async fn begin_session<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D) -> Result<Self, E>
     where
         M: AdvisoryMode,
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let nested = driver.depth()?.is_some();
@@ -85,7 +85,7 @@ impl Hold {
     async fn begin_under<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D, release: Release) -> Result<Self, E>
     where
         M: AdvisoryMode,
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let held = Hold::new(lock, None, release);
@@ -104,7 +104,7 @@ impl Hold {
     /// Ends the transaction as its closure ended, and releases the lock, or has it released later.
     pub(crate) async fn end<D, R, E>(self, driver: &mut D, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
     where
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let outcome = match self.begun {

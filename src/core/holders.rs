@@ -8,7 +8,7 @@ use diesel::{backend::Backend, deserialize, result::QueryResult};
 use super::{driver::Driver, timer::Timer};
 use crate::{
     advisory::AdvisoryName,
-    backend::{Clock, HasAdvisoryLocks, LockingBackend, sink},
+    backend::{AdvisoryBackend, Clock, LockingBackend, sink},
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result},
     mode::WaitPolicy,
@@ -85,7 +85,7 @@ where
 }
 
 /// Returns the sessions that hold an advisory lock. In an open transaction that an error would abort, it asks in a savepoint.
-pub(crate) async fn holders_of<D: Driver<DB: HasAdvisoryLocks>>(
+pub(crate) async fn holders_of<D: Driver<DB: AdvisoryBackend>>(
     driver: &mut D,
     name: &AdvisoryName,
 ) -> Result<Vec<Holder>> {

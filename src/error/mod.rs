@@ -1,4 +1,4 @@
-//! The error type, [`LockError`]: one variant for each way in which the caller has to react.
+//! The error type, [`LockError`]: one variant for each way in which the caller has to react, and the types of its fields.
 
 mod attempt;
 mod class;
@@ -28,7 +28,7 @@ pub use self::{
     stale::{FieldChange, StaleRow},
 };
 pub(crate) use self::{class::Classed, classify::is_connection_lost};
-use crate::key::RowKey;
+pub use crate::key::RowKey;
 
 /// The result of everything that locks.
 pub type Result<T, E = LockError> = std::result::Result<T, E>;

@@ -78,7 +78,6 @@ pub use self::{
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},
-    row::RunRowRequest,
     set::{LockDsl, RunLockSet},
     transaction::RunLockTransaction,
 };

@@ -1,7 +1,7 @@
 //! Errors of SQLite, told by the texts of the real library.
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{LockDsl, LockError, LockObstacle, LockSet, Lockable, RunLockSet};
+use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, RunLockSet, error::LockObstacle};
 
 use crate::file::{Account, number, with_each_journal};
 

@@ -19,13 +19,16 @@ use super::{
     holders::{HOLDER, TRANSACTION_ON_MYSQL, holder},
 };
 use crate::{
-    backend::{AdvisoryCall, HasAdvisoryLocks},
+    advisory::Exclusive,
+    backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
 };
 
-impl HasAdvisoryLocks for Mysql {
+impl SupportsAdvisory<Exclusive> for Mysql {}
+
+impl AdvisoryBackend for Mysql {
     const END_WITH_TRANSACTIONS: bool = false;
     const NAMES_CHANGE: bool = true;
 

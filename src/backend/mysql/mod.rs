@@ -37,12 +37,12 @@ use self::{
     row_lock::{BusyRows, busy_key},
     table_plan::MysqlTable,
 };
-use super::{HasLockingClauses, HasShareLocks, HasSkipLocked, ImplicitRollback, LockingBackend, Picking, Snapshots};
+use super::{HasLockingClauses, ImplicitRollback, LockingBackend, Picking, Snapshots, SupportsStrength};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
+    sql::{AnySelect, Dialect, ForShare, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Mysql {
@@ -100,5 +100,4 @@ impl HasLockingClauses for Mysql {
     }
 }
 
-impl HasSkipLocked for Mysql {}
-impl HasShareLocks for Mysql {}
+impl SupportsStrength<ForShare> for Mysql {}

@@ -40,14 +40,12 @@ use self::{
     row_lock::{BusyRows, busy_key},
     table_plan::PgTable,
 };
-use super::{
-    HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked, HidesRows, LockingBackend, Picking, Snapshots,
-};
+use super::{HasLockingClauses, HidesRows, LockingBackend, Picking, Snapshots, SupportsStrength};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
+    sql::{AnySelect, Dialect, ForKeyShare, ForNoKeyUpdate, ForShare, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -114,6 +112,6 @@ impl HasLockingClauses for Pg {
     }
 }
 
-impl HasSkipLocked for Pg {}
-impl HasShareLocks for Pg {}
-impl HasKeyLocks for Pg {}
+impl SupportsStrength<ForNoKeyUpdate> for Pg {}
+impl SupportsStrength<ForShare> for Pg {}
+impl SupportsStrength<ForKeyShare> for Pg {}
