@@ -139,6 +139,9 @@ pub struct SingleWriter<DB: Backend> {
     /// A statement that always fails and changes nothing. Behind it, the connection's record says whether a transaction is open, also if
     /// the server has rolled it back by itself.
     pub(crate) check_open: &'static str,
+    /// Builds the text that begins a transaction, with this number of Diesel's savepoints, in the place of one that the server has rolled
+    /// back by itself.
+    pub(crate) replace: fn(u32) -> String,
     /// Returns whether an error says that another transaction is the writer, or reads what is to be committed.
     pub(crate) is_busy: fn(&DieselError) -> bool,
     /// Returns whether the error of a `COMMIT` says that the transaction was rolled back before.

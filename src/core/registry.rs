@@ -89,6 +89,13 @@ pub(super) fn is_ours<D: Driver>(driver: &mut D) -> bool {
     with(driver, |entry, _| entry.as_ref().is_some_and(|entry| entry.ours))
 }
 
+/// Returns the number of transactions that were open when the crate began the outermost one, also if the connection's record has none.
+pub(super) fn depth_of_ours<D: Driver>(driver: &mut D) -> Option<NonZeroU32> {
+    let address = ptr::from_mut(driver.status()).addr();
+    let entries = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner);
+    entries.get(&address).filter(|entry| entry.ours).and_then(|entry| NonZeroU32::new(entry.depth))
+}
+
 /// Adds a lock to release at that end. The transaction must be [the crate's](is_ours).
 pub(super) fn release_at_the_end<D: Driver>(driver: &mut D, name: &AdvisoryName) {
     with(driver, |entry, _| {

@@ -270,7 +270,8 @@ pub enum LockError {
     /// A closure that sends `COMMIT` by itself, or on MySQL and MariaDB a statement that [commits implicitly][mysql] (`CREATE`,
     /// `ALTER`, `TRUNCATE`; a procedure with a `COMMIT`), has committed the statements before that and released the locks. The
     /// statements after it are rolled back on MySQL and MariaDB; PostgreSQL has committed each of them, unless the closure has begun
-    /// another transaction, which is rolled back.
+    /// another transaction, which is rolled back. SQLite commits each of them up to the next call of the crate
+    /// ([details](crate::_documentation::sqlite)), and all of them if the closure has begun another transaction, which goes unnoticed.
     ///
     /// One case goes unnoticed, on PostgreSQL: a transaction that is ended and begun within one text, `COMMIT; BEGIN` in one
     /// `batch_execute`, or `COMMIT AND CHAIN`. Diesel sees the transaction status at the end of a text only, and to ask the server would
