@@ -15,7 +15,9 @@ use std::fmt;
 ///
 /// let explanation = LockSet::<Pg>::new().ids::<Account>([1, 2]).explain()?;
 /// assert_eq!(explanation.statements.len(), 1);
-/// assert!(explanation.statements[0].sql.contains(r#"WHERE "accounts"."id" = ANY($1) ORDER BY "accounts"."id" FOR UPDATE"#));
+/// let sql = &explanation.statements[0].sql;
+/// assert!(sql.contains(r#"WHERE "accounts"."id" = ANY($1)"#));
+/// assert!(sql.contains(r#"ORDER BY "accounts"."id" FOR UPDATE"#));
 /// println!("{explanation}");
 /// # Ok(()) }
 /// ```

@@ -35,10 +35,14 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
     /// # fn main() -> Result<(), LockError> {
     /// use diesel::pg::Pg;
     ///
-    /// let set = LockSet::<Pg>::new().id::<Account>(1).query::<Order>(orders::table.filter(orders::status.eq("open")));
+    /// let open = orders::table.filter(orders::status.eq("open"));
+    /// let set = LockSet::<Pg>::new().id::<Account>(1).query::<Order>(open);
     /// let explanation = set.explain()?;
-    /// let tables: Vec<bool> = explanation.statements.iter().map(|statement| statement.sql.contains("\"orders\"")).collect();
-    /// assert_eq!(tables, [false, true]); // table by table, in the order of their names
+    /// let sql: Vec<&str> =
+    ///     explanation.statements.iter().map(|statement| &*statement.sql).collect();
+    /// // Table by table, in the order of their names.
+    /// assert!(sql[0].contains("\"accounts\"") && sql[1].contains("\"orders\""));
+    /// assert_eq!(sql.len(), 2);
     /// # Ok(()) }
     /// ```
     pub fn explain(mut self) -> Result<Explanation> {
@@ -110,7 +114,8 @@ impl<T: Lockable, W> RowRequest<T, W> {
     /// # fn main() -> Result<(), LockError> {
     /// # let account = Account { id: 1, owner: "Ada".to_owned(), balance: 100 };
     /// let explanation = account.skip_locked().explain::<diesel::pg::Pg>()?;
-    /// assert!(explanation.statements[0].sql.ends_with("FOR UPDATE OF \"accounts\" SKIP LOCKED"));
+    /// let sql = &explanation.statements[0].sql;
+    /// assert!(sql.ends_with("FOR UPDATE OF \"accounts\" SKIP LOCKED"));
     /// # Ok(()) }
     /// ```
     pub fn explain<DB: LockingBackend>(self) -> Result<Explanation>
@@ -139,7 +144,8 @@ pub trait ExplainPick: AsQuery + Sized {
     ///
     /// let open = orders::table.filter(orders::status.eq("open")).order(orders::id);
     /// let explanation = open.explain_pick::<Order, Pg>(1)?;
-    /// assert!(explanation.statements[0].sql.contains("FOR UPDATE OF \"orders\" SKIP LOCKED"));
+    /// let sql = &explanation.statements[0].sql;
+    /// assert!(sql.contains("FOR UPDATE OF \"orders\" SKIP LOCKED"));
     /// # Ok(()) }
     /// ```
     fn explain_pick<T, DB>(self, n: u32) -> Result<Explanation>

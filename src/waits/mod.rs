@@ -138,8 +138,10 @@ impl LockWaits {
     /// ```no_run
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
-    /// let names = [AdvisoryLock::named("nightly-report"), AdvisoryLock::id::<Account>(1)];
-    /// let waits = LockWaits::snapshot(conn)?.named(names.iter().map(AdvisoryLock::name));
+    /// let report = AdvisoryLock::named("nightly-report");
+    /// let names = [report, AdvisoryLock::id::<Account>(1)];
+    /// let names = names.iter().map(AdvisoryLock::name);
+    /// let waits = LockWaits::snapshot(conn)?.named(names);
     /// # Ok(()) }) }
     /// ```
     pub fn named<'n>(mut self, names: impl IntoIterator<Item = &'n AdvisoryName>) -> Self {
