@@ -46,7 +46,7 @@ impl Explanation {
         self.statements.push(ExplainedStatement { sql, does: does.into() });
     }
 
-    pub(crate) fn further(&mut self, text: impl Into<String>) {
+    pub(crate) fn mention(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !self.further.contains(&text) {
             self.further.push(text);
