@@ -6,7 +6,7 @@ use diesel::result::ConnectionResult;
 
 use super::server::{TestBackend, Wait, activity, until};
 use crate::{
-    backend::HasSkipLocked,
+    backend::HasLockingClauses,
     blocking::{LockConnection, RunLockSet},
     error::{LockError, Result, RowName},
     key::IntoKey,
@@ -80,7 +80,7 @@ where
 
 impl<C> LockProbe<C>
 where
-    C: LockConnection<Backend: TestBackend + HasSkipLocked>,
+    C: LockConnection<Backend: TestBackend + HasLockingClauses>,
 {
     /// Passes if each of these rows is locked by another session, so that it could not be updated without waiting. The question locks those of the
     /// rows that are free, for a moment.

@@ -39,20 +39,17 @@ impl TestBackend for Mysql {
     }
 
     fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>> {
-        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, Some(sessions))? } else { Self::all_waits(conn)? };
+        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, Some(sessions))? } else { on_mysql(conn)? };
         waits.retain(|wait| sessions.contains(&wait.session));
         Ok(waits)
     }
 
     fn all_waits<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
-        if is_mariadb(conn)? {
-            return mariadb::waits(conn, None);
-        }
-        let mut waits = BTreeMap::<i64, Vec<i64>>::new();
-        for (session, blocker) in sql::<(BigInt, BigInt)>(WAITS).load::<(i64, i64)>(conn)? {
-            waits.entry(session).or_default().push(blocker);
-        }
-        Ok(waits.into_iter().map(|(session, blockers)| Wait { session, blockers }).collect())
+        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, None)? } else { on_mysql(conn)? };
+        let here = format!("SELECT CAST(id AS SIGNED) FROM {SESSIONS} WHERE db = DATABASE()");
+        let here: Vec<i64> = sql::<BigInt>(&here).load(conn)?;
+        waits.retain(|wait| here.contains(&wait.session));
+        Ok(waits)
     }
 
     fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
@@ -105,4 +102,13 @@ impl TestBackend for Mysql {
 
 fn is_mariadb<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<bool> {
     sql::<Bool>("SELECT /*!80001 FALSE */ /*M! TRUE */").get_result(conn)
+}
+
+/// Returns the sessions of the whole server that wait.
+fn on_mysql<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
+    let mut waits = BTreeMap::<i64, Vec<i64>>::new();
+    for (session, blocker) in sql::<(BigInt, BigInt)>(WAITS).load::<(i64, i64)>(conn)? {
+        waits.entry(session).or_default().push(blocker);
+    }
+    Ok(waits.into_iter().map(|(session, blockers)| Wait { session, blockers }).collect())
 }

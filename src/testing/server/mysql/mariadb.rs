@@ -48,7 +48,7 @@ struct Look {
     waits: Vec<(i64, i64)>,
 }
 
-/// Returns the sessions that wait. If all that is at work is one of `sessions`, their number can tell it.
+/// Returns the sessions of the whole server that wait. If all that is at work is one of `sessions`, their number can tell it.
 pub(super) fn waits<C>(conn: &mut C, sessions: Option<&[i64]>) -> QueryResult<Vec<Wait>>
 where
     C: LockConnection<Backend = Mysql>,
