@@ -3,7 +3,7 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, mark_broken::mark_broken, session_state::marked};
+use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, single_writer};
 use crate::{
     backend::{ImplicitRollback, LockingBackend, sink},
     diesel_internals::{Statement, mark_aborted},
@@ -17,6 +17,10 @@ pub(super) async fn check_rollback<D: Driver, T>(driver: &mut D, outcome: QueryR
         if (rules.rolled_back)(error) || ((rules.may_roll_back)(error) && does_roll_back(driver, &rules).await) {
             placeholder(driver).await;
         }
+    }
+    if matches!(outcome, Err(DieselError::DatabaseError(..))) {
+        // The first error says more.
+        let _ = single_writer::is_lost(driver).await;
     }
     driver.note(&outcome);
     outcome
@@ -67,7 +71,7 @@ impl AutocommitGuard {
                     }
                     marked!(driver, driver.execute(setting()))?;
                 }
-                marked!(driver, driver.batch(mark))?;
+                marked!(driver, driver.control(mark))?;
                 Ok(AutocommitGuard { armed: true })
             }
             _ => Ok(Self::NONE),
@@ -81,10 +85,15 @@ impl AutocommitGuard {
         E: From<LockError> + From<DieselError>,
     {
         let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return Ok(()) };
-        match driver.batch(rules.check).await {
+        match driver.control(rules.check).await {
             Ok(()) => Ok(()),
             Err(error) => Err(lost(error, driver).await),
         }
+    }
+
+    /// Returns whether the guard is armed.
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed
     }
 
     /// Disarms the guard. To be called when the transaction has ended. If it has not, because the `ROLLBACK` itself was cancelled, the

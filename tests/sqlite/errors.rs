@@ -36,6 +36,29 @@ fn a_view_is_not_lockable() {
     });
 }
 
+diesel::table! {
+    #[sql_name = "sqlite_master"]
+    schema (name) {
+        name -> Text,
+    }
+}
+
+#[derive(Debug, Queryable, Selectable, Lockable)]
+#[diesel(table_name = schema, primary_key(name))]
+struct Object {
+    #[allow(dead_code, reason = "a model has it")]
+    name: String,
+}
+
+#[test]
+fn a_table_of_sqlites_own_is_not_lockable() {
+    with_each_journal(|file| {
+        let error = file.connect().transaction(|conn| Object::lock_by_id("accounts", conn)).unwrap_err();
+        let LockError::NotLockable { table, reason, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((&**table, reason), ("`sqlite_master`", &LockObstacle::NotATable));
+    });
+}
+
 #[test]
 fn a_database_that_may_not_be_written_is_not_locked() {
     with_each_journal(|file| {
