@@ -108,7 +108,9 @@ fn is_mariadb<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<b
 fn on_mysql<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
     let mut waits = BTreeMap::<i64, Vec<i64>>::new();
     for (session, blocker) in sql::<(BigInt, BigInt)>(WAITS).load::<(i64, i64)>(conn)? {
-        waits.entry(session).or_default().push(blocker);
+        let blockers = waits.entry(session).or_default();
+        // The lock of an inserted row is listed under the first session that waits for it: who holds it is not told.
+        blockers.extend(Some(blocker).filter(|blocker| *blocker != session));
     }
     Ok(waits.into_iter().map(|(session, blockers)| Wait { session, blockers }).collect())
 }
