@@ -39,17 +39,13 @@ impl TestBackend for Mysql {
     }
 
     fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>> {
-        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, Some(sessions))? } else { on_mysql(conn)? };
+        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, sessions)? } else { on_mysql(conn)? };
         waits.retain(|wait| sessions.contains(&wait.session));
         Ok(waits)
     }
 
-    fn all_waits<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
-        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, None)? } else { on_mysql(conn)? };
-        let here = format!("SELECT CAST(id AS SIGNED) FROM {SESSIONS} WHERE db = DATABASE()");
-        let here: Vec<i64> = sql::<BigInt>(&here).load(conn)?;
-        waits.retain(|wait| here.contains(&wait.session));
-        Ok(waits)
+    fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String> {
+        sql::<Text>("SELECT DATABASE()").get_result(conn)
     }
 
     fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
@@ -64,16 +60,12 @@ impl TestBackend for Mysql {
     }
 
     fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>> {
-        let waits: Vec<i64> = Self::all_waits(conn)?.into_iter().map(|wait| wait.session).collect();
         let lines: Vec<(i64, String)> = sql::<(BigInt, Text)>(&format!(
             "SELECT CAST(id AS SIGNED), CAST(CONCAT_WS(' ', command, state, LEFT(coalesce(info, '-'), 200)) AS CHAR) \
              FROM {SESSIONS} WHERE db = database() AND id <> connection_id() ORDER BY id"
         ))
         .load(conn)?;
-        let line = |(session, does)| {
-            let waits = if waits.contains(&session) { ", waits for a lock" } else { "" };
-            format!("session {session}{waits}: {does}")
-        };
+        let line = |(session, does)| format!("session {session}: {does}");
         Ok(lines.into_iter().map(line).collect())
     }
 
