@@ -96,7 +96,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         ],
         true,
     ),
-    ("testing", &["blocking", "transaction", "lock_set", "backend", "sql", "key", "error"], true),
+    ("testing", &["blocking", "transaction", "waits", "lock_set", "backend", "sql", "key", "error"], true),
     ("events", &["core"], false),
     ("bounds", &["backend", "blocking", "key", "pick", "sql"], false),
     ("markers", &["advisory", "sql"], false),

@@ -22,5 +22,5 @@ pub use self::{
     interleave::{Anomaly, Coverage, Finding, Interleave, InterleaveError, Outcome, Report, Schedule},
     order::{LockCircle, LockOrder, OrderFinding, RequiredOrder, TakenWhileHeld},
     probe::LockProbe,
-    server::{TestBackend, Wait},
+    server::TestBackend,
 };

@@ -1,17 +1,18 @@
 //! Questions about locks, asked over a connection of their own: which rows are locked, and who waits.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
-use diesel::result::ConnectionResult;
+use diesel::result::{ConnectionError, ConnectionResult};
 
-use super::server::{TestBackend, Wait, activity, until};
+use super::server::{TestBackend, activity, until};
 use crate::{
-    backend::HasSkipLocked,
-    blocking::{LockConnection, RunLockSet},
+    backend::HasLockingClauses,
+    blocking::{LockConnection, RunLockSet, RunLockWaits},
     error::{LockError, Result, RowName},
     key::IntoKey,
     lock_set::{LockSet, Locked},
     sql::LockTarget,
+    waits::{LockWait, LockWaits},
 };
 
 /// A connection that asks the server about locks, as an independent witness of a test.
@@ -19,6 +20,7 @@ use crate::{
 /// [`Held`](super::Held) has an example.
 pub struct LockProbe<C> {
     conn: C,
+    database: String,
     time: Duration,
 }
 
@@ -32,7 +34,9 @@ where
     ///
     /// If there is no connection to be had.
     pub fn connect(url: &str) -> ConnectionResult<Self> {
-        Ok(LockProbe { conn: C::establish(url)?, time: Duration::from_secs(20) })
+        let mut conn = C::establish(url)?;
+        let database = C::Backend::database(&mut conn).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(LockProbe { conn, database, time: Duration::from_secs(20) })
     }
 
     /// Sets the time after which [`wait_until_blocked`](Self::wait_until_blocked) gives up; 20 seconds by default.
@@ -41,38 +45,26 @@ where
         self
     }
 
-    /// Returns the sessions of this database that wait for a lock at this moment.
-    ///
-    /// The server is asked: PostgreSQL's [`pg_blocking_pids`][pg], `performance_schema` of [MySQL], and `information_schema` of [MariaDB], which takes up to a
-    /// tenth of a second.
-    ///
-    /// # Errors
-    ///
-    /// If the server does not tell, such as for lack of privileges.
-    ///
-    /// [pg]: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION
-    /// [MySQL]: https://dev.mysql.com/doc/refman/8.4/en/performance-schema-data-lock-waits-table.html
-    /// [MariaDB]: https://mariadb.com/kb/en/information-schema-innodb_lock_waits-table/
-    pub fn waits(&mut self) -> diesel::QueryResult<Vec<Wait>> {
-        C::Backend::all_waits(&mut self.conn)
-    }
-
-    /// Returns when at least `sessions` sessions of this database wait for a lock.
+    /// Returns when at least this number of sessions of this database wait for a lock. The server is asked,
+    /// by [`LockWaits::snapshot`](crate::RunLockWaits::snapshot), until it says so.
     ///
     /// # Panics
     ///
     /// If they do not within the [time](Self::timeout), with what each session does; or if the server does not tell.
     #[track_caller]
-    pub fn wait_until_blocked(&mut self, sessions: usize) -> Vec<Wait> {
-        let blocked = until(self.time, || {
-            C::Backend::all_waits(&mut self.conn).map(|waits| Some(waits).filter(|waits| waits.len() >= sessions))
+    pub fn wait_until_blocked(&mut self, sessions: usize) -> LockWaits {
+        let LockProbe { conn, database, time } = self;
+        let blocked = until(*time, || {
+            let waits = LockWaits::snapshot(conn)?;
+            let here = |wait: &&LockWait| {
+                waits.session(wait.waiter).is_some_and(|session| session.database.as_ref() == Some(&*database))
+            };
+            let waiters: BTreeSet<i64> = waits.waits.iter().filter(here).map(|wait| wait.waiter).collect();
+            Ok::<_, LockError>((waiters.len() >= sessions).then_some(waits))
         });
         match blocked {
             Ok(Some(waits)) => waits,
-            Ok(None) => {
-                let activity = activity(&mut self.conn);
-                panic!("no {sessions} sessions wait for a lock after {:?}:\n{activity}", self.time)
-            }
+            Ok(None) => panic!("no {sessions} sessions wait for a lock after {time:?}:\n{}", activity(conn)),
             Err(error) => panic!("the server does not tell who waits: {error}"),
         }
     }
@@ -80,7 +72,7 @@ where
 
 impl<C> LockProbe<C>
 where
-    C: LockConnection<Backend: TestBackend + HasSkipLocked>,
+    C: LockConnection<Backend: TestBackend + HasLockingClauses>,
 {
     /// Passes if each of these rows is locked by another session, so that it could not be updated without waiting. The question locks those of the
     /// rows that are free, for a moment.

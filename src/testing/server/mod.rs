@@ -8,7 +8,11 @@ mod wait;
 
 use diesel::result::QueryResult;
 
-use crate::{backend::LockingBackend, blocking::LockConnection};
+use crate::{
+    backend::HasLockWaits,
+    blocking::{LockConnection, RunLockWaits},
+    waits::LockWaits,
+};
 
 pub(crate) use self::wait::until;
 
@@ -29,7 +33,7 @@ pub struct Wait {
     message = "`{Self}` has no sessions that wait for each other's rows",
     note = "tests of locking are for PostgreSQL, MySQL and MariaDB, with the feature `postgres` or `mysql` of diesel_lockset"
 )]
-pub trait TestBackend: LockingBackend {
+pub trait TestBackend: HasLockWaits {
     /// Returns the server's number of the session.
     #[doc(hidden)]
     fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64>;
@@ -38,9 +42,9 @@ pub trait TestBackend: LockingBackend {
     #[doc(hidden)]
     fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>>;
 
-    /// Returns all sessions of the connection's database that wait for a lock at this moment.
+    /// Returns the name of the connection's database.
     #[doc(hidden)]
-    fn all_waits<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<Wait>>;
+    fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String>;
 
     /// Ends a session, as an administrator or a crash would. It may be there for a moment longer.
     #[doc(hidden)]
@@ -50,7 +54,7 @@ pub trait TestBackend: LockingBackend {
     #[doc(hidden)]
     fn exists<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<bool>;
 
-    /// Returns a line for each other session of the connection's database: what it does, and for whom it waits.
+    /// Returns a line for each other session of the connection's database: what it does.
     #[doc(hidden)]
     fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>>;
 
@@ -71,11 +75,13 @@ pub trait TestBackend: LockingBackend {
     fn quoted(name: &str) -> String;
 }
 
-/// Returns the answer to [`TestBackend::activity`] as text, for an error.
+/// Returns what the sessions of this database do, and who waits for whom, as text for an error.
 pub(crate) fn activity<C: LockConnection<Backend: TestBackend>>(conn: &mut C) -> String {
-    match C::Backend::activity(conn) {
-        Ok(lines) => lines.join("\n"),
-        Err(error) => format!("(the server does not say what the sessions do: {error})"),
+    let lines =
+        C::Backend::activity(conn).unwrap_or_else(|error| vec![format!("(the sessions are not told: {error})")]);
+    match LockWaits::snapshot(conn) {
+        Ok(waits) => format!("{}\n{waits}", lines.join("\n")),
+        Err(error) => format!("{}\n(who waits is not told: {error})", lines.join("\n")),
     }
 }
 

@@ -39,20 +39,13 @@ impl TestBackend for Mysql {
     }
 
     fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>> {
-        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, Some(sessions))? } else { Self::all_waits(conn)? };
+        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, sessions)? } else { on_mysql(conn)? };
         waits.retain(|wait| sessions.contains(&wait.session));
         Ok(waits)
     }
 
-    fn all_waits<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
-        if is_mariadb(conn)? {
-            return mariadb::waits(conn, None);
-        }
-        let mut waits = BTreeMap::<i64, Vec<i64>>::new();
-        for (session, blocker) in sql::<(BigInt, BigInt)>(WAITS).load::<(i64, i64)>(conn)? {
-            waits.entry(session).or_default().push(blocker);
-        }
-        Ok(waits.into_iter().map(|(session, blockers)| Wait { session, blockers }).collect())
+    fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String> {
+        sql::<Text>("SELECT DATABASE()").get_result(conn)
     }
 
     fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
@@ -67,16 +60,12 @@ impl TestBackend for Mysql {
     }
 
     fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>> {
-        let waits: Vec<i64> = Self::all_waits(conn)?.into_iter().map(|wait| wait.session).collect();
         let lines: Vec<(i64, String)> = sql::<(BigInt, Text)>(&format!(
             "SELECT CAST(id AS SIGNED), CAST(CONCAT_WS(' ', command, state, LEFT(coalesce(info, '-'), 200)) AS CHAR) \
              FROM {SESSIONS} WHERE db = database() AND id <> connection_id() ORDER BY id"
         ))
         .load(conn)?;
-        let line = |(session, does)| {
-            let waits = if waits.contains(&session) { ", waits for a lock" } else { "" };
-            format!("session {session}{waits}: {does}")
-        };
+        let line = |(session, does)| format!("session {session}: {does}");
         Ok(lines.into_iter().map(line).collect())
     }
 
@@ -105,4 +94,15 @@ impl TestBackend for Mysql {
 
 fn is_mariadb<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<bool> {
     sql::<Bool>("SELECT /*!80001 FALSE */ /*M! TRUE */").get_result(conn)
+}
+
+/// Returns the sessions of the whole server that wait.
+fn on_mysql<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
+    let mut waits = BTreeMap::<i64, Vec<i64>>::new();
+    for (session, blocker) in sql::<(BigInt, BigInt)>(WAITS).load::<(i64, i64)>(conn)? {
+        let blockers = waits.entry(session).or_default();
+        // The lock of an inserted row is listed under the first session that waits for it: who holds it is not told.
+        blockers.extend(Some(blocker).filter(|blocker| *blocker != session));
+    }
+    Ok(waits.into_iter().map(|(session, blockers)| Wait { session, blockers }).collect())
 }

@@ -11,32 +11,26 @@ use diesel::{
 use super::{TestBackend, Wait};
 use crate::blocking::LockConnection;
 
-/// `pg_blocking_pids` also counts those who stand in front in the queue for the lock.
-///
-/// <https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION>
-const WAITS: &str = "pid, blockers FROM (SELECT pid, pg_blocking_pids(pid) AS blockers";
-
 impl TestBackend for Pg {
     fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64> {
         sql::<Integer>("SELECT pg_backend_pid()").get_result::<i32>(conn).map(i64::from)
     }
 
+    /// `pg_blocking_pids` also counts those who stand in front in the queue for the lock.
+    ///
+    /// <https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION>
     fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>> {
         let sessions: Vec<i32> = sessions.iter().filter_map(|session| i32::try_from(*session).ok()).collect();
-        let waits = sql::<(Integer, Array<Integer>)>("SELECT ")
-            .sql(WAITS)
-            .sql(" FROM unnest(")
-            .bind::<Array<Integer>, _>(sessions)
-            .sql(") AS of (pid)) AS waits WHERE cardinality(blockers) > 0");
+        let waits = sql::<(Integer, Array<Integer>)>(
+            "SELECT pid, blockers FROM (SELECT pid, pg_blocking_pids(pid) AS blockers FROM unnest(",
+        )
+        .bind::<Array<Integer>, _>(sessions)
+        .sql(") AS of (pid)) AS waits WHERE cardinality(blockers) > 0");
         Ok(waits.load::<(i32, Vec<i32>)>(conn)?.into_iter().map(wait).collect())
     }
 
-    fn all_waits<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
-        let waits = sql::<(Integer, Array<Integer>)>("SELECT ").sql(WAITS).sql(
-            " FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()) AS waits \
-             WHERE cardinality(blockers) > 0",
-        );
-        Ok(waits.load::<(i32, Vec<i32>)>(conn)?.into_iter().map(wait).collect())
+    fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String> {
+        sql::<Text>("SELECT current_database()::text").get_result(conn)
     }
 
     fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
@@ -55,9 +49,7 @@ impl TestBackend for Pg {
 
     fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>> {
         sql::<Text>(
-            "SELECT format('session %s, %s%s: %s', pid, coalesce(state, '?'), \
-                 CASE WHEN cardinality(pg_blocking_pids(pid)) > 0 THEN ', waits for ' || pg_blocking_pids(pid)::text END, \
-                 left(query, 200)) \
+            "SELECT format('session %s, %s: %s', pid, coalesce(state, '?'), left(query, 200)) \
              FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY backend_start",
         )

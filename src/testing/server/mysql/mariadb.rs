@@ -48,8 +48,8 @@ struct Look {
     waits: Vec<(i64, i64)>,
 }
 
-/// Returns the sessions that wait. If all that is at work is one of `sessions`, their number can tell it.
-pub(super) fn waits<C>(conn: &mut C, sessions: Option<&[i64]>) -> QueryResult<Vec<Wait>>
+/// Returns the sessions of the whole server that wait. If all that is at work is one of `sessions`, their number can tell it.
+pub(super) fn waits<C>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>>
 where
     C: LockConnection<Backend = Mysql>,
 {
@@ -59,7 +59,7 @@ where
         at_work.iter().filter(|(_, named, _)| *named).map(|(session, ..)| wait(session)).collect();
     let others: Vec<i64> = at_work.iter().filter(|(_, named, _)| !named).map(|(session, ..)| *session).collect();
     let rows = at_work.first().map_or(0, |(.., rows)| *rows);
-    let ours = sessions.is_some_and(|sessions| others.iter().all(|session| sessions.contains(session)));
+    let ours = others.iter().all(|session| sessions.contains(session));
     if ours && usize::try_from(rows) == Ok(others.len()) {
         waits.extend(others.iter().map(wait));
     } else if rows > 0 {
