@@ -2,13 +2,20 @@
 //!
 //! Nothing here sends SQL or depends on a backend; what a backend needs beyond it is in [`crate::sql`].
 
+use std::time::Duration;
+
 use diesel::{
     expression::Expression,
     query_source::Table,
     sql_types::{SqlType, is_nullable::NotNull},
 };
 
-use crate::key::LockKey;
+use crate::{
+    key::LockKey,
+    lock_set::RowRequest,
+    mode::WaitPolicy,
+    sql::{NoWait, SkipLocked, Timeout},
+};
 
 /// A model whose row can be locked: it has a table, a primary key and a name.
 ///
@@ -19,7 +26,7 @@ use crate::key::LockKey;
 /// The key columns must not be `Nullable` in `table!`: a key that is NULL equals no key, so its row could not be found by it. The
 /// compiler refuses such a model, also if an alias hides the `Option` of its field.
 ///
-/// The trait itself locks nothing. The methods that lock are [`lock`](crate::LockDsl::lock),
+/// The trait itself locks nothing: its methods begin a request for one row. The methods that lock are [`lock`](crate::LockDsl::lock),
 /// [`lock_by_id`](crate::LockDsl::lock_by_id) and [`with_lock`](crate::LockDsl::with_lock) for one row, and those of
 /// [`LockSet`](crate::LockSet) for any number of rows.
 #[diagnostic::on_unimplemented(
@@ -47,6 +54,32 @@ pub trait Lockable: Sized + Send + 'static {
 
     /// Returns the primary key of this instance.
     fn lock_key(&self) -> Self::Key;
+
+    /// Locks the row at once or not at all: `account.no_wait().lock(conn)?`.
+    ///
+    /// If another session holds it, the error is [`Contended`](crate::LockError::Contended), and the transaction goes on. See [`LockSet::no_wait`](crate::LockSet::no_wait).
+    fn no_wait(&self) -> RowRequest<Self, NoWait> {
+        RowRequest::new(self.lock_key(), WaitPolicy::NoWait)
+    }
+
+    /// Locks the row unless another session holds it: `account.skip_locked().lock(conn)?` is `None` then.
+    ///
+    /// A row that does not exist is still [`Missing`](crate::LockError::Missing).
+    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
+        RowRequest::new(self.lock_key(), WaitPolicy::SkipLocked)
+    }
+
+    /// Waits at most this long: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
+    ///
+    /// After that, the error is [`TimedOut`](crate::LockError::TimedOut). Zero means [`no_wait`](Self::no_wait), `None` no limit. See [`LockSet::timeout`](crate::LockSet::timeout).
+    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
+        RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
+    }
+
+    /// Waits as the policy says, which is known at run time only: `account.wait(policy).lock(conn)` is `None` if the row was skipped.
+    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
+        RowRequest::new(self.lock_key(), policy.normalized())
+    }
 }
 
 /// A key of one column, as opposed to a tuple of columns.

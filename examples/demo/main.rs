@@ -1,7 +1,7 @@
 //! The main job on real input: many sessions move money over pgbench's tables, first naively, then with `LockSet`.
 //!
 //! Run it with `cargo xtask demo`, which brings a server and pgbench along; or, with `PG_DATABASE_URL` set, with
-//! `cargo run --release --features postgres,mysql --example demo`. With `--backend mysql` it does the same on MySQL or
+//! `cargo run --release --package demo`. With `--no-default-features --features mysql -- --backend mysql` it does the same on MySQL or
 //! MariaDB, where the variable is `MYSQL_DATABASE_URL` and no pgbench is needed.
 
 #![allow(clippy::duplicate_mod, reason = "the story is included once for each kind of connection")]
@@ -11,7 +11,9 @@ mod shared;
 
 mod backend;
 mod bank;
+#[cfg(feature = "mysql")]
 mod on_mysql;
+#[cfg(feature = "postgres")]
 mod on_postgres;
 mod report;
 mod sessions;
@@ -23,7 +25,6 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use diesel::{MysqlConnection, PgConnection};
 use shared::{DatabaseOn, Result};
 
 use crate::{backend::Backend, report::Report, sessions::Workload};
@@ -35,7 +36,7 @@ use crate::{backend::Backend, report::Report, sessions::Workload};
 #[command(name = "demo")]
 struct Options {
     /// The kind of server to work on.
-    #[arg(long, value_enum, default_value_t = On::Postgres)]
+    #[arg(long, value_enum, default_value_t = On::value_variants()[0])]
     backend: On,
     /// How long each of the two ways of locking runs.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
@@ -50,16 +51,20 @@ struct Options {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum On {
+    #[cfg(feature = "postgres")]
     Postgres,
     /// MySQL or MariaDB, whichever MYSQL_DATABASE_URL names.
+    #[cfg(feature = "mysql")]
     Mysql,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.backend {
-        On::Postgres => demo::<PgConnection>(&options),
-        On::Mysql => demo::<MysqlConnection>(&options),
+        #[cfg(feature = "postgres")]
+        On::Postgres => demo::<diesel::PgConnection>(&options),
+        #[cfg(feature = "mysql")]
+        On::Mysql => demo::<diesel::MysqlConnection>(&options),
     };
     match outcome {
         Ok(report) => {
@@ -110,13 +115,15 @@ mod tests {
         Ok(())
     }
 
+    #[cfg(feature = "postgres")]
     #[test]
     fn on_postgres() -> Result<()> {
-        keeps_its_promises::<PgConnection>(On::Postgres)
+        keeps_its_promises::<diesel::PgConnection>(On::Postgres)
     }
 
+    #[cfg(feature = "mysql")]
     #[test]
     fn on_mysql() -> Result<()> {
-        keeps_its_promises::<MysqlConnection>(On::Mysql)
+        keeps_its_promises::<diesel::MysqlConnection>(On::Mysql)
     }
 }

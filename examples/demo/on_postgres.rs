@@ -11,7 +11,7 @@ use diesel::{PgConnection as Conn, dsl::sql, prelude::*, sql_types::BigInt};
 use crate::{
     backend::{Backend, MakeTransfer},
     bank::Bank,
-    shared::{Database, Result, until},
+    shared::{DatabaseOn, Result, until},
 };
 
 #[path = "story/mod.rs"]
@@ -22,7 +22,7 @@ impl Backend for Conn {
     const IN_ONE_SET: MakeTransfer<Self> = story::in_one_set::transfer;
 
     /// Runs `pgbench --initialize`: the program that `PGBENCH` names, or the one in the path.
-    fn make_tables(database: &Database) -> Result<()> {
+    fn make_tables(database: &DatabaseOn<Self>) -> Result<()> {
         let named = env::var_os("PGBENCH").filter(|program| !program.is_empty());
         let program = named.map_or_else(|| PathBuf::from("pgbench"), PathBuf::from);
         let output = Command::new(&program)

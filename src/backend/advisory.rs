@@ -33,27 +33,38 @@ pub enum AdvisoryCall {
     IsHeld,
 }
 
-/// A backend with advisory locks.
+/// A backend with advisory locks of the kind `K`: [`Exclusive`], [`Shared`], or [`Transactional`] for those that end with the transaction.
+///
+/// | | PostgreSQL | MySQL, MariaDB | SQLite |
+/// | --- | --- | --- | --- |
+/// | [`Exclusive`] | yes | yes | |
+/// | [`Shared`] | yes | | |
+/// | [`Transactional`] | yes | | |
+///
+/// [`Exclusive`]: crate::markers::Exclusive
+/// [`Shared`]: crate::markers::Shared
+/// [`Transactional`]: crate::markers::Transactional
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no advisory locks that this crate could take",
-    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB",
+    message = "`{Self}` has no advisory locks that are `{K}`",
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; those that are shared, and those that end with the transaction \
+            (`acquire_for_transaction`, `LockSet::advisory`), exist on PostgreSQL only",
     note = "SQLite has none: the closure of a `LockTransaction` runs once at a time there, as its transaction is the only writer"
 )]
-pub trait HasAdvisoryLocks: LockingBackend {
+pub trait SupportsAdvisory<K>: AdvisoryBackend {}
+
+/// The statements of a backend's advisory locks.
+#[doc(hidden)]
+pub trait AdvisoryBackend: LockingBackend {
     /// True if the backend has locks that end with a transaction by themselves.
-    #[doc(hidden)]
     const END_WITH_TRANSACTIONS: bool;
 
     /// True if the server's name of a lock can change. A lock that is not found at its release may then be held under an earlier name,
     /// which is no longer known.
-    #[doc(hidden)]
     const NAMES_CHANGE: bool;
 
-    #[doc(hidden)]
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Self>;
 
     /// Returns the error for a statement that returned no row.
-    #[doc(hidden)]
     fn no_advisory_answer() -> DieselError {
         DieselError::NotFound
     }
@@ -68,29 +79,11 @@ pub trait HasAdvisoryLocks: LockingBackend {
     }
 
     /// Reads the answer to a call.
-    #[doc(hidden)]
     fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Self>) -> QueryResult<bool>;
 
     /// Builds the query for the sessions that hold the lock.
-    #[doc(hidden)]
     fn advisory_holders<'q>(name: LockName<'q>) -> Statement<'q, Self>;
 
     /// Reads a row of that answer.
-    #[doc(hidden)]
     fn advisory_holder(row: &RowRef<'_, Self>) -> deserialize::Result<Holder>;
 }
-
-/// A backend with shared advisory locks.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no shared advisory locks",
-    note = "`AdvisoryLock::shared` exists on PostgreSQL"
-)]
-pub trait HasSharedAdvisoryLocks: HasAdvisoryLocks {}
-
-/// A backend whose advisory locks can end with the transaction.
-#[diagnostic::on_unimplemented(
-    message = "advisory locks of `{Self}` do not end with a transaction",
-    note = "`acquire_for_transaction` and `LockSet::advisory` exist on PostgreSQL",
-    note = "SQLite has no advisory locks: a `LockTransaction` is the only writer there"
-)]
-pub trait HasTransactionAdvisoryLocks: HasAdvisoryLocks {}

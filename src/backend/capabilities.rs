@@ -10,12 +10,16 @@ use crate::{
     sql::{AnySelect, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockStrength, TableName},
 };
 
-/// A backend whose queries take locking clauses: `for_update_of` and its variants.
+/// A backend whose statements take locking clauses: `for_update_of` and its variants, and `skip_locked`.
+///
+/// PostgreSQL, MySQL and MariaDB.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no locking clauses",
-    note = "`for_update_of` and its variants exist on PostgreSQL, MySQL and MariaDB",
+    note = "`for_update_of`, its variants and `skip_locked` exist on PostgreSQL, MySQL and MariaDB",
     note = "SQLite has one writer and locks no rows: use `LockSet::new().query::<T>(query).lock(conn)`, which makes the transaction the \
-            writer, or `query.pick(n, conn)` without a clause"
+            writer, or `query.pick(n, conn)` without a clause",
+    note = "no row is free there while another transaction is the writer, and every row is afterwards: instead of `skip_locked()` use \
+            `no_wait()` to fail at once, or `timeout(..)` to wait for a limited time"
 )]
 pub trait HasLockingClauses: LockingBackend {
     /// Builds the statement that locks the free rows of a single query and returns the keys of the other rows.
@@ -46,43 +50,35 @@ pub trait HasLockingClauses: LockingBackend {
     fn pick_selected<'q>(query: &'q dyn AnySelect<Self>, pick: Picking<'q>) -> Statement<'q, Self>;
 }
 
-/// A backend that can leave out the rows that other sessions hold.
+/// A backend with row locks of the strength `L`, one of the types in [`markers`](crate::markers).
+///
+/// | | PostgreSQL | MySQL, MariaDB | SQLite |
+/// | --- | --- | --- | --- |
+/// | [`ForUpdate`] | yes | yes | the transaction becomes the only writer |
+/// | [`ForShare`] | yes | yes | |
+/// | [`ForNoKeyUpdate`], [`ForKeyShare`] | yes | | |
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot skip locked rows",
-    note = "`skip_locked` exists on PostgreSQL, MySQL and MariaDB",
-    note = "SQLite has one writer: while another transaction is the writer no row is free, and afterwards every row is; use `no_wait()` to \
-            fail at once, or `timeout(..)` to wait for a limited time"
-)]
-pub trait HasSkipLocked: LockingBackend {}
-
-/// A backend with shared row locks.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no shared row locks",
-    note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB",
+    message = "`{Self}` has no row locks `{L}`",
+    note = "`for_share` and `for_share_of` exist on PostgreSQL, MySQL and MariaDB, `for_no_key_update` and `for_key_share` on PostgreSQL only: \
+            use `for_update`, or `for_share` where the backend has it",
     note = "on SQLite a transaction that locks is the only writer: leave the strength out, the default protects the rows as well"
 )]
-pub trait HasShareLocks: LockingBackend {}
+pub trait SupportsStrength<L>: LockingBackend {}
 
-/// A backend that distinguishes locks on a row from locks on its key.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not tell a lock on a row from a lock on its key",
-    note = "`for_no_key_update` and `for_key_share` exist on PostgreSQL only; use `for_update`, or `for_share` where the backend has it",
-    note = "on SQLite a transaction that locks is the only writer: leave the strength out, the default protects the rows as well"
-)]
-pub trait HasKeyLocks: LockingBackend {}
+impl<DB: LockingBackend> SupportsStrength<ForUpdate> for DB {}
 
 macro_rules! strengths {
-    ($($word:ident => $strength:ident on $has:ident;)*) => {$(
+    ($($marker:ident => $strength:ident;)*) => {$(
         #[diagnostic::do_not_recommend]
-        impl<DB: $has> LockStrength<DB> for $word {
+        impl<DB: SupportsStrength<$marker>> LockStrength<DB> for $marker {
             const STRENGTH: Strength = Strength::$strength;
         }
     )*};
 }
 
 strengths! {
-    ForUpdate => Update on LockingBackend;
-    ForNoKeyUpdate => NoKeyUpdate on HasKeyLocks;
-    ForShare => Share on HasShareLocks;
-    ForKeyShare => KeyShare on HasKeyLocks;
+    ForUpdate => Update;
+    ForNoKeyUpdate => NoKeyUpdate;
+    ForShare => Share;
+    ForKeyShare => KeyShare;
 }

@@ -9,6 +9,7 @@ mod mysql;
 mod pg;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod waits;
 
 use std::time::Duration;
 
@@ -23,9 +24,10 @@ use diesel::{
 
 pub(crate) use self::control::CommitBy;
 pub use self::{
-    advisory::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
-    capabilities::{HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked},
+    advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
+    capabilities::{HasLockingClauses, SupportsStrength},
     control::PreparedControl,
+    waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{
     diesel_internals::{RowRef, Statement},
@@ -38,7 +40,8 @@ use crate::{
 /// A backend whose rows can be locked.
 ///
 /// It is implemented for PostgreSQL with the feature `postgres`, for MySQL and MariaDB with the feature `mysql`, and for SQLite with the
-/// feature `sqlite`. There is nothing to implement by hand.
+/// feature `sqlite`. There is nothing to implement by hand. What each of them has is on the page
+/// [backends](crate::_documentation::backends), with code that is generic over them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",
@@ -136,6 +139,9 @@ pub struct SingleWriter<DB: Backend> {
     /// A statement that always fails and changes nothing. Behind it, the connection's record says whether a transaction is open, also if
     /// the server has rolled it back by itself.
     pub(crate) check_open: &'static str,
+    /// Builds the text that begins a transaction, with this number of Diesel's savepoints, in the place of one that the server has rolled
+    /// back by itself.
+    pub(crate) replace: fn(u32) -> String,
     /// Returns whether an error says that another transaction is the writer, or reads what is to be committed.
     pub(crate) is_busy: fn(&DieselError) -> bool,
     /// Returns whether the error of a `COMMIT` says that the transaction was rolled back before.
@@ -240,6 +246,15 @@ pub trait TablePlan<DB: Backend>: Sized {
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;
 
+    /// Returns what the next statement does, for an [`Explanation`](crate::explanation::Explanation).
+    fn purpose(&self) -> String;
+
+    /// Moves on without an answer. Returns `false` where the answer decides what is sent.
+    fn go_on(&mut self) -> Result<bool>;
+
+    /// Returns what may be sent besides, and when.
+    fn further(&self) -> Vec<&'static str>;
+
     /// Returns the name of the table in SQL.
     fn name(&self) -> &TableName;
 
@@ -298,6 +313,10 @@ pub trait PickPlan<DB: Backend>: Sized {
 pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
+
+    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
+    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
+    const OF_EACH_LOCK: Option<&'static str> = None;
 
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use diesel::{connection::Connection, result::Error as DieselError};
+use diesel::result::Error as DieselError;
 
 use super::{
     advisory_guard::AdvisoryGuard,
@@ -10,22 +10,11 @@ use super::{
     driver::{Blocking, now},
 };
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
-    backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    advisory::{AdvisoryLock, AdvisoryMode, Transactional},
+    backend::{AdvisoryBackend, SupportsAdvisory},
     core::{self, Hold, Span, Taken, contended},
     error::{Holder, LockError, Result},
 };
-
-/// A connection to a backend that has advisory locks of the mode `M`.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no advisory locks that are `{M}`",
-    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; shared ones on PostgreSQL only"
-)]
-pub trait AdvisoryConnection<M>: LockConnection<Backend: HasAdvisoryLocks> {}
-
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
-impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<Shared> for Conn {}
 
 /// Takes an [`AdvisoryLock`] over a blocking connection.
 ///
@@ -68,6 +57,9 @@ impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<S
 /// - [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database, and on PostgreSQL on a hot standby; the
 ///   transaction goes on.
 /// - [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+///
+/// A call in an open transaction leaves it as [the table of errors](crate::_documentation::errors#the-transaction-after-each-error) says, but
+/// goes on after a `TimedOut` by the lock's own [`timeout`](AdvisoryLock::timeout): that wait is in a savepoint of its own.
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, and releases the lock: no other session gets the lock before
     /// it can see the changes of the closure.
@@ -90,7 +82,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// If the closure does, after the lock was released.
     fn hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
         E: From<LockError> + From<DieselError>;
 
     /// Like [`hold`](Self::hold), if the lock is free, at once or within the [`timeout`](AdvisoryLock::timeout). Else it returns `None`,
@@ -101,7 +93,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// Those of [`hold`](Self::hold), except `Contended` and `TimedOut` of this lock.
     fn try_hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<Option<R>, E>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
         E: From<LockError> + From<DieselError>;
 
     /// Takes the lock, runs the closure without a transaction, and releases the lock. Use it for work that takes long, or that is not in
@@ -120,7 +112,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// If the closure does, after the lock was released.
     fn hold_session<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
         E: From<LockError> + From<DieselError>;
 
     /// Takes the lock and returns a guard, which dereferences to the connection and releases the lock when it is dropped.
@@ -130,7 +122,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// Those of taking the lock.
     fn acquire<Conn>(self, conn: &mut Conn) -> Result<AdvisoryGuard<'_, Conn>>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 
     /// Like [`acquire`](Self::acquire), if the lock is free, at once or within the timeout. Else it returns `None`.
     ///
@@ -139,7 +131,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// Those of [`acquire`](Self::acquire), except `Contended` and `TimedOut`.
     fn try_acquire<Conn>(self, conn: &mut Conn) -> Result<Option<AdvisoryGuard<'_, Conn>>>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 
     /// Takes the lock until the open transaction ends. No statement releases it, so it also works behind a pooler.
     ///
@@ -151,7 +143,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// `TimedOut` and `Contended`.
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
+        Conn: LockConnection<Backend: SupportsAdvisory<M> + SupportsAdvisory<Transactional>>;
 
     /// Like [`acquire_for_transaction`](Self::acquire_for_transaction), if the lock is free, at once or within the timeout. Returns
     /// whether it was taken.
@@ -161,7 +153,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// Those of [`acquire_for_transaction`](Self::acquire_for_transaction), except `Contended` and `TimedOut`.
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>;
+        Conn: LockConnection<Backend: SupportsAdvisory<M> + SupportsAdvisory<Transactional>>;
 
     /// Returns whether any session holds the lock, this one included, shared or not. It does not take the lock.
     ///
@@ -169,10 +161,10 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// # Errors
     ///
-    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby.
+    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby, after which a transaction goes on.
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 
     /// Returns the sessions that hold the lock.
     ///
@@ -186,13 +178,13 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// Those of Diesel.
     fn holders<Conn>(&self, conn: &mut Conn) -> Result<Vec<Holder>>
     where
-        Conn: AdvisoryConnection<M>;
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 }
 
 impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     fn hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
         E: From<LockError> + From<DieselError>,
     {
         let hold = now(Hold::begin::<_, _, E>(&self, &mut Blocking(conn), true))?;
@@ -202,7 +194,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn try_hold<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<Option<R>, E>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
         E: From<LockError> + From<DieselError>,
     {
         let hold = now(Hold::begin::<_, _, E>(&self, &mut Blocking(conn), false))?;
@@ -211,7 +203,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn hold_session<Conn, R, E>(self, conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
         E: From<LockError> + From<DieselError>,
     {
         let hold = now(Hold::begin_session::<_, _, E>(&self, &mut Blocking(conn)))?;
@@ -220,7 +212,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn acquire<Conn>(self, conn: &mut Conn) -> Result<AdvisoryGuard<'_, Conn>>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
     {
         now(core::take(&self, Span::Session, &mut Blocking(conn), true))?;
         Ok(AdvisoryGuard::new::<M>(conn, self.name().clone()))
@@ -228,7 +220,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn try_acquire<Conn>(self, conn: &mut Conn) -> Result<Option<AdvisoryGuard<'_, Conn>>>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
     {
         Ok(match now(core::take(&self, Span::Session, &mut Blocking(conn), false))? {
             Taken::Yes => Some(AdvisoryGuard::new::<M>(conn, self.name().clone())),
@@ -238,28 +230,28 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M> + SupportsAdvisory<Transactional>>,
     {
         now(core::take(&self, Span::Transaction, &mut Blocking(conn), true)).map(drop)
     }
 
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M> + Connection<Backend: HasTransactionAdvisoryLocks>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M> + SupportsAdvisory<Transactional>>,
     {
         Ok(now(core::take(&self, Span::Transaction, &mut Blocking(conn), false))? == Taken::Yes)
     }
 
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
     {
         now(core::is_held::<M, _>(self.name(), &mut Blocking(conn)))
     }
 
     fn holders<Conn>(&self, conn: &mut Conn) -> Result<Vec<Holder>>
     where
-        Conn: AdvisoryConnection<M>,
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
     {
         now(core::holders_of(&mut Blocking(conn), self.name()))
     }
@@ -268,7 +260,7 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 /// Runs the closure of a hold, and ends the hold.
 fn run<Conn, R, E>(conn: &mut Conn, hold: Hold, f: impl FnOnce(&mut Conn) -> Result<R, E>) -> Result<R, E>
 where
-    Conn: LockConnection<Backend: HasAdvisoryLocks>,
+    Conn: LockConnection<Backend: AdvisoryBackend>,
     E: From<LockError> + From<DieselError>,
 {
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn)));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
-    backend::HasAdvisoryLocks,
+    backend::AdvisoryBackend,
     core,
 };
 
@@ -36,15 +36,28 @@ use crate::{
 /// the guard does not pass the panic on.
 ///
 /// `std::mem::forget` keeps the lock until the session ends.
+///
+/// # Example: statements over the connection of the guard
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let conn = &mut establish();
+/// let mut guard = AdvisoryLock::named("report").acquire(conn).unwrap();
+/// let orders: i64 = orders::table.count().get_result(&mut *guard).unwrap();
+/// assert!(guard.release()); // it was held all the time
+/// # assert_eq!(orders, 3);
+/// # }
+/// ```
 #[must_use = "dropping the guard releases the lock at once"]
-pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> {
+pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: AdvisoryBackend>> {
     conn: &'c mut Conn,
     name: AdvisoryName,
     shared: bool,
     released: bool,
 }
 
-impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn> {
+impl<'c, Conn: LockConnection<Backend: AdvisoryBackend>> AdvisoryGuard<'c, Conn> {
     pub(super) fn new<M: AdvisoryMode>(conn: &'c mut Conn, name: AdvisoryName) -> Self {
         AdvisoryGuard { conn, name, shared: M::SHARED, released: false }
     }
@@ -62,7 +75,7 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryGuard<'c, Conn
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_, Conn> {
+impl<Conn: LockConnection<Backend: AdvisoryBackend>> Drop for AdvisoryGuard<'_, Conn> {
     fn drop(&mut self) {
         if !self.released {
             // A panic in `drop` during another panic would abort the process. The connection is marked as broken instead.
@@ -73,7 +86,7 @@ impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for AdvisoryGuard<'_,
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Deref for AdvisoryGuard<'_, Conn> {
+impl<Conn: LockConnection<Backend: AdvisoryBackend>> Deref for AdvisoryGuard<'_, Conn> {
     type Target = Conn;
 
     fn deref(&self) -> &Conn {
@@ -81,13 +94,13 @@ impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Deref for AdvisoryGuard<'_
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> DerefMut for AdvisoryGuard<'_, Conn> {
+impl<Conn: LockConnection<Backend: AdvisoryBackend>> DerefMut for AdvisoryGuard<'_, Conn> {
     fn deref_mut(&mut self) -> &mut Conn {
         self.conn
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> fmt::Debug for AdvisoryGuard<'_, Conn> {
+impl<Conn: LockConnection<Backend: AdvisoryBackend>> fmt::Debug for AdvisoryGuard<'_, Conn> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdvisoryGuard").field("name", &self.name).field("shared", &self.shared).finish_non_exhaustive()
     }

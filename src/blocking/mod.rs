@@ -12,6 +12,7 @@ mod query;
 mod row;
 mod set;
 mod transaction;
+mod waits;
 
 #[cfg(feature = "migrations")]
 pub use self::migrations::run_pending_migrations_locked;
@@ -21,7 +22,7 @@ pub use self::{
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},
-    row::RunRowRequest,
     set::{LockDsl, RunLockSet},
     transaction::RunLockTransaction,
+    waits::RunLockWaits,
 };

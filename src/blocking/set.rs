@@ -1,7 +1,5 @@
 //! Locks a set, or one row, over a blocking Diesel connection.
 
-use std::time::Duration;
-
 use diesel::result::Error as DieselError;
 
 use super::{
@@ -13,14 +11,17 @@ use crate::{
     core,
     error::{LockError, Result},
     key::IntoKey,
-    lock_set::{LockSet, Locked, RowRequest},
+    lock_set::{LockSet, Locked},
     lockable::Lockable,
-    mode::WaitPolicy,
-    sql::{LockTarget, NoWait, SkipLocked, Timeout},
+    sql::LockTarget,
 };
 
-/// Locks a set over a blocking connection.
+/// Locks a [`LockSet`], or a single row with a wait policy, over a blocking connection.
 pub trait RunLockSet<DB: LockingBackend>: Sized {
+    /// The locked rows: [`Locked`] for a [`LockSet`], the row for a [`RowRequest`](crate::RowRequest), and an `Option` of it after
+    /// [`skip_locked`](Lockable::skip_locked) and [`wait`](Lockable::wait).
+    type Output;
+
     /// Locks every row of the set and returns the rows as they are now.
     ///
     /// It blocks while another session holds a row of the set, as long as the server waits. The locks end with the transaction; when
@@ -45,7 +46,8 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// | --- | --- | --- |
     /// | [`LockError::NotInTransaction`] | nothing; nothing was sent | there is none |
     /// | [`LockError::Unsupported`]: a clause or raw SQL of a query | nothing; nothing was sent | goes on |
-    /// | [`LockError::Missing`] | every row that exists | goes on |
+    /// | [`LockError::Missing`], under every wait policy | every row that exists | goes on |
+    /// | [`LockError::Contended`] after `no_wait`, [`LockError::TimedOut`] after `timeout` | see [`no_wait`](LockSet::no_wait), [`timeout`](LockSet::timeout) | see there |
     /// | [`LockError::LimitedRowsChanged`] | the rows found so far | goes on |
     /// | [`LockError::NotLockable`]: the table is a view, for instance | nothing of that table; the tables before it | is aborted on PostgreSQL, goes on elsewhere |
     /// | [`LockError::NotLockable`]: row-level security | every other row | goes on |
@@ -63,12 +65,14 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     /// # Panics
     ///
     /// Never.
-    fn lock<Conn>(self, conn: &mut Conn) -> Result<Locked>
+    fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Output>
     where
         Conn: LockConnection<Backend = DB>;
 }
 
 impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
+    type Output = Locked;
+
     fn lock<Conn>(self, conn: &mut Conn) -> Result<Locked>
     where
         Conn: LockConnection<Backend = DB>,
@@ -130,39 +134,14 @@ pub trait LockDsl: Lockable {
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
     /// assert_eq!(Account::lock_by_id(1, conn)?.owner, "Ada");
-    /// assert!(matches!(Account::lock_by_id(77, conn), Err(LockError::Missing { .. })));
+    /// let gone = Account::lock_by_id(77, conn);
+    /// assert!(matches!(gone, Err(LockError::Missing { .. })));
     /// # Ok(()) }) }
     /// ```
     fn lock_by_id<Conn>(id: impl IntoKey<Self::Key>, conn: &mut Conn) -> Result<Self>
     where
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>;
-
-    /// Locks the row at once or not at all: `account.no_wait().lock(conn)?`.
-    ///
-    /// If another session holds it, the error is [`LockError::Contended`], and the transaction goes on. See [`LockSet::no_wait`].
-    fn no_wait(&self) -> RowRequest<Self, NoWait> {
-        RowRequest::new(self.lock_key(), WaitPolicy::NoWait)
-    }
-
-    /// Locks the row unless another session holds it: `account.skip_locked().lock(conn)?` is `None` then.
-    ///
-    /// A row that does not exist is still [`LockError::Missing`].
-    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
-        RowRequest::new(self.lock_key(), WaitPolicy::SkipLocked)
-    }
-
-    /// Waits at most this long: `account.timeout(Duration::from_millis(500)).lock(conn)?`.
-    ///
-    /// After that, the error is [`LockError::TimedOut`]. Zero means [`no_wait`](Self::no_wait), `None` no limit. See [`LockSet::timeout`].
-    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
-        RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
-    }
-
-    /// Waits as the policy says, which is known at run time only: `account.wait(policy).lock(conn)` is `None` if the row was skipped.
-    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
-        RowRequest::new(self.lock_key(), policy.normalized())
-    }
 
     /// Opens a transaction, locks the row, runs the closure with the fresh row, and commits.
     ///
@@ -185,7 +164,9 @@ pub trait LockDsl: Lockable {
     /// # let account: Account = accounts::table.find(1).first(conn).unwrap();
     /// let left = account.with_lock(conn, |account, conn| {
     ///     let left = account.balance - 30;
-    ///     diesel::update(accounts::table.find(account.id)).set(accounts::balance.eq(left)).execute(conn)?;
+    ///     diesel::update(accounts::table.find(account.id))
+    ///         .set(accounts::balance.eq(left))
+    ///         .execute(conn)?;
     ///     Ok::<_, LockError>(left)
     /// });
     /// assert_eq!(left.unwrap(), 70);

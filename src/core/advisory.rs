@@ -2,10 +2,12 @@
 
 use diesel::result::QueryResult;
 
-use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, timer::Timer};
+#[cfg(feature = "tracing")]
+use super::trace;
+use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, timer::Timer, trace::traced};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::{AdvisoryCall, Clock, HasAdvisoryLocks, LockingBackend, sink},
+    backend::{AdvisoryBackend, AdvisoryCall, Clock, LockingBackend, sink},
     error::{Attempt, LockError, Result, RowName},
     key::RowKey,
     mode::WaitPolicy,
@@ -31,7 +33,19 @@ pub(crate) enum Span {
 pub(crate) async fn take<M, D>(lock: &AdvisoryLock<M>, span: Span, driver: &mut D, must: bool) -> Result<Taken>
 where
     M: AdvisoryMode,
-    D: Driver<DB: HasAdvisoryLocks>,
+    D: Driver<DB: AdvisoryBackend>,
+{
+    traced!(
+        driver,
+        trace::Call::advisory(lock.name().text(), M::SHARED, lock.wait_policy()),
+        take_now(lock, span, driver, must).await
+    )
+}
+
+async fn take_now<M, D>(lock: &AdvisoryLock<M>, span: Span, driver: &mut D, must: bool) -> Result<Taken>
+where
+    M: AdvisoryMode,
+    D: Driver<DB: AdvisoryBackend>,
 {
     let nested = driver.depth()?.is_some();
     let (try_lock, wait_and_lock) = match span {
@@ -75,7 +89,7 @@ where
 type Name<'n> = (&'n AdvisoryName, bool);
 
 /// Waits for a lock within the time limit. If `guarded`, it waits in a transaction or savepoint that is rolled back if the wait fails.
-async fn wait<D: Driver<DB: HasAdvisoryLocks>>(
+async fn wait<D: Driver<DB: AdvisoryBackend>>(
     timer: &mut Timer<D::DB>,
     guarded: bool,
     driver: &mut D,
@@ -105,7 +119,7 @@ async fn wait<D: Driver<DB: HasAdvisoryLocks>>(
     }
 }
 
-async fn until_taken<D: Driver<DB: HasAdvisoryLocks>>(
+async fn until_taken<D: Driver<DB: AdvisoryBackend>>(
     timer: &mut Timer<D::DB>,
     driver: &mut D,
     call: AdvisoryCall,
@@ -123,7 +137,7 @@ async fn until_taken<D: Driver<DB: HasAdvisoryLocks>>(
 /// one that blocks on futures does inside of an asynchronous runtime.
 pub(crate) async fn release<D>(name: &AdvisoryName, shared: bool, driver: &mut D) -> bool
 where
-    D: Driver<DB: HasAdvisoryLocks>,
+    D: Driver<DB: AdvisoryBackend>,
 {
     let name = (name, shared);
     match ask(AdvisoryCall::Unlock, name, driver).await {
@@ -157,7 +171,7 @@ pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &Ad
 pub(crate) async fn is_held<M, D>(name: &AdvisoryName, driver: &mut D) -> Result<bool>
 where
     M: AdvisoryMode,
-    D: Driver<DB: HasAdvisoryLocks>,
+    D: Driver<DB: AdvisoryBackend>,
 {
     // Fails if the connection is marked as broken.
     driver.depth()?;
@@ -166,7 +180,7 @@ where
 
 async fn ask<D>(call: AdvisoryCall, (name, shared): Name<'_>, driver: &mut D) -> QueryResult<bool>
 where
-    D: Driver<DB: HasAdvisoryLocks>,
+    D: Driver<DB: AdvisoryBackend>,
 {
     let mut answer = Err(D::DB::no_advisory_answer());
     // A deadlock among advisory locks undoes only its statement. MariaDB reports it with the code of a deadlock among rows, from which

@@ -4,6 +4,8 @@ use std::{convert::Infallible, panic::resume_unwind, thread};
 
 use diesel::result::Error as DieselError;
 
+#[cfg(feature = "tracing")]
+use super::trace;
 use super::{
     advisory::{Span, Taken, release, take},
     catch::catch,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::{CommitBy, HasAdvisoryLocks},
+    backend::{AdvisoryBackend, CommitBy},
     error::LockError,
 };
 
@@ -23,6 +25,8 @@ pub(crate) struct Hold {
     shared: bool,
     begun: Option<Begun>,
     release: Release,
+    #[cfg(feature = "tracing")]
+    held: trace::Held,
 }
 
 /// The moment at which a lock is released.
@@ -45,7 +49,7 @@ impl Hold {
     pub(crate) async fn begin<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D, must: bool) -> Result<Option<Self>, E>
     where
         M: AdvisoryMode,
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let nested = driver.depth()?.is_some();
@@ -71,7 +75,7 @@ impl Hold {
     pub(crate) async fn begin_session<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D) -> Result<Self, E>
     where
         M: AdvisoryMode,
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let nested = driver.depth()?.is_some();
@@ -85,7 +89,7 @@ impl Hold {
     async fn begin_under<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D, release: Release) -> Result<Self, E>
     where
         M: AdvisoryMode,
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let held = Hold::new(lock, None, release);
@@ -98,13 +102,20 @@ impl Hold {
     }
 
     fn new<M: AdvisoryMode>(lock: &AdvisoryLock<M>, begun: Option<Begun>, release: Release) -> Self {
-        Hold { name: lock.name().clone(), shared: M::SHARED, begun, release }
+        Hold {
+            name: lock.name().clone(),
+            shared: M::SHARED,
+            begun,
+            release,
+            #[cfg(feature = "tracing")]
+            held: trace::Held::now(),
+        }
     }
 
     /// Ends the transaction as its closure ended, and releases the lock, or has it released later.
     pub(crate) async fn end<D, R, E>(self, driver: &mut D, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
     where
-        D: Driver<DB: HasAdvisoryLocks>,
+        D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
         let mut unlocks = false;
@@ -127,6 +138,8 @@ impl Hold {
             // A failed release does not change the outcome: the session is ended then, and the lock with it.
             Release::AtOuterEnd | Release::AfterClosure => {
                 release(&self.name, self.shared, driver).await;
+                #[cfg(feature = "tracing")]
+                self.held.end("the release of an advisory lock");
             }
         }
         outcome.unwrap_or_else(|panic| resume_unwind(panic))

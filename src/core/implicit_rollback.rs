@@ -3,7 +3,7 @@
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, mark_broken::mark_broken, session_state::marked};
+use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, single_writer};
 use crate::{
     backend::{ImplicitRollback, LockingBackend, sink},
     diesel_internals::{Statement, mark_aborted},
@@ -17,6 +17,10 @@ pub(super) async fn check_rollback<D: Driver, T>(driver: &mut D, outcome: QueryR
         if (rules.rolled_back)(error) || ((rules.may_roll_back)(error) && does_roll_back(driver, &rules).await) {
             placeholder(driver).await;
         }
+    }
+    if matches!(outcome, Err(DieselError::DatabaseError(..))) {
+        // The first error says more.
+        let _ = single_writer::is_lost(driver).await;
     }
     driver.note(&outcome);
     outcome

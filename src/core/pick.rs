@@ -2,6 +2,8 @@
 
 use diesel::result::Error as DieselError;
 
+#[cfg(feature = "tracing")]
+use super::trace;
 use super::{
     catch::catch,
     driver::Driver,
@@ -10,6 +12,7 @@ use super::{
     session_state::marked,
     single_writer::is_open,
     snapshot::refuse_old_snapshot,
+    trace::traced,
     transaction::{begin_of_ours, end},
 };
 use crate::{
@@ -21,6 +24,10 @@ use crate::{
 
 /// Runs a pick in the open transaction.
 pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
+    traced!(driver, trace::Call::pick(table(&picks), false), pick_in(driver, picks).await)
+}
+
+async fn pick_in<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
     if !is_open(driver).await? {
         return Err(LockError::NotInTransaction);
     }
@@ -33,6 +40,16 @@ pub(crate) async fn pick<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<
 
 /// Runs a claim of one statement, in a transaction or by itself.
 pub(crate) async fn claim<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
+    traced!(driver, trace::Call::pick(table(&picks), true), claim_now(driver, picks).await)
+}
+
+/// Returns the table whose rows are picked, if the query is not refused.
+#[cfg(feature = "tracing")]
+fn table<DB: LockingBackend, T>(picks: &Result<impl Picks<DB, T>>) -> Option<&str> {
+    picks.as_ref().ok().map(|picks| picks.table().quoted())
+}
+
+async fn claim_now<D: Driver, T>(driver: &mut D, picks: Result<impl Picks<D::DB, T>>) -> Result<Vec<T>> {
     // Fails if the connection is marked as broken.
     let nested = is_open(driver).await?;
     let picks = picks?;

@@ -2,36 +2,73 @@
 //!
 //! The driver's own `begin` would make a reader, which may fail to become the writer later. Its `commit` rolls back if another connection
 //! still reads what is to be committed. So both statements are sent here, and Diesel's record is changed to match.
+//!
+//! Some errors roll the transaction back, and the server goes on in autocommit. Statements of the closure are not seen here, so each call of
+//! the crate asks whether the transaction is still open. If it is not, and the crate has begun it, another one takes its place, which can
+//! only be rolled back: what the closure writes after that call is not committed.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::{driver::Driver, session_state::marked};
+use super::{driver::Driver, mark_broken::mark_broken, registry, session_state::marked};
 use crate::{
     backend::{LockingBackend, SingleWriter, sink},
-    diesel_internals::{transaction_begun, transaction_ended},
+    diesel_internals::{mark_aborted, transaction_begun, transaction_ended},
     error::{LockError, Result},
 };
 
 /// The pauses between two tries. A connection without a time limit of its own fails at once when another one is the writer.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
-/// Returns whether a transaction is open. Fails if Diesel's record says so and it is not: some errors roll back, and the closure may have
+/// Returns whether a transaction is open. Fails if one was begun and is not open any more: some errors roll back, and the closure may have
 /// swallowed such an error.
 pub(super) async fn is_open<D: Driver>(driver: &mut D) -> Result<bool> {
-    if driver.depth()?.is_none() {
-        return Ok(false);
+    if D::DB::SINGLE_WRITER.is_some() && (driver.is_aborted() || is_lost(driver).await?) {
+        return Err(LockError::NotInTransaction);
     }
-    if let Some(rules) = D::DB::SINGLE_WRITER {
-        // The error says nothing.
-        let _ = driver.batch(rules.check_open).await;
-        if driver.depth()?.is_none() {
-            return Err(LockError::NotInTransaction);
+    Ok(driver.depth()?.is_some())
+}
+
+/// Returns whether a single writer's transaction was rolled back by itself, and keeps one that the crate has begun from going on in
+/// autocommit.
+pub(super) async fn is_lost<D: Driver>(driver: &mut D) -> QueryResult<bool> {
+    let Some(rules) = D::DB::SINGLE_WRITER else { return Ok(false) };
+    let depth = match driver.depth()? {
+        Some(depth) => {
+            // The error says nothing.
+            let _ = driver.batch(rules.check_open).await;
+            match driver.depth()? {
+                Some(_) => return Ok(false),
+                None => depth,
+            }
         }
+        // The connection has noticed it by itself.
+        None => match registry::depth_of_ours(driver) {
+            Some(depth) => depth,
+            None => return Ok(false),
+        },
+    };
+    // The record stays as it was, so that those who have begun transactions can end them.
+    (0..depth.get()).try_for_each(|_| transaction_begun(driver.status()))?;
+    if registry::is_ours(driver) {
+        replace(driver, &rules, depth).await;
     }
     Ok(true)
+}
+
+/// Begins a transaction in the place of one that the server has rolled back. It can only be rolled back.
+async fn replace<D: Driver>(driver: &mut D, rules: &SingleWriter<D::DB>, depth: NonZeroU32) {
+    // One that the closure has begun by itself. If there is none, this is an error.
+    let _ = marked!(driver, driver.batch("ROLLBACK"));
+    match marked!(driver, driver.batch(&(rules.replace)(depth.get() - 1))) {
+        Ok(()) => mark_aborted(driver.status()),
+        Err(_) => mark_broken(driver).await,
+    }
 }
 
 /// Begins an outermost transaction as the writer. Waits for another writer as long as the connection does; if it does not wait at all, until
@@ -73,7 +110,7 @@ async fn when_free<D: Driver>(
     statement: &str,
     until: Option<Instant>,
 ) -> QueryResult<()> {
-    let (first, longest) = PAUSES;
+    let (began, (first, longest)) = (Instant::now(), PAUSES);
     let pauses = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).with_jitter();
     for pause in pauses.without_max_times().build() {
         let Err(error) = marked!(driver, driver.batch(statement)) else { break };
@@ -81,7 +118,8 @@ async fn when_free<D: Driver>(
             return Err(error);
         }
         let late = until.is_some_and(|until| Instant::now() + pause > until);
-        if late || waits(driver, rules).await? {
+        let limit = limit(driver, rules).await?;
+        if late || (!limit.is_zero() && began.elapsed() >= limit) {
             return Err(error);
         }
         driver.sleep(pause).await;
@@ -89,15 +127,16 @@ async fn when_free<D: Driver>(
     Ok(())
 }
 
-/// Returns whether the connection itself waits before a statement fails.
-async fn waits<D: Driver>(driver: &mut D, rules: &SingleWriter<D::DB>) -> QueryResult<bool> {
+/// Returns the time that the connection itself waits before a statement fails, in most cases: it does not wait for one that it shares a
+/// cache with.
+async fn limit<D: Driver>(driver: &mut D, rules: &SingleWriter<D::DB>) -> QueryResult<Duration> {
     let (read, mut limit) = (rules.limit, 0);
     let answer = sink(|row| {
         limit = read(row)?;
         Ok(())
     });
     driver.rows((rules.ask_limit)(), answer).await?;
-    Ok(limit > 0)
+    Ok(Duration::from_millis(limit.try_into().unwrap_or_default()))
 }
 
 /// Turns the error of a `BEGIN` that has waited in vain into one that says so.

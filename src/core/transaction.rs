@@ -76,6 +76,10 @@ where
     D: Driver,
     E: From<DieselError>,
 {
+    // A savepoint of SQLite's that is set outside of a transaction begins one.
+    if D::DB::SINGLE_WRITER.is_some() {
+        single_writer::is_open(driver).await.map_err(DieselError::from)?;
+    }
     let outermost = driver.depth()?.is_none();
     let depth = begin_at(driver, isolation, until).await?;
     match AutocommitGuard::arm(driver).await {
@@ -215,6 +219,10 @@ where
         },
         _ if driver.is_aborted() => return Err(LockError::Aborted.into()),
         _ => {}
+    }
+    // At the end of the outermost one, the `COMMIT` says it.
+    if driver.depth()?.is_none_or(|open| open.get() > 1) && single_writer::is_lost(driver).await? {
+        return Err(LockError::Aborted.into());
     }
     // The check removes the savepoints that were set after its own.
     while driver.depth()?.is_some_and(|open| open > depth) {

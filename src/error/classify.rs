@@ -81,7 +81,8 @@ impl Class {
                     (mysql::CANCELED, Class::Canceled),
                     (mysql::NO_PRIMARY_KEY, Class::NoPrimaryKey),
                     (sqlite::BUSY, Class::TimedOut),
-                    (sqlite::VIEW, Class::NotATable),
+                    (sqlite::SHARED, Class::TimedOut),
+                    (sqlite::NO_TABLE, Class::NotATable),
                 ],
             ),
             _ => None,
@@ -101,7 +102,7 @@ impl Class {
             }
             Class::Canceled => LockError::Canceled { attempt: None, source },
             Class::NotATable => {
-                let messages = [postgres::MATERIALIZED_VIEW, sqlite::VIEW].concat();
+                let messages = [postgres::MATERIALIZED_VIEW, sqlite::NO_TABLE].concat();
                 not_lockable(source, LockObstacle::NotATable, &messages)
             }
             Class::NoPrimaryKey => not_lockable(source, LockObstacle::NoPrimaryKey, mysql::NO_PRIMARY_KEY),
@@ -124,6 +125,32 @@ fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) ->
 #[allow(dead_code, reason = "of one backend only")]
 pub(super) fn is_known(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(kind, info) if Class::of_locking_statement(kind, &**info).is_some())
+}
+
+/// The way in which a statement lost against another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Conflict {
+    Deadlock,
+    Serialization,
+    /// The lock could not be had at once, or in time.
+    NotAvailable,
+}
+
+impl Conflict {
+    /// Returns the conflict that an error of any statement reports, by the messages of locking statements too.
+    #[allow(dead_code, reason = "of one feature only")]
+    pub(crate) fn of(error: &DieselError) -> Option<Self> {
+        match error {
+            DieselError::DatabaseError(kind, info) => match Class::of_locking_statement(kind, &**info)? {
+                Class::Deadlock => Some(Conflict::Deadlock),
+                Class::Serialization => Some(Conflict::Serialization),
+                Class::TimedOut | Class::Contended => Some(Conflict::NotAvailable),
+                _ => None,
+            },
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => Self::of(commit_error),
+            _ => None,
+        }
+    }
 }
 
 /// Returns whether an error means that the connection is lost.
@@ -206,13 +233,23 @@ pub(super) fn is_text_of_a_lost_conflict(text: &str) -> bool {
 /// Returns whether the message is one of MySQL, MariaDB or SQLite with which the server has undone the statement and nothing else.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };
-    mysql::OF_THE_STATEMENT.iter().chain([&sqlite::BUSY, &sqlite::VIEW]).any(|messages| is(messages, &**info))
+    mysql::OF_THE_STATEMENT
+        .iter()
+        .chain([&sqlite::BUSY, &sqlite::SHARED, &sqlite::NO_TABLE])
+        .any(|messages| is(messages, &**info))
 }
 
 /// Returns whether SQLite reports that the database is busy.
 #[allow(dead_code, reason = "of one backend only")]
 pub(super) fn is_busy(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, info) if is(sqlite::BUSY, &**info))
+        || is_busy_in_a_shared_cache(error)
+}
+
+/// Returns whether SQLite reports that a connection which shares the cache of this one is in its way.
+#[allow(dead_code, reason = "of one backend only")]
+pub(super) fn is_busy_in_a_shared_cache(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(_, info) if is(sqlite::SHARED, &**info))
 }
 
 /// Returns whether SQLite refuses a `COMMIT` because the transaction is over.

@@ -200,7 +200,20 @@ impl LockError {
     /// Builds the error for a transaction of SQLite that has read before it was the writer, and cannot become the writer any more.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn old_reader() -> Self {
-        let message = "database is locked: this transaction has read before, and what it has read is, or is about to be, out of date";
+        Self::not_the_writer(
+            "database is locked: this transaction has read before, and what it has read is, or is about to be, out of date",
+        )
+    }
+
+    /// Builds the error for a transaction of SQLite that cannot wait for a connection which shares a cache with its own.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn in_a_shared_cache() -> Self {
+        Self::not_the_writer(
+            "database table is locked: connections of a shared cache do not wait for each other inside of a transaction",
+        )
+    }
+
+    fn not_the_writer(message: &str) -> Self {
         let source = DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message.to_owned()));
         LockError::Serialization { attempt: None, source }
     }
@@ -209,6 +222,12 @@ impl LockError {
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_busy(error: &DieselError) -> bool {
         classify::is_busy(error)
+    }
+
+    /// Returns whether it is a connection of the same cache that is in the way.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn is_busy_in_a_shared_cache(error: &DieselError) -> bool {
+        classify::is_busy_in_a_shared_cache(error)
     }
 
     /// Returns whether SQLite refuses a `COMMIT` because the transaction is over.
@@ -296,7 +315,8 @@ impl LockError {
     ///     let message = "canceling statement due to lock timeout".to_owned();
     ///     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
     /// };
-    /// assert!(matches!(LockError::of_locking_statement(error()), LockError::TimedOut { .. }));
+    /// let locking = LockError::of_locking_statement(error());
+    /// assert!(matches!(locking, LockError::TimedOut { .. }));
     /// assert!(matches!(LockError::from(error()), LockError::Query(_)));
     /// ```
     #[must_use]

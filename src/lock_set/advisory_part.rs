@@ -6,8 +6,8 @@ use diesel::{
 };
 
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::{AdvisoryCall, HasTransactionAdvisoryLocks, LockingBackend},
+    advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName, Transactional},
+    backend::{AdvisoryCall, LockingBackend, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::Holder,
     key::LockName,
@@ -15,7 +15,7 @@ use crate::{
 
 /// One advisory lock of a set, with the functions of the backend that lock it.
 ///
-/// It is built where `DB: HasTransactionAdvisoryLocks` is known, and used where only `DB: LockingBackend` is.
+/// It is built where `DB: SupportsAdvisory<Transactional>` is known, and used where only `DB: LockingBackend` is.
 pub(crate) struct AdvisoryPart<DB: LockingBackend> {
     pub(crate) name: AdvisoryName,
     shared: bool,
@@ -26,7 +26,7 @@ pub(crate) struct AdvisoryPart<DB: LockingBackend> {
     pub(crate) holder: fn(&RowRef<'_, DB>) -> deserialize::Result<Holder>,
 }
 
-impl<DB: HasTransactionAdvisoryLocks> AdvisoryPart<DB> {
+impl<DB: SupportsAdvisory<Transactional>> AdvisoryPart<DB> {
     pub(super) fn new<M: AdvisoryMode>(lock: &AdvisoryLock<M>) -> Self {
         AdvisoryPart {
             name: lock.name().clone(),

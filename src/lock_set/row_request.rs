@@ -4,9 +4,9 @@ use std::{fmt, marker::PhantomData};
 
 use crate::{lockable::Lockable, mode::WaitPolicy};
 
-/// A request to lock one row under a wait policy, built by [`LockDsl`](crate::LockDsl).
+/// A request to lock one row under a wait policy, built by the methods of [`Lockable`](trait@crate::Lockable).
 ///
-/// [`lock`](crate::RunRowRequest::lock) locks the row.
+/// [`lock`](crate::RunLockSet::lock) locks the row.
 #[must_use = "nothing is locked until `lock` is called"]
 pub struct RowRequest<T: Lockable, W> {
     pub(crate) id: T::Key,

@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use super::LockSet;
 use crate::{
-    backend::{HasSkipLocked, LockingBackend},
+    backend::{HasLockingClauses, LockingBackend},
     mode::WaitPolicy,
     sql::{NoWait, SkipLocked, Timeout},
 };
@@ -52,7 +52,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// | the statements of a waiting set with `SKIP LOCKED`; a plain `SELECT` by key to tell skipped rows from missing ones, if some did not come back |
     pub fn skip_locked(self) -> LockSet<'a, DB, SkipLocked>
     where
-        DB: HasSkipLocked,
+        DB: HasLockingClauses,
     {
         self.with_policy(WaitPolicy::SkipLocked)
     }
@@ -86,7 +86,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// Waits as the policy says, which is known at run time only.
     pub fn wait(self, policy: WaitPolicy) -> LockSet<'a, DB, WaitPolicy>
     where
-        DB: HasSkipLocked,
+        DB: HasLockingClauses,
     {
         self.with_policy(policy.normalized())
     }

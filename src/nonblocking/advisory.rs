@@ -3,7 +3,6 @@
 use std::future::Future;
 
 use diesel::result::Error as DieselError;
-use diesel_async::AsyncConnectionCore;
 
 use super::{
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
@@ -13,25 +12,26 @@ use super::{
     driver::Nonblocking,
 };
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, Exclusive, Shared},
-    backend::{HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    advisory::{AdvisoryLock, AdvisoryMode, Transactional},
+    backend::SupportsAdvisory,
     core::{self, Hold, Span, Taken, contended},
     error::{Holder, LockError, Result},
 };
 
 type Outcome<R, E> = std::result::Result<R, E>;
 
-/// A connection of `diesel-async` to a backend with advisory locks of the mode `M`.
+/// A connection of `diesel-async` to a backend with advisory locks of the kind `K`. A bound of its own, so that the compiler does not name
+/// the traits of `diesel-async` that a blocking connection lacks.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no connection of `diesel-async` with advisory locks that are `{M}`",
+    message = "`{Self}` is no connection of `diesel-async` with advisory locks that are `{K}`",
     note = "over a blocking connection use `diesel_lockset::RunAdvisoryLock`, or a method that is not `async`",
-    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; shared ones on PostgreSQL only"
+    note = "advisory locks exist on PostgreSQL, MySQL and MariaDB; those that are shared, and those that end with the transaction, exist on \
+            PostgreSQL only"
 )]
-pub trait AdvisoryConnection<M>: LockConnection<Backend: HasAdvisoryLocks> {}
+pub trait AdvisoryConnection<K>: LockConnection<Backend: SupportsAdvisory<K>> {}
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> AdvisoryConnection<Exclusive> for Conn {}
-impl<Conn: LockConnection<Backend: HasSharedAdvisoryLocks>> AdvisoryConnection<Shared> for Conn {}
+impl<K, Conn: LockConnection<Backend: SupportsAdvisory<K>>> AdvisoryConnection<K> for Conn {}
 
 /// Takes an [`AdvisoryLock`] over a connection of `diesel-async`.
 ///
@@ -204,7 +204,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// As of the [trait](Self#cancel-safety).
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<()>> + Send
     where
-        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>;
+        Conn: AdvisoryConnection<M> + AdvisoryConnection<Transactional>;
 
     /// Takes the lock until the open transaction ends, if it is free or becomes free within the lock's timeout.
     ///
@@ -217,7 +217,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// As of the [trait](Self#cancel-safety).
     fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<bool>> + Send
     where
-        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>;
+        Conn: AdvisoryConnection<M> + AdvisoryConnection<Transactional>;
 
     /// Returns whether any session holds the lock. As [`RunAdvisoryLock::is_held`](crate::RunAdvisoryLock::is_held).
     ///
@@ -347,14 +347,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
 
     async fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>
     where
-        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>,
+        Conn: AdvisoryConnection<M> + AdvisoryConnection<Transactional>,
     {
         take(&self, Span::Transaction, conn, true).await.map(drop)
     }
 
     async fn try_acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<bool>
     where
-        Conn: AdvisoryConnection<M> + AsyncConnectionCore<Backend: HasTransactionAdvisoryLocks>,
+        Conn: AdvisoryConnection<M> + AdvisoryConnection<Transactional>,
     {
         Ok(take(&self, Span::Transaction, conn, false).await? == Taken::Yes)
     }

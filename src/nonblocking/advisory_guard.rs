@@ -8,7 +8,7 @@ use std::{
 use super::{catch::catch, connection::LockConnection, driver::Nonblocking};
 use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
-    backend::HasAdvisoryLocks,
+    backend::AdvisoryBackend,
     core,
 };
 
@@ -18,7 +18,7 @@ use crate::{
 /// End it with [`release`](Self::release). If it is dropped instead, nothing is sent, since there is nobody to await the answer: the
 /// connection is marked as broken, this crate and Diesel's `transaction` refuse it, and a pool discards it. The lock ends with the session.
 #[must_use = "dropping the guard gives the connection up"]
-pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> {
+pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: AdvisoryBackend>> {
     conn: &'c mut Conn,
     name: AdvisoryName,
     shared: bool,
@@ -31,7 +31,7 @@ pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> {
 /// End it with [`release`](Self::release), which puts the connection back into its pool. If it is dropped instead, the connection is marked
 /// as broken, as by [`AdvisoryGuard`].
 #[must_use = "dropping the guard gives the connection up"]
-pub struct OwnedAdvisoryGuard<Conn: LockConnection<Backend: HasAdvisoryLocks>> {
+pub struct OwnedAdvisoryGuard<Conn: LockConnection<Backend: AdvisoryBackend>> {
     conn: Conn,
     name: AdvisoryName,
     shared: bool,
@@ -41,7 +41,7 @@ pub struct OwnedAdvisoryGuard<Conn: LockConnection<Backend: HasAdvisoryLocks>> {
 /// Implements what both guards do. `$conn` is the type of the connection's field, `$borrow` makes a `&mut Conn` of it.
 macro_rules! guards {
     ($($Guard:ty, $conn:ty, |$guard:ident| $borrow:expr, $(<$c:lifetime>)?;)*) => {$(
-        impl<$($c,)? Conn: LockConnection<Backend: HasAdvisoryLocks>> $Guard {
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> $Guard {
             pub(super) fn new<M: AdvisoryMode>(conn: $conn, name: AdvisoryName) -> Self {
                 Self { conn, name, shared: M::SHARED, released: false }
             }
@@ -68,7 +68,7 @@ macro_rules! guards {
             }
         }
 
-        impl<$($c,)? Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for $Guard {
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> Drop for $Guard {
             fn drop(&mut self) {
                 if !self.released {
                     let $guard = self;
@@ -78,7 +78,7 @@ macro_rules! guards {
             }
         }
 
-        impl<$($c,)? Conn: LockConnection<Backend: HasAdvisoryLocks>> Deref for $Guard {
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> Deref for $Guard {
             type Target = Conn;
 
             fn deref(&self) -> &Conn {
@@ -86,14 +86,14 @@ macro_rules! guards {
             }
         }
 
-        impl<$($c,)? Conn: LockConnection<Backend: HasAdvisoryLocks>> DerefMut for $Guard {
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> DerefMut for $Guard {
             fn deref_mut(&mut self) -> &mut Conn {
                 let $guard = self;
                 $borrow
             }
         }
 
-        impl<$($c,)? Conn: LockConnection<Backend: HasAdvisoryLocks>> fmt::Debug for $Guard {
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> fmt::Debug for $Guard {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut guard = f.debug_struct("AdvisoryGuard");
                 guard.field("name", &self.name).field("shared", &self.shared).finish_non_exhaustive()

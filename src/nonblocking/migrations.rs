@@ -5,7 +5,7 @@ use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::MigrationHarness;
 
 use super::connection::LockConnection;
-use crate::{HasAdvisoryLocks, blocking};
+use crate::{advisory::Exclusive, backend::SupportsAdvisory, blocking};
 
 /// Runs all pending migrations under an advisory lock, one process at a time: any number of processes can start at once.
 ///
@@ -35,13 +35,14 @@ use crate::{HasAdvisoryLocks, blocking};
 /// use diesel_migrations::FileBasedMigrations;
 ///
 /// let conn = AsyncPgConnection::establish(url).await?;
-/// let done = run_pending_migrations_locked(conn, FileBasedMigrations::find_migrations_directory()?).await?;
+/// let migrations = FileBasedMigrations::find_migrations_directory()?;
+/// let done = run_pending_migrations_locked(conn, migrations).await?;
 /// println!("{} migrations were run", done.len());
 /// # Ok(()) }
 /// ```
 pub async fn run_pending_migrations_locked<Conn, S>(conn: Conn, migrations: S) -> Result<Vec<MigrationVersion<'static>>>
 where
-    Conn: LockConnection<Backend: HasAdvisoryLocks> + 'static,
+    Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>> + 'static,
     AsyncConnectionWrapper<Conn>: crate::LockConnection<Backend = Conn::Backend> + MigrationHarness<Conn::Backend>,
     S: MigrationSource<Conn::Backend> + Send + 'static,
 {

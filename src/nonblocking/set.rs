@@ -1,6 +1,6 @@
 //! Locks a set, or one row, over a connection of `diesel-async`.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use diesel::result::Error as DieselError;
 
@@ -15,14 +15,16 @@ use crate::{
     core,
     error::{LockError, Result},
     key::IntoKey,
-    lock_set::{LockSet, Locked, RowRequest},
+    lock_set::{LockSet, Locked},
     lockable::Lockable,
-    mode::WaitPolicy,
-    sql::{LockTarget, NoWait, SkipLocked, Timeout},
+    sql::LockTarget,
 };
 
-/// Locks a [`LockSet`] over a connection of `diesel-async`.
+/// Locks a [`LockSet`], or a single row with a wait policy, over a connection of `diesel-async`.
 pub trait RunLockSet<DB: LockingBackend>: Sized {
+    /// The locked rows, as of the blocking [`RunLockSet`](crate::RunLockSet::Output).
+    type Output;
+
     /// Locks the rows of the set in the open transaction and returns them as they are under the lock.
     ///
     /// When it waits, how long the locks live and which SQL is sent is as for the blocking
@@ -57,12 +59,14 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     ///     .await
     /// # }
     /// ```
-    fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Locked>> + Send
+    fn lock<Conn>(self, conn: &mut Conn) -> impl Future<Output = Result<Self::Output>> + Send
     where
         Conn: LockConnection<Backend = DB>;
 }
 
 impl<DB: LockingBackend, W: Send> RunLockSet<DB> for LockSet<'_, DB, W> {
+    type Output = Locked;
+
     async fn lock<Conn>(self, conn: &mut Conn) -> Result<Locked>
     where
         Conn: LockConnection<Backend = DB>,
@@ -73,7 +77,7 @@ impl<DB: LockingBackend, W: Send> RunLockSet<DB> for LockSet<'_, DB, W> {
     }
 }
 
-/// Locks a single row over a connection of `diesel-async`.
+/// Locks a single row over a connection of `diesel-async`. The examples are at the methods.
 pub trait LockDsl: Lockable {
     /// Locks the row of this instance and returns it as it is under the lock. As the blocking [`LockDsl::lock`](crate::LockDsl::lock).
     ///
@@ -112,26 +116,6 @@ pub trait LockDsl: Lockable {
     where
         Conn: LockConnection,
         Self: LockTarget<Conn::Backend>;
-
-    /// Requests the row without waiting for it, as [`LockDsl::no_wait`](crate::LockDsl::no_wait).
-    fn no_wait(&self) -> RowRequest<Self, NoWait> {
-        RowRequest::new(self.lock_key(), WaitPolicy::NoWait)
-    }
-
-    /// Requests the row if it is free, as [`LockDsl::skip_locked`](crate::LockDsl::skip_locked).
-    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
-        RowRequest::new(self.lock_key(), WaitPolicy::SkipLocked)
-    }
-
-    /// Requests the row within this time, as [`LockDsl::timeout`](crate::LockDsl::timeout).
-    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
-        RowRequest::new(self.lock_key(), WaitPolicy::timeout(timeout))
-    }
-
-    /// Waits as the policy says, which is known at run time only: `account.wait(policy).lock(conn)` is `None` if the row was skipped.
-    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
-        RowRequest::new(self.lock_key(), policy.normalized())
-    }
 
     /// Runs a closure in a transaction that has locked the row of this instance. As the blocking
     /// [`LockDsl::with_lock`](crate::LockDsl::with_lock).

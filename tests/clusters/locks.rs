@@ -1,7 +1,7 @@
 //! What a lock means on the other node: nothing, until the commit.
 
 use diesel::{MysqlConnection, connection::SimpleConnection as _, prelude::*};
-use diesel_lockset::{AdvisoryLock, LockDsl, LockError, LockSet, RunAdvisoryLock, RunLockSet, RunRowRequest};
+use diesel_lockset::{AdvisoryLock, LockDsl, LockError, LockSet, RunAdvisoryLock, RunLockSet};
 
 use crate::transfers::{Account, accounts};
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockQueryDsl, LockSet, OptionalExtension as _, WaitPolicy};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet, Lockable as _, OptionalExtension as _, WaitPolicy};
 
 use super::{
     Arena, Driver,
-    verbs::{LockDsl, PickDsl, RunLockQuery, RunLockSet, RunRowRequest},
+    verbs::{PickDsl, RunLockQuery, RunLockSet},
 };
 use crate::support::{
     driver::Session,
@@ -111,7 +111,7 @@ fn a_wait_policy_is_a_value_and_means_what_its_method_means() {
     for (policy, expected) in cases {
         let calls: [fn(WaitPolicy, &mut <Driver as Session>::Conn) -> Result<usize, LockError>; 3] = [
             |policy, conn| Ok(LockSet::new().id::<Account>(1).wait(policy).lock(conn)?.rows::<Account>().len()),
-            |policy, conn| Ok(usize::from(LockDsl::wait(&account(), policy).lock(conn)?.is_some())),
+            |policy, conn| Ok(usize::from(account().wait(policy).lock(conn)?.is_some())),
             |policy, conn| {
                 let query = accounts::table.find(1).for_update_of(accounts::table).wait(policy);
                 Ok(RunLockQuery::load::<Account>(query, conn)?.len())
@@ -127,7 +127,7 @@ fn a_wait_policy_is_a_value_and_means_what_its_method_means() {
     // Nobody holds it: each of them has it.
     for policy in [WaitPolicy::Block, WaitPolicy::NoWait, WaitPolicy::SkipLocked, short] {
         session.begin().unwrap();
-        let row = LockDsl::wait(&account(), policy).lock(session.conn()).unwrap();
+        let row = account().wait(policy).lock(session.conn()).unwrap();
         assert_eq!(row.map(|row| row.id), Some(1), "{policy:?}");
         session.rollback().unwrap();
     }
@@ -144,7 +144,7 @@ fn a_timeout_may_be_none() {
         assert_eq!(locked.rows::<Account>().len(), 1);
         let limits = sent.take().iter().filter(|text| text.contains("statement_time")).count();
         assert!(timeout.is_some() || limits == 0, "{limits}");
-        LockDsl::timeout(&account(), timeout).lock(session.conn()).unwrap();
+        account().timeout(timeout).lock(session.conn()).unwrap();
         let query = accounts::table.find(1).for_update_of(accounts::table).timeout(timeout);
         RunLockQuery::first::<Account>(query, session.conn()).unwrap();
         session.rollback().unwrap();

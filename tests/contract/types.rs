@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel_lockset::{LockError, LockSet, LockTarget, RowQuery};
+use diesel_lockset::{LockError, LockSet, LockTarget, bounds::RowQuery};
 
 use super::{Arena, Driver, quoted};
 use crate::support::{

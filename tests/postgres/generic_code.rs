@@ -9,7 +9,7 @@ use diesel::{
     result::Error as DieselError,
 };
 use diesel_lockset::prelude::*;
-use diesel_lockset::{LockConnection, LockTarget, Locked, RowQuery};
+use diesel_lockset::{LockConnection, LockTarget, Locked, bounds::RowQuery};
 
 use crate::support::{
     arena::Arena,

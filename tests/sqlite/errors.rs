@@ -1,7 +1,7 @@
 //! Errors of SQLite, told by the texts of the real library.
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{LockDsl, LockError, LockObstacle, LockSet, Lockable, RunLockSet};
+use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, RunLockSet, error::LockObstacle};
 
 use crate::file::{Account, number, with_each_journal};
 
@@ -33,6 +33,29 @@ fn a_view_is_not_lockable() {
             Ok::<_, LockError>(())
         })
         .unwrap();
+    });
+}
+
+diesel::table! {
+    #[sql_name = "sqlite_master"]
+    schema (name) {
+        name -> Text,
+    }
+}
+
+#[derive(Debug, Queryable, Selectable, Lockable)]
+#[diesel(table_name = schema, primary_key(name))]
+struct Object {
+    #[allow(dead_code, reason = "a model has it")]
+    name: String,
+}
+
+#[test]
+fn a_table_of_sqlites_own_is_not_lockable() {
+    with_each_journal(|file| {
+        let error = file.connect().transaction(|conn| Object::lock_by_id("accounts", conn)).unwrap_err();
+        let LockError::NotLockable { table, reason, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((&**table, reason), ("`sqlite_master`", &LockObstacle::NotATable));
     });
 }
 

@@ -82,7 +82,7 @@ pub(crate) struct Seat {
     pub(crate) holder: Option<String>,
 }
 
-const FIXTURES: &str = "
+pub(crate) const FIXTURES: &str = "
     CREATE TABLE accounts (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, balance INTEGER NOT NULL);
     INSERT INTO accounts VALUES (1, 'ada', 10), (2, 'ben', 20), (3, 'cyd', 30);
     CREATE TABLE queues (id INTEGER PRIMARY KEY, name TEXT NOT NULL);

@@ -9,8 +9,8 @@ use diesel_async::{
     sync_connection_wrapper::SyncConnectionWrapper,
 };
 use diesel_lockset::{
-    LockError, LockSet, LockTransaction,
-    nonblocking::{LockDsl as _, PickDsl as _, RunLockSet as _, RunLockTransaction as _, RunRowRequest as _},
+    LockError, LockSet, LockTransaction, Lockable as _,
+    nonblocking::{LockDsl as _, PickDsl as _, RunLockSet as _, RunLockTransaction as _},
 };
 use tokio::runtime::Builder;
 

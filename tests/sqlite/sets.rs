@@ -1,5 +1,7 @@
 //! Sets: which rows come back, in which order, and which are missing.
 
+use std::time::Duration;
+
 use diesel::{connection::SimpleConnection, prelude::*};
 use diesel_lockset::{LockError, LockSet, Locked, RunLockSet};
 
@@ -116,6 +118,30 @@ fn a_set_over_two_files_locks_both() {
     })
     .unwrap();
     assert!(!file.has_writer() && !other.has_writer());
+}
+
+#[test]
+fn rows_of_a_free_file_are_not_blamed_for_one_that_is_held() {
+    let (file, other) = (File::new(Journal::Wal), File::new(Journal::Rollback));
+    let conn = &mut file.connect();
+    conn.batch_execute(&format!("ATTACH '{}' AS other", other.path())).unwrap();
+    let _writer = other.writer();
+    conn.transaction(|conn| {
+        let set = || LockSet::new().id::<Account>(1).id::<OtherTag>("sql");
+        let error = set().no_wait().lock(conn).unwrap_err();
+        let LockError::Contended { rows, .. } = &error else { panic!("{error:?}") };
+        assert!(rows.is_empty(), "{error}");
+        let error = set().timeout(Duration::from_millis(30)).lock(conn).unwrap_err();
+        let LockError::TimedOut { attempt: Some(attempt), .. } = &error else { panic!("{error:?}") };
+        assert_eq!((attempt.table(), attempt.rows().len()), ("`other`.`tags`", 0));
+        assert_eq!(set_of_one(conn), 10);
+        Ok::<_, LockError>(())
+    })
+    .unwrap();
+}
+
+fn set_of_one(conn: &mut SqliteConnection) -> i32 {
+    LockSet::new().id::<Account>(1).lock(conn).unwrap().rows::<Account>()[0].balance
 }
 
 diesel::table! {

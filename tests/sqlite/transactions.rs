@@ -11,7 +11,9 @@ use diesel::{
     prelude::*,
     r2d2::{ConnectionManager, Pool},
 };
-use diesel_lockset::{Isolation, LockDsl, LockError, LockTransaction, RunLockTransaction};
+use diesel_lockset::{
+    Isolation, LockDsl, LockError, LockTransaction, Lockable as _, RunLockSet as _, RunLockTransaction,
+};
 
 use crate::{
     file::{Account, Journal, accounts, await_statement, balance, overhear, with_each_journal},
@@ -189,5 +191,3 @@ fn pooled_connections_are_given_back_as_they_were() {
         assert_eq!(pool.state().connections, 1);
     });
 }
-
-use diesel_lockset::RunRowRequest as _;

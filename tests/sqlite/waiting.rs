@@ -6,7 +6,7 @@ use std::{
 };
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{LockDsl, LockError, LockSet, RunLockSet, RunRowRequest};
+use diesel_lockset::{LockDsl, LockError, LockSet, Lockable as _, RunLockSet};
 
 use crate::file::{Account, Journal, accounts, await_statement, balance, busy_timeout, overhear, with_each_journal};
 

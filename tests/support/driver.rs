@@ -10,7 +10,8 @@ use diesel::{
 };
 
 use diesel_lockset::{
-    HasSkipLocked, IntoKey, LockDsl, LockError, LockSet, LockTarget, Locked, LockingBackend, RunLockSet, RunRowRequest,
+    LockDsl, LockError, LockSet, LockTarget, Locked, RunLockSet,
+    bounds::{HasLockingClauses, IntoKey, LockingBackend},
 };
 
 use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
@@ -83,7 +84,7 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// `row.skip_locked().lock(..)`
     fn skip_locked<T: LockTarget<Self::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>
     where
-        Self::Backend: HasSkipLocked;
+        Self::Backend: HasLockingClauses;
 
     /// `row.timeout(time).lock(..)`
     fn timeout<T: LockTarget<Self::Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError>
@@ -240,7 +241,7 @@ impl<C: Open> Session for Direct<C> {
 
     fn skip_locked<T: LockTarget<C::Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError>
     where
-        C::Backend: HasSkipLocked,
+        C::Backend: HasLockingClauses,
     {
         row.skip_locked().lock(&mut self.conn)
     }

@@ -2,6 +2,4 @@
 //! [`nonblocking::verbs`](super::nonblocking::verbs), under the same names.
 
 #[allow(unused_imports, reason = "each part of the suite uses what it needs")]
-pub(crate) use diesel_lockset::{
-    LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction, RunRowRequest,
-};
+pub(crate) use diesel_lockset::{LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction};

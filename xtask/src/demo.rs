@@ -12,9 +12,8 @@ use crate::server::{Databases, Wanted};
 use crate::supervisor::Supervisor;
 use crate::workspace;
 
-/// The demo, optimised because it prints transfers per second.
-const CARGO_DEMO: &[&str] =
-    &["run", "--release", "--package", "diesel_lockset", "--example", "demo", "--features", "postgres,mysql"];
+/// The demo, optimised because it prints transfers per second. It is linked against the client library of its server only.
+const CARGO_DEMO: &[&str] = &["run", "--release", "--package", "demo", "--no-default-features", "--features"];
 
 /// The same transfers on SQLite.
 const CARGO_DEMO_ON_SQLITE: &[&str] =
@@ -25,10 +24,9 @@ pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
         bail!("{option} names a server that this demo does not use: see --backend");
     }
     let supervisor = Supervisor::new()?;
-    // The demo talks to one kind of server, but is linked against both client libraries.
     let (needs, wanted): (&[Need], _) = match options.backend() {
-        Backend::Postgres => (&[Need::Libpq, Need::Libmariadb, Need::Pgbench], Wanted::DEMO),
-        Backend::Mysql => (&[Need::Libpq, Need::Libmariadb], Wanted::DEMO_ON_MYSQL),
+        Backend::Postgres => (&[Need::Libpq, Need::Pgbench], Wanted::DEMO),
+        Backend::Mysql => (&[Need::Libmariadb], Wanted::DEMO_ON_MYSQL),
         Backend::Sqlite => return on_sqlite(&supervisor, options),
     };
     match Databases::open(&supervisor, &options.servers, needs, &wanted) {
@@ -63,10 +61,7 @@ fn stray_url(options: &DemoOptions) -> Option<&'static str> {
 
 fn cargo_demo(options: &DemoOptions) -> Command {
     let mut command = workspace::cargo(CARGO_DEMO);
-    command.arg("--");
-    if options.backend() == Backend::Mysql {
-        command.args(["--backend", "mysql"]);
-    }
+    command.args([if options.backend() == Backend::Mysql { "mysql" } else { "postgres" }, "--"]);
     pass_on(options, &mut command);
     command
 }
@@ -94,12 +89,12 @@ mod tests {
         };
         let command = cargo_demo(&options);
         let arguments: Vec<_> = command.get_args().skip(CARGO_DEMO.len()).collect();
-        assert_eq!(arguments, ["--", "--seconds", "3", "--json"]);
+        assert_eq!(arguments, ["postgres", "--", "--seconds", "3", "--json"]);
 
         options.backend = Some(Backend::Mysql);
         let command = cargo_demo(&options);
-        let arguments: Vec<_> = command.get_args().skip(CARGO_DEMO.len()).take(3).collect();
-        assert_eq!(arguments, ["--", "--backend", "mysql"]);
+        let arguments: Vec<_> = command.get_args().skip(CARGO_DEMO.len()).take(2).collect();
+        assert_eq!(arguments, ["mysql", "--"]);
 
         options.servers.mariadb.mysql_url = Some("mysql://h/d".to_owned());
         assert_eq!(stray_url(&options), None);

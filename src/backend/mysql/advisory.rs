@@ -19,13 +19,16 @@ use super::{
     holders::{HOLDER, TRANSACTION_ON_MYSQL, holder},
 };
 use crate::{
-    backend::{AdvisoryCall, HasAdvisoryLocks},
+    advisory::Exclusive,
+    backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
 };
 
-impl HasAdvisoryLocks for Mysql {
+impl SupportsAdvisory<Exclusive> for Mysql {}
+
+impl AdvisoryBackend for Mysql {
     const END_WITH_TRANSACTIONS: bool = false;
     const NAMES_CHANGE: bool = true;
 
@@ -114,7 +117,7 @@ impl QueryFragment<Mysql> for Holders<'_> {
             ")) AS `id`) AS `held` INNER JOIN \
              /*!80001 `performance_schema`.`threads` AS `session` ON `session`.`processlist_id` = `held`.`id` */ \
              /*M! `information_schema`.`processlist` AS `session` ON `session`.`id` = `held`.`id` \
-             LEFT JOIN `information_schema`.`innodb_trx` ON `trx_mysql_thread_id` = `session`.`id` */",
+             LEFT JOIN `information_schema`.`innodb_trx` AS `trx` ON `trx`.`trx_mysql_thread_id` = `session`.`id` */",
         );
         pass.push_sql(TRANSACTION_ON_MYSQL);
         Ok(())

@@ -21,8 +21,11 @@ use crate::{
 ///
 /// ```sql
 /// WITH _candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
-/// SELECT cols FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = _candidates.k0
-/// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
+/// SELECT cols
+/// FROM _candidates
+///   STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = _candidates.k0
+/// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..)
+/// LIMIT n FOR UPDATE SKIP LOCKED
 /// ```
 ///
 /// The first conditions are that of [`Refused::Serializable`], since under that level the candidate rows would be locked as they are read,

@@ -153,8 +153,11 @@ const SEPARATOR: char = '\n';
 /// Asks for the engine of a table, whether it has transactions, and the columns of the primary key.
 ///
 /// ```sql
-/// SELECT ENGINE, (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..), (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM
-///   information_schema.STATISTICS .. AND INDEX_NAME = 'PRIMARY') FROM information_schema.TABLES WHERE ..
+/// SELECT ENGINE,
+///   (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..),
+///   (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM information_schema.STATISTICS ..
+///     AND INDEX_NAME = 'PRIMARY')
+/// FROM information_schema.TABLES WHERE ..
 /// ```
 struct Question<'q>(&'q TableName);
 

@@ -25,8 +25,10 @@ mod reader;
 mod resolve;
 mod row_lock;
 mod same_table;
+mod session;
 mod sort;
 mod table_plan;
+mod waits;
 
 use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
 
@@ -40,14 +42,13 @@ use self::{
     table_plan::MysqlTable,
 };
 use super::{
-    HasLockingClauses, HasShareLocks, HasSkipLocked, ImplicitRollback, LockingBackend, Picking, PreparedControl,
-    Snapshots,
+    HasLockingClauses, ImplicitRollback, LockingBackend, Picking, PreparedControl, Snapshots, SupportsStrength,
 };
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
+    sql::{AnySelect, Dialect, ForShare, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Mysql {
@@ -108,5 +109,4 @@ impl HasLockingClauses for Mysql {
     }
 }
 
-impl HasSkipLocked for Mysql {}
-impl HasShareLocks for Mysql {}
+impl SupportsStrength<ForShare> for Mysql {}

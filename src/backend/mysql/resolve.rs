@@ -81,7 +81,9 @@ const LEVEL: &str = helper_name!("lockset_level");
 /// isolation level:
 ///
 /// ```sql
-/// WITH held (k0) AS (..) SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE
+/// WITH held (k0) AS (..)
+/// SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0)
+/// WHERE .. OR RAND() < 0 FOR UPDATE
 /// ```
 pub(super) struct Recheck<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,

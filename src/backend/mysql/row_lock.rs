@@ -40,8 +40,10 @@ where
 /// Reads the keys, as text, of the rows of a query that cannot be locked at once. Locks the other rows.
 ///
 /// ```sql
-/// SELECT DISTINCT k FROM (SELECT CONCAT(t.id) AS k ..) AS wanted WHERE k NOT IN
-///   (SELECT k FROM (SELECT CONCAT(t.id) AS k .. FOR UPDATE SKIP LOCKED) AS locked) ORDER BY k
+/// SELECT DISTINCT k FROM (SELECT CONCAT(t.id) AS k ..) AS wanted
+/// WHERE k NOT IN (SELECT k FROM
+///   (SELECT CONCAT(t.id) AS k .. FOR UPDATE SKIP LOCKED) AS locked)
+/// ORDER BY k
 /// ```
 pub(super) struct BusyRows<'q> {
     pub(super) query: &'q dyn AnySelect<Mysql>,

@@ -13,13 +13,14 @@ use diesel::{
 
 use super::holders::{SELECT_HOLDER, THIS_DATABASE, holder};
 use crate::{
-    backend::{AdvisoryCall, HasAdvisoryLocks, HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks},
+    advisory::{Exclusive, Shared, Transactional},
+    backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
 };
 
-impl HasAdvisoryLocks for Pg {
+impl AdvisoryBackend for Pg {
     const END_WITH_TRANSACTIONS: bool = true;
     const NAMES_CHANGE: bool = false;
 
@@ -53,8 +54,9 @@ impl HasAdvisoryLocks for Pg {
     }
 }
 
-impl HasSharedAdvisoryLocks for Pg {}
-impl HasTransactionAdvisoryLocks for Pg {}
+impl SupportsAdvisory<Exclusive> for Pg {}
+impl SupportsAdvisory<Shared> for Pg {}
+impl SupportsAdvisory<Transactional> for Pg {}
 
 /// Calls an advisory lock function: `SELECT pg_advisory_lock($1)` and similar.
 struct Advisory {

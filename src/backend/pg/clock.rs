@@ -32,6 +32,7 @@ pub struct PgClock {
 
 impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
+    const OF_EACH_LOCK: Option<&'static str> = Some("SET LOCAL lock_timeout = 1000");
 
     fn limit(&mut self, left: Duration) -> Option<Step<'_, Pg>> {
         // Rounded up, so that the time is up when the server reports a timeout. Zero would mean no limit.

@@ -26,9 +26,11 @@ mod row_lock;
 mod row_security;
 mod same_rows;
 mod same_table;
+mod session;
 mod single_pick;
 mod table_guard;
 mod table_plan;
+mod waits;
 
 use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult};
 
@@ -40,14 +42,12 @@ use self::{
     row_lock::{BusyRows, busy_key},
     table_plan::PgTable,
 };
-use super::{
-    HasKeyLocks, HasLockingClauses, HasShareLocks, HasSkipLocked, HidesRows, LockingBackend, Picking, Snapshots,
-};
+use super::{HasLockingClauses, HidesRows, LockingBackend, Picking, Snapshots, SupportsStrength};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
+    sql::{AnySelect, Dialect, ForKeyShare, ForNoKeyUpdate, ForShare, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Pg {
@@ -114,6 +114,6 @@ impl HasLockingClauses for Pg {
     }
 }
 
-impl HasSkipLocked for Pg {}
-impl HasShareLocks for Pg {}
-impl HasKeyLocks for Pg {}
+impl SupportsStrength<ForNoKeyUpdate> for Pg {}
+impl SupportsStrength<ForShare> for Pg {}
+impl SupportsStrength<ForKeyShare> for Pg {}

@@ -264,6 +264,41 @@ impl TablePlan<Pg> for PgTable<'_> {
         matches!(self.stage, Stage::Done)
     }
 
+    fn purpose(&self) -> String {
+        let wait = match self.wait_policy.wait() {
+            Wait::Block => "waits for those that other sessions hold",
+            Wait::Fail | Wait::SkipLocked => "leaves out those that other sessions hold",
+        };
+        match self.stage {
+            Stage::Parts(..) => "asks whether a table of the set is a partition or a child of another one".to_owned(),
+            _ => format!("locks and reads the rows of {} in the order of their key; {wait}", self.name.quoted()),
+        }
+    }
+
+    fn go_on(&mut self) -> Result<bool> {
+        let first = matches!(self.stage, Stage::Parts(..));
+        if first { self.step_done().map(|()| true) } else { Ok(false) }
+    }
+
+    fn further(&self) -> Vec<&'static str> {
+        let (mut further, queries) = (Vec::new(), self.models.iter().flat_map(|model| &model.choices));
+        if self.models.iter().any(PgModel::has_keys) {
+            further.push(
+                "if a requested row does not come back: a query for whether it exists and can be locked, and if so a statement that locks \
+                 it, with `SKIP LOCKED`",
+            );
+        }
+        if queries.clone().any(|chosen| !chosen.text.own) {
+            further.push("when its rows are locked, a query that depends on more than the locked row is sent once more, without a lock");
+        } else if queries.clone().next().is_some() && !matches!(self.stage, Stage::LockQuery) {
+            further.push("if a row changed between choice and lock: its query once more, without a lock");
+        }
+        if queries.clone().any(|chosen| chosen.shape.limited) {
+            further.push("if a row leaves a limited query: a statement that locks the next one, with `SKIP LOCKED`");
+        }
+        further
+    }
+
     fn name(&self) -> &TableName {
         &self.name
     }

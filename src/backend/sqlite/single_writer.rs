@@ -3,7 +3,7 @@
 use diesel::{
     deserialize,
     query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
+    result::{Error, QueryResult},
     row::Row,
     sql_types::BigInt,
     sqlite::Sqlite,
@@ -23,6 +23,10 @@ pub(super) const SINGLE_WRITER: SingleWriter<Sqlite> = SingleWriter {
     commit: "COMMIT",
     // When a text sent by `batch_execute` fails, Diesel asks SQLite whether a transaction is open, and corrects its record.
     check_open: "RELEASE `diesel_lockset: no such savepoint`",
+    replace: |savepoints| {
+        let savepoints = (1..=savepoints).map(|number| format!("; SAVEPOINT diesel_savepoint_{number}"));
+        format!("BEGIN{}", savepoints.collect::<String>())
+    },
     is_busy: LockError::is_busy,
     is_over: LockError::is_over,
     ask_limit: || Statement::new(BusyTimeout),
@@ -59,8 +63,12 @@ impl QueryFragment<Sqlite> for SetBusyTimeout {
     }
 }
 
-/// True of the error with which Diesel reports a busy database.
-pub(super) fn is_busy(error: &LockError) -> bool {
-    matches!(error, LockError::TimedOut { source: Some(source), .. } | LockError::Contended { source: Some(source), .. }
-        if LockError::is_busy(source))
+/// Returns the error with which Diesel reports a busy database, if it is one.
+pub(super) fn busy(error: &LockError) -> Option<&Error> {
+    match error {
+        LockError::TimedOut { source: Some(source), .. } | LockError::Contended { source: Some(source), .. } => {
+            Some(&**source).filter(|source| LockError::is_busy(source))
+        }
+        _ => None,
+    }
 }

@@ -31,6 +31,8 @@ use crate::{
 #[allow(missing_debug_implementations)]
 pub struct SqliteTable<'a> {
     name: TableName,
+    /// A table of another database, which could not be locked.
+    elsewhere: Option<TableName>,
     lock: WriteLock,
     models: Vec<ModelInSet<'a>>,
     stage: Stage,
@@ -57,7 +59,8 @@ impl<'a> SqliteTable<'a> {
     ) -> QueryResult<Self> {
         let models = parts.into_iter().map(ModelInSet::new).collect::<Result<Vec<_>, _>>()?;
         let stage = if models.iter().all(ModelInSet::is_empty) { Stage::Done } else { Stage::Lock };
-        Ok(SqliteTable { lock: WriteLock::new(name.clone(), wait_policy), name, models, stage })
+        let lock = WriteLock::new(name.clone(), wait_policy);
+        Ok(SqliteTable { name, elsewhere: None, lock, models, stage })
     }
 
     /// Returns the stage that begins with model `i` or a later one.
@@ -116,7 +119,7 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
         self.stage = match &self.stage {
             Stage::Done => Stage::Done,
             Stage::Lock => {
-                self.lock.step_done().map_err(|error| self.naming_rows(error))?;
+                self.lock.step_done().or_else(|error| self.failed(error))?;
                 if self.lock.is_done() { self.read(0) } else { Stage::Lock }
             }
             &Stage::Read(i) => {
@@ -137,7 +140,7 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
 
     fn recover(&mut self, error: LockError) -> Result<()> {
         match self.stage {
-            Stage::Lock => self.lock.recover(error).map_err(|error| self.naming_rows(error)),
+            Stage::Lock => self.lock.recover(error).or_else(|error| self.failed(error)),
             _ => Err(error),
         }
     }
@@ -151,11 +154,34 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
         matches!(self.stage, Stage::Done)
     }
 
+    fn purpose(&self) -> String {
+        match self.stage {
+            Stage::Lock => format!("makes the transaction the only writer of the database, for {}", self.name.quoted()),
+            _ => format!("reads the rows of {}", self.name.quoted()),
+        }
+    }
+
+    fn go_on(&mut self) -> Result<bool> {
+        match self.stage {
+            Stage::Read(i) if !self.models[i].next_batch() => self.stage = self.read(i + 1),
+            Stage::Read(_) => {}
+            _ => self.step_done()?,
+        }
+        Ok(true)
+    }
+
+    fn further(&self) -> Vec<&'static str> {
+        vec!["if only the server knows the order of the keys, or whether two are equal: a query for that"]
+    }
+
     fn name(&self) -> &TableName {
-        &self.name
+        self.elsewhere.as_ref().unwrap_or(&self.name)
     }
 
     fn asked(&self) -> Vec<RowName> {
+        if self.elsewhere.is_some() {
+            return Vec::new();
+        }
         self.models.iter().flat_map(|model| model.model.rows().asked_names(&self.name)).collect()
     }
 
@@ -169,14 +195,15 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
 }
 
 impl SqliteTable<'_> {
-    /// While another transaction is the writer, none of the requested rows is free.
-    fn naming_rows(&self, error: LockError) -> LockError {
-        match error {
+    /// Names the rows that could not be locked. While another transaction is the writer, none of the requested ones is free.
+    fn failed(&mut self, error: LockError) -> Result<()> {
+        self.elsewhere = self.lock.elsewhere(&self.name).cloned();
+        Err(match error {
             LockError::Contended { holders, source, .. } => {
                 LockError::Contended { rows: self.asked(), holders, source }
             }
             error => error,
-        }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::single_writer::{BusyTimeout, SetBusyTimeout, busy_timeout, is_busy};
+use super::single_writer::{BusyTimeout, SetBusyTimeout, busy, busy_timeout};
 use crate::{
     backend::{Response, RowSink, Step},
     diesel_internals::{RowRef, Statement},
@@ -83,7 +83,6 @@ impl WriteLock {
 
     /// Locks the databases of these tables too, in an order that is the same for all sets.
     pub(super) fn among(&mut self, tables: Vec<TableName>) {
-        let database = |table: &TableName| table.schema().unwrap_or("main").to_ascii_lowercase();
         let mut tables: Vec<_> =
             tables.into_iter().map(|table| (database(&table) != "main", database(&table), table)).collect();
         tables.sort();
@@ -92,6 +91,11 @@ impl WriteLock {
             let own = std::mem::take(&mut self.tables);
             self.tables = tables.into_iter().map(|(.., table)| table).chain(own).collect();
         }
+    }
+
+    /// Returns a table of the database that could not be locked, if it is another one than that of this table.
+    pub(super) fn elsewhere(&self, table: &TableName) -> Option<&TableName> {
+        self.tables.front().filter(|locking| database(locking) != database(table))
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -155,12 +159,18 @@ impl WriteLock {
         if self.stage != Stage::Write {
             return Err(error);
         }
-        let busy = is_busy(&error);
-        if busy && self.before.is_none() {
-            self.stage = Stage::Ask;
-            return Ok(());
-        }
-        let error = if busy { self.refused() } else { error };
+        let error = match busy(&error) {
+            Some(source) if LockError::is_busy_in_a_shared_cache(source) => match self.wait_policy {
+                WaitPolicy::NoWait => held(),
+                _ => LockError::in_a_shared_cache(),
+            },
+            Some(_) if self.before.is_none() => {
+                self.stage = Stage::Ask;
+                return Ok(());
+            }
+            Some(_) => self.refused(),
+            None => error,
+        };
         if !self.is_limited() {
             return Err(error);
         }
@@ -196,10 +206,20 @@ impl WriteLock {
         });
         match self.wait_policy {
             _ if !waited => LockError::old_reader(),
-            WaitPolicy::NoWait => LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: None },
+            WaitPolicy::NoWait => held(),
             _ => LockError::TimedOut { attempt: None, source: None },
         }
     }
+}
+
+/// Returns the name of a table's database.
+fn database(table: &TableName) -> String {
+    table.schema().unwrap_or("main").to_ascii_lowercase()
+}
+
+/// Builds the error of a call that does not wait.
+fn held() -> LockError {
+    LockError::Contended { rows: Vec::new(), holders: Vec::new(), source: None }
 }
 
 /// Takes the write lock of the database of a table, and changes nothing: ``DELETE FROM `t` WHERE 0``.

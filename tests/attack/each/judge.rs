@@ -6,7 +6,7 @@ use std::{
 };
 
 use diesel::{dsl::sql, prelude::*, sql_types::Integer};
-use diesel_lockset::{LockError, RowName, Strength};
+use diesel_lockset::{LockError, Strength, error::RowName};
 
 use super::{
     Conn, FAMILY,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{LockError, LockSet, RowName, Strength};
+use diesel_lockset::{LockError, LockSet, Lockable as _, Strength, error::RowName};
 use fastrand::Rng;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     asked::Asked,
     questions::of_class,
     strengthen,
-    verbs::{LockDsl as _, RunLockSet as _, RunRowRequest as _},
+    verbs::{LockDsl as _, RunLockSet as _},
 };
 use crate::{
     phases::{Class, Sets},

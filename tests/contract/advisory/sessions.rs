@@ -137,7 +137,7 @@ fn whether_it_is_held_is_seen_by_all_and_by_oneself() {
     assert!(account(1).is_held(two.conn()).unwrap());
     assert!(!account(2).is_held(two.conn()).unwrap());
     let holders = account(1).holders(two.conn()).unwrap();
-    assert_eq!(holders.iter().map(diesel_lockset::Holder::session).collect::<Vec<_>>(), [pid]);
+    assert_eq!(holders.iter().map(diesel_lockset::error::Holder::session).collect::<Vec<_>>(), [pid]);
     drop(guard);
     assert!(!account(1).is_held(one.conn()).unwrap());
     assert!(!account(1).is_held(two.conn()).unwrap());

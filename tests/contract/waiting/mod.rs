@@ -1,6 +1,6 @@
 //! Sets and rows that are not waited for at any price: `no_wait`, `skip_locked`, `timeout`, and who is in the way.
 
-use diesel_lockset::{LockError, LockSet, Lockable, Locked, RowName};
+use diesel_lockset::{LockError, LockSet, Lockable, Locked, error::RowName};
 
 pub(crate) use super::one_row::stale;
 use super::{Arena, Driver};

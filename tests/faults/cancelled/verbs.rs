@@ -5,10 +5,10 @@ use std::{future::Future, pin::Pin, time::Duration};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, TransactionManager};
 use diesel_lockset::{
-    AdvisoryLock, Isolation, LockError, LockQueryDsl as _, LockSet, LockTransaction,
+    AdvisoryLock, Isolation, LockError, LockQueryDsl as _, LockSet, LockTransaction, Lockable as _,
     nonblocking::{
         LockConnection, LockDsl, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet,
-        RunLockTransaction as _, RunRowRequest,
+        RunLockTransaction as _,
     },
 };
 
@@ -74,7 +74,7 @@ pub(super) fn of_rows<C: LockConnection<Backend = Backend> + 'static>() -> Vec<V
         }),
         inside("row", |conn| Box::pin(async move { LockDsl::lock(&account(), conn).await.map(drop) })),
         inside("row in time", |conn| {
-            Box::pin(async move { RunRowRequest::lock(LockDsl::timeout(&account(), LONG), conn).await.map(drop) })
+            Box::pin(async move { RunLockSet::lock(account().timeout(LONG), conn).await.map(drop) })
         }),
         inside("query in time", |conn| {
             Box::pin(async move {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use diesel::{RunQueryDsl, sql_query};
-use diesel_lockset::{Holder, LockError, LockSet};
+use diesel_lockset::{LockError, LockSet, error::Holder};
 
 use super::{Arena, Driver};
 use crate::{

@@ -1,7 +1,7 @@
 //! Tables whose rows cannot be locked by the key that `table!` names, or not at all: refused before a row is touched.
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{LockDsl, LockError, LockObstacle, LockSet, Lockable, PickDsl, RunLockSet};
+use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, PickDsl, RunLockSet, error::LockObstacle};
 
 use super::{Arena, Driver};
 use crate::support::driver::Session;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_lockset::*;
+use diesel_lockset::{error::LockObstacle, *};
 
 use super::{Arena, Driver};
 use crate::support::driver::Session;

@@ -7,7 +7,7 @@ use diesel::{
     prelude::*,
     result::{DatabaseErrorKind, Error as DieselError},
 };
-use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction, RunRowRequest};
+use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, Lockable as _, RunLockSet, RunLockTransaction};
 
 use crate::{
     isolation::Play,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use diesel::{dsl::sql, prelude::*, sql_types::Bool};
-use diesel_lockset::{AdvisoryLock, Holder, LockError, LockSet, RunAdvisoryLock};
+use diesel_lockset::{AdvisoryLock, LockError, LockSet, RunAdvisoryLock, error::Holder};
 
 use crate::{
     isolation::{Actor, Play},

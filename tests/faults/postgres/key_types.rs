@@ -51,7 +51,7 @@ macro_rules! keys {
     ($name:ident: $ST:ident, $K:ty) => {
         mod $name {
             use diesel::{connection::SimpleConnection as _, prelude::*};
-            use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, PickDsl, RunLockSet, RunRowRequest};
+            use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, PickDsl, RunLockSet};
 
             use super::{Raw, SETTINGS};
             use crate::{
@@ -220,7 +220,7 @@ macro_rules! keys {
             conn.transaction(|conn| {
                 two.lock(conn)?;
                 let keys = [two.lock_key()];
-                let named = |rows: &[diesel_lockset::RowName]| {
+                let named = |rows: &[diesel_lockset::error::RowName]| {
                     assert_eq!(rows.len(), 1, "{of}: {rows:?}");
                     assert_eq!(rows[0].key().get(), keys.first(), "{of}");
                 };

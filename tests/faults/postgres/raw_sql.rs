@@ -11,9 +11,7 @@ use diesel::{
     result::QueryResult,
     sql_types::{Bool, Integer},
 };
-use diesel_lockset::{
-    LockDsl, LockError, LockQueryDsl, LockSet, Lockable, PickDsl, RunLockQuery, RunLockSet, RunRowRequest,
-};
+use diesel_lockset::{LockDsl, LockError, LockQueryDsl, LockSet, Lockable, PickDsl, RunLockQuery, RunLockSet};
 
 use crate::support::{
     arena::Arena,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{prelude::*, sql_query};
-use diesel_lockset::*;
+use diesel_lockset::{error::LockObstacle, *};
 
 use crate::{
     isolation::Play,

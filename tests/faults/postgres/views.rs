@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::*;
+use diesel_lockset::{error::LockObstacle, *};
 
 use crate::support::{
     arena::Arena,

@@ -49,7 +49,7 @@ fn the_victim_of_a_deadlock_names_the_other_one_and_keeps_its_transaction() {
     let Cross { victim, error, other, waiting } = cross(&play);
     let LockError::Deadlock { attempt: Some(attempt), .. } = &error else { panic!("{error:?}") };
     assert!(attempt.rolled_back() && !error.transaction_is_lost() && error.is_retryable(), "{error:?}");
-    assert_eq!(attempt.holders().iter().map(diesel_lockset::Holder::session).collect::<Vec<_>>(), [other.pid()]);
+    assert_eq!(attempt.holders().iter().map(diesel_lockset::error::Holder::session).collect::<Vec<_>>(), [other.pid()]);
     assert_eq!(attempt.rows().len(), 1);
     assert!(attempt.table().contains("accounts"));
     victim.run("goes on and commits", |s| {

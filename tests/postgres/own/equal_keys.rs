@@ -5,10 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet, Lockable};
 
-use super::{
-    Arena, Driver,
-    verbs::{LockDsl, RunRowRequest},
-};
+use super::{Arena, Driver, verbs::RunLockSet};
 use crate::support::driver::Session;
 
 diesel::table! {
@@ -56,7 +53,7 @@ fn people(names: &[&str]) -> Set {
     LockSet::new().ids::<Person>(names.iter().map(ToString::to_string))
 }
 
-fn names(rows: &[diesel_lockset::RowName]) -> Vec<String> {
+fn names(rows: &[diesel_lockset::error::RowName]) -> Vec<String> {
     rows.iter().map(ToString::to_string).collect()
 }
 

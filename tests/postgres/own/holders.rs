@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_lockset::{Attempt, Holder, LockError, LockSet};
+use diesel_lockset::{
+    LockError, LockSet,
+    error::{Attempt, Holder},
+};
 
 use super::{
     Arena, Driver,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel_lockset::{Holder, LockDsl, LockError, LockSet, RunRowRequest};
+use diesel_lockset::{LockError, LockSet, Lockable as _, RunLockSet, error::Holder};
 
 use super::{beginner, holder, stale};
 use crate::{

@@ -9,7 +9,7 @@ use diesel::{
     sql_query,
     sql_types::Text,
 };
-use diesel_lockset::{LockDsl, LockError, LockSet, RunLockSet, RunRowRequest};
+use diesel_lockset::{LockError, LockSet, Lockable as _, RunLockSet};
 
 use super::{holder, stale};
 use crate::{

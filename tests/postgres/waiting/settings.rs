@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{prelude::*, sql_types::Text};
-use diesel_lockset::{LockDsl, LockError, LockQueryDsl, LockSet, RunLockQuery, RunRowRequest};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet, Lockable as _, RunLockQuery, RunLockSet};
 
 use super::{holder, stale};
 use crate::{

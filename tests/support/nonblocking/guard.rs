@@ -3,7 +3,8 @@
 use std::ops::{Deref, DerefMut};
 
 use diesel_lockset::{
-    HasAdvisoryLocks,
+    bounds::SupportsAdvisory,
+    markers::Exclusive,
     nonblocking::{AdvisoryGuard, LockConnection},
 };
 
@@ -13,9 +14,11 @@ use super::block_on;
 ///
 /// `AdvisoryGuard` cannot, since `drop` cannot await: it marks the connection as broken then. Tests of that are in `tests/faults`.
 #[derive(Debug)]
-pub(crate) struct Guard<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>>(Option<AdvisoryGuard<'c, Conn>>);
+pub(crate) struct Guard<'c, Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>>>(
+    Option<AdvisoryGuard<'c, Conn>>,
+);
 
-impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> Guard<'c, Conn> {
+impl<'c, Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>>> Guard<'c, Conn> {
     pub(super) fn new(guard: AdvisoryGuard<'c, Conn>) -> Self {
         Guard(Some(guard))
     }
@@ -25,7 +28,7 @@ impl<'c, Conn: LockConnection<Backend: HasAdvisoryLocks>> Guard<'c, Conn> {
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for Guard<'_, Conn> {
+impl<Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>>> Drop for Guard<'_, Conn> {
     fn drop(&mut self) {
         if let Some(guard) = self.0.take() {
             block_on(guard.release());
@@ -33,7 +36,7 @@ impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Drop for Guard<'_, Conn> {
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Deref for Guard<'_, Conn> {
+impl<Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>>> Deref for Guard<'_, Conn> {
     type Target = Conn;
 
     fn deref(&self) -> &Conn {
@@ -41,7 +44,7 @@ impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> Deref for Guard<'_, Conn> 
     }
 }
 
-impl<Conn: LockConnection<Backend: HasAdvisoryLocks>> DerefMut for Guard<'_, Conn> {
+impl<Conn: LockConnection<Backend: SupportsAdvisory<Exclusive>>> DerefMut for Guard<'_, Conn> {
     fn deref_mut(&mut self) -> &mut Conn {
         self.0.as_deref_mut().expect("a guard that was not released")
     }

@@ -12,11 +12,11 @@ use diesel_async::{
         deadpool::{Object, Pool},
     },
 };
-use diesel_lockset::{IntoKey, LockError, LockSet, LockTarget, Locked};
+use diesel_lockset::{LockError, LockSet, LockTarget, Locked, bounds::IntoKey};
 
 use super::{
     Blocked, Owned, block_on, runtime,
-    verbs::{LockDsl, RunLockSet, RunRowRequest},
+    verbs::{LockDsl, RunLockSet},
 };
 use crate::support::{driver::Session, mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
 
@@ -134,15 +134,15 @@ macro_rules! sessions {
             }
 
             fn no_wait<T: LockTarget<$Backend>>(&mut self, row: &T) -> Result<T, LockError> {
-                LockDsl::no_wait(row).lock(self.open_conn())
+                row.no_wait().lock(self.open_conn())
             }
 
             fn skip_locked<T: LockTarget<$Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError> {
-                LockDsl::skip_locked(row).lock(self.open_conn())
+                row.skip_locked().lock(self.open_conn())
             }
 
             fn timeout<T: LockTarget<$Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError> {
-                LockDsl::timeout(row, time).lock(self.open_conn())
+                row.timeout(time).lock(self.open_conn())
             }
 
             fn with_lock<T, R, E>(

@@ -3,8 +3,6 @@
 mod advisory;
 mod transaction;
 
-use std::time::Duration;
-
 use diesel::{
     dsl::Limit,
     query_builder::{AsChangeset, AsQuery, QueryFragment},
@@ -12,8 +10,8 @@ use diesel::{
     result::Error as DieselError,
 };
 use diesel_lockset::{
-    ClaimFrom, IntoKey, LockError, LockTarget, Lockable, Locked, LockingBackend, PickFrom, RowRequest, WaitPolicy,
-    markers::{NoWait, SkipLocked, Timeout},
+    LockError, LockTarget, Lockable,
+    bounds::{ClaimFrom, IntoKey, LockingBackend, PickFrom},
     nonblocking::{self, LoadLocked, LockConnection},
 };
 
@@ -23,7 +21,7 @@ use super::block_on;
 pub(crate) use self::{advisory::RunAdvisoryLock, transaction::RunLockTransaction};
 
 pub(crate) trait RunLockSet<DB: LockingBackend>: nonblocking::RunLockSet<DB> {
-    fn lock<Conn: LockConnection<Backend = DB>>(self, conn: &mut Conn) -> Result<Locked, LockError> {
+    fn lock<Conn: LockConnection<Backend = DB>>(self, conn: &mut Conn) -> Result<Self::Output, LockError> {
         block_on(nonblocking::RunLockSet::lock(self, conn))
     }
 }
@@ -47,22 +45,6 @@ pub(crate) trait LockDsl: nonblocking::LockDsl {
         block_on(<Self as nonblocking::LockDsl>::lock_by_id(id, conn))
     }
 
-    fn no_wait(&self) -> RowRequest<Self, NoWait> {
-        nonblocking::LockDsl::no_wait(self)
-    }
-
-    fn skip_locked(&self) -> RowRequest<Self, SkipLocked> {
-        nonblocking::LockDsl::skip_locked(self)
-    }
-
-    fn timeout(&self, timeout: impl Into<Option<Duration>>) -> RowRequest<Self, Timeout> {
-        nonblocking::LockDsl::timeout(self, timeout)
-    }
-
-    fn wait(&self, policy: WaitPolicy) -> RowRequest<Self, WaitPolicy> {
-        nonblocking::LockDsl::wait(self, policy)
-    }
-
     fn with_lock<Conn, R, E>(
         &self,
         conn: &mut Conn,
@@ -79,19 +61,6 @@ pub(crate) trait LockDsl: nonblocking::LockDsl {
 }
 
 impl<T: Lockable> LockDsl for T {}
-
-pub(crate) trait RunRowRequest<T, DB: LockingBackend>: nonblocking::RunRowRequest<T, DB> {
-    fn lock<Conn>(self, conn: &mut Conn) -> Result<Self::Row, LockError>
-    where
-        Self: Sized,
-        Conn: LockConnection<Backend = DB>,
-        T: LockTarget<DB>,
-    {
-        block_on(nonblocking::RunRowRequest::lock(self, conn))
-    }
-}
-
-impl<T, DB: LockingBackend, W: nonblocking::RunRowRequest<T, DB>> RunRowRequest<T, DB> for W {}
 
 pub(crate) trait RunLockQuery<Conn: LockConnection>: nonblocking::RunLockQuery<Conn> {
     fn load<U: Send>(self, conn: &mut Conn) -> Result<Vec<U>, LockError>

@@ -5,7 +5,10 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl};
 use diesel_lockset::{
-    HasAdvisoryLocks, HasSharedAdvisoryLocks, LockError, Lockable, advisory_locked, nonblocking::LockConnection,
+    LockError, Lockable, advisory_locked,
+    bounds::SupportsAdvisory,
+    markers::{Exclusive, Shared},
+    nonblocking::LockConnection,
 };
 
 diesel::table! { accounts (id) { id -> BigInt, owner -> Text, balance -> BigInt, } }
@@ -53,12 +56,12 @@ impl Account {
     }
 
     #[advisory_locked(session, timeout = "5s")]
-    async fn send<C: LockConnection<Backend: HasAdvisoryLocks>>(&self, _: &mut C) -> Result<i64, LockError> {
+    async fn send<C: LockConnection<Backend: SupportsAdvisory<Exclusive>>>(&self, _: &mut C) -> Result<i64, LockError> {
         Ok(self.id)
     }
 
     #[advisory_locked(shared)]
-    async fn read<C: LockConnection<Backend: HasSharedAdvisoryLocks>>(&self, _conn: &mut C) -> Result<i64, LockError> {
+    async fn read<C: LockConnection<Backend: SupportsAdvisory<Shared>>>(&self, _conn: &mut C) -> Result<i64, LockError> {
         Ok(self.balance)
     }
 }

@@ -6,7 +6,11 @@ include!("../bank.rs");
 
 use std::{borrow::Cow, fmt::Debug};
 
-use diesel_lockset::{HasSharedAdvisoryLocks, HasTransactionAdvisoryLocks, LockConnection, advisory_locked};
+use diesel_lockset::{
+    LockConnection, advisory_locked,
+    bounds::SupportsAdvisory,
+    markers::{Exclusive, Shared},
+};
 
 #[derive(Debug)]
 #[allow(dead_code)]
@@ -56,7 +60,7 @@ impl Account {
     #[advisory_locked(scope = "pay", shared, timeout = "300ms")]
     fn generic<'a, C, T: ?Sized + Debug, const N: usize>(&'a self, notes: [&'a T; N], connection: &mut C) -> Result<&'a T, LockError>
     where
-        C: LockConnection<Backend: HasTransactionAdvisoryLocks + HasSharedAdvisoryLocks>,
+        C: LockConnection<Backend: SupportsAdvisory<Exclusive> + SupportsAdvisory<Shared>>,
         T: 'a,
     {
         let _: &mut C = connection;

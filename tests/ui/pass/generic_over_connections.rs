@@ -5,7 +5,7 @@ use diesel::{
     pg::Pg,
     r2d2::{ConnectionManager, PooledConnection},
 };
-use diesel_lockset::{LockConnection, LockTarget, Locked, LockingBackend, RowQuery};
+use diesel_lockset::{LockConnection, LockTarget, Locked, bounds::{LockingBackend, RowQuery}};
 
 fn of_one_backend<C: LockConnection<Backend = Pg>>(conn: &mut C, account: &Account) -> Result<i64, LockError> {
     let fresh = conn.transaction(|conn| account.lock(conn))?;
