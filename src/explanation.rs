@@ -15,7 +15,9 @@ use std::fmt;
 ///
 /// let explanation = LockSet::<Pg>::new().ids::<Account>([1, 2]).explain()?;
 /// assert_eq!(explanation.statements.len(), 1);
-/// assert!(explanation.statements[0].sql.contains(r#"WHERE "accounts"."id" = ANY($1) ORDER BY "accounts"."id" FOR UPDATE"#));
+/// let sql = &explanation.statements[0].sql;
+/// assert!(sql.contains(r#"WHERE "accounts"."id" = ANY($1)"#));
+/// assert!(sql.contains(r#"ORDER BY "accounts"."id" FOR UPDATE"#));
 /// println!("{explanation}");
 /// # Ok(()) }
 /// ```
@@ -44,7 +46,7 @@ impl Explanation {
         self.statements.push(ExplainedStatement { sql, does: does.into() });
     }
 
-    pub(crate) fn further(&mut self, text: impl Into<String>) {
+    pub(crate) fn mention(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !self.further.contains(&text) {
             self.further.push(text);

@@ -29,6 +29,12 @@
 #![doc = "[sqlite]: _documentation::sqlite"]
 #![doc = "[clusters]: _documentation::clusters"]
 #![doc = "[troubleshooting]: _documentation::troubleshooting"]
+#![doc = "[when_it_hangs]: _documentation::when_it_hangs"]
+#![cfg_attr(feature = "testing", doc = "[testing]: _documentation::test_your_locking")]
+#![cfg_attr(
+    not(feature = "testing"),
+    doc = "[testing]: https://docs.rs/diesel_lockset/latest/diesel_lockset/_documentation/test_your_locking"
+)]
 #![doc = "[design]: _documentation::design"]
 #![doc = "[changelog]: _documentation::changelog"]
 #![doc = "[contributing]: https://github.com/diesel-lockset/diesel_lockset/blob/main/CONTRIBUTING.md"]

@@ -25,11 +25,12 @@ fn documents() -> Vec<(String, String)> {
     documents
 }
 
-/// The lines of the code blocks of a document, with their numbers. Of Rust, those of its documentation, without the hidden ones.
+/// The lines of the code blocks of a document, with their numbers. Of Rust, those of its documentation, without the hidden ones. Blocks of
+/// `text` are what programs print.
 fn code_lines<'t>(name: &str, text: &'t str) -> Vec<(usize, &'t str)> {
     let is_rust = Path::new(name).extension().is_some_and(|extension| extension == "rs");
     let mut lines = Vec::new();
-    let mut inside = false;
+    let (mut inside, mut is_code) = (false, false);
     for (number, line) in (1..).zip(text.lines()) {
         let shown = if is_rust {
             let documentation = line.trim_start();
@@ -39,12 +40,13 @@ fn code_lines<'t>(name: &str, text: &'t str) -> Vec<(usize, &'t str)> {
             Some(line)
         };
         let Some(shown) = shown else {
-            inside = false;
+            (inside, is_code) = (false, false);
             continue;
         };
         if shown.trim_start().starts_with("```") {
             inside = !inside;
-        } else if inside && !(is_rust && (shown == "#" || shown.starts_with("# "))) {
+            is_code = inside && !shown.contains("text");
+        } else if is_code && !(is_rust && (shown == "#" || shown.starts_with("# "))) {
             lines.push((number, shown));
         }
     }

@@ -36,7 +36,8 @@ pub trait RunLockWaits: Sized {
     /// # let conn = &mut establish();
     /// let waits = LockWaits::snapshot(conn).unwrap();
     /// for session in waits.roots() {
-    ///     println!("session {} blocks others; idle: {}", session.id, session.is_idle_in_transaction());
+    ///     let idle = session.is_idle_in_transaction();
+    ///     println!("session {} blocks others; idle: {idle}", session.id);
     /// }
     /// println!("{waits}");
     /// # }

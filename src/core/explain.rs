@@ -35,10 +35,14 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
     /// # fn main() -> Result<(), LockError> {
     /// use diesel::pg::Pg;
     ///
-    /// let set = LockSet::<Pg>::new().id::<Account>(1).query::<Order>(orders::table.filter(orders::status.eq("open")));
+    /// let open = orders::table.filter(orders::status.eq("open"));
+    /// let set = LockSet::<Pg>::new().id::<Account>(1).query::<Order>(open);
     /// let explanation = set.explain()?;
-    /// let tables: Vec<bool> = explanation.statements.iter().map(|statement| statement.sql.contains("\"orders\"")).collect();
-    /// assert_eq!(tables, [false, true]); // table by table, in the order of their names
+    /// let sql: Vec<&str> =
+    ///     explanation.statements.iter().map(|statement| &*statement.sql).collect();
+    /// // Table by table, in the order of their names.
+    /// assert!(sql[0].contains("\"accounts\"") && sql[1].contains("\"orders\""));
+    /// assert_eq!(sql.len(), 2);
     /// # Ok(()) }
     /// ```
     pub fn explain(mut self) -> Result<Explanation> {
@@ -60,12 +64,12 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
             )?;
         }
         if savepoint {
-            explanation.further("a savepoint is set in front, and released at the end: it keeps the transaction usable to ask for holders");
+            explanation.mention("a savepoint is set in front, and released at the end: it keeps the transaction usable to ask for holders");
         }
         if let WaitPolicy::Timeout(timeout) = wait_policy {
             if let Some(Step { statement, .. }) = DB::Clock::default().limit(timeout) {
                 add(&mut explanation, &statement, "limits the statement that follows to the time that is left")?;
-                explanation.further("the limit is set again before each statement, and put back at the end");
+                explanation.mention("the limit is set again before each statement, and put back at the end");
             }
         }
         let waits = matches!(wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
@@ -87,10 +91,10 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
                     break;
                 }
             }
-            table.further().into_iter().for_each(|text| explanation.further(text));
+            table.further().into_iter().for_each(|text| explanation.mention(text));
         }
         if names_holders {
-            explanation.further("if the call fails: a query for the sessions that hold what it wanted");
+            explanation.mention("if the call fails: a query for the sessions that hold what it wanted");
         }
         Ok(explanation)
     }
@@ -110,7 +114,8 @@ impl<T: Lockable, W> RowRequest<T, W> {
     /// # fn main() -> Result<(), LockError> {
     /// # let account = Account { id: 1, owner: "Ada".to_owned(), balance: 100 };
     /// let explanation = account.skip_locked().explain::<diesel::pg::Pg>()?;
-    /// assert!(explanation.statements[0].sql.ends_with("FOR UPDATE OF \"accounts\" SKIP LOCKED"));
+    /// let sql = &explanation.statements[0].sql;
+    /// assert!(sql.ends_with("FOR UPDATE OF \"accounts\" SKIP LOCKED"));
     /// # Ok(()) }
     /// ```
     pub fn explain<DB: LockingBackend>(self) -> Result<Explanation>
@@ -139,7 +144,8 @@ pub trait ExplainPick: AsQuery + Sized {
     ///
     /// let open = orders::table.filter(orders::status.eq("open")).order(orders::id);
     /// let explanation = open.explain_pick::<Order, Pg>(1)?;
-    /// assert!(explanation.statements[0].sql.contains("FOR UPDATE OF \"orders\" SKIP LOCKED"));
+    /// let sql = &explanation.statements[0].sql;
+    /// assert!(sql.contains("FOR UPDATE OF \"orders\" SKIP LOCKED"));
     /// # Ok(()) }
     /// ```
     fn explain_pick<T, DB>(self, n: u32) -> Result<Explanation>
@@ -172,10 +178,10 @@ fn explain<DB: LockingBackend, T>(mut picks: impl Picks<DB, T>) -> Result<Explan
     let mut explanation = Explanation::default();
     check_open::<DB>(&mut explanation);
     if picks.claims_in_steps() {
-        explanation.further(
+        explanation.mention(
             "a transaction is begun in front, or a savepoint set in an open one; it ends behind the last statement",
         );
-        explanation.further("the rows that were locked are changed by a statement of its own");
+        explanation.mention("the rows that were locked are changed by a statement of its own");
     }
     if let Some(snapshots) = DB::SNAPSHOTS.filter(|_| picks.asks_again()) {
         add(
@@ -183,7 +189,7 @@ fn explain<DB: LockingBackend, T>(mut picks: impl Picks<DB, T>) -> Result<Explan
             &(snapshots.ask)(),
             "reads the isolation level, since the query depends on more than the locked row",
         )?;
-        explanation.further("the query is sent once more when its rows are locked");
+        explanation.mention("the query is sent once more when its rows are locked");
     }
     let does = format!("takes the first free rows of {}; it waits for none", picks.table().quoted());
     if let Some(step) = picks.next_step() {

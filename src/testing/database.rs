@@ -28,7 +28,10 @@ const LONGEST_NAME: usize = 63;
 /// use diesel_lockset::testing::TestDatabase;
 ///
 /// let database = TestDatabase::<PgConnection>::create(&url)?;
-/// database.execute("CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL)")?;
+/// database.execute(
+///     "CREATE TABLE accounts (
+///          id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL)",
+/// )?;
 /// let conn = &mut database.connect()?;
 /// assert_eq!(accounts::table.count().get_result(conn), Ok(0));
 /// # Ok(())

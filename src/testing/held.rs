@@ -27,12 +27,15 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// let database = TestDatabase::<PgConnection>::create(&url)?;
 /// database.execute(
-///     "CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL);
+///     "CREATE TABLE accounts (
+///          id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL);
 ///      INSERT INTO accounts VALUES (1, 'Ada', 100), (2, 'Bob', 50)",
 /// )?;
 /// let probe = &mut LockProbe::<PgConnection>::connect(database.url())?;
 ///
-/// let held = Held::by(database.url(), |conn: &mut PgConnection| Account::lock_by_id(1, conn))?;
+/// let held = Held::by(database.url(), |conn: &mut PgConnection| {
+///     Account::lock_by_id(1, conn)
+/// })?;
 /// probe.assert_locked::<Account>([1]);
 /// probe.assert_free::<Account>([2]);
 ///

@@ -22,13 +22,15 @@ pub use crate::session::LockSession;
 ///
 /// ```text
 /// 2 sessions wait for a lock
-/// session 4711 "billing" (ada@shop) IDLE IN TRANSACTION for 12m 3s, transaction open for 12m 5s
-///   last: UPDATE accounts SET balance = $1 WHERE id = $2
-/// └─ session 4712 "web" (ben@shop) waits 3.2s for row (0,2) of accounts, FOR UPDATE; transaction open for 4s
-///      runs: SELECT .. FROM accounts WHERE id = ANY($1) FOR UPDATE
-///    └─ session 4713 "web" (ben@shop) waits 1.1s for ..
-/// not seen: ..
+/// session 4711 "billing" (ada in shop) IDLE IN TRANSACTION for 12m 3s; transaction open for 12m 5s
+/// │ last: UPDATE accounts SET balance = $1 WHERE id = $2
+/// └─ session 4712 "web" (ben in shop) waits 3.2s for row (0,2) of accounts, FOR UPDATE; transaction open for 4.0s
+///    │ runs: SELECT .. FROM accounts WHERE id = ANY($1) ORDER BY id FOR UPDATE
+///    └─ session 4713 "web" (ben in shop) waits 1.1s for row (0,2) of accounts, FOR UPDATE; transaction open for 1.1s
+///         runs: SELECT .. FROM accounts WHERE id = ANY($1) ORDER BY id FOR UPDATE
 /// ```
+///
+/// Control characters and line breaks in names and statements are escaped, and a statement is cut after 120 characters.
 ///
 /// # Where it comes from
 ///
@@ -44,7 +46,8 @@ pub use crate::session::LockSession;
 /// session that has just got its lock may still be listed, and one that has just begun to wait may be absent. MariaDB repeats its
 /// information about row locks until nobody has asked for it for a tenth of a second.
 ///
-/// PostgreSQL 14 or later, MySQL 8.0 or later, MariaDB 10.6 or later.
+/// Tested on PostgreSQL 14, 15 and 18, MySQL 9.7, MariaDB 10.11 and 11.8. PostgreSQL before 14 does not have the beginning of a wait, and
+/// refuses the query.
 ///
 /// [locks]: https://www.postgresql.org/docs/current/view-pg-locks.html
 /// [blocking]: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION
@@ -72,7 +75,8 @@ pub struct LockWaits {
 pub struct LockWait {
     /// The id of the session that waits.
     pub waiter: i64,
-    /// The ids of the sessions that hold the lock, in a mode that conflicts. Empty if the server does not report them.
+    /// The ids of the sessions that hold the lock, in a mode that conflicts. Empty if the server does not report them. On PostgreSQL the first
+    /// session that waits for a row is the one that those behind it wait for.
     pub holders: Vec<i64>,
     /// The ids of the sessions that wait for the same lock and come first.
     pub ahead: Vec<i64>,
@@ -138,8 +142,10 @@ impl LockWaits {
     /// ```no_run
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
-    /// let names = [AdvisoryLock::named("nightly-report"), AdvisoryLock::id::<Account>(1)];
-    /// let waits = LockWaits::snapshot(conn)?.named(names.iter().map(AdvisoryLock::name));
+    /// let report = AdvisoryLock::named("nightly-report");
+    /// let names = [report, AdvisoryLock::id::<Account>(1)];
+    /// let names = names.iter().map(AdvisoryLock::name);
+    /// let waits = LockWaits::snapshot(conn)?.named(names);
     /// # Ok(()) }) }
     /// ```
     pub fn named<'n>(mut self, names: impl IntoIterator<Item = &'n AdvisoryName>) -> Self {

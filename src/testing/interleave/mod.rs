@@ -107,23 +107,35 @@ struct Options {
 ///
 /// fn deposit(conn: &mut PgConnection, amount: i32) -> QueryResult<()> {
 ///     conn.transaction(|conn| {
-///         let balance: i32 = accounts::table.find(1).select(accounts::balance).first(conn)?;
-///         diesel::update(accounts::table.find(1)).set(accounts::balance.eq(balance + amount)).execute(conn)?;
+///         let account = accounts::table.find(1);
+///         let balance: i32 = account.select(accounts::balance).first(conn)?;
+///         diesel::update(account)
+///             .set(accounts::balance.eq(balance + amount))
+///             .execute(conn)?;
 ///         Ok(())
 ///     })
 /// }
 ///
 /// let database = TestDatabase::<PgConnection>::create(&url)?;
-/// database.execute("CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL)")?;
+/// database.execute(
+///     "CREATE TABLE accounts (
+///          id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL)",
+/// )?;
 ///
 /// let report = Interleave::<PgConnection>::new(database.url())
-///     .setup(|conn| conn.batch_execute("DELETE FROM accounts; INSERT INTO accounts VALUES (1, 'Ada', 100)"))
+///     .setup(|conn| {
+///         conn.batch_execute(
+///             "DELETE FROM accounts;
+///              INSERT INTO accounts VALUES (1, 'Ada', 100)",
+///         )
+///     })
 ///     .session("alice", |conn| deposit(conn, 10))
 ///     .session("bob", |conn| deposit(conn, 20))
 ///     .observe(|conn| accounts::table.select(accounts::balance).load::<i32>(conn))
 ///     .run()?;
 /// assert_eq!(report.anomalies(), [Anomaly::LostUpdate]);
-/// println!("{report}"); // the order of statements that loses a deposit, and how to run it again
+/// // The order of statements that loses a deposit, and how to run it again.
+/// println!("{report}");
 /// # Ok(())
 /// # }
 /// ```

@@ -56,7 +56,8 @@ type Hook = Box<dyn Fn(&OrderFinding) + Send + Sync>;
 ///     conn.transaction(|conn| {
 ///         for (id, change) in [(from, -10), (to, 10)] {
 ///             let changed = accounts::balance.eq(accounts::balance + change);
-///             diesel::update(accounts::table.find(id)).set(changed).execute(conn)?;
+///             let account = accounts::table.find(id);
+///             diesel::update(account).set(changed).execute(conn)?;
 ///         }
 ///         Ok(())
 ///     })
@@ -79,13 +80,20 @@ type Hook = Box<dyn Fn(&OrderFinding) + Send + Sync>;
 /// ```
 /// use std::sync::LazyLock;
 ///
-/// use diesel::{connection::set_default_instrumentation, pg::Pg};
+/// use diesel::{
+///     connection::{Instrumentation, set_default_instrumentation},
+///     pg::Pg,
+/// };
 /// use diesel_lockset::testing::LockOrder;
 ///
-/// static ORDER: LazyLock<LockOrder<Pg>> =
-///     LazyLock::new(|| LockOrder::new().on_finding(|finding| eprintln!("{finding}")));
+/// static ORDER: LazyLock<LockOrder<Pg>> = LazyLock::new(|| {
+///     LockOrder::new().on_finding(|finding| eprintln!("{finding}"))
+/// });
 ///
-/// set_default_instrumentation(|| Some(Box::new(ORDER.instrumentation()))).unwrap();
+/// let watch = || -> Option<Box<dyn Instrumentation>> {
+///     Some(Box::new(ORDER.instrumentation()))
+/// };
+/// set_default_instrumentation(watch).unwrap();
 /// # set_default_instrumentation(|| None).unwrap();
 /// ```
 pub struct LockOrder<DB: LockingBackend> {
