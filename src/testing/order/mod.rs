@@ -145,7 +145,6 @@ impl<DB: LockingBackend> LockOrder<DB> {
     /// # Panics
     ///
     /// If a connection is watched already, or the name of the table cannot be read.
-    #[must_use]
     pub fn require<T>(self, child: T) -> RequiredOrder<DB>
     where
         T: QuerySource<FromClause: QueryFragment<DB>>,
