@@ -10,12 +10,13 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     // Derives of `serde`.
     ("session", &[], true),
     ("error", &["session", "lockable", "key"], false),
-    ("lockable", &["key"], false),
+    // Its methods with a wait policy build requests for one row.
+    ("lockable", &["lock_set", "sql", "mode", "key"], false),
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
     ("explanation", &[], false),
     // Derives of `serde`.
     ("waits", &["session", "advisory"], true),
-    ("backend", &["waits", "session", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
+    ("backend", &["waits", "session", "advisory", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
     ("lock_set", &["advisory", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("advisory", &["lockable", "mode", "key"], false),
     ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
