@@ -53,8 +53,8 @@ pub struct Held {
 }
 
 impl Held {
-    /// Opens a transaction over a new connection, runs the closure in it, and returns when the closure has. It blocks as long as the closure
-    /// does.
+    /// Opens a transaction over a new connection, runs the closure in it, and returns when the closure has. It blocks as long as the
+    /// closure does.
     ///
     /// # Errors
     ///
