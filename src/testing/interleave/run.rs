@@ -45,7 +45,7 @@ pub(super) struct Session {
     pub(super) ended: Option<Ended>,
 }
 
-/// What has become of a run.
+/// The result of a run.
 pub(super) struct Ran {
     pub(super) steps: Vec<Step>,
     pub(super) id: String,

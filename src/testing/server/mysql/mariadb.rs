@@ -41,7 +41,7 @@ const WAITS: &str = "SELECT CAST(w.trx_mysql_thread_id AS SIGNED), CAST(b.trx_my
 /// Whoever asks again sooner gets the same answer for ever.
 const PAUSE: Duration = Duration::from_millis(110);
 
-/// What a server said last, to whichever thread.
+/// The last answer of a server, to any thread.
 struct Look {
     begun: Instant,
     ended: Instant,
