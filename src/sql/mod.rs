@@ -20,6 +20,10 @@ mod table_name;
 mod text_cache;
 mod tokens;
 
+#[cfg(test)]
+pub(crate) use self::raw_text::{Allowed, Refused, read};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use self::tokens::Unreadable;
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub use self::{
     any_select::{AnySelect, QueriedBy, RowQuery, Shape},
@@ -49,9 +53,4 @@ pub(crate) use self::{
     row_set::RowSet,
     text_cache::{Remembered, TextKey, write_text},
     tokens::{Token, Tokens},
-};
-#[cfg(test)]
-pub(crate) use self::{
-    raw_text::{Allowed, Refused, read},
-    tokens::Unreadable,
 };

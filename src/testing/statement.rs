@@ -1,6 +1,6 @@
 //! The text of a statement as Diesel's instrumentation shows it: its tables, what it locks, and the values that it compares.
 
-use crate::sql::{Dialect, Token, Tokens};
+use crate::sql::{Dialect, Token, Tokens, Unreadable};
 
 /// The kind of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct Statement {
 
 impl Statement {
     /// Reads the text of a [`DebugQuery`](diesel::connection::DebugQuery): the first of its statements, if it is a batch.
+    ///
+    /// Of a text with executable comments, it reads what MariaDB executes. What MySQL executes in their place means the same.
     pub(crate) fn read(text: &str, dialect: &'static Dialect) -> Self {
         let words = words(text, dialect);
         Statement { verb: verb(&words), words }
@@ -102,9 +104,12 @@ impl Statement {
     /// Returns the condition on rows, with the values in it.
     pub(crate) fn condition(&self) -> Option<&[String]> {
         let from = self.after(&["where"])?;
-        let ends = ["returning", "order", "limit", "for", "lock"];
-        let to = self.words[from..].iter().position(|word| ends.contains(&word.as_str()));
-        Some(&self.words[from..to.map_or(self.words.len(), |to| from + to)])
+        let (words, ends) = (&self.words[from..], ["returning", "order", "limit", "for", "lock"]);
+        let ends = |at: usize| {
+            // Conditions that this crate adds are on the session, not on rows.
+            ends.contains(&words[at].as_str()) || words[at..].iter().take(3).eq(["and", "~", "0"])
+        };
+        Some(&words[..(0..words.len()).find(|at| ends(*at)).unwrap_or(words.len())])
     }
 
     /// Returns the values of `column = value`, `column IN (..)` and `column = ANY (..)`, if that is the whole condition.
@@ -177,23 +182,51 @@ fn words(text: &str, dialect: &'static Dialect) -> Vec<String> {
     let (sql, binds) = text.rsplit_once(" -- binds: ").unwrap_or((text, ""));
     let mut binds = values(binds).into_iter();
     let mut words = Vec::new();
-    let mut tokens = Tokens::new(sql, dialect);
+    words_of(sql, dialect, &mut binds, &mut words);
+    words
+}
+
+fn words_of(
+    mut sql: &str,
+    dialect: &'static Dialect,
+    binds: &mut impl Iterator<Item = String>,
+    words: &mut Vec<String>,
+) {
     loop {
-        let before = tokens.rest();
-        // What cannot be read ends the text.
-        let Some(Ok(token)) = tokens.next() else { return words };
-        let raw = before[..before.len() - tokens.rest().len()].trim();
-        words.push(match token {
-            Token::Word(word) => word.to_ascii_lowercase(),
-            Token::Name(name) => name.trim_matches(char::from(dialect.name_quote)).to_owned(),
-            Token::Parameter => binds.next().unwrap_or_else(|| raw.to_owned()),
-            _ => raw.to_owned(),
-        });
+        let mut tokens = Tokens::new(sql, dialect);
+        let rest = loop {
+            let before = tokens.rest();
+            let token = match tokens.next() {
+                Some(Ok(token)) => token,
+                Some(Err(Unreadable::ExecutableComment)) => break before.trim_start(),
+                // What cannot be read ends the text.
+                _ => return,
+            };
+            let raw = before[..before.len() - tokens.rest().len()].trim();
+            words.push(match token {
+                Token::Word(word) => word.to_ascii_lowercase(),
+                Token::Name(name) => name.trim_matches(char::from(dialect.name_quote)).to_owned(),
+                Token::Parameter => binds.next().unwrap_or_else(|| raw.to_owned()),
+                _ => raw.to_owned(),
+            });
+        };
+        // The text of the comment, and what stands behind it.
+        let Some((comment, behind)) = rest.split_once("*/") else { return };
+        let text = comment.strip_prefix("/*M!").map(|text| text.trim_start_matches(|c: char| c.is_ascii_digit()));
+        if let Some(text) = text {
+            words_of(text, dialect, binds, words);
+        }
+        sql = behind;
     }
 }
 
 fn verb(words: &[String]) -> Verb {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
+    // `SET STATEMENT .. FOR` is the head of another statement.
+    if word(0) == "set" && word(1) == "statement" {
+        let end = words.iter().position(|word| word == "for");
+        return end.map_or(Verb::Other, |end| verb(&words[end + 1..]));
+    }
     match word(0) {
         "select" | "with" => Verb::Select,
         "insert" | "replace" => Verb::Insert,

@@ -76,6 +76,34 @@ fn lock_sets_are_in_order() {
     order.assert_ordered();
 }
 
+/// The crate begins and commits them by texts that two servers read differently, and sets limits in front of a statement.
+#[test]
+fn transactions_and_time_limits_of_the_crate_are_read() {
+    let database = database();
+    let conn = &mut database.connect().unwrap();
+    reset(conn).unwrap();
+    const LONG: Duration = Duration::from_secs(60);
+    let calls: [(&str, fn(i32, &mut Conn) -> Result<(), LockError>); 3] = [
+        ("waits", |id, conn| LockSet::new().id::<Account>(id).lock(conn).map(drop)),
+        ("waits in time", |id, conn| LockSet::new().id::<Account>(id).timeout(LONG).lock(conn).map(drop)),
+        ("shares", |id, conn| LockSet::new().for_share().id::<Account>(id).lock(conn).map(drop)),
+    ];
+    for (name, lock) in calls {
+        let order = LockOrder::new();
+        order.watch(conn);
+        for pair in [[1, 2], [2, 1]] {
+            order.assert_ordered();
+            let locked = LockTransaction::new().run(conn, |conn| {
+                lock(pair[0], conn)?;
+                lock(pair[1], conn)
+            });
+            locked.unwrap();
+        }
+        let findings = order.findings();
+        assert!(matches!(&findings[..], [OrderFinding::Circle(_)]), "{name}: {findings:?}");
+    }
+}
+
 #[test]
 fn circles_of_tables_are_seen_over_two_connections() {
     let database = database();
