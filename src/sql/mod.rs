@@ -22,8 +22,6 @@ mod tokens;
 
 #[cfg(test)]
 pub(crate) use self::raw_text::{Allowed, Refused, read};
-#[cfg(any(test, feature = "testing"))]
-pub(crate) use self::tokens::Unreadable;
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub use self::{
     any_select::{AnySelect, QueriedBy, RowQuery, Shape},
@@ -37,11 +35,12 @@ pub use self::{
     table_name::TableName,
     tokens::Dialect,
 };
-#[allow(unused_imports, reason = "each backend looks at other pieces")]
+#[allow(unused_imports, reason = "each backend, and the test bench, look at other pieces")]
 pub(crate) use self::{
     cache::Cache,
     clause::{Behind, ColumnsOf, Filter, From, KeyOf},
     key_list::filled,
+    tokens::Unreadable,
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
