@@ -20,8 +20,6 @@ mod table_name;
 mod text_cache;
 mod tokens;
 
-#[cfg(test)]
-pub(crate) use self::raw_text::{Allowed, Refused, read};
 #[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub use self::{
     any_select::{AnySelect, QueriedBy, RowQuery, Shape},
@@ -35,12 +33,11 @@ pub use self::{
     table_name::TableName,
     tokens::Dialect,
 };
-#[allow(unused_imports, reason = "each backend, and the test bench, look at other pieces")]
+#[allow(unused_imports, reason = "each backend looks at other pieces")]
 pub(crate) use self::{
     cache::Cache,
     clause::{Behind, ColumnsOf, Filter, From, KeyOf},
     key_list::filled,
-    tokens::Unreadable,
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
@@ -52,4 +49,9 @@ pub(crate) use self::{
     row_set::RowSet,
     text_cache::{Remembered, TextKey, write_text},
     tokens::{Token, Tokens},
+};
+#[cfg(test)]
+pub(crate) use self::{
+    raw_text::{Allowed, Refused, read},
+    tokens::Unreadable,
 };

@@ -1,6 +1,8 @@
 //! The text of a statement as Diesel's instrumentation shows it: its tables, what it locks, and the values that it compares.
 
-use crate::sql::{Dialect, Token, Tokens, Unreadable};
+use std::borrow::Cow;
+
+use crate::sql::{Dialect, Token, Tokens};
 
 /// The kind of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +30,6 @@ pub(crate) struct Statement {
 
 impl Statement {
     /// Reads the text of a [`DebugQuery`](diesel::connection::DebugQuery): the first of its statements, if it is a batch.
-    ///
-    /// Of a text with executable comments, it reads what MariaDB executes. What MySQL executes in their place means the same.
     pub(crate) fn read(text: &str, dialect: &'static Dialect) -> Self {
         let words = words(text, dialect);
         Statement { verb: verb(&words), words }
@@ -104,17 +104,18 @@ impl Statement {
     /// Returns the condition on rows, with the values in it.
     pub(crate) fn condition(&self) -> Option<&[String]> {
         let from = self.after(&["where"])?;
-        let (words, ends) = (&self.words[from..], ["returning", "order", "limit", "for", "lock"]);
-        let ends = |at: usize| {
-            // Conditions that this crate adds are on the session, not on rows.
-            ends.contains(&words[at].as_str()) || words[at..].iter().take(3).eq(["and", "~", "0"])
-        };
-        Some(&words[..(0..words.len()).find(|at| ends(*at)).unwrap_or(words.len())])
+        let ends = ["returning", "order", "limit", "for", "lock"];
+        let to = self.words[from..].iter().position(|word| ends.contains(&word.as_str()));
+        Some(&self.words[from..to.map_or(self.words.len(), |to| from + to)])
     }
 
     /// Returns the values of `column = value`, `column IN (..)` and `column = ANY (..)`, if that is the whole condition.
     pub(crate) fn keys(&self) -> Vec<String> {
         let Some(mut condition) = self.condition() else { return Vec::new() };
+        // This crate's further conditions on the session overflow if they do not hold: `AND ~0 + (..)`.
+        if let Some(at) = condition.windows(3).position(|words| words == ["and", "~", "0"]) {
+            condition = &condition[..at];
+        }
         while let [open, inner @ .., close] = condition {
             if open != "(" || close != ")" || inner.iter().any(|word| word == "(" || word == ")") {
                 break;
@@ -180,53 +181,52 @@ impl Statement {
 
 fn words(text: &str, dialect: &'static Dialect) -> Vec<String> {
     let (sql, binds) = text.rsplit_once(" -- binds: ").unwrap_or((text, ""));
+    let sql = if dialect.executable_comments { as_on_mariadb(sql) } else { Cow::Borrowed(sql) };
     let mut binds = values(binds).into_iter();
     let mut words = Vec::new();
-    words_of(sql, dialect, &mut binds, &mut words);
-    words
+    let mut tokens = Tokens::new(&sql, dialect);
+    loop {
+        let before = tokens.rest();
+        // What cannot be read ends the text.
+        let Some(Ok(token)) = tokens.next() else { return without_settings(words) };
+        let raw = before[..before.len() - tokens.rest().len()].trim();
+        words.push(match token {
+            Token::Word(word) => word.to_ascii_lowercase(),
+            Token::Name(name) => name.trim_matches(char::from(dialect.name_quote)).to_owned(),
+            Token::Parameter => binds.next().unwrap_or_else(|| raw.to_owned()),
+            _ => raw.to_owned(),
+        });
+    }
 }
 
-fn words_of(
-    mut sql: &str,
-    dialect: &'static Dialect,
-    binds: &mut impl Iterator<Item = String>,
-    words: &mut Vec<String>,
-) {
-    loop {
-        let mut tokens = Tokens::new(sql, dialect);
-        let rest = loop {
-            let before = tokens.rest();
-            let token = match tokens.next() {
-                Some(Ok(token)) => token,
-                Some(Err(Unreadable::ExecutableComment)) => break before.trim_start(),
-                // What cannot be read ends the text.
-                _ => return,
-            };
-            let raw = before[..before.len() - tokens.rest().len()].trim();
-            words.push(match token {
-                Token::Word(word) => word.to_ascii_lowercase(),
-                Token::Name(name) => name.trim_matches(char::from(dialect.name_quote)).to_owned(),
-                Token::Parameter => binds.next().unwrap_or_else(|| raw.to_owned()),
-                _ => raw.to_owned(),
-            });
-        };
-        // The text of the comment, and what stands behind it.
-        let Some((comment, behind)) = rest.split_once("*/") else { return };
-        let text = comment.strip_prefix("/*M!").map(|text| text.trim_start_matches(|c: char| c.is_ascii_digit()));
-        if let Some(text) = text {
-            words_of(text, dialect, binds, words);
-        }
-        sql = behind;
+/// Returns the text with `/*M! .. */` executed and `/*! .. */` left out: this crate writes one for MariaDB where it writes the other one for
+/// MySQL. Its further conditions on the session are left out too, so that a condition on a key is still one.
+fn as_on_mariadb(sql: &str) -> Cow<'_, str> {
+    let opening = |sql: &str| sql.find("/*M!").into_iter().chain(sql.find("/*!")).min();
+    let (mut text, mut rest) = (String::new(), sql);
+    while let Some(at) = opening(rest) {
+        let (before, comment) = rest.split_at(at);
+        let Some((comment, behind)) = comment.split_once("*/") else { break };
+        text.push_str(before);
+        let content =
+            comment.strip_prefix("/*M!").map(|content| content.trim_start_matches(|c: char| c.is_ascii_digit()));
+        text.push_str(content.filter(|content| !content.trim_start().starts_with("AND ")).unwrap_or(" "));
+        rest = behind;
     }
+    if text.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(text + rest) }
+}
+
+/// Returns the statement in `SET STATEMENT .. FOR statement`.
+fn without_settings(mut words: Vec<String>) -> Vec<String> {
+    let is_set = words.iter().map(String::as_str).take(2).eq(["set", "statement"]);
+    if let Some(at) = words.iter().position(|word| word == "for").filter(|_| is_set) {
+        words.drain(..=at);
+    }
+    words
 }
 
 fn verb(words: &[String]) -> Verb {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
-    // `SET STATEMENT .. FOR` is the head of another statement.
-    if word(0) == "set" && word(1) == "statement" {
-        let end = words.iter().position(|word| word == "for");
-        return end.map_or(Verb::Other, |end| verb(&words[end + 1..]));
-    }
     match word(0) {
         "select" | "with" => Verb::Select,
         "insert" | "replace" => Verb::Insert,
