@@ -4,8 +4,10 @@ mod attempt;
 mod circle;
 mod class;
 mod classify;
+mod context;
 mod convert;
 mod display;
+mod holder;
 mod listed;
 mod mysql;
 mod obstacle;
@@ -23,14 +25,15 @@ use diesel::result::Error as DieselError;
 #[allow(unused_imports, reason = "of one feature only")]
 pub(crate) use self::classify::Conflict;
 pub use self::{
-    attempt::{Attempt, Holder},
+    attempt::Attempt,
     class::{Refusal, RetryClass},
+    holder::Holder,
     obstacle::LockObstacle,
     optional::OptionalExtension,
     row_name::RowName,
     stale::{FieldChange, StaleRow},
 };
-pub(crate) use self::{class::Classed, classify::is_connection_lost};
+pub(crate) use self::{class::Classed, classify::is_connection_lost, holder::Evidence};
 pub use crate::key::RowKey;
 
 /// The result of everything that locks. The page [errors](crate::_documentation::errors) shows it beside error types of an application's own.

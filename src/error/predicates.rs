@@ -109,6 +109,13 @@ impl LockError {
         LockError::Unsupported { clause: "one table under two names", advice }
     }
 
+    /// Builds the error for an isolation level of a transaction that is open already.
+    pub(crate) fn isolation_inside() -> Self {
+        let advice = "only the outermost transaction chooses it: leave `isolation` out here; where an open transaction is given, as in a \
+                      test, set the level of the session when it connects";
+        LockError::Unsupported { clause: "an isolation level inside of an open transaction", advice }
+    }
+
     /// Builds the error for conditions that need a statement with a fresh snapshot, in a transaction that keeps its old snapshot.
     pub(crate) fn old_snapshot() -> Self {
         let advice = "at the isolation level of this transaction no statement sees what was committed while the row was waited for, so \

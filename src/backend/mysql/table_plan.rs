@@ -16,7 +16,7 @@ use super::{
     chunks::{CHUNK, Chunks},
     covering_index::Uncovered,
     fragments::Asked,
-    holders::{Holders, holder},
+    holders::{Holders, row_holder},
     key_check::KeyCheck,
     level_guard::{Refused, of_serializable},
     lock_rows::{LockModel, LockRows},
@@ -313,11 +313,11 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
     }
 
     fn holders(&self, time: Duration) -> Statement<'_, Mysql> {
-        Statement::new(Holders { table: self.name.bare(), time })
+        Statement::new(Holders { table: &self.name, time })
     }
 
     fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
-        holder(row)
+        row_holder(row)
     }
 }
 

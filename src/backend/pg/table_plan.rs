@@ -11,7 +11,7 @@ use diesel::{deserialize, pg::Pg, result::QueryResult};
 
 pub(super) use self::next_step::two_rows_of_one_key;
 use super::{
-    holders::{Holders, holder},
+    holders::{Holders, row_holder},
     lock_query::LockQuery,
     lock_rows::LockRows,
     model::PgModel,
@@ -313,6 +313,6 @@ impl TablePlan<Pg> for PgTable<'_> {
     }
 
     fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
-        holder(row)
+        row_holder(row)
     }
 }
