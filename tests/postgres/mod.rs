@@ -9,6 +9,7 @@ mod ended_waits;
 mod errors;
 mod foreign_keys;
 mod generic_code;
+mod job_queue;
 mod joins;
 mod key_types;
 mod lock_transaction;
