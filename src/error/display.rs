@@ -56,7 +56,7 @@ impl fmt::Display for LockError {
                 "rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes",
             ),
             LockError::Unsupported { clause, advice } => {
-                write!(f, "a query with {clause} cannot be locked like this: {advice}")
+                write!(f, "locking is not possible with {clause}: {advice}")
             }
             LockError::NotLockable { table, rows, reason, .. } => {
                 write!(f, "{} cannot be locked: {reason}", Subject(table, rows))

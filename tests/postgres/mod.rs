@@ -8,6 +8,7 @@ mod crashes;
 mod ended_waits;
 mod errors;
 mod foreign_keys;
+mod frictions;
 mod generic_code;
 mod job_queue;
 mod joins;
