@@ -207,8 +207,8 @@ pub use self::blocking::run_pending_migrations_locked;
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
     blocking::{
-        AdvisoryGuard, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction,
-        RunLockWaits,
+        AdvisoryGuard, LockConnection, LockDsl, OwnedAdvisoryGuard, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
+        RunLockTransaction, RunLockWaits,
     },
     core::ExplainPick,
     error::{LockError, OptionalExtension, Result, RetryClass},

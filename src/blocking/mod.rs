@@ -18,7 +18,7 @@ mod waits;
 pub use self::migrations::run_pending_migrations_locked;
 pub use self::{
     advisory::RunAdvisoryLock,
-    advisory_guard::AdvisoryGuard,
+    advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},

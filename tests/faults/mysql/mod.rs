@@ -16,6 +16,8 @@ mod helper_names;
 mod holders;
 mod in_time;
 mod key_and_expression;
+#[path = "../leader.rs"]
+mod leader;
 #[path = "../left_open.rs"]
 mod left_open;
 mod levels;
@@ -39,7 +41,11 @@ mod views;
 
 use diesel_async::AsyncMysqlConnection as AsyncConn;
 
-use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
+use crate::support::{
+    arena::ServerArena,
+    driver::MysqlBlocking as Driver,
+    mysql::MysqlFamily,
+};
 
 type Arena = ServerArena<MysqlFamily>;
 
@@ -60,6 +66,9 @@ const SESSION_STATE: [&str; 5] = [
     "SELECT @diesel_lockset_isolation IS NOT NULL",
     "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id()",
 ];
+
+/// A piece of the question whether this session holds a lock.
+const IS_MINE: &str = "<=> CONNECTION_ID()";
 
 /// There are no advisory locks that end with a transaction.
 fn own_verbs<C>() -> Vec<cancelled::verbs::Verb<C>> {

@@ -21,6 +21,8 @@ mod in_time;
 mod inheritance;
 mod joins;
 mod key_types;
+#[path = "../leader.rs"]
+mod leader;
 #[path = "../left_open.rs"]
 mod left_open;
 mod linear;
@@ -69,6 +71,9 @@ const SESSION_STATE: [&str; 4] = [
     // Outside of a transaction, each statement is one of its own.
     "SELECT (now() = statement_timestamp())::int::bigint",
 ];
+
+/// A piece of the question whether this session holds a lock.
+const IS_MINE: &str = "pg_catalog.pg_backend_pid() AND";
 
 /// A request to cancel what the session of this connection does.
 fn cancel_request(conn: &AsyncConn) -> impl Future<Output = ()> + Send + 'static + use<> {
