@@ -202,7 +202,7 @@ pub use diesel_lockset_derives::advisory_locked;
 
 #[cfg(feature = "migrations")]
 #[doc(inline)]
-pub use self::blocking::run_pending_migrations_locked;
+pub use self::blocking::{LockedMigrations, run_pending_migrations_locked};
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},

@@ -15,7 +15,7 @@ mod transaction;
 mod waits;
 
 #[cfg(feature = "migrations")]
-pub use self::migrations::run_pending_migrations_locked;
+pub use self::migrations::{LockedMigrations, run_pending_migrations_locked};
 pub use self::{
     advisory::RunAdvisoryLock,
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},

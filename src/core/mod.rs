@@ -4,6 +4,8 @@
 mod advisory;
 mod attempts;
 mod catch;
+#[cfg(feature = "migrations")]
+mod changes;
 mod driver;
 mod explain;
 mod hold;
@@ -41,3 +43,5 @@ pub(crate) use self::{
 };
 #[cfg(feature = "async")]
 pub(crate) use self::{catch::catch, registry::abandon};
+#[cfg(feature = "migrations")]
+pub(crate) use self::{changes::changes, mark_broken::mark_broken};
