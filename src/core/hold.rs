@@ -132,12 +132,13 @@ impl Hold {
         };
         match self.release {
             Release::ByServer => {}
-            // Whatever has kept the commit from being made has kept the lock from being released with it.
-            Release::AfterClosure if unlocks && matches!(outcome, Ok(Ok(_))) => {}
             Release::AtOuterEnd if matches!(outcome, Ok(Ok(_))) => registry::release_at_the_end(driver, &self.name),
-            // A failed release does not change the outcome: the session is ended then, and the lock with it.
             Release::AtOuterEnd | Release::AfterClosure => {
-                release(&self.name, self.shared, driver).await;
+                // Whatever has kept the commit from being made has kept the lock from being released with it. A failed release does not
+                // change the outcome: the session is ended then, and the lock with it.
+                if !(unlocks && matches!(outcome, Ok(Ok(_)))) {
+                    release(&self.name, self.shared, driver).await;
+                }
                 #[cfg(feature = "tracing")]
                 self.held.end("the release of an advisory lock");
             }

@@ -34,6 +34,7 @@ mod raw_sql;
 #[path = "../registry.rs"]
 mod registry;
 mod select_limit;
+mod session_settings;
 #[path = "../session_state.rs"]
 mod session_state;
 #[path = "../text_cache.rs"]
