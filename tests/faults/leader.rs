@@ -93,7 +93,7 @@ fn a_pool_gets_the_connection_back_unless_its_session_is_lost() {
     assert!(leader.release());
     let mut again = lock().acquire_owned(pool.get().unwrap()).unwrap();
     assert_eq!(Kind::session_number(&mut *again), number);
-    assert!(!lock().try_acquire(&mut arena.connect()).unwrap().is_some());
+    assert!(lock().try_acquire(&mut arena.connect()).unwrap().is_none());
     end_its_session(&arena);
     drop(again);
     let mut next = lock().acquire_owned(pool.get().unwrap()).unwrap();
