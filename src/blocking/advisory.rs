@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel::result::Error as DieselError;
 
 use super::{
-    advisory_guard::AdvisoryGuard,
+    advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     connection::LockConnection,
     driver::{Blocking, now},
 };
@@ -134,6 +134,16 @@ pub trait RunAdvisoryLock<M>: Sized {
     where
         Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 
+    /// Like [`acquire`](Self::acquire), with a guard that owns the connection, such as one out of a pool: for a lock that is kept in a struct,
+    /// or as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire`](Self::acquire). The connection is dropped then, which puts it back into its pool.
+    fn acquire_owned<Conn>(self, conn: Conn) -> Result<OwnedAdvisoryGuard<Conn>>
+    where
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
+
     /// Takes the lock until the open transaction ends. No statement releases it, so it also works behind a pooler.
     ///
     /// A savepoint that is rolled back releases the locks that were taken in it. PostgreSQL only.
@@ -227,6 +237,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             Taken::Yes => Some(AdvisoryGuard::new::<M>(conn, self.name().clone())),
             Taken::No => None,
         })
+    }
+
+    fn acquire_owned<Conn>(self, mut conn: Conn) -> Result<OwnedAdvisoryGuard<Conn>>
+    where
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
+    {
+        now(core::take(&self, Span::Session, &mut Blocking(&mut conn), true))?;
+        Ok(OwnedAdvisoryGuard::new::<M>(conn, self.name().clone()))
     }
 
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>

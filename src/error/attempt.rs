@@ -30,6 +30,7 @@ use super::{Holder, LockError, RowName, listed::Listed};
 pub struct Attempt {
     pub(crate) table: String,
     pub(crate) advisory_lock: Option<String>,
+    pub(crate) migration: Option<String>,
     pub(crate) rows: Vec<RowName>,
     pub(crate) waited: Duration,
     pub(crate) holders: Vec<Holder>,
@@ -39,7 +40,13 @@ pub struct Attempt {
 impl Attempt {
     pub(crate) fn at_advisory_lock(name: &str, waited: Duration, rolled_back: bool) -> Self {
         let (rows, holders, advisory_lock) = (Vec::new(), Vec::new(), Some(name.to_owned()));
-        Attempt { table: String::new(), advisory_lock, rows, waited, holders, rolled_back }
+        Attempt { table: String::new(), advisory_lock, migration: None, rows, waited, holders, rolled_back }
+    }
+
+    #[allow(dead_code, reason = "of one feature only")]
+    pub(crate) fn at_migration(name: String, waited: Duration, rolled_back: bool) -> Self {
+        let (rows, holders, migration) = (Vec::new(), Vec::new(), Some(name));
+        Attempt { table: String::new(), advisory_lock: None, migration, rows, waited, holders, rolled_back }
     }
 
     /// Returns the [canonical text](crate::AdvisoryName::text) of the advisory lock that the call waited for; `None` if it waited for rows.
@@ -48,7 +55,13 @@ impl Attempt {
         self.advisory_lock.as_deref()
     }
 
-    /// Returns the table whose rows were being locked, as it is written in SQL; empty for an advisory lock.
+    /// Returns the name of the migration one of whose statements waited for a lock, of a table as a rule; `None` for every other call.
+    #[must_use]
+    pub fn migration(&self) -> Option<&str> {
+        self.migration.as_deref()
+    }
+
+    /// Returns the table whose rows were being locked, as it is written in SQL; empty for an advisory lock and for a migration.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
@@ -73,7 +86,8 @@ impl Attempt {
         &self.holders
     }
 
-    /// Returns whether the call rolled itself back, so that the transaction goes on as if it had not been made.
+    /// Returns whether the call rolled itself back, so that the transaction goes on as if it had not been made. Of a migration: whether
+    /// nothing of it is kept.
     #[must_use]
     pub fn rolled_back(&self) -> bool {
         self.rolled_back
@@ -97,9 +111,10 @@ impl LockError {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms waiting for ", self.waited.as_millis())?;
-        match &self.advisory_lock {
-            Some(name) => write!(f, "the advisory lock {name:?}")?,
-            None => write!(f, "rows of {}", self.table)?,
+        match (&self.advisory_lock, &self.migration) {
+            (Some(name), _) => write!(f, "the advisory lock {name:?}")?,
+            (None, Some(name)) => write!(f, "a lock in the migration {name}")?,
+            (None, None) => write!(f, "rows of {}", self.table)?,
         }
         if !self.rows.is_empty() {
             write!(f, " ({})", Listed(&self.rows))?;

@@ -51,13 +51,20 @@ impl fmt::Display for LockError {
                     Some(attempt) => attempt.fmt(f)?,
                     None => f.write_str("the server's limit for lock waits")?,
                 }
-                f.write_str(": run the transaction again, or allow more time")
+                f.write_str(match attempt.as_ref().map(|attempt| (attempt.migration().is_some(), attempt.rolled_back())) {
+                    Some((true, true)) => ": nothing of it is kept; run it again, or allow more time",
+                    Some((true, false)) => {
+                        ": the statements before it are committed, so it is not run again; take them back or complete it by hand, and \
+                         write one statement per migration"
+                    }
+                    _ => ": run the transaction again, or allow more time",
+                })
             }
             LockError::ReadOnly(_) => f.write_str(
                 "rows cannot be locked in a read-only transaction: open it for writing, on a server that takes writes",
             ),
             LockError::Unsupported { clause, advice } => {
-                write!(f, "not possible with {clause}: {advice}")
+                write!(f, "locking is not possible with {clause}: {advice}")
             }
             LockError::NotLockable { table, rows, reason, .. } => {
                 write!(f, "{} cannot be locked: {reason}", Subject(table, rows))

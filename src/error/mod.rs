@@ -23,7 +23,7 @@ use std::time::Duration;
 use diesel::result::Error as DieselError;
 
 #[allow(unused_imports, reason = "of one feature only")]
-pub(crate) use self::classify::Conflict;
+pub(crate) use self::classify::{Conflict, ends_with_a_lock_timeout};
 pub use self::{
     attempt::Attempt,
     class::{Refusal, RetryClass},

@@ -180,6 +180,14 @@ impl LockError {
         LockError::Unsupported { clause: "an advisory lock on a hot standby", advice }
     }
 
+    /// Builds the error for migrations whose waits are limited, in an open transaction.
+    #[allow(dead_code, reason = "of one feature only")]
+    pub(crate) fn limit_in_a_transaction() -> Self {
+        let advice = "a migration that gives up its wait would leave the locks of those before it in place while it pauses: run the \
+                      migrations outside of a transaction";
+        LockError::Unsupported { clause: "`lock_timeout` for migrations in an open transaction", advice }
+    }
+
     /// Builds the error for `hold` in a transaction that the crate did not begin, and whose end it cannot observe.
     pub(crate) fn end_unknown() -> Self {
         let advice = "MySQL and MariaDB do not release it when the transaction ends, and to release it earlier would be too \

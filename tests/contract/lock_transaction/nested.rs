@@ -89,7 +89,7 @@ fn an_isolation_level_cannot_be_chosen_inside_of_another_transaction() {
     });
     let refused = LockError::from(refused.unwrap_err());
     assert!(matches!(refused, LockError::Unsupported { .. }), "{refused:?}");
-    assert!(refused.to_string().starts_with("not possible with an isolation level inside of"), "{refused}");
+    assert!(refused.to_string().starts_with("locking is not possible with an isolation level inside of"), "{refused}");
     assert_eq!(tries, 0);
     session.execute("UPDATE accounts SET v = 1 WHERE id = 1").unwrap();
     session.commit().unwrap();
