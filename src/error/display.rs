@@ -111,6 +111,11 @@ impl fmt::Display for LockError {
                 "it is not known whether this was committed: the answer to the commit is missing; look whether the work is \
                  there before doing it again",
             ),
+            LockError::AdvisoryLockLost { name } => write!(
+                f,
+                "the advisory lock {name:?} was lost while the closure ran, whose work is done: look whether another session has done \
+                 the same at the same time"
+            ),
             LockError::ConnectionLost(_) => {
                 f.write_str("the connection to the server is lost, and with it the transaction and its locks")
             }

@@ -84,6 +84,7 @@ impl LockError {
             | LockError::OutOfOrder { .. }
             | LockError::Aborted
             | LockError::CommitUnknown(_)
+            | LockError::AdvisoryLockLost { .. }
             | LockError::LimitedRowsChanged { .. } => false,
         }
     }
