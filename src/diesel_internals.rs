@@ -2,7 +2,7 @@
 //!
 //! `DESIGN.md` lists what the feature is needed for, and what would be lost without it. This file knows nothing about locks.
 
-use std::{array, borrow::Cow, marker::PhantomData, num::NonZeroU32, ops::Range};
+use std::{borrow::Cow, marker::PhantomData, num::NonZeroU32, ops::Range};
 
 use diesel::{
     backend::Backend,
@@ -262,8 +262,10 @@ impl<'r, DB: Backend> RowRef<'r, DB> {
         R: Row<'a, DB>,
     {
         let range = 0..row.field_count();
-        let first = array::from_fn(|i| row.get(i));
-        let others = (FEW_FIELDS..range.end).filter_map(|i| row.get(i)).collect();
+        let mut first = [const { None }; FEW_FIELDS];
+        first.iter_mut().zip(range.clone()).for_each(|(field, i)| *field = row.get(i));
+        let many = range.end > FEW_FIELDS;
+        let others = if many { (FEW_FIELDS..range.end).filter_map(|i| row.get(i)).collect() } else { Vec::new() };
         read(&RowRef { fields: &FieldList { first, others, marker: PhantomData }, range })
     }
 

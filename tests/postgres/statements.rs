@@ -247,7 +247,7 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
              "parents"."ctid", "parents"."id" FROM "parents" WHERE ("parents"."data" = $1)) UNION ALL (SELECT 1,
              "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2)) SELECT
              "locked".*, EXISTS (SELECT FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT
-             "parents"."id", "parents"."data", "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($3)))), CASE WHEN ("parents"."tableoid",
+             "parents"."id", "parents"."data", CASE WHEN "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($3)))) THEN 3 WHEN ("parents"."tableoid",
              "parents"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted" WHERE "q" = 0)),
              unnest(ARRAY(SELECT "c" FROM "wanted" WHERE "q" = 0))) THEN 1 WHEN "parents"."id" IN
              (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted" WHERE "q" = 0))) THEN 2 ELSE 0 END, CASE WHEN ("parents"."tableoid",
@@ -267,9 +267,9 @@ fn composite_keys_and_a_query_are_one_distinct_list() {
         &[r#"WITH "lockset: a table" AS (SELECT FROM "seats" TABLESAMPLE SYSTEM (0)),
              "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED ((SELECT "seats"."tableoid", "seats"."ctid",
              "seats"."section", "seats"."number" FROM "seats" WHERE ("seats"."holder" IS NULL))) SELECT
-             "seats"."section", "seats"."number", "seats"."holder", ("seats"."section", "seats"."number") IN
+             "seats"."section", "seats"."number", "seats"."holder", CASE WHEN ("seats"."section", "seats"."number") IN
              (SELECT unnest(ARRAY(SELECT unnest(COALESCE($1, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
-             WHERE false))))), unnest(ARRAY(SELECT unnest($2)))), CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             WHERE false))))), unnest(ARRAY(SELECT unnest($2)))) THEN 3 WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
              unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1 WHEN ("seats"."section", "seats"."number") IN
              (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted")), unnest(ARRAY(SELECT "k1" FROM "wanted"))) THEN 2 ELSE 0 END FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest(COALESCE($3, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
              WHERE false))), unnest($4) UNION ALL SELECT "k0", "k1" FROM "wanted") AS "listed") AS "among" ("k0", "k1") ON
