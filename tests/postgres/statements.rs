@@ -1,5 +1,7 @@
 //! The text of every statement that a set sends, so that a change of it is seen, and meant.
 
+use std::collections::HashSet;
+
 use diesel::{pg::Pg, prelude::*};
 use diesel_lockset::LockSet;
 
@@ -17,7 +19,7 @@ type Set = LockSet<'static, Pg>;
 type Strength = (fn(Set) -> Set, &'static str);
 
 /// The statements of one set, without their values.
-fn texts(session: &mut Blocking, set: Set) -> Vec<String> {
+fn texts<W: Send>(session: &mut Blocking, set: LockSet<'static, Pg, W>) -> Vec<String> {
     let sent = session.overhear();
     session.lock_set(set.allow_missing()).unwrap();
     sent.take().iter().map(|statement| statement.split(" -- binds").next().unwrap().to_owned()).collect()
@@ -276,6 +278,45 @@ fn composite_keys_and_a_query_are_one_distinct_list() {
              ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1") ORDER BY "seats"."section",
              "seats"."number" FOR UPDATE OF "seats""#],
     );
+}
+
+/// The text of a set is built once in a process, for each combination of all that it depends on.
+#[test]
+fn sets_that_differ_in_more_than_values_have_texts_of_their_own() {
+    let arena = Arena::new();
+    let mut session = Blocking::connect(arena.url());
+    session.begin().unwrap();
+    let by_key: [fn() -> Set; 5] = [
+        || LockSet::new().id::<Account>(1),
+        || LockSet::new().for_share().id::<Account>(1),
+        || LockSet::new().id::<AccountSummary>(1),
+        || LockSet::new().ids::<Account>(0..6_000),
+        || LockSet::new().id::<Account>(1).id::<AccountSummary>(1),
+    ];
+    let by_query: [fn() -> Set; 6] = [
+        || LockSet::new().query::<Account>(accounts::table.filter(accounts::v.gt(0))),
+        || LockSet::new().query::<AccountSummary>(accounts::table.filter(accounts::v.gt(0))),
+        || LockSet::new().query::<Account>(accounts::table.filter(accounts::v.gt(0)).limit(1)),
+        || LockSet::new().id::<Account>(1).query::<Account>(accounts::table.filter(accounts::v.gt(0))),
+        || LockSet::new().id::<Account>(1).query::<AccountSummary>(accounts::table.filter(accounts::v.gt(0))),
+        || {
+            let set = LockSet::new().query::<Account>(accounts::table.filter(accounts::v.gt(0)));
+            set.query::<Account>(accounts::table.filter(accounts::balance.gt(0)))
+        },
+    ];
+    let mut first_texts = || {
+        let mut all = Vec::new();
+        for set in by_key.iter().chain(&by_query) {
+            all.push(texts(&mut session, set()).swap_remove(0));
+            all.push(texts(&mut session, set().skip_locked()).swap_remove(0));
+        }
+        all.extend(by_query.map(|set| texts(&mut session, set().no_wait()).swap_remove(0)));
+        all
+    };
+    let texts = first_texts();
+    assert_eq!(first_texts(), texts);
+    let different: HashSet<_> = texts.iter().collect();
+    assert_eq!(different.len(), texts.len());
 }
 
 #[test]
