@@ -245,7 +245,7 @@ pub trait TablePlan<DB: Backend>: Sized {
     }
 
     /// Returns the rows, model by model.
-    fn finish(self) -> Vec<ErasedRows>;
+    fn finish(self) -> impl Iterator<Item = ErasedRows>;
 
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;

@@ -242,9 +242,9 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
         if self.stage == Stage::Done { self.done() } else { Ok(()) }
     }
 
-    fn finish(self) -> Vec<ErasedRows> {
+    fn finish(self) -> impl Iterator<Item = ErasedRows> {
         let MysqlTable { name, models, .. } = self;
-        models.into_iter().map(|model| model.finish(&name)).collect()
+        models.into_iter().map(move |model| model.finish(&name))
     }
 
     fn is_done(&self) -> bool {
