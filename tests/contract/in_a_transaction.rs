@@ -48,14 +48,14 @@ fn a_set_may_be_built_outside_a_transaction_but_not_run() {
     session.begin().unwrap();
     let locked = session.lock_set(inside).unwrap();
     assert_eq!(locked.rows::<Account>().iter().map(|account| account.id).collect::<Vec<_>>(), [1, 2, 4, 5]);
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "4", "5"]);
+    arena.assert_held("accounts", "id", &["1", "2", "4", "5"]);
     session.commit().unwrap();
     sent.take();
 
     let refused = session.lock_set(outside).unwrap_err();
     assert!(matches!(refused, LockError::NotInTransaction), "{refused:?}");
     assert_eq!(sent.take(), Vec::<String>::new());
-    assert!(arena.held_keys("accounts", "id").is_empty());
+    arena.assert_held("accounts", "id", &[]);
 }
 
 /// A23.

@@ -8,12 +8,7 @@ use std::{
 
 use diesel::{PgConnection, connection::SimpleConnection};
 
-use super::{
-    database_name::DatabaseName,
-    postgres::Postgres,
-    probe::Held,
-    server::{Server, with_database},
-};
+use super::{database_name::DatabaseName, postgres::Postgres, probe::Held, server::Server};
 
 /// A database of a test's own on PostgreSQL.
 pub(crate) type Arena = ServerArena<Postgres>;
@@ -53,7 +48,7 @@ impl<S: Server> ServerArena<S> {
         let name = DatabaseName::new(digest, tail).to_string();
         S::create_database(&server, &name)
             .unwrap_or_else(|error| panic!("cannot create the database of {title}: {error}"));
-        Self { url: with_database(&server, &name), name, server, kind: PhantomData }
+        Self { url: S::database_url(&server, &name), name, server, kind: PhantomData }
     }
 
     /// How to connect to this database.
@@ -109,6 +104,17 @@ impl<S: Server> ServerArena<S> {
     /// [`Server::held_keys`] from a fresh connection.
     pub(crate) fn held_keys(&self, table: &str, key: &str) -> Vec<String> {
         S::held_keys(&mut self.connect(), table, key)
+    }
+
+    /// Asserts that these rows of `table` are held and no others. Where rows are not held one by one, all are, or none.
+    #[track_caller]
+    pub(crate) fn assert_held(&self, table: &str, key: &str, expected: &[&str]) {
+        let held = self.held_keys(table, key);
+        if S::LOCKS_ROWS || expected.is_empty() {
+            assert_eq!(held, expected);
+        } else {
+            assert!(expected.iter().all(|key| held.iter().any(|held| held == key)), "{held:?} and not {expected:?}");
+        }
     }
 
     /// [`Server::locks_named_tables_only`]

@@ -1,9 +1,9 @@
 //! A session of a test, through any driver: what the contract and the interleavings are written against.
 
-use std::time::Duration;
+use std::{marker::PhantomData, time::Duration};
 
 use diesel::{
-    Connection, MysqlConnection, PgConnection, QueryResult,
+    Connection, MysqlConnection, PgConnection, QueryResult, SqliteConnection,
     backend::Backend,
     connection::{LoadConnection, TransactionManager},
     r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection},
@@ -14,7 +14,7 @@ use diesel_lockset::{
     bounds::{HasLockingClauses, IntoKey, LockingBackend},
 };
 
-use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
+use super::{mysql::MysqlFamily, postgres::Postgres, server::Server, sqlite::SqliteFile, statements::Statements};
 
 /// One connection to the server, driven from one thread.
 ///
@@ -118,10 +118,20 @@ pub(crate) type MysqlBlocking = Direct<MysqlConnection>;
 /// A connection to MySQL or MariaDB handed out by a pool.
 pub(crate) type MysqlPooled = Direct<PooledConnection<ConnectionManager<MysqlConnection>>>;
 
+/// A `SqliteConnection` to a file with a rollback journal.
+pub(crate) type SqliteBlocking = Direct<SqliteConnection, SqliteFile<false>>;
+
+/// A `SqliteConnection` to a file with a write-ahead log.
+pub(crate) type SqliteBlockingWal = Direct<SqliteConnection, SqliteFile<true>>;
+
+/// A connection to SQLite handed out by a pool.
+pub(crate) type SqlitePooled = Direct<PooledConnection<ConnectionManager<SqliteConnection>>, SqliteFile<true>>;
+
 /// A session through a connection whose calls block.
-pub(crate) struct Direct<C> {
+pub(crate) struct Direct<C: Open, S = <C as Open>::Server> {
     conn: C,
     pid: i32,
+    server: PhantomData<fn() -> S>,
 }
 
 /// How a connection comes to be.
@@ -147,6 +157,14 @@ impl Open for MysqlConnection {
     }
 }
 
+impl Open for SqliteConnection {
+    type Server = SqliteFile<true>;
+
+    fn open(url: &str) -> Self {
+        SqliteFile::<true>::connect(url)
+    }
+}
+
 impl<C> Open for PooledConnection<ConnectionManager<C>>
 where
     C: Open + R2D2Connection,
@@ -161,16 +179,16 @@ where
     }
 }
 
-impl<C: Open> Session for Direct<C> {
+impl<C: Open, S: Server<Backend = C::Backend>> Session for Direct<C, S> {
     type Conn = C;
-    type Server = C::Server;
+    type Server = S;
     type Backend = C::Backend;
 
     fn connect(url: &str) -> Self {
         let mut conn = C::open(url);
-        C::Server::prepare(&mut conn);
-        let pid = C::Server::session_number(&mut conn);
-        Self { conn, pid }
+        S::prepare(&mut conn);
+        let pid = S::session_number(&mut conn);
+        Self { conn, pid, server: PhantomData }
     }
 
     fn conn(&mut self) -> &mut C {
@@ -182,11 +200,11 @@ impl<C: Open> Session for Direct<C> {
     }
 
     fn execute(&mut self, statement: &str) -> QueryResult<usize> {
-        C::Server::execute(&mut self.conn, statement)
+        S::execute(&mut self.conn, statement)
     }
 
     fn number(&mut self, query: &str) -> QueryResult<i64> {
-        C::Server::number(&mut self.conn, query)
+        S::number(&mut self.conn, query)
     }
 
     fn overhear(&mut self) -> Statements {
@@ -208,7 +226,7 @@ impl<C: Open> Session for Direct<C> {
     }
 
     fn begin_as(&mut self, characteristics: &str) -> QueryResult<()> {
-        C::Server::begin_as(&mut self.conn, characteristics)
+        S::begin_as(&mut self.conn, characteristics)
     }
 
     fn lock_set<W: Send>(&mut self, set: LockSet<'_, C::Backend, W>) -> Result<Locked, LockError>
@@ -264,7 +282,7 @@ impl<C: Open> Session for Direct<C> {
     }
 
     fn execute_on(conn: &mut C, statement: &str) -> QueryResult<usize> {
-        C::Server::execute(conn, statement)
+        S::execute(conn, statement)
     }
 }
 

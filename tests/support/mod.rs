@@ -16,5 +16,6 @@ pub(crate) mod probe;
 pub(crate) mod proxy;
 pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod sqlite;
 pub(crate) mod statements;
 pub(crate) mod verbs;

@@ -17,12 +17,20 @@ pub(crate) trait Server: Sized + 'static {
     /// A plain connection, by which the tests look at the server from outside.
     type Conn: Connection<Backend = Self::Backend> + LoadConnection + SimpleConnection + Observer + 'static;
 
+    /// Whether rows are held one by one. If not, whoever holds one is the only writer, and holds all.
+    const LOCKS_ROWS: bool = true;
+
     /// The database that the tests manage their own databases from. No test keeps anything in it.
     fn url() -> String;
 
     /// A connection to `url`, or a panic that names it.
     fn connect(url: &str) -> Self::Conn {
         Self::Conn::establish(url).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+    }
+
+    /// How to connect to the database `name` on the server at `server`.
+    fn database_url(server: &str, name: &str) -> String {
+        with_database(server, name)
     }
 
     /// Makes a database with the fixtures in it, on the server at `server`.

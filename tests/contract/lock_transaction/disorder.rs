@@ -44,7 +44,7 @@ fn going_back_is_refused_where_that_is_asked_for() {
         let Err(LockError::OutOfOrder { after: was, back_to: is }) = &error else { panic!("{back_to}: {error:?}") };
         assert!(was.contains(after) && is.contains(back_to), "{error:?}");
         assert_eq!(tries, 1);
-        assert!(arena.held_keys("accounts", "id").is_empty());
+        arena.assert_held("accounts", "id", &[]);
     }
 }
 
@@ -57,7 +57,7 @@ fn going_back_is_no_error_unless_that_is_asked_for() {
         orders(conn, &[2, 1])?;
         accounts(conn, &[3])?;
         accounts(conn, &[1])?;
-        assert_eq!(arena.held_keys("accounts", "id"), ["1", "3"]);
+        arena.assert_held("accounts", "id", &["1", "3"]);
         Ok::<_, LockError>(())
     });
     assert!(done.is_ok(), "{done:?}");

@@ -33,7 +33,7 @@ fn rows_come_back_as_changed_in_the_order_that_was_asked_for() {
     let claimed = claim(&mut session, 3);
     assert_eq!(ids(&claimed), [4, 3, 2]);
     assert!(claimed.iter().all(|job| job.status == "TAKEN" && job.attempts == 1), "{claimed:?}");
-    assert_eq!(arena.held_keys("jobs", "id"), ["2", "3", "4"]);
+    arena.assert_held("jobs", "id", &["2", "3", "4"]);
     session.commit().unwrap();
     assert_eq!(arena.number("SELECT count(*) FROM jobs WHERE status = 'TAKEN'"), 3);
 }
@@ -54,7 +54,7 @@ fn outside_a_transaction_the_claim_is_committed_and_nothing_stays_locked() {
     assert_eq!(ids(&claim(&mut session, 1)), [4]);
     super::super::assert_sent(sent.take().len(), 1, "a claim");
     assert_eq!(arena.text("SELECT status FROM jobs WHERE id = 4").as_deref(), Some("TAKEN"));
-    assert!(arena.held_keys("jobs", "id").is_empty());
+    arena.assert_held("jobs", "id", &[]);
     assert_eq!(ids(&claim(&mut session, 9)), [3, 2, 1]);
     assert_eq!(ids(&claim(&mut session, 9)), [0; 0]);
 }

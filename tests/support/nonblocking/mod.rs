@@ -9,10 +9,12 @@ mod runtime;
 mod session;
 pub(crate) mod verbs;
 
+use diesel::SqliteConnection;
 use diesel_async::{
     AsyncMysqlConnection, AsyncPgConnection,
     async_connection_wrapper::AsyncConnectionWrapper,
     pooled_connection::{bb8, deadpool::Object},
+    sync_connection_wrapper::SyncConnectionWrapper,
 };
 
 pub(crate) use self::{
@@ -40,3 +42,6 @@ pub(crate) type MysqlNonblocking = Async<AsyncMysqlConnection>;
 
 /// An `AsyncMysqlConnection` handed out by a pool.
 pub(crate) type MysqlNonblockingPooled = Async<Object<AsyncMysqlConnection>>;
+
+/// A `SqliteConnection` that runs its calls in threads, on a file with a write-ahead log.
+pub(crate) type SqliteNonblocking = Async<SyncConnectionWrapper<SqliteConnection>>;

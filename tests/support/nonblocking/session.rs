@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use diesel::{
-    Connection, QueryResult, connection::TransactionManager, mysql::Mysql, pg::Pg, result::Error as DieselError,
+    Connection, QueryResult, SqliteConnection, connection::TransactionManager, mysql::Mysql, pg::Pg,
+    result::Error as DieselError, sqlite::Sqlite,
 };
 use diesel_async::{
     AsyncConnection, AsyncMysqlConnection, AsyncPgConnection,
@@ -11,6 +12,7 @@ use diesel_async::{
         AsyncDieselConnectionManager, bb8,
         deadpool::{Object, Pool},
     },
+    sync_connection_wrapper::SyncConnectionWrapper,
 };
 use diesel_lockset::{LockError, LockSet, LockTarget, Locked, bounds::IntoKey};
 
@@ -18,7 +20,9 @@ use super::{
     Blocked, Owned, block_on, runtime,
     verbs::{LockDsl, RunLockSet},
 };
-use crate::support::{driver::Session, mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
+use crate::support::{
+    driver::Session, mysql::MysqlFamily, postgres::Postgres, server::Server, sqlite::SqliteFile, statements::Statements,
+};
 
 /// A session whose calls are futures, each of which is blocked on.
 pub(crate) struct Async<C> {
@@ -65,9 +69,23 @@ macro_rules! out_of_bb8 {
     }};
 }
 
+macro_rules! skip_locked {
+    ($row:expr, $conn:expr) => {
+        $row.skip_locked().lock($conn)
+    };
+}
+
+/// The method has a bound that keeps it from being called.
+macro_rules! skips_nothing {
+    ($row:expr, $conn:expr) => {{
+        let (_, _) = ($row, $conn);
+        unreachable!("SQLite skips nothing")
+    }};
+}
+
 /// For each connection by itself: both Diesel and `diesel-async` have a `Backend` for it, which generic code would have to tell apart.
 macro_rules! sessions {
-    ($($Conn:ty, $Server:ty, $Backend:ty, $probes:literal, |$url:ident| $open:expr;)*) => {$(
+    ($($Conn:ty, $Server:ty, $Backend:ty, $probes:literal, $skips:ident, |$url:ident| $open:expr;)*) => {$(
         impl Session for Async<$Conn> {
             type Conn = Blocked<$Conn>;
             type Server = $Server;
@@ -138,7 +156,7 @@ macro_rules! sessions {
             }
 
             fn skip_locked<T: LockTarget<$Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError> {
-                row.skip_locked().lock(self.open_conn())
+                $skips!(row, self.open_conn())
             }
 
             fn timeout<T: LockTarget<$Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError> {
@@ -166,9 +184,10 @@ macro_rules! sessions {
 }
 
 sessions! {
-    AsyncPgConnection, Postgres, Pg, 1, |url| establish(url);
-    Object<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_a_pool!(url);
-    Owned<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_bb8!(url);
-    AsyncMysqlConnection, MysqlFamily, Mysql, 0, |url| establish(url);
-    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, 0, |url| out_of_a_pool!(url);
+    AsyncPgConnection, Postgres, Pg, 1, skip_locked, |url| establish(url);
+    Object<AsyncPgConnection>, Postgres, Pg, 1, skip_locked, |url| out_of_a_pool!(url);
+    Owned<AsyncPgConnection>, Postgres, Pg, 1, skip_locked, |url| out_of_bb8!(url);
+    AsyncMysqlConnection, MysqlFamily, Mysql, 0, skip_locked, |url| establish(url);
+    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, 0, skip_locked, |url| out_of_a_pool!(url);
+    SyncConnectionWrapper<SqliteConnection>, SqliteFile<true>, Sqlite, 0, skips_nothing, |url| establish(url);
 }
