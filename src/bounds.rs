@@ -24,7 +24,7 @@
 //! ```
 
 pub use crate::{
-    backend::{HasLockingClauses, LockingBackend, SupportsAdvisory, SupportsStrength},
+    backend::{HasLockWaits, HasLockingClauses, LockingBackend, SupportsAdvisory, SupportsStrength},
     blocking::LoadLocked,
     key::{IntoKey, LockKey},
     pick::{ClaimFrom, PickFrom},

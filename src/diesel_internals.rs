@@ -2,11 +2,11 @@
 //!
 //! `DESIGN.md` lists what the feature is needed for, and what would be lost without it. This file knows nothing about locks.
 
-use std::{marker::PhantomData, num::NonZeroU32, ops::Range};
+use std::{borrow::Cow, marker::PhantomData, num::NonZeroU32, ops::Range};
 
 use diesel::{
     backend::Backend,
-    connection::{TransactionDepthChange, TransactionManagerStatus},
+    connection::{InstrumentationEvent, TransactionDepthChange, TransactionManagerStatus},
     query_builder::{
         AstPass, BindCollector, Query, QueryBuilder, QueryFragment, QueryId, bind_collector::RawBytesBindCollector,
     },
@@ -78,6 +78,16 @@ pub(crate) fn unmark_aborted(status: &mut TransactionManagerStatus) {
     }
 }
 
+/// Returns the event by which Diesel's transaction manager says that it begins a transaction.
+pub(crate) fn begin_event(depth: NonZeroU32) -> InstrumentationEvent<'static> {
+    InstrumentationEvent::begin_transaction(depth)
+}
+
+/// Returns the event by which it says that it commits one.
+pub(crate) fn commit_event(depth: NonZeroU32) -> InstrumentationEvent<'static> {
+    InstrumentationEvent::commit_transaction(depth)
+}
+
 /// Records that a transaction was begun, by a statement that the transaction manager did not send.
 pub(crate) fn transaction_begun(status: &mut TransactionManagerStatus) -> QueryResult<()> {
     change_depth(status, TransactionDepthChange::IncreaseDepth)
@@ -139,16 +149,48 @@ where
 pub struct Statement<'q, DB: Backend> {
     fragment: Box<dyn QueryFragment<DB> + 'q>,
     cached: bool,
+    /// Text in front of the fragment and behind it.
+    around: (Cow<'static, str>, Cow<'static, str>),
+    open_ended: bool,
 }
 
 impl<'q, DB: Backend> Statement<'q, DB> {
     pub(crate) fn new(fragment: impl QueryFragment<DB> + 'q) -> Self {
-        Statement { fragment: Box::new(fragment), cached: true }
+        let around = (Cow::Borrowed(""), Cow::Borrowed(""));
+        Statement { fragment: Box::new(fragment), cached: true, around, open_ended: false }
     }
 
     /// Keeps the statement out of Diesel's cache of prepared statements. PostgreSQL then parses and runs it in one round trip.
     pub(crate) fn uncached(self) -> Self {
         Statement { cached: false, ..self }
+    }
+
+    /// Replaces the text in front of the fragment. The text has no bind parameters.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn behind(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.around.0 = text.into();
+        self
+    }
+
+    /// Returns the text in front of the fragment.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn head(&self) -> &str {
+        &self.around.0
+    }
+
+    /// Notes that an `OFFSET` clause may follow the fragment.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn open_ended(self) -> Self {
+        Statement { open_ended: true, ..self }
+    }
+
+    /// Sets the text behind the fragment, if an `OFFSET` clause may follow it. The text has no bind parameters. Returns whether it did.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn follow_by(&mut self, text: impl Into<Cow<'static, str>>) -> bool {
+        if self.open_ended {
+            self.around.1 = text.into();
+        }
+        self.open_ended
     }
 }
 
@@ -157,12 +199,18 @@ impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
         if !self.cached {
             pass.unsafe_to_cache_prepared();
         }
-        self.fragment.walk_ast(pass)
+        pass.push_sql(&self.around.0);
+        self.fragment.walk_ast(pass.reborrow())?;
+        pass.push_sql(&self.around.1);
+        Ok(())
     }
 
     // Forwarded, since some fragments override `to_sql`.
     fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
-        (*self.fragment).to_sql(out, backend) // not `Box`'s own `to_sql`
+        out.push_sql(&self.around.0);
+        (*self.fragment).to_sql(out, backend)?; // not `Box`'s own `to_sql`
+        out.push_sql(&self.around.1);
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-/// The type of a primary key: it can be compared, hashed, cloned and shown in an error.
+/// The type of a primary key: it can be compared, hashed, cloned and shown in an error. [`RowKey`] has an example.
 ///
 /// Every type that has these traits implements it. A tuple of such types is the key of a table with a composite key.
 #[diagnostic::on_unimplemented(
@@ -23,6 +23,16 @@ pub trait LockKey: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
 impl<K> LockKey for K where K: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
 
 /// A value that converts into a key: the key itself, a reference to it, and `&str` for a `String` key.
+///
+/// ```
+/// # include!("doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// let keys = vec![1, 2];
+/// let by_reference = LockSet::new().ids::<Account>(&keys).lock(conn)?;
+/// let by_value = LockSet::new().ids::<Account>(keys).lock(conn)?;
+/// # assert_eq!(by_reference.rows::<Account>(), by_value.rows::<Account>());
+/// # Ok(()) }) }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a key of this table: its key is `{K}`",
     label = "expected `{K}` or `&{K}`"

@@ -14,7 +14,9 @@ use std::time::Duration;
 /// SQLite has no row locks: there a set of the default strength makes the transaction the only writer.
 ///
 /// The variants are ordered by strength, so [`Ord::max`] returns the stronger of two. The strengths that conflict are listed in
-/// [PostgreSQL's manual](https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS).
+/// [PostgreSQL's manual](https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS). The page
+/// [foreign keys](crate::_documentation::foreign_keys) says which one to choose. A set takes them by
+/// [`for_share`](crate::LockSet::for_share) and its variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strength {
     /// `FOR KEY SHARE`: the key cannot be changed, and the row cannot be deleted.
@@ -105,35 +107,32 @@ impl WaitPolicy {
 ///
 /// # What a lock set, a pick or a claim answers
 ///
-/// | requested | PostgreSQL | MySQL, MariaDB |
-/// | --- | --- | --- |
-/// | **READ COMMITTED** | | |
-/// | rows by key | as committed | as committed |
-/// | a query about the row's own columns | as committed: evaluated on the version that is locked | the same |
-/// | any other query: a join, a subquery, raw SQL, a function that is not the server's own | as committed: sent once more when its rows are locked | the same |
-/// | **REPEATABLE READ** | | |
-/// | rows by key | [`Serialization`](crate::LockError::Serialization) if the row has changed since the first statement; [`Missing`](crate::LockError::Missing) means that the snapshot has no such row | as committed; MariaDB from 11.6.2 on: as PostgreSQL ([`innodb_snapshot_isolation`][mariadb]) |
-/// | a query about the row's own columns | chosen from the snapshot; `Serialization` if a chosen row has changed since | chosen from the snapshot, evaluated again on the version that is locked: no row that does not match, but also none that began to match since |
-/// | any other query | refused with [`Unsupported`](crate::LockError::Unsupported) before a row is touched | refused, the same |
-/// | **SERIALIZABLE** | | |
-/// | rows by key | as under REPEATABLE READ | as committed |
-/// | a query about the row's own columns | as under REPEATABLE READ | refused: its plain reads would take shared locks, and two such sets would deadlock |
-/// | any other query | answered, and checked by the server at the commit: that holds if every transaction that writes what the conditions read is SERIALIZABLE | refused |
+/// The page [isolation](crate::_documentation::isolation#what-a-lock-set-a-pick-or-a-claim-answers) has the answers of every kind of query at
+/// each level, on each server, and what locks and levels prevent. In short: at READ COMMITTED all are answered, as committed. At the levels
+/// above it PostgreSQL reports a row that has changed since the first statement as [`Serialization`](crate::LockError::Serialization), and a
+/// query whose conditions are on more than the row's own columns is refused with [`Unsupported`](crate::LockError::Unsupported) where no
+/// statement could check it.
 ///
-/// The level also decides what the transaction reads *afterwards*, by queries of its own. Under REPEATABLE READ on MySQL and MariaDB the
-/// locked row is fresh, but its children, counted by a plain `SELECT`, may be those of a snapshot from before the wait, if any statement of
-/// the transaction took one. A set with a query takes one. Count children at READ COMMITTED, or by a locking read.
+/// Where the answer depends on the level, the crate reads the level of the open transaction by a separate statement. On MySQL and MariaDB
+/// this is the level of the session: a `SET TRANSACTION ISOLATION LEVEL` for the next transaction alone shows in no variable. Use
+/// [`LockTransaction::isolation`](crate::LockTransaction::isolation), or set the level for the session.
 ///
-/// Where the answer depends on the level (for "any other query"), the crate reads the level of the open transaction by a separate
-/// statement. On MySQL and MariaDB this is the level of the session: a `SET TRANSACTION ISOLATION LEVEL` for the next transaction alone
-/// shows in no variable. Use [`LockTransaction::isolation`](crate::LockTransaction::isolation), or set the level for the session. A claim by such a
-/// query outside of a transaction runs in a transaction of the crate's own, at READ COMMITTED.
+/// On SQLite every transaction is serializable, and the level changes nothing.
 ///
-/// The levels are described in the manuals of [PostgreSQL][postgres] and [MySQL][mysql].
+/// # Example: a level for one transaction
 ///
-/// [postgres]: https://www.postgresql.org/docs/current/transaction-iso.html
-/// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/innodb-transaction-isolation-levels.html
-/// [mariadb]: https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables#innodb_snapshot_isolation
+/// ```
+/// # include!("doctest_setup.rs");
+/// # fn main() {
+/// # let conn = &mut establish();
+/// use diesel_lockset::Isolation;
+///
+/// let locked = LockTransaction::new()
+///     .isolation(Isolation::ReadCommitted)
+///     .run(conn, |conn| Account::lock_by_id(1, conn));
+/// # assert_eq!(locked.unwrap().id, 1);
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isolation {
     /// Each statement sees what was committed before it.

@@ -2,6 +2,6 @@
 
 pub use crate::{
     AdvisoryLock, LockConnection, LockDsl as _, LockError, LockQueryDsl as _, LockSet, LockTarget, LockTransaction,
-    Lockable, OptionalExtension as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _, RunLockSet as _,
-    RunLockTransaction as _, advisory_locked,
+    LockWaits, Lockable, OptionalExtension as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _,
+    RunLockSet as _, RunLockTransaction as _, RunLockWaits as _, advisory_locked,
 };

@@ -235,6 +235,10 @@ pub mod locked {
     }
 }
 
+mod documentation;
+#[rustfmt::skip] // As the README has it, to 80 columns.
+mod front_page;
+
 use chrono::NaiveDate;
 use diesel_lockset::Lockable;
 

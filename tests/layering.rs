@@ -1,4 +1,4 @@
-//! Holds `src/` to the floors of the README: who may import whom, where `cfg(feature)` may stand, how long a file may be.
+//! Holds `src/` to the levels of `CONTRIBUTING.md`: who may import whom, where `cfg(feature)` may stand, how long a file may be.
 
 use std::{fs, path::Path};
 
@@ -7,10 +7,15 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("diesel_internals", &[], false),
     ("mode", &[], false),
     ("key", &[], false),
-    ("error", &["lockable", "key"], false),
+    // Derives of `serde`.
+    ("session", &[], true),
+    ("error", &["session", "lockable", "key"], false),
     ("lockable", &["key"], false),
     ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
-    ("backend", &["sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
+    ("explanation", &[], false),
+    // Derives of `serde`.
+    ("waits", &["session", "advisory"], true),
+    ("backend", &["waits", "session", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
     ("lock_set", &["advisory", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("advisory", &["lockable", "mode", "key"], false),
     ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
@@ -18,6 +23,8 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     (
         "core",
         &[
+            "explanation",
+            "waits",
             "advisory",
             "transaction",
             "pick",
@@ -36,6 +43,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         "blocking",
         &[
             "core",
+            "waits",
             "advisory",
             "transaction",
             "pick",
@@ -56,6 +64,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
             // Diesel's migrations are run by blocking calls.
             "blocking",
             "core",
+            "waits",
             "advisory",
             "transaction",
             "pick",
@@ -87,6 +96,9 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         ],
         true,
     ),
+    ("testing", &["blocking", "transaction", "waits", "lock_set", "backend", "sql", "key", "error"], true),
+    ("events", &["core"], false),
+    ("bounds", &["backend", "blocking", "key", "pick", "sql"], false),
     ("markers", &["advisory", "sql"], false),
     ("dsl", &["markers", "sql"], false),
     ("prelude", &["blocking", "lock_set", "sql", "lockable", "error"], true),
@@ -115,7 +127,7 @@ fn every_room_keeps_to_its_floor() {
             let line = i + 1;
             if !may_cfg && code.contains("feature = \"") {
                 faults.push(format!(
-                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking`, `nonblocking` or the face"
+                    "{path}:{line}: `cfg(feature)` belongs into `backend`, `core`, `blocking`, `nonblocking`, `testing` or the face"
                 ));
             }
             if code.contains("super::super") {

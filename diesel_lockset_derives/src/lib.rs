@@ -137,7 +137,10 @@ pub fn derive_lockable(input: TokenStream) -> TokenStream {
 /// fn send(&self, conn: &mut PgConnection) -> Result<bool, LockError> {
 ///     ::diesel_lockset::RunAdvisoryLock::hold::<_, _, LockError>(
 ///         ::diesel_lockset::AdvisoryLock::timeout(
-///             ::diesel_lockset::AdvisoryLock::scope(::diesel_lockset::AdvisoryLock::on(self), "send"),
+///             ::diesel_lockset::AdvisoryLock::scope(
+///                 ::diesel_lockset::AdvisoryLock::on(self),
+///                 "send",
+///             ),
 ///             ::diesel_lockset::AdvisoryLock::DEFAULT_TIMEOUT,
 ///         ),
 ///         conn,

@@ -47,7 +47,8 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// `Account|3` or `Account|3|send`; for a name of the application's own, `|nightly-report`. In SQL:
 ///
 /// ```sql
-/// SELECT ('x' || left(encode(sha256('Account|3|send'), 'hex'), 16))::bit(64)::bigint
+/// SELECT ('x' || left(encode(sha256('Account|3|send'), 'hex'), 16))
+///     ::bit(64)::bigint
 /// ```
 ///
 /// and in Python: `int.from_bytes(hashlib.sha256(b"Account|3|send").digest()[:8], "big", signed=True)`.
@@ -56,7 +57,8 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// [`AdvisoryName::key_in`]: the first 16 digits, in lower case, of the SHA-256 of `<database>|<text>`. In SQL:
 ///
 /// ```sql
-/// SELECT GET_LOCK(LEFT(SHA2(CONCAT(DATABASE(), '|', 'Account|3|send'), 256), 16), 45)
+/// SELECT GET_LOCK(
+///     LEFT(SHA2(CONCAT(DATABASE(), '|', 'Account|3|send'), 256), 16), 45)
 /// ```
 ///
 /// and in Python: `hashlib.sha256(b"shop|Account|3|send").hexdigest()[:16]`. The database is the current one of
@@ -81,7 +83,8 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// since the server sees one session, or the lock stays in a session that goes on, and no client gets it until
 /// the pooler ends that session. Neither the client nor this crate can detect it. Behind such a pooler, use
 /// [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction), or call `hold` inside of a transaction. Row
-/// locks are not affected: they end with their transaction.
+/// locks are not affected: they end with their transaction. The page [poolers](crate::_documentation::poolers) has the other modes, and other
+/// poolers.
 ///
 /// Diesel's prepared statements also stay in a session. Unless the pooler tracks them
 /// ([`max_prepared_statements`][prepared] of pgbouncer 1.21 and later), switch them off:
@@ -98,12 +101,15 @@ use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
 /// # let conn = &mut establish();
 /// # let order: Order = orders::table.find(1_i64).first(conn).unwrap();
 /// let sent = AdvisoryLock::on(&order).scope("send").hold(conn, |conn| {
-///     let order: Order = orders::table.find(order.id).first(conn)?; // reloaded under the lock
+///     // Reloaded under the lock.
+///     let order: Order = orders::table.find(order.id).first(conn)?;
 ///     if order.status == "sent" {
 ///         return Ok(false);
 ///     }
 ///     // .. send the mail ..
-///     diesel::update(orders::table.find(order.id)).set(orders::status.eq("sent")).execute(conn)?;
+///     diesel::update(orders::table.find(order.id))
+///         .set(orders::status.eq("sent"))
+///         .execute(conn)?;
 ///     Ok::<_, LockError>(true)
 /// });
 /// assert!(sent.unwrap());
@@ -150,6 +156,20 @@ impl AdvisoryLock {
     }
 
     /// Returns the lock of a name that the application has chosen. It is never that of an object, whatever the name is.
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() {
+    /// # let conn = &mut establish();
+    /// let import = AdvisoryLock::named("import").scope("2026-11-29");
+    /// let done = import.try_hold(conn, |conn| {
+    ///     // .. one session at a time ..
+    /// #   let _ = conn;
+    ///     Ok::<_, LockError>("imported")
+    /// });
+    /// assert_eq!(done.unwrap(), Some("imported")); // `None`: held
+    /// # }
+    /// ```
     pub fn named(name: &str) -> Self {
         Self::new(AdvisoryName::own(name))
     }
@@ -180,6 +200,19 @@ impl<M> AdvisoryLock<M> {
     /// Makes the lock shared: any number of sessions can hold it at a time, while no session holds it exclusively.
     ///
     /// PostgreSQL only.
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() {
+    /// # let (one, two, three) = (&mut establish(), &mut establish(), &mut establish());
+    /// let prices = AdvisoryLock::named("prices");
+    /// let reading = prices.clone().shared().acquire(one).unwrap();
+    /// let too = prices.clone().shared().try_acquire(two).unwrap();
+    /// assert!(too.is_some());
+    /// assert!(prices.try_acquire(three).unwrap().is_none());
+    /// # drop((reading, too));
+    /// # }
+    /// ```
     pub fn shared(self) -> AdvisoryLock<Shared> {
         AdvisoryLock { name: self.name, wait_policy: self.wait_policy, mode: PhantomData }
     }
@@ -206,11 +239,11 @@ impl<M: AdvisoryMode> fmt::Debug for AdvisoryLock<M> {
     }
 }
 
-/// The mode of an exclusive lock, which has one holder at a time.
+/// The mode of an exclusive lock, which has one holder at a time: that of a lock that was not made [shared](AdvisoryLock::shared).
 #[derive(Debug, Clone, Copy)]
 pub struct Exclusive;
 
-/// The mode of a shared lock, which any number of sessions can hold at a time.
+/// The mode of a [shared](AdvisoryLock::shared) lock, which any number of sessions can hold at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Shared;
 

@@ -79,7 +79,8 @@ impl AdvisoryName {
     /// ```
     /// use diesel_lockset::AdvisoryLock;
     ///
-    /// assert_eq!(AdvisoryLock::named("nightly-report").name().key_in("shop"), "ff892b5c178f6069");
+    /// let lock = AdvisoryLock::named("nightly-report");
+    /// assert_eq!(lock.name().key_in("shop"), "ff892b5c178f6069");
     /// ```
     #[must_use]
     pub fn key_in(&self, database: &str) -> String {

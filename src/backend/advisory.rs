@@ -69,6 +69,15 @@ pub trait AdvisoryBackend: LockingBackend {
         DieselError::NotFound
     }
 
+    /// Builds the text that commits a transaction and releases a lock of the session after it; `None` where a text of several statements
+    /// takes no fewer round trips, or is not safe.
+    ///
+    /// If the `COMMIT` fails, the server does not execute the rest of the text.
+    #[doc(hidden)]
+    fn commit_and_unlock(_name: LockName<'_>, _shared: bool) -> Option<String> {
+        None
+    }
+
     /// Reads the answer to a call.
     fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Self>) -> QueryResult<bool>;
 

@@ -2,12 +2,14 @@
 
 mod advisory;
 mod capabilities;
+mod control;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod pg;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod waits;
 
 use std::time::Duration;
 
@@ -20,9 +22,12 @@ use diesel::{
     sql_types::Untyped,
 };
 
+pub(crate) use self::control::CommitBy;
 pub use self::{
     advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     capabilities::{HasLockingClauses, SupportsStrength},
+    control::PreparedControl,
+    waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{
     diesel_internals::{RowRef, Statement},
@@ -35,7 +40,8 @@ use crate::{
 /// A backend whose rows can be locked.
 ///
 /// It is implemented for PostgreSQL with the feature `postgres`, for MySQL and MariaDB with the feature `mysql`, and for SQLite with the
-/// feature `sqlite`. There is nothing to implement by hand.
+/// feature `sqlite`. There is nothing to implement by hand. What each of them has is on the page
+/// [backends](crate::_documentation::backends), with code that is generic over them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a backend whose rows can be locked",
     label = "no row locks here",
@@ -91,10 +97,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const SINGLE_WRITER: Option<SingleWriter<Self>> = None;
 
-    /// The statement that clears the isolation level that the session remembers, sent after the end of the transaction; `None` where the
-    /// session remembers no level.
+    /// Builds the statement that clears the isolation level that the session remembers, sent after the end of a transaction without
+    /// `disarm`, which clears it too; `None` where the session remembers no level.
     #[doc(hidden)]
-    const FORGET_ISOLATION: Option<&'static str> = None;
+    const FORGET_ISOLATION: Option<fn() -> Statement<'static, Self>> = None;
 
     /// Builds the statement that releases an advisory lock at the end of a transaction; `None` where the server releases it by itself.
     #[doc(hidden)]
@@ -110,6 +116,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// After an implicit rollback the server goes on in autocommit. PostgreSQL refuses every statement until the client rolls back.
     #[doc(hidden)]
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Self>> = None;
+
+    /// The statements that begin and end transactions if a connection prepares them; `None` where a text takes one round trip too.
+    #[doc(hidden)]
+    const PREPARED_CONTROL: Option<&'static PreparedControl<Self>> = None;
 
     /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if
     /// the connection does not report the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects
@@ -236,6 +246,15 @@ pub trait TablePlan<DB: Backend>: Sized {
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;
 
+    /// Returns what the next statement does, for an [`Explanation`](crate::explanation::Explanation).
+    fn purpose(&self) -> String;
+
+    /// Moves on without an answer. Returns `false` where the answer decides what is sent.
+    fn go_on(&mut self) -> Result<bool>;
+
+    /// Returns what may be sent besides, and when.
+    fn further(&self) -> Vec<&'static str>;
+
     /// Returns the name of the table in SQL.
     fn name(&self) -> &TableName;
 
@@ -266,11 +285,6 @@ pub trait PickPlan<DB: Backend>: Sized {
     /// Returns whether this is a claim of several statements, which must be one transaction.
     fn claims_in_steps(&self) -> bool;
 
-    /// Returns whether the next step of such a claim changes the rows.
-    fn is_about_to_change(&self) -> bool {
-        false
-    }
-
     /// Returns the next step; `None` when the plan is done.
     fn next_step<'e>(
         &'e mut self,
@@ -300,9 +314,36 @@ pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
 
+    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
+    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
+    const OF_EACH_LOCK: Option<&'static str> = None;
+
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.
     fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
+
+    /// Returns whether the limit is a part of the statements of a plan, in place of the step of [`limit`](Self::limit).
+    fn limits_inside(&self) -> bool {
+        false
+    }
+
+    /// Makes the limit a part of a step's statement.
+    fn limit_inside<'e>(&self, step: Step<'e, DB>, _left: Duration) -> Step<'e, DB> {
+        step
+    }
+
+    /// Returns whether the server has refused such a statement, and done nothing. The clock [limits](Self::limit) from then on by a step.
+    fn is_refused(&self, _error: &DieselError) -> bool {
+        false
+    }
+
+    /// Has a step's statement restore the setting, once it is running under the limit. Returns whether it does.
+    fn restore_inside<'e>(&self, step: Step<'e, DB>) -> (Step<'e, DB>, bool) {
+        (step, false)
+    }
+
+    /// Notes that such a statement was answered.
+    fn restored(&mut self) {}
 
     /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
     /// rollback restores the setting.

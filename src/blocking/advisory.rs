@@ -22,7 +22,7 @@ use crate::{
 ///
 /// | method | statements |
 /// | --- | --- |
-/// | `hold` | `SELECT pg_advisory_lock($1)`, `BEGIN`, the closure's, `COMMIT`, `SELECT pg_advisory_unlock($1)` |
+/// | `hold` | `SELECT pg_advisory_lock($1)`, `BEGIN`, the closure's, `COMMIT; SELECT pg_advisory_unlock(..)`; two statements if the commit fails, or over a connection that is not Diesel's own |
 /// | `hold` in a transaction | `SAVEPOINT ..`, `SELECT pg_advisory_xact_lock($1)`, the closure's, `RELEASE SAVEPOINT ..` |
 /// | `hold_session`, `acquire` | `SELECT pg_advisory_lock($1)`, .. , `SELECT pg_advisory_unlock($1)` |
 /// | `acquire_for_transaction` | `SELECT pg_advisory_xact_lock($1)` |
@@ -57,6 +57,9 @@ use crate::{
 /// - [`LockError::Unsupported`] on MySQL and MariaDB over a connection without a database, and on PostgreSQL on a hot standby; the
 ///   transaction goes on.
 /// - [`LockError::Canceled`], [`LockError::ConnectionLost`], [`LockError::Query`].
+///
+/// A call in an open transaction leaves it as [the table of errors](crate::_documentation::errors#the-transaction-after-each-error) says, but
+/// goes on after a `TimedOut` by the lock's own [`timeout`](AdvisoryLock::timeout): that wait is in a savepoint of its own.
 pub trait RunAdvisoryLock<M>: Sized {
     /// Takes the lock, opens a transaction, runs the closure, commits, and releases the lock: no other session gets the lock before
     /// it can see the changes of the closure.
@@ -158,7 +161,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// # Errors
     ///
-    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby.
+    /// Those of Diesel, and [`LockError::Unsupported`] on a hot standby, after which a transaction goes on.
     fn is_held<Conn>(&self, conn: &mut Conn) -> Result<bool>
     where
         Conn: LockConnection<Backend: SupportsAdvisory<M>>;

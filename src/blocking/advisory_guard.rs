@@ -36,6 +36,19 @@ use crate::{
 /// the guard does not pass the panic on.
 ///
 /// `std::mem::forget` keeps the lock until the session ends.
+///
+/// # Example: statements over the connection of the guard
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let conn = &mut establish();
+/// let mut guard = AdvisoryLock::named("report").acquire(conn).unwrap();
+/// let orders: i64 = orders::table.count().get_result(&mut *guard).unwrap();
+/// assert!(guard.release()); // it was held all the time
+/// # assert_eq!(orders, 3);
+/// # }
+/// ```
 #[must_use = "dropping the guard releases the lock at once"]
 pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: AdvisoryBackend>> {
     conn: &'c mut Conn,

@@ -9,7 +9,8 @@ use crate::{
 
 /// A connection that rows can be locked over: any of Diesel's, also out of a pool, to a backend that has row locks.
 ///
-/// Implemented for all of them; name it as a bound in code that is generic over connections.
+/// Implemented for all of them; name it as a bound in code that is generic over connections, as the page
+/// [backends](crate::_documentation::backends#one-function-for-postgresql-mysql-mariadb-and-sqlite) shows.
 ///
 /// A connection of another make, such as one that wraps one of Diesel's or `AsyncConnectionWrapper` of `diesel-async`, need not note
 /// down that the server has given the transaction up. So the server is asked before the crate commits a transaction of its own

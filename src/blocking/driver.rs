@@ -17,9 +17,9 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::connection::LockConnection;
+use super::{connection::LockConnection, control};
 use crate::{
-    backend::{LockingBackend, Sink},
+    backend::{CommitBy, LockingBackend, PreparedControl, Sink},
     core::{self, Begun, Driver},
     diesel_internals::{
         Borrowed, CompatibleType, DefaultLoadingMode, LoadConnection, RowRef, Statement, tells_of_aborts,
@@ -82,6 +82,16 @@ impl<Conn: LockConnection> Blocking<'_, Conn> {
         }))
     }
 
+    /// Returns the statements that begin and end a transaction in fewer round trips than Diesel's transaction manager. Other connections than
+    /// Diesel's own may have a manager of their own.
+    fn prepared_control<DB>(&self) -> Option<&'static PreparedControl<DB>>
+    where
+        DB: LockingBackend,
+        Conn: LockConnection<Backend = DB>,
+    {
+        DB::PREPARED_CONTROL.filter(|_| tells_of_aborts::<Conn>())
+    }
+
     /// Calls the transaction manager. If that panics, nobody knows what the server was told: the connection is marked as broken.
     fn manage(&mut self, call: impl FnOnce(&mut Conn) -> QueryResult<()>) -> QueryResult<()> {
         catch_unwind(AssertUnwindSafe(|| call(self.0))).unwrap_or_else(|panic| {
@@ -114,11 +124,33 @@ where
     }
 
     async fn begin(&mut self) -> QueryResult<()> {
-        self.manage(Conn::TransactionManager::begin_transaction)
+        match self.prepared_control() {
+            Some(control) => self.manage(|conn| control::begin(conn, control)),
+            None => self.manage(Conn::TransactionManager::begin_transaction),
+        }
     }
 
     async fn commit(&mut self) -> QueryResult<()> {
-        self.manage(Conn::TransactionManager::commit_transaction)
+        match self.prepared_control() {
+            Some(control) => self.manage(|conn| control::commit(conn, control)),
+            None => self.manage(Conn::TransactionManager::commit_transaction),
+        }
+    }
+
+    async fn control(&mut self, text: &'static str) -> QueryResult<()> {
+        match self.prepared_control() {
+            Some(control) => control::send(self.0, control, text.into()),
+            None => self.0.batch_execute(text),
+        }
+    }
+
+    /// On Diesel's own connections, whose transaction manager is known.
+    fn commits_by(&self) -> bool {
+        self.tells_of_aborts()
+    }
+
+    async fn commit_by(&mut self, by: CommitBy) -> QueryResult<()> {
+        self.manage(|conn| control::commit_by(conn, &by))
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {

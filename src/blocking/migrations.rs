@@ -55,19 +55,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// ```
 /// # include!("../doctest_setup.rs");
 /// use diesel_lockset::run_pending_migrations_locked;
-/// use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-///
-/// const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// use diesel_migrations::FileBasedMigrations;
 ///
 /// fn start(conn: &mut PgConnection) -> diesel::migration::Result<()> {
-///     for version in run_pending_migrations_locked(conn, MIGRATIONS)? {
+///     // Or those of `embed_migrations!()`, which are part of the program.
+///     let migrations = FileBasedMigrations::find_migrations_directory()?;
+///     for version in run_pending_migrations_locked(conn, migrations)? {
 ///         println!("migrated to {version}");
 ///     }
 ///     Ok(())
 /// }
 /// # fn main() {
 /// # let lock = AdvisoryLock::named("diesel_lockset").scope("migrations");
-/// # assert_eq!((lock.name().text(), lock.name().key()), ("|diesel_lockset|migrations", -6_204_181_031_774_952_724));
+/// # assert_eq!(lock.name().text(), "|diesel_lockset|migrations");
+/// # assert_eq!(lock.name().key(), -6_204_181_031_774_952_724);
 /// # }
 /// ```
 pub fn run_pending_migrations_locked<Conn, S>(conn: &mut Conn, migrations: S) -> Result<Vec<MigrationVersion<'static>>>

@@ -3,6 +3,7 @@
 mod advisory;
 mod advisory_guard;
 mod connection;
+mod control;
 mod driver;
 #[cfg(feature = "migrations")]
 mod migrations;
@@ -11,6 +12,7 @@ mod query;
 mod row;
 mod set;
 mod transaction;
+mod waits;
 
 #[cfg(feature = "migrations")]
 pub use self::migrations::run_pending_migrations_locked;
@@ -22,4 +24,5 @@ pub use self::{
     query::{LoadLocked, RunLockQuery},
     set::{LockDsl, RunLockSet},
     transaction::RunLockTransaction,
+    waits::RunLockWaits,
 };

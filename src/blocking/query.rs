@@ -71,8 +71,8 @@ pub trait RunLockQuery<Conn>: Sized {
     /// ```
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
-    /// let by_owner = accounts::table.filter(accounts::owner.eq("Ada")).for_update_of(accounts::table);
-    /// let ada = by_owner.first::<Account>(conn)?;
+    /// let by_owner = accounts::table.filter(accounts::owner.eq("Ada"));
+    /// let ada: Account = by_owner.for_update_of(accounts::table).first(conn)?;
     /// # assert_eq!(ada.id, 1);
     /// # Ok(()) }) }
     /// ```

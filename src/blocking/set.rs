@@ -134,7 +134,8 @@ pub trait LockDsl: Lockable {
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
     /// assert_eq!(Account::lock_by_id(1, conn)?.owner, "Ada");
-    /// assert!(matches!(Account::lock_by_id(77, conn), Err(LockError::Missing { .. })));
+    /// let gone = Account::lock_by_id(77, conn);
+    /// assert!(matches!(gone, Err(LockError::Missing { .. })));
     /// # Ok(()) }) }
     /// ```
     fn lock_by_id<Conn>(id: impl IntoKey<Self::Key>, conn: &mut Conn) -> Result<Self>
@@ -163,7 +164,9 @@ pub trait LockDsl: Lockable {
     /// # let account: Account = accounts::table.find(1).first(conn).unwrap();
     /// let left = account.with_lock(conn, |account, conn| {
     ///     let left = account.balance - 30;
-    ///     diesel::update(accounts::table.find(account.id)).set(accounts::balance.eq(left)).execute(conn)?;
+    ///     diesel::update(accounts::table.find(account.id))
+    ///         .set(accounts::balance.eq(left))
+    ///         .execute(conn)?;
     ///     Ok::<_, LockError>(left)
     /// });
     /// assert_eq!(left.unwrap(), 70);

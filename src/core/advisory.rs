@@ -2,7 +2,9 @@
 
 use diesel::result::QueryResult;
 
-use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, timer::Timer};
+#[cfg(feature = "tracing")]
+use super::trace;
+use super::{driver::Driver, mark_broken::mark_broken, session_state::marked, timer::Timer, trace::traced};
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryBackend, AdvisoryCall, Clock, LockingBackend, sink},
@@ -29,6 +31,18 @@ pub(crate) enum Span {
 
 /// Takes a lock. If `must` is set, a lock that another session holds is an error.
 pub(crate) async fn take<M, D>(lock: &AdvisoryLock<M>, span: Span, driver: &mut D, must: bool) -> Result<Taken>
+where
+    M: AdvisoryMode,
+    D: Driver<DB: AdvisoryBackend>,
+{
+    traced!(
+        driver,
+        trace::Call::advisory(lock.name().text(), M::SHARED, lock.wait_policy()),
+        take_now(lock, span, driver, must).await
+    )
+}
+
+async fn take_now<M, D>(lock: &AdvisoryLock<M>, span: Span, driver: &mut D, must: bool) -> Result<Taken>
 where
     M: AdvisoryMode,
     D: Driver<DB: AdvisoryBackend>,

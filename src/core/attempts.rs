@@ -6,6 +6,7 @@ use diesel::result::Error as DieselError;
 
 use super::{
     driver::Driver,
+    trace,
     transaction::{Begun, begin_watched},
 };
 use crate::{
@@ -66,11 +67,13 @@ where
             Verdict::Pass => return ControlFlow::Break(Err(error)),
             Verdict::GiveUp => {
                 let (tries, elapsed) = (self.retries.tries(), self.retries.elapsed());
+                trace::gave_up(error.as_error(), tries, elapsed);
                 let (nested, source) = (self.nested, error.into_boxed());
                 return ControlFlow::Break(Err(LockError::RetriesExhausted { tries, elapsed, nested, source }.into()));
             }
             Verdict::Retry(pause) => pause,
         };
+        trace::retry(error.as_error(), self.retries.tries(), pause);
         (self.transaction.before_retry)(error.as_error(), self.retries.tries());
         drop(error);
         driver.sleep(pause).await;

@@ -8,7 +8,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::{LockingBackend, Sink},
+    backend::{CommitBy, LockingBackend, Sink},
     diesel_internals::{self, Statement},
     error::is_connection_lost,
 };
@@ -44,6 +44,21 @@ pub(crate) trait Driver {
     fn begin(&mut self) -> impl Future<Output = QueryResult<()>>;
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>>;
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>>;
+
+    /// Sends a statement without values that controls a transaction.
+    fn control(&mut self, text: &'static str) -> impl Future<Output = QueryResult<()>> {
+        self.batch(text)
+    }
+
+    /// Returns whether the outermost transaction can be committed by another statement than `COMMIT`.
+    fn commits_by(&self) -> bool {
+        false
+    }
+
+    /// Commits the outermost transaction by this statement, if it [can be](Self::commits_by), else as [`commit`](Self::commit).
+    fn commit_by(&mut self, _by: CommitBy) -> impl Future<Output = QueryResult<()>> {
+        self.commit()
+    }
 
     /// Waits, without sending anything.
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()>;

@@ -4,6 +4,8 @@ use std::{convert::Infallible, panic::resume_unwind, thread};
 
 use diesel::result::Error as DieselError;
 
+#[cfg(feature = "tracing")]
+use super::trace;
 use super::{
     advisory::{Span, Taken, release, take},
     catch::catch,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
-    backend::AdvisoryBackend,
+    backend::{AdvisoryBackend, CommitBy},
     error::LockError,
 };
 
@@ -23,6 +25,8 @@ pub(crate) struct Hold {
     shared: bool,
     begun: Option<Begun>,
     release: Release,
+    #[cfg(feature = "tracing")]
+    held: trace::Held,
 }
 
 /// The moment at which a lock is released.
@@ -98,7 +102,14 @@ impl Hold {
     }
 
     fn new<M: AdvisoryMode>(lock: &AdvisoryLock<M>, begun: Option<Begun>, release: Release) -> Self {
-        Hold { name: lock.name().clone(), shared: M::SHARED, begun, release }
+        Hold {
+            name: lock.name().clone(),
+            shared: M::SHARED,
+            begun,
+            release,
+            #[cfg(feature = "tracing")]
+            held: trace::Held::now(),
+        }
     }
 
     /// Ends the transaction as its closure ended, and releases the lock, or has it released later.
@@ -107,16 +118,28 @@ impl Hold {
         D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
+        let mut unlocks = false;
         let outcome = match self.begun {
-            Some(begun) => catch(end(driver, begun, outcome)).await,
+            Some(mut begun) => {
+                if self.release == Release::AfterClosure {
+                    let name = self.name.in_all_forms();
+                    let text = || D::DB::commit_and_unlock(name, self.shared).map(CommitBy::Text);
+                    unlocks = begun.commit_by(driver, text);
+                }
+                catch(end(driver, begun, outcome)).await
+            }
             None => outcome,
         };
         match self.release {
             Release::ByServer => {}
+            // Whatever has kept the commit from being made has kept the lock from being released with it.
+            Release::AfterClosure if unlocks && matches!(outcome, Ok(Ok(_))) => {}
             Release::AtOuterEnd if matches!(outcome, Ok(Ok(_))) => registry::release_at_the_end(driver, &self.name),
             // A failed release does not change the outcome: the session is ended then, and the lock with it.
             Release::AtOuterEnd | Release::AfterClosure => {
                 release(&self.name, self.shared, driver).await;
+                #[cfg(feature = "tracing")]
+                self.held.end("the release of an advisory lock");
             }
         }
         outcome.unwrap_or_else(|panic| resume_unwind(panic))

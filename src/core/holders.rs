@@ -1,17 +1,16 @@
 //! Asks which sessions hold what a call failed to lock. Best effort: it does not abort the transaction, has its own time limit, and hides no
 //! error.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::{backend::Backend, deserialize, result::QueryResult};
 
-use super::{driver::Driver, timer::Timer};
+use super::{driver::Driver, limited::Limited};
 use crate::{
     advisory::AdvisoryName,
     backend::{AdvisoryBackend, Clock, LockingBackend, sink},
     diesel_internals::{RowRef, Statement},
     error::{Holder, Result},
-    mode::WaitPolicy,
 };
 
 /// The time that a call with a timeout may take for the query beyond its timeout. The query reads the tables of the call, and may have to
@@ -34,43 +33,27 @@ pub(super) trait HoldersQuery<DB: Backend> {
 }
 
 /// Asks within the time that is `left` to the call, plus [`GRACE`].
-///
-/// Where an error aborts the transaction, the query has a savepoint and a limit of its own, both of which are undone. Where an
-/// error undoes its own statement only, the statement brings its limit along.
 pub(super) async fn in_time<D, Q>(driver: &mut D, left: Option<Duration>, query: &mut Q) -> Vec<Holder>
 where
     D: Driver,
     Q: HoldersQuery<D::DB>,
 {
     let time = left.map_or(TIME, |left| left + GRACE);
-    let end = Instant::now() + time;
-    if <D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK {
-        return ask(driver, end, query).await.unwrap_or_default();
-    }
-    if driver.begin().await.is_err() {
-        return Vec::new();
-    }
-    let limited = Timer::<D::DB>::start(WaitPolicy::Timeout(time)).limit(driver).await;
-    let asked = match limited {
-        Ok(()) => ask(driver, end, query).await,
-        Err(_) => Ok(Vec::new()),
-    };
-    match driver.rollback().await {
+    let Ok(limited) = Limited::begin(driver, time).await else { return Vec::new() };
+    let asked = ask(driver, &limited, query).await;
+    match limited.end(driver).await {
         Ok(()) => asked.unwrap_or_default(),
         Err(_) => Vec::new(),
     }
 }
 
-async fn ask<D, Q>(driver: &mut D, end: Instant, query: &mut Q) -> QueryResult<Vec<Holder>>
+async fn ask<D, Q>(driver: &mut D, limited: &Limited, query: &mut Q) -> QueryResult<Vec<Holder>>
 where
     D: Driver,
     Q: HoldersQuery<D::DB>,
 {
     for _ in 0..query.times() {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
+        let Some(left) = limited.left() else { break };
         let (read, mut holders) = (query.reader(), Vec::new());
         let collect = sink(|row| {
             holders.push(read(row)?);

@@ -71,7 +71,7 @@ impl AutocommitGuard {
                     }
                     marked!(driver, driver.execute(setting()))?;
                 }
-                marked!(driver, driver.batch(mark))?;
+                marked!(driver, driver.control(mark))?;
                 Ok(AutocommitGuard { armed: true })
             }
             _ => Ok(Self::NONE),
@@ -85,10 +85,15 @@ impl AutocommitGuard {
         E: From<LockError> + From<DieselError>,
     {
         let Some(rules) = D::DB::IMPLICIT_ROLLBACK.filter(|_| self.armed) else { return Ok(()) };
-        match driver.batch(rules.check).await {
+        match driver.control(rules.check).await {
             Ok(()) => Ok(()),
             Err(error) => Err(lost(error, driver).await),
         }
+    }
+
+    /// Returns whether the guard is armed.
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed
     }
 
     /// Disarms the guard. To be called when the transaction has ended. If it has not, because the `ROLLBACK` itself was cancelled, the

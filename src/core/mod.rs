@@ -5,9 +5,11 @@ mod advisory;
 mod attempts;
 mod catch;
 mod driver;
+mod explain;
 mod hold;
 mod holders;
 mod implicit_rollback;
+mod limited;
 mod mark_broken;
 mod pick;
 mod query;
@@ -18,8 +20,13 @@ mod set;
 mod single_writer;
 mod snapshot;
 mod timer;
+mod trace;
 mod transaction;
+mod waits;
 
+pub use self::explain::ExplainPick;
+#[cfg(feature = "tracing")]
+pub use self::trace::{set_long_hold, set_long_wait};
 pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, release, take},
     attempts::Attempts,
@@ -30,6 +37,7 @@ pub(crate) use self::{
     query::{Loading, of_tables},
     set::lock,
     transaction::{Begun, begin, end},
+    waits::snapshot,
 };
 #[cfg(feature = "async")]
 pub(crate) use self::{catch::catch, registry::abandon};

@@ -8,7 +8,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{driver::Driver, implicit_rollback::check_rollback, session_state::Mark, timer::Timer};
+use super::{driver::Driver, implicit_rollback::check_rollback, session_state::Mark, timer::Timer, trace};
 use crate::{
     backend::{Clock, HasLockingClauses, LockingBackend, sink},
     error::{Attempt, LockError, Result, RowName},
@@ -25,13 +25,15 @@ pub(crate) struct Loading<DB: HasLockingClauses> {
     timer: Timer<DB>,
     mark: Option<Mark>,
     table: Option<TableName>,
+    call: trace::Call,
 }
 
 impl<DB: HasLockingClauses> Loading<DB> {
     /// Begins to load a query that waits as the server does, or skips.
     pub(crate) fn unlimited<D: Driver<DB = DB>>(driver: &mut D, query: &impl LockedQuery<DB>) -> Result<Self> {
         check(driver, query)?;
-        Ok(Loading { timer: Timer::start(WaitPolicy::Block), mark: None, table: None })
+        let call = trace::Call::query(|| locked_tables(query));
+        Ok(Loading { timer: Timer::start(WaitPolicy::Block), mark: None, table: None, call })
     }
 
     /// Begins to load a query with `timeout` or `no_wait`, and returns the query. With `no_wait` it first asks for rows that other
@@ -67,7 +69,8 @@ impl<DB: HasLockingClauses> Loading<DB> {
                 return Err(busy_rows(driver, key, &table, busy).await);
             }
         }
-        let mut loading = Loading { timer: Timer::start(query.wait_policy), mark: None, table: Some(table) };
+        let call = trace::Call::query(|| locked_tables(&query));
+        let mut loading = Loading { timer: Timer::start(query.wait_policy), mark: None, table: Some(table), call };
         match loading.timer.limit(driver).await {
             // The limit is a setting of the session.
             Ok(()) => loading.mark = loading.timer.is_limited().then(|| Mark::on(driver)),
@@ -97,22 +100,36 @@ impl<DB: HasLockingClauses> Loading<DB> {
             false => self.timer.restore(driver).await,
         };
         let waited = self.timer.elapsed();
-        outcome.and_then(|rows| restored.map(|()| rows)).map_err(|error| match (error, self.table) {
+        let outcome = outcome.and_then(|rows| restored.map(|()| rows)).map_err(|error| match (error, self.table) {
             (LockError::TimedOut { source, .. }, Some(table)) => {
                 let (table, rows, holders) = (table.quoted().to_owned(), vec![], vec![]);
                 let attempt = Attempt { table, advisory_lock: None, rows, waited, holders, rolled_back: false };
                 LockError::TimedOut { attempt: Some(Box::new(attempt)), source }
             }
             (error, _) => error,
-        })
+        });
+        if outcome.is_ok() {
+            trace::locked(driver);
+        }
+        self.call.end(0, outcome.as_ref().err());
+        outcome
     }
+}
+
+/// Returns the locking clauses of a query. One that cannot be put together has none: it has failed before.
+fn clauses<DB: HasLockingClauses>(query: &impl LockedQuery<DB>) -> Vec<LockClause> {
+    let mut clauses = Vec::new();
+    let _ = query.add_clauses(&mut clauses);
+    clauses
+}
+
+fn locked_tables<DB: HasLockingClauses>(query: &impl LockedQuery<DB>) -> Vec<String> {
+    clauses(query).iter().map(|clause| clause.table.quoted().to_owned()).collect()
 }
 
 /// Adds the tables that a query locks to its error.
 pub(crate) fn of_tables<DB: HasLockingClauses>(error: LockError, query: &impl LockedQuery<DB>) -> LockError {
-    let mut clauses = Vec::new();
-    // A query that cannot be put together has failed before.
-    let _ = query.add_clauses(&mut clauses);
+    let clauses = clauses(query);
     let tables: Vec<_> = clauses.iter().map(|clause: &LockClause| clause.table.both()).collect();
     error.of_tables(&tables)
 }

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::driver::Driver;
+use super::{driver::Driver, trace};
 use crate::{
     advisory::AdvisoryName,
     error::{LockError, Result},
@@ -26,6 +26,9 @@ struct Entry {
     /// The advisory locks to release at that end.
     names: Vec<AdvisoryName>,
     watch: Option<Watch>,
+    /// The time at which the first lock was taken.
+    #[cfg(feature = "tracing")]
+    locked: Option<trace::Held>,
 }
 
 struct Watch {
@@ -57,7 +60,21 @@ pub(super) fn open<D: Driver>(driver: &mut D) {
 pub(super) fn close<D: Driver>(driver: &mut D) -> Vec<AdvisoryName> {
     let address = ptr::from_mut(driver.status()).addr();
     let entry = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
+    #[cfg(feature = "tracing")]
+    if let Some(held) = entry.as_ref().and_then(|entry| entry.locked) {
+        held.end("the end of the transaction");
+    }
     entry.map_or_else(Vec::new, |entry| entry.names)
+}
+
+/// Notes the time of the first lock.
+#[cfg(feature = "tracing")]
+pub(super) fn note_lock<D: Driver>(driver: &mut D) {
+    with(driver, |entry, _| {
+        if let Some(entry) = entry {
+            entry.locked.get_or_insert_with(trace::Held::now);
+        }
+    });
 }
 
 /// Marks a connection as broken whose call was not completed, and removes its entry.
@@ -116,24 +133,11 @@ pub(super) fn observe<D: Driver>(driver: &mut D, see: impl FnOnce(&mut OrderWatc
         Some((see(&mut watch.order)?, watch.refuse))
     });
     match back {
-        Some((StepBack { after, back_to }, true)) => Err(LockError::OutOfOrder { after, back_to }),
-        Some((StepBack { after, back_to }, false)) => {
-            warn(&after, &back_to);
+        Some((StepBack { after, back_to, .. }, true)) => Err(LockError::OutOfOrder { after, back_to }),
+        Some((back, false)) => {
+            trace::step_back(&back);
             Ok(())
         }
         None => Ok(()),
     }
 }
-
-#[cfg(feature = "tracing")]
-fn warn(after: &str, back_to: &str) {
-    tracing::warn!(
-        after,
-        back_to,
-        "a lock set went back behind an earlier one of the same transaction; another transaction that does the opposite can \
-         deadlock with it"
-    );
-}
-
-#[cfg(not(feature = "tracing"))]
-fn warn(_: &str, _: &str) {}

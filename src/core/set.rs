@@ -14,6 +14,7 @@ use super::{
     single_writer::is_open,
     snapshot::refuse_old_snapshot,
     timer::Timer,
+    trace::{self, traced},
 };
 use crate::{
     backend::{AdvisoryCall, Clock, LockingBackend, TablePlan, sink},
@@ -25,7 +26,11 @@ use crate::{
 };
 
 /// Locks a set in the open transaction.
-pub(crate) async fn lock<D: Driver, W>(driver: &mut D, mut set: LockSet<'_, D::DB, W>) -> Result<Locked> {
+pub(crate) async fn lock<D: Driver, W>(driver: &mut D, set: LockSet<'_, D::DB, W>) -> Result<Locked> {
+    traced!(driver, trace::Call::lock_set(&set), lock_in(driver, set).await)
+}
+
+async fn lock_in<D: Driver, W>(driver: &mut D, mut set: LockSet<'_, D::DB, W>) -> Result<Locked> {
     if !is_open(driver).await? {
         return Err(LockError::NotInTransaction);
     }
@@ -87,8 +92,7 @@ where
 
     async fn run<W>(mut self, mut set: LockSet<'_, DB, W>) -> Result<Locked> {
         let allow_missing = set.allows_missing();
-        let waits = matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
-        let savepoint = self.name_holders && waits && !set.is_empty();
+        let savepoint = takes_savepoint(&set);
         let names = set.take_advisory();
         let (tables, asks_again) = set.into_tables()?;
         self.refuse_two_spellings(alike::<DB>(&tables)).await?;
@@ -208,9 +212,9 @@ where
     async fn table(&mut self, table: &mut DB::Table<'_>) -> Result<()> {
         registry::observe(self.driver, |order| order.enter(table.name().quoted(), || table.asked()))?;
         self.table = Some(table.name().clone());
+        trace::rows(table.name().quoted(), || table.asked());
         while !table.is_done() {
-            self.timer.limit(self.driver).await?;
-            let Some(sent) = self.timer.send_next(self.driver, table).await else { break };
+            let Some(sent) = self.timer.send_next(self.driver, table).await? else { break };
             match sent.map_err(|error| table.class(self.timer.class(error))) {
                 Ok(()) => table.step_done()?,
                 Err(error) => table.recover(error).map_err(|error| error.of_tables(&[table.name().both()]))?,
@@ -253,8 +257,14 @@ where
     }
 }
 
+/// Returns whether a call sets a savepoint: an aborted transaction answers no question about holders.
+pub(super) fn takes_savepoint<DB: LockingBackend, W>(set: &LockSet<'_, DB, W>) -> bool {
+    let waits = matches!(set.wait_policy(), WaitPolicy::Block | WaitPolicy::Timeout(_));
+    set.names_holders() && waits && !set.is_empty()
+}
+
 /// Returns the pairs of names that may denote one table.
-fn alike<DB: LockingBackend>(tables: &[DB::Table<'_>]) -> Vec<(TableName, TableName)> {
+pub(super) fn alike<DB: LockingBackend>(tables: &[DB::Table<'_>]) -> Vec<(TableName, TableName)> {
     let mut pairs = Vec::new();
     for (i, one) in tables.iter().map(TablePlan::name).enumerate() {
         let others = tables[i + 1..].iter().map(TablePlan::name);

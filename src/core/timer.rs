@@ -43,16 +43,30 @@ impl<DB: LockingBackend> Timer<DB> {
 
     /// Limits the next statement to the time that is left.
     pub(super) async fn limit<D: Driver<DB = DB>>(&mut self, driver: &mut D) -> Result<()> {
-        let Some(timeout) = self.timeout else { return Ok(()) };
-        let left = timeout.saturating_sub(self.elapsed());
-        // The shortest time limit allows one try.
-        let first = !std::mem::replace(&mut self.tried, true);
-        let Some(step) = self.clock.limit(left) else { return Ok(()) };
-        if left.is_zero() && !first {
-            return Err(LockError::TimedOut { attempt: None, source: None });
+        match self.next_left()? {
+            Some(left) => self.limit_to(driver, left).await,
+            None => Ok(()),
         }
+    }
+
+    async fn limit_to<D: Driver<DB = DB>>(&mut self, driver: &mut D, left: Duration) -> Result<()> {
+        let Some(step) = self.clock.limit(left) else { return Ok(()) };
         let sent = marked!(driver, send(driver, step));
         check_rollback(driver, sent).await.map_err(|error| self.class(error))
+    }
+
+    /// Returns the time that the next statement has, if there is a limit. Fails if none is left.
+    fn next_left(&mut self) -> Result<Option<Duration>> {
+        let left = self.left();
+        // The shortest time limit allows one try.
+        let first = !std::mem::replace(&mut self.tried, true);
+        match left {
+            // A single writer limits its statements itself, and says more about a limit that is up.
+            Some(left) if left.is_zero() && !first && DB::SINGLE_WRITER.is_none() => {
+                Err(LockError::TimedOut { attempt: None, source: None })
+            }
+            left => Ok(left),
+        }
     }
 
     /// Sends the next step of a plan, which is to end within the time. Returns `None` if the plan has none.
@@ -64,17 +78,49 @@ impl<DB: LockingBackend> Timer<DB> {
         &mut self,
         driver: &mut D,
         plan: &mut impl TablePlan<DB>,
-    ) -> Option<QueryResult<()>> {
-        let step = plan.next_step()?;
-        let sent = if D::DB::SINGLE_WRITER.is_some() {
+    ) -> Result<Option<QueryResult<()>>> {
+        let sent = match self.next_left()? {
             // A plan changes a setting of the session by itself.
-            marked!(driver, send(driver, step))
-        } else if self.is_limited() {
-            marked!(driver, send(driver, step.uncached()))
-        } else {
-            send(driver, step).await
+            _ if D::DB::SINGLE_WRITER.is_some() => {
+                let Some(step) = plan.next_step() else { return Ok(None) };
+                marked!(driver, send(driver, step))
+            }
+            None => {
+                let Some(step) = plan.next_step() else { return Ok(None) };
+                send(driver, step).await
+            }
+            Some(left) => match self.send_limited(driver, plan, left).await? {
+                Some(sent) => sent,
+                None => return Ok(None),
+            },
         };
-        Some(check_rollback(driver, sent).await)
+        Ok(Some(check_rollback(driver, sent).await))
+    }
+
+    /// Sends the next step with the limit inside of its statement or, where it cannot be, after the statement that sets it.
+    async fn send_limited<D: Driver<DB = DB>>(
+        &mut self,
+        driver: &mut D,
+        plan: &mut impl TablePlan<DB>,
+        left: Duration,
+    ) -> Result<Option<QueryResult<()>>> {
+        if self.clock.limits_inside() {
+            let Some(step) = plan.next_step() else { return Ok(None) };
+            let step = self.clock.limit_inside(step, left);
+            let sent = marked!(driver, send(driver, step.uncached()));
+            match sent {
+                Err(error) if self.clock.is_refused(&error) => {}
+                sent => return Ok(Some(sent)),
+            }
+        }
+        self.limit_to(driver, left).await?;
+        let Some(step) = plan.next_step() else { return Ok(None) };
+        let (step, restores) = self.clock.restore_inside(step);
+        let sent = marked!(driver, send(driver, step.uncached()));
+        if restores && sent.is_ok() {
+            self.clock.restored();
+        }
+        Ok(Some(sent))
     }
 
     /// Returns the time that is left, if there is a limit.

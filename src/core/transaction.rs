@@ -29,7 +29,11 @@ use super::{
     session_state::marked,
     single_writer,
 };
-use crate::{backend::LockingBackend, error::LockError, mode::Isolation};
+use crate::{
+    backend::{CommitBy, LockingBackend},
+    error::LockError,
+    mode::Isolation,
+};
 
 /// A transaction that was begun by the crate and has not ended.
 pub(crate) struct Begun {
@@ -43,6 +47,19 @@ pub(crate) struct Begun {
     isolated: bool,
     /// The time up to which a single writer waits with its `COMMIT`.
     until: Option<Instant>,
+    /// The statement that commits it in place of `COMMIT`.
+    commit_by: Option<CommitBy>,
+}
+
+impl Begun {
+    /// Has the transaction committed by another statement than `COMMIT`. Returns false if it cannot be: it is not the outermost one, or the
+    /// connection does not take the statement.
+    pub(super) fn commit_by<D: Driver>(&mut self, driver: &D, by: impl FnOnce() -> Option<CommitBy>) -> bool {
+        if self.depth == NonZeroU32::MIN && driver.commits_by() {
+            self.commit_by = by();
+        }
+        self.commit_by.is_some()
+    }
 }
 
 /// Begins a transaction, or a savepoint in an open one.
@@ -70,7 +87,8 @@ where
             if outermost {
                 registry::open(driver);
             }
-            Ok(Begun { depth, autocommit, outermost, watched: false, isolated: isolation.is_some(), until })
+            let isolated = isolation.is_some();
+            Ok(Begun { depth, autocommit, outermost, watched: false, isolated, until, commit_by: None })
         }
         Err(error) => {
             let _ = driver.rollback().await;
@@ -97,8 +115,8 @@ where
     Ok(begun)
 }
 
-/// The same for a transaction with statements of the crate only. It needs no guard: their errors are not swallowed, and a claim
-/// [checks](implicit_rollback::check) before it changes rows that the transaction is open.
+/// The same for a transaction with statements of the crate only. It needs no guard: their errors are not swallowed, and the change of a
+/// claim fails by itself if the transaction is not open.
 pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<Isolation>) -> QueryResult<Begun> {
     let depth = begin_at(driver, isolation, None).await?;
     Ok(Begun {
@@ -108,6 +126,7 @@ pub(super) async fn begin_of_ours<D: Driver>(driver: &mut D, isolation: Option<I
         watched: false,
         isolated: isolation.is_some(),
         until: None,
+        commit_by: None,
     })
 }
 
@@ -145,13 +164,13 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
-    let Begun { depth, autocommit, outermost, watched, isolated, until } = begun;
-    if watched {
+    let (outermost, isolated) = (begun.outermost, begun.isolated && !begun.autocommit.is_armed());
+    if begun.watched {
         registry::unwatch(driver);
     }
-    let ended = catch(end_as(driver, depth, autocommit, until, outcome)).await;
+    let ended = catch(end_as(driver, begun, outcome)).await;
     if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
-        if marked!(driver, driver.batch(forget)).is_err() {
+        if marked!(driver, driver.execute(forget())).is_err() {
             mark_broken(driver).await;
         }
     }
@@ -163,23 +182,18 @@ where
     ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-async fn end_as<D, R, E>(
-    driver: &mut D,
-    depth: NonZeroU32,
-    autocommit: AutocommitGuard,
-    until: Option<Instant>,
-    outcome: thread::Result<Result<R, E>>,
-) -> Result<R, E>
+async fn end_as<D, R, E>(driver: &mut D, begun: Begun, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
+    let Begun { depth, autocommit, until, commit_by, .. } = begun;
     let outcome = match outcome {
         Ok(Ok(value)) => Ok(prepare(driver, depth, &autocommit).await.map(|()| value)),
         failed => failed,
     };
     let outcome = match outcome {
-        Ok(Ok(value)) => Ok(commit(driver, depth, until).await.map(|()| value)),
+        Ok(Ok(value)) => Ok(commit(driver, depth, until, commit_by).await.map(|()| value)),
         failed => {
             roll_back(driver, depth).await;
             failed
@@ -229,7 +243,12 @@ async fn roll_back<D: Driver>(driver: &mut D, depth: NonZeroU32) {
     }
 }
 
-async fn commit<D, E>(driver: &mut D, depth: NonZeroU32, until: Option<Instant>) -> Result<(), E>
+async fn commit<D, E>(
+    driver: &mut D,
+    depth: NonZeroU32,
+    until: Option<Instant>,
+    commit_by: Option<CommitBy>,
+) -> Result<(), E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
@@ -247,7 +266,16 @@ where
         Some(_) if depth.get() > 1 => implicit_rollback::release(driver).await,
         Some(_) => match D::DB::SINGLE_WRITER {
             Some(rules) => Ok(single_writer::commit(driver, &rules, until).await?),
-            None => driver.commit().await.map_err(|error| LockError::of_commit(error).map_or_else(E::from, E::from)),
+            None => {
+                let committed = match commit_by {
+                    Some(by) => driver.commit_by(by).await,
+                    None => driver.commit().await,
+                };
+                committed.map_err(|error| match D::DB::PREPARED_CONTROL {
+                    Some(control) if (control.is_not_open)(&error) => LockError::rolled_back_by_cluster().into(),
+                    _ => LockError::of_commit(error).map_or_else(E::from, E::from),
+                })
+            }
         },
     }
 }

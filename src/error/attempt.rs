@@ -1,10 +1,32 @@
 //! The context of a failed lock call: the rows, the time it took, and the sessions that held the rows.
 
-use std::{fmt, time::Duration};
+use std::{fmt, num::TryFromIntError, time::Duration};
 
 use super::{LockError, RowName, listed::Listed};
+use crate::session::LockSession;
 
 /// The part of a lock call that failed: the table or advisory lock, the requested rows, and the time that the call took.
+///
+/// # Example: who was in the way
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let (conn, other) = (&mut establish(), &mut establish());
+/// # let held = AdvisoryLock::named("import orders").acquire(other).unwrap();
+/// let import = AdvisoryLock::named("import orders");
+/// let import = import.timeout(std::time::Duration::from_millis(20));
+/// match import.hold(conn, |_| Ok::<_, LockError>(())) {
+///     Err(LockError::TimedOut { attempt: Some(attempt), .. }) => {
+///         assert_eq!(attempt.advisory_lock(), Some("|import orders"));
+///         assert!(attempt.waited().as_millis() >= 20);
+///         println!("{attempt}"); // rows and holders, too
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # drop(held);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub(crate) table: String,
@@ -89,6 +111,19 @@ impl fmt::Display for Attempt {
 
 /// A session that holds a lock, as far as the server reports it.
 ///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let (conn, other) = (&mut establish(), &mut establish());
+/// # let held = AdvisoryLock::named("monthly report").acquire(other).unwrap();
+/// let lock = AdvisoryLock::named("monthly report");
+/// for holder in lock.holders(conn).unwrap() {
+///     println!("session {}: {:?}", holder.session(), holder.state());
+/// }
+/// # drop(held);
+/// # }
+/// ```
+///
 /// On PostgreSQL it comes from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. If that leads
 /// to no session, because the lock was taken in a savepoint that has been released since or is shared by several sessions, every
 /// session is named that has written something and holds a lock on the table. The statement of another role's session is shown only to
@@ -104,60 +139,68 @@ impl fmt::Display for Attempt {
 /// [trx]: https://mariadb.com/docs/server/reference/system-tables/information-schema/information-schema-tables/information-schema-innodb-tables/information-schema-innodb_trx-table
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    pub(crate) session: i32,
-    pub(crate) application: String,
-    pub(crate) state: Option<String>,
-    pub(crate) transaction_age: Option<Duration>,
-    pub(crate) statement: Option<String>,
+    id: i32,
+    session: LockSession,
 }
 
 impl Holder {
+    /// Fails if the number of the session does not fit.
+    pub(crate) fn new(session: LockSession) -> Result<Self, TryFromIntError> {
+        Ok(Holder { id: session.id.try_into()?, session })
+    }
+
     /// Returns the id of the session: its process id on PostgreSQL, for `pg_cancel_backend` and `pg_terminate_backend`; its connection id
     /// on MySQL and MariaDB, for `KILL`.
     #[must_use]
     pub fn session(&self) -> i32 {
-        self.session
+        self.id
     }
 
-    /// Returns its `application_name` on PostgreSQL, and `user@host` on MySQL and MariaDB.
+    /// Returns its `application_name` on PostgreSQL, or its role if it has none, and `user@host` on MySQL and MariaDB.
     #[must_use]
     pub fn application(&self) -> &str {
-        &self.application
+        if self.session.application.is_empty() { &self.session.user } else { &self.session.application }
     }
 
     /// Returns the state of the session, such as `active` or `idle in transaction` on PostgreSQL, and its command, such as `Query` or
     /// `Sleep`, on MySQL and MariaDB.
     #[must_use]
     pub fn state(&self) -> Option<&str> {
-        self.state.as_deref()
+        self.session.state.as_deref()
     }
 
     /// Returns the age of its open transaction.
     #[must_use]
     pub fn transaction_age(&self) -> Option<Duration> {
-        self.transaction_age
+        self.session.transaction_age
     }
 
     /// Returns its current or last statement.
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
-        self.statement.as_deref()
+        self.session.statement.as_deref()
+    }
+
+    /// Returns all that the server reports of the session: its user, its database, and since when it is in its state, too.
+    #[must_use]
+    pub fn details(&self) -> &LockSession {
+        &self.session
     }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "held by session {}", self.session)?;
-        if !self.application.is_empty() {
-            write!(f, " ({:?})", self.application)?;
+        write!(f, "held by session {}", self.session())?;
+        if !self.application().is_empty() {
+            write!(f, " ({:?})", self.application())?;
         }
-        if let Some(state) = &self.state {
+        if let Some(state) = self.state() {
             write!(f, ", {state}")?;
         }
-        if let Some(age) = self.transaction_age {
+        if let Some(age) = self.transaction_age() {
             write!(f, ", in a transaction of {} ms", age.as_millis())?;
         }
-        if let Some(statement) = &self.statement {
+        if let Some(statement) = self.statement() {
             write!(f, ", at: {statement}")?;
         }
         Ok(())

@@ -121,6 +121,38 @@ fn not_lockable(source: DieselError, reason: LockObstacle, messages: &[&str]) ->
     LockError::NotLockable { table, rows: Vec::new(), reason, source: Some(Box::new(source)) }
 }
 
+/// Returns whether the crate knows what an error of one of its statements means.
+#[allow(dead_code, reason = "of one backend only")]
+pub(super) fn is_known(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(kind, info) if Class::of_locking_statement(kind, &**info).is_some())
+}
+
+/// The way in which a statement lost against another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Conflict {
+    Deadlock,
+    Serialization,
+    /// The lock could not be had at once, or in time.
+    NotAvailable,
+}
+
+impl Conflict {
+    /// Returns the conflict that an error of any statement reports, by the messages of locking statements too.
+    #[allow(dead_code, reason = "of one feature only")]
+    pub(crate) fn of(error: &DieselError) -> Option<Self> {
+        match error {
+            DieselError::DatabaseError(kind, info) => match Class::of_locking_statement(kind, &**info)? {
+                Class::Deadlock => Some(Conflict::Deadlock),
+                Class::Serialization => Some(Conflict::Serialization),
+                Class::TimedOut | Class::Contended => Some(Conflict::NotAvailable),
+                _ => None,
+            },
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => Self::of(commit_error),
+            _ => None,
+        }
+    }
+}
+
 /// Returns whether an error means that the connection is lost.
 pub(crate) fn is_connection_lost(error: &DieselError) -> bool {
     match error {

@@ -1,6 +1,7 @@
 //! The error type, [`LockError`]: one variant for each way in which the caller has to react, and the types of its fields.
 
 mod attempt;
+mod circle;
 mod class;
 mod classify;
 mod convert;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
+#[allow(unused_imports, reason = "of one feature only")]
+pub(crate) use self::classify::Conflict;
 pub use self::{
     attempt::{Attempt, Holder},
     class::{Refusal, RetryClass},
@@ -30,7 +33,7 @@ pub use self::{
 pub(crate) use self::{class::Classed, classify::is_connection_lost};
 pub use crate::key::RowKey;
 
-/// The result of everything that locks.
+/// The result of everything that locks. The page [errors](crate::_documentation::errors) shows it beside error types of an application's own.
 pub type Result<T, E = LockError> = std::result::Result<T, E>;
 
 /// The error of every call that locks.
@@ -39,7 +42,9 @@ pub type Result<T, E = LockError> = std::result::Result<T, E>;
 /// error that can be retried has a source in any case; without an error of the server, the source only names the class. So the class
 /// is found even if an error type of the application shows this error as its own (`#[error(transparent)]`).
 ///
-/// The documentation of each variant describes the state of the transaction after it. "Aborted" means that PostgreSQL refuses every
+/// The documentation of each variant describes the state of the transaction after it, and the page
+/// [errors](crate::_documentation::errors#the-transaction-after-each-error) has all of them in one table, with the remedies, and the error
+/// types of an application's own. "Aborted" means that PostgreSQL refuses every
 /// statement until the transaction, or the savepoint that the call was made in, is rolled back; leaving Diesel's
 /// [`transaction`](diesel::Connection::transaction) closure with an error does that.
 ///
@@ -191,7 +196,7 @@ pub enum LockError {
     Deadlock {
         /// The lock call that failed, if it was one.
         attempt: Option<Box<Attempt>>,
-        /// The server's error. On PostgreSQL its detail lists the circle of processes.
+        /// The server's error. On PostgreSQL its detail lists the circle of processes: [`deadlocked_sessions`](Self::deadlocked_sessions).
         source: DieselError,
     },
 

@@ -11,8 +11,11 @@ use super::Result;
 /// let account: Option<Account> = Account::lock_by_id(77, conn).optional()?;
 /// assert_eq!(account, None);
 ///
-/// let richest: Option<Account> =
-///     accounts::table.filter(accounts::balance.gt(1_000)).for_update_of(accounts::table).first(conn).optional()?;
+/// let richest: Option<Account> = accounts::table
+///     .filter(accounts::balance.gt(1_000))
+///     .for_update_of(accounts::table)
+///     .first(conn)
+///     .optional()?;
 /// assert_eq!(richest, None);
 /// # Ok(()) }) }
 /// ```
@@ -24,7 +27,7 @@ pub trait OptionalExtension<T> {
     ///
     /// # Errors
     ///
-    /// Every other error.
+    /// Every other error. The transaction is not touched.
     fn optional(self) -> Result<Option<T>>;
 }
 

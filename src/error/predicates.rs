@@ -248,6 +248,12 @@ impl LockError {
         classify::is_of_the_statement(error)
     }
 
+    /// Returns whether the crate knows what an error of one of its statements means.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn is_known(error: &DieselError) -> bool {
+        classify::is_known(error)
+    }
+
     /// Returns whether the error is a lock timeout of MySQL or MariaDB, as opposed to a timeout of the statement.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn is_of_a_wait(error: &DieselError) -> bool {
@@ -309,7 +315,8 @@ impl LockError {
     ///     let message = "canceling statement due to lock timeout".to_owned();
     ///     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message))
     /// };
-    /// assert!(matches!(LockError::of_locking_statement(error()), LockError::TimedOut { .. }));
+    /// let locking = LockError::of_locking_statement(error());
+    /// assert!(matches!(locking, LockError::TimedOut { .. }));
     /// assert!(matches!(LockError::from(error()), LockError::Query(_)));
     /// ```
     #[must_use]

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt};
 use crate::{key::RowKey, lockable::Lockable};
 
 /// The name of a row: the type name of its model, and its key. It is displayed as `Account 42` or `Seat ("A", 1)`.
+/// [`key_of`](Self::key_of) has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowName {
     type_name: Cow<'static, str>,
@@ -34,8 +35,11 @@ impl RowName {
     /// ```
     /// # include!("../doctest_setup.rs");
     /// # fn main() { doctest(|conn| {
-    /// match LockSet::new().id::<Order>(1).id::<Account>(77).lock(conn) {
-    ///     Err(LockError::Missing { rows }) => assert_eq!(rows[0].key_of::<Account>(), Some(&77)),
+    /// let set = LockSet::new().id::<Order>(1).id::<Account>(77);
+    /// match set.lock(conn) {
+    ///     Err(LockError::Missing { rows }) => {
+    ///         assert_eq!(rows[0].key_of::<Account>(), Some(&77));
+    ///     }
     ///     other => panic!("{other:?}"),
     /// }
     /// # Ok(()) }) }

@@ -4,7 +4,21 @@ use std::fmt::{self, Debug};
 
 use super::RowName;
 
-/// A row that is not as its instance says.
+/// A row that is not as its instance says. It comes with [`LockError::Stale`](crate::LockError::Stale).
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// # let shown = Account { id: 1, owner: "Ada".to_owned(), balance: 90 };
+/// match LockSet::new().unchanged(&shown).lock(conn) {
+///     Err(LockError::Stale { rows }) => {
+///         let field = &rows[0].fields[0];
+///         assert_eq!((&*field.name, &*field.now), ("balance", "100"));
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StaleRow {
@@ -14,7 +28,7 @@ pub struct StaleRow {
     pub fields: Vec<FieldChange>,
 }
 
-/// A field of a row that is not as the instance says, as `Debug` writes it.
+/// A field of a row that is not as the instance says, as `Debug` writes it: see [`StaleRow`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldChange {

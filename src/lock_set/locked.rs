@@ -28,8 +28,8 @@ use crate::{
 /// let mut locked = LockSet::new().ids::<Account>([2, 1]).lock(conn)?;
 ///
 /// assert_eq!(locked.id::<Account>(2)?.owner, "Bob");
-/// let ids: Vec<i32> = locked.rows::<Account>().iter().map(|account| account.id).collect();
-/// assert_eq!(ids, [1, 2]);
+/// let accounts: &[Account] = locked.rows();
+/// assert_eq!((accounts[0].id, accounts[1].id), (1, 2));
 ///
 /// let bob: Account = locked.take_id::<Account>(2)?;
 /// let rest: Vec<Account> = locked.take_rows::<Account>();

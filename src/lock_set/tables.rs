@@ -46,6 +46,12 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
         self.name_holders
     }
 
+    /// Returns the number of advisory locks.
+    #[allow(dead_code, reason = "read by the feature `tracing`")]
+    pub(crate) fn advisory_locks(&self) -> usize {
+        self.advisory.len()
+    }
+
     pub(crate) fn wait_policy(&self) -> WaitPolicy {
         self.wait_policy
     }

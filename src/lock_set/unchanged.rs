@@ -34,10 +34,13 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
     /// # fn main() { doctest(|conn| {
     /// let shown: Account = accounts::table.find(1).first(conn)?;
     /// // .. meanwhile ..
-    /// diesel::update(accounts::table.find(1)).set(accounts::balance.eq(70)).execute(conn)?;
+    /// diesel::update(accounts::table.find(1))
+    ///     .set(accounts::balance.eq(70))
+    ///     .execute(conn)?;
     ///
     /// let error = LockSet::new().unchanged(&shown).lock(conn).unwrap_err();
-    /// assert!(error.to_string().starts_with("Account 1 (balance: 100 is now 70) has changed"));
+    /// let changed = "Account 1 (balance: 100 is now 70) has changed";
+    /// assert!(error.to_string().starts_with(changed));
     /// # Ok(()) }) }
     /// ```
     pub fn unchanged<T: LockTarget<DB> + PartialEq + Clone + Debug>(mut self, row: &T) -> Self {

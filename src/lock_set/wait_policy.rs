@@ -75,7 +75,7 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     ///
     /// | PostgreSQL | MySQL | MariaDB |
     /// | --- | --- | --- |
-    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement, and at the end to put it back | `SET max_execution_time = .., lock_wait_timeout = ..`, the same | `SET max_statement_time = .., lock_wait_timeout = ..`, the same |
+    /// | `SELECT .. set_config('statement_timeout', .., true) ..` before each statement; the locking statement puts it back by an `OFFSET` with the value 0, any other is followed by `SELECT set_config(..)` at the end | `SET max_execution_time = .., lock_wait_timeout = ..` before each statement, and at the end to put it back | in front of each statement `SET STATEMENT max_statement_time = .., lock_wait_timeout = .. FOR` |
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_max_execution_time
     /// [mariadb]: https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#max_statement_time

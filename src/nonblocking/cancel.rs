@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 /// Cancels the statement of a call on the server if the call's future is dropped.
 ///
-/// There is nothing to implement: every future has it.
+/// There is nothing to implement: every future has it. [`cancel_on_drop`](Self::cancel_on_drop) has an example.
 pub trait CancelOnDrop: Future + Sized {
     /// Runs this call. If its future is dropped before it is ready, `cancel` is spawned on the runtime.
     ///

@@ -35,7 +35,8 @@ use crate::{advisory::Exclusive, backend::SupportsAdvisory, blocking};
 /// use diesel_migrations::FileBasedMigrations;
 ///
 /// let conn = AsyncPgConnection::establish(url).await?;
-/// let done = run_pending_migrations_locked(conn, FileBasedMigrations::find_migrations_directory()?).await?;
+/// let migrations = FileBasedMigrations::find_migrations_directory()?;
+/// let done = run_pending_migrations_locked(conn, migrations).await?;
 /// println!("{} migrations were run", done.len());
 /// # Ok(()) }
 /// ```

@@ -8,14 +8,20 @@
 //! # fn main() {}
 //! use diesel_lockset::nonblocking::prelude::*;
 //!
-//! async fn pay(conn: &mut AsyncPgConnection, from: i32, to: i32, amount: i32) -> Result<(), LockError> {
+//! async fn pay(
+//!     conn: &mut AsyncPgConnection,
+//!     from: i32,
+//!     to: i32,
+//!     amount: i32,
+//! ) -> Result<(), LockError> {
 //!     LockTransaction::new()
 //!         .run(conn, async |conn| {
-//!             let locked = LockSet::new().ids::<Account>([from, to]).lock(conn).await?;
-//!             let (payer, payee) = (locked.id::<Account>(from)?, locked.id::<Account>(to)?);
-//!             for (account, change) in [(payer, -amount), (payee, amount)] {
-//!                 diesel::update(accounts::table.find(account.id))
-//!                     .set(accounts::balance.eq(account.balance + change))
+//!             let set = LockSet::new().ids::<Account>([from, to]);
+//!             let locked = set.lock(conn).await?;
+//!             for (id, change) in [(from, -amount), (to, amount)] {
+//!                 let balance = locked.id::<Account>(id)?.balance + change;
+//!                 diesel::update(accounts::table.find(id))
+//!                     .set(accounts::balance.eq(balance))
 //!                     .execute(conn)
 //!                     .await?;
 //!             }
@@ -67,6 +73,7 @@ mod query;
 mod row;
 mod set;
 mod transaction;
+mod waits;
 
 #[cfg(feature = "migrations")]
 pub use self::migrations::run_pending_migrations_locked;
@@ -80,4 +87,5 @@ pub use self::{
     query::{LoadLocked, RunLockQuery},
     set::{LockDsl, RunLockSet},
     transaction::RunLockTransaction,
+    waits::RunLockWaits,
 };

@@ -5,9 +5,9 @@
 
 pub use super::{
     CancelOnDrop as _, LockConnection, LockDsl as _, PickDsl as _, RunAdvisoryLock as _, RunLockQuery as _,
-    RunLockSet as _, RunLockTransaction as _,
+    RunLockSet as _, RunLockTransaction as _, RunLockWaits as _,
 };
 pub use crate::{
-    AdvisoryLock, LockError, LockQueryDsl as _, LockSet, LockTarget, LockTransaction, Lockable, OptionalExtension as _,
-    advisory_locked,
+    AdvisoryLock, LockError, LockQueryDsl as _, LockSet, LockTarget, LockTransaction, LockWaits, Lockable,
+    OptionalExtension as _, advisory_locked,
 };

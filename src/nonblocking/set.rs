@@ -77,7 +77,7 @@ impl<DB: LockingBackend, W: Send> RunLockSet<DB> for LockSet<'_, DB, W> {
     }
 }
 
-/// Locks a single row over a connection of `diesel-async`.
+/// Locks a single row over a connection of `diesel-async`. The examples are at the methods.
 pub trait LockDsl: Lockable {
     /// Locks the row of this instance and returns it as it is under the lock. As the blocking [`LockDsl::lock`](crate::LockDsl::lock).
     ///

@@ -17,6 +17,8 @@ use crate::{
 ///   table are locked, `FOR UPDATE`. The query's own select list does not matter.
 /// - The same with a locking clause on it, `query.for_no_key_update_of(jobs::table)`: the strength and the table, or alias,
 ///   are those of the clause, and `T` is any type into which Diesel can load the query's own select list.
+///
+/// [`pick_next`](crate::PickDsl::pick_next) has an example.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be picked as `{T}` from this query",
     label = "no rows of `{T}` that could be locked one by one",
@@ -39,7 +41,7 @@ pub trait PickFrom<T, DB: LockingBackend>: Sized {
 /// A query whose rows can be claimed as `T`: picked and changed at once.
 ///
 /// As [`PickFrom`], except that `T` is a model in any case, and that a locking clause must keep all other sessions from changing the row:
-/// `for_update_of`, `for_no_key_update_of`.
+/// `for_update_of`, `for_no_key_update_of`. [`claim`](crate::PickDsl::claim) has an example.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be claimed as `{T}` from this query",
     label = "no rows of `{T}` that could be locked one by one",
@@ -65,11 +67,6 @@ pub trait ClaimFrom<T, DB: LockingBackend, C>: Sized {
 pub trait Picks<DB: LockingBackend, T>: Sized {
     /// Returns whether this is a claim of several statements, which must run in one transaction.
     fn claims_in_steps(&self) -> bool {
-        false
-    }
-
-    /// Returns whether the next step of such a claim changes the rows.
-    fn is_about_to_change(&self) -> bool {
         false
     }
 

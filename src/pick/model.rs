@@ -132,10 +132,6 @@ where
         self.plan.claims_in_steps()
     }
 
-    fn is_about_to_change(&self) -> bool {
-        self.plan.is_about_to_change()
-    }
-
     fn asks_again(&self) -> bool {
         self.asks_again
     }

@@ -20,7 +20,7 @@ use crate::{
 /// The select list does not matter: a set writes its own. The table of `T` must occur once, and not on the optional side of an outer join.
 ///
 /// A union is not such a query (pass its parts one by one). Neither is a query that takes locks itself, nor a grouped one unless it is
-/// grouped by the key.
+/// grouped by the key. [`LockSet`](crate::LockSet) has an example.
 #[diagnostic::on_unimplemented(
     message = "this query does not choose rows of `{T}` that a lock set could lock",
     label = "not a query over the table of `{T}`",

@@ -18,7 +18,7 @@ use crate::lockable::Lockable;
 /// A model that can be locked on the backend `DB`. `lock` and [`LockSet`](crate::LockSet) require it.
 ///
 /// Implemented for every model that derives `Queryable`, `Selectable` and `Lockable` and whose fields Diesel can read from `DB`. There is
-/// nothing to implement by hand.
+/// nothing to implement by hand. [A function that is generic over the backend](crate::_documentation::backends) names it in its bounds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be locked on `{DB}`",
     label = "not a model that can be locked and loaded from `{DB}`",

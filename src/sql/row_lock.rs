@@ -149,7 +149,7 @@ pub trait LockQueryDsl: AsQuery + Sized {
 
 impl<Q: AsQuery> LockQueryDsl for Q {}
 
-/// A table, or an alias of one, whose rows a query over `F` can lock.
+/// A table, or an alias of one, whose rows a query over `F` can lock. [`LockQueryDsl`] has an example.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a table of this query whose rows can be locked",
     label = "not in the query, or on the optional side of an outer join",
@@ -161,7 +161,7 @@ pub trait TableIn<F>: QuerySource {}
 impl<S, F> TableIn<F> for S where S: QuerySource<DefaultSelection: SelectableExpression<F>> {}
 
 /// A query whose rows can be locked one by one: a table or a `SELECT` over tables, boxed or not, without `DISTINCT`,
-/// `GROUP BY` or `HAVING`.
+/// `GROUP BY` or `HAVING`. [`LockQueryDsl`] has an example.
 #[diagnostic::on_unimplemented(
     message = "the rows of this query cannot be locked",
     label = "its rows are not rows of a table",
@@ -209,6 +209,20 @@ impl RowByRow for is_aggregate::No {}
 impl RowByRow for is_aggregate::Never {}
 
 /// A query with a locking clause, built by [`LockQueryDsl`].
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() { doctest(|conn| {
+/// let poor = accounts::table.filter(accounts::balance.lt(80));
+/// let free: Vec<Account> =
+///     poor.for_update_of(accounts::table).skip_locked().load(conn)?;
+/// let all: Vec<Account> = poor // or `Contended`, with the busy rows
+///     .for_update_of(accounts::table)
+///     .no_wait()
+///     .load(conn)?;
+/// # assert_eq!(free, all);
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a query locks nothing until it is loaded"]
 pub struct RowLock<Q, S, L, W = Blocking> {

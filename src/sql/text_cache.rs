@@ -66,6 +66,12 @@ impl TextKey {
         Some(TextKey { model, limit, ..key })
     }
 
+    /// Returns the key of the statement that picks the rows of a claim, where that is another one.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn of_claim(self) -> Self {
+        TextKey { changes: Some(String::new()), ..self }
+    }
+
     /// Adds the changes, whose text is `text`; `None` if they have no text or contain raw SQL.
     #[allow(dead_code, reason = "of one backend only")]
     pub(crate) fn with<DB: Backend + Default>(

@@ -39,7 +39,7 @@ pub(crate) use self::{
 /// # The closure's error
 ///
 /// Any error type that comes `From<LockError>` and `From<diesel::result::Error>`: one of the application's, `anyhow::Error`, `Box<dyn
-/// Error + Send + Sync>`. The class is found in it or in any error beneath it ([`source`](std::error::Error::source)), and that of
+/// Error + Send + Sync>`. The page [errors](crate::_documentation::errors) has examples. The class is found in it or in any error beneath it ([`source`](std::error::Error::source)), and that of
 /// a [`LockError`](crate::LockError) also inside of a variant that is `#[error(transparent)]`.
 ///
 /// A statement of your own that fails with a deadlock or a serialization failure returns a [`diesel::result::Error`]. Beneath other errors
@@ -65,11 +65,39 @@ pub(crate) use self::{
 ///     .run(conn, |conn| {
 ///         let locked = LockSet::new().ids::<Account>([1, 2]).lock(conn)?;
 ///         let (from, to) = (locked.id::<Account>(1)?, locked.id::<Account>(2)?);
-///         diesel::update(accounts::table.find(from.id)).set(accounts::balance.eq(from.balance - 30)).execute(conn)?;
-///         diesel::update(accounts::table.find(to.id)).set(accounts::balance.eq(to.balance + 30)).execute(conn)?;
+///         for (account, change) in [(from, -30), (to, 30)] {
+///             diesel::update(accounts::table.find(account.id))
+///                 .set(accounts::balance.eq(account.balance + change))
+///                 .execute(conn)?;
+///         }
 ///         Ok::<_, LockError>(30)
 ///     });
 /// assert_eq!(moved.unwrap(), 30);
+/// # }
+/// ```
+///
+/// # Example: how often, how long, and for which errors
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// # fn main() {
+/// # let conn = &mut establish();
+/// use std::time::Duration;
+///
+/// use diesel_lockset::Isolation;
+///
+/// let patient = LockTransaction::new()
+///     .retries(20)
+///     .backoff(Duration::from_millis(2), Duration::from_millis(200))
+///     .deadline(Duration::from_secs(10))
+///     .retry_timed_out()
+///     .isolation(Isolation::ReadCommitted);
+/// let account = patient.run(conn, |conn| {
+///     let set = LockSet::new().id::<Account>(1);
+///     let set = set.timeout(Duration::from_millis(500));
+///     set.lock(conn)?.take_id::<Account>(1)
+/// });
+/// # assert_eq!(account.unwrap().owner, "Ada");
 /// # }
 /// ```
 #[must_use = "a transaction does nothing until it is run"]

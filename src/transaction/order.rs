@@ -19,6 +19,10 @@ pub(crate) struct OrderWatch {
 pub(crate) struct StepBack {
     pub(crate) after: String,
     pub(crate) back_to: String,
+    #[allow(dead_code, reason = "read by the feature `tracing`")]
+    pub(crate) after_table: String,
+    #[allow(dead_code, reason = "read by the feature `tracing`")]
+    pub(crate) back_to_table: String,
 }
 
 impl OrderWatch {
@@ -31,7 +35,12 @@ impl OrderWatch {
         if !asked.is_empty() && asked.iter().all(|row| self.holds(row)) {
             return None;
         }
-        Some(StepBack { after: format!("{furthest} of {}", furthest.table()), back_to: table.to_owned() })
+        Some(StepBack {
+            after: format!("{furthest} of {}", furthest.table()),
+            back_to: table.to_owned(),
+            after_table: furthest.table().to_owned(),
+            back_to_table: table.to_owned(),
+        })
     }
 
     /// Notes that a set has locked these rows of one table, in the order of their keys.
@@ -41,7 +50,12 @@ impl OrderWatch {
         let back = self.furthest.as_ref().zip(rows.iter().find(|row| !self.holds(row))).filter(|(furthest, first)| {
             furthest.table() == first.table() && first.key().compare(furthest.key()) == Some(Ordering::Less)
         });
-        let back = back.map(|(furthest, first)| StepBack { after: furthest.to_string(), back_to: first.to_string() });
+        let back = back.map(|(furthest, first)| StepBack {
+            after: furthest.to_string(),
+            back_to: first.to_string(),
+            after_table: furthest.table().to_owned(),
+            back_to_table: first.table().to_owned(),
+        });
         let further = rows.last().filter(|last| {
             self.furthest.as_ref().is_none_or(|furthest| {
                 last.table() > furthest.table()

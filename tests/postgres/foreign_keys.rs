@@ -9,6 +9,8 @@ use crate::{
         arena::Arena,
         driver::{Blocking, Session},
         models::Parent,
+        postgres::probe::{Strength, probe_at},
+        probe::Held,
         schema::parents,
     },
 };
@@ -46,6 +48,72 @@ fn a_parent_locked_but_for_its_key_can_be_given_children() {
     inserting.blocked_by(&locker);
     locker.run("commits", |s| s.commit()).unwrap();
     assert_eq!(inserting.join(), Ok(1));
+}
+
+/// Q02.
+#[test]
+fn a_statement_about_a_child_key_shares_the_parent_that_it_names_and_no_other() {
+    let arena = Arena::new();
+    let (mut session, mut probe) = (Blocking::connect(arena.url()), arena.pg());
+    for (statement, named) in [
+        ("INSERT INTO children (id, parent_id) VALUES (30, 3)", Some(3)),
+        ("UPDATE children SET parent_id = 2 WHERE id = 10", Some(2)),
+        ("UPDATE children SET note = 'another' WHERE id = 10", None),
+        ("DELETE FROM children WHERE id = 10", None),
+    ] {
+        session.begin().unwrap();
+        assert_eq!(session.execute(statement), Ok(1));
+        for (parent, strength) in (1..=4).flat_map(|parent| Strength::ALL.map(|strength| (parent, strength))) {
+            let held = named == Some(parent) && Strength::KeyShare.conflicts_with(strength);
+            let held = if held { Held::Held } else { Held::Free };
+            let row = format!("id = {parent}");
+            assert_eq!(probe_at(&mut probe, strength, "parents", &row), held, "{statement}, {parent}, {strength:?}");
+        }
+        session.rollback().unwrap();
+    }
+}
+
+/// Q01.
+#[test]
+fn a_parent_can_be_given_children_unless_its_key_is_locked() {
+    let arena = Arena::new();
+    for (held, waits) in [
+        ("SELECT id FROM parents WHERE id = 3 FOR KEY SHARE", false),
+        ("SELECT id FROM parents WHERE id = 3 FOR SHARE", false),
+        ("SELECT id FROM parents WHERE id = 3 FOR NO KEY UPDATE", false),
+        ("UPDATE parents SET data = 'another' WHERE id = 3", false),
+        ("SELECT id FROM parents WHERE id = 3 FOR UPDATE", true),
+        ("UPDATE parents SET id = 33 WHERE id = 3", true),
+        ("DELETE FROM parents WHERE id = 3", true),
+    ] {
+        let play = Play::<Blocking>::new(&arena);
+        let (holder, other) = (play.session("holder"), play.session("other"));
+        holder.run(held, move |s| s.begin().and_then(|()| s.execute(held))).unwrap();
+        other.run("begins", |s| s.begin()).unwrap();
+        let inserting = other.start("inserts a child of 3", insert(30, 3));
+        if waits {
+            inserting.blocked_by(&holder);
+            holder.run("rolls back", |s| s.rollback()).unwrap();
+        }
+        assert_eq!(inserting.join(), Ok(1), "{held}");
+        other.run("rolls back", |s| s.rollback()).unwrap();
+    }
+}
+
+/// Q04.
+#[test]
+fn two_who_added_a_child_and_change_each_others_parent_do_not_wait() {
+    let arena = Arena::new();
+    let (mut first, mut second) = (Blocking::connect(arena.url()), Blocking::connect(arena.url()));
+    for (session, child, parent) in [(&mut first, 30, 3), (&mut second, 40, 4)] {
+        session.begin().unwrap();
+        assert_eq!(insert(child, parent)(session), Ok(1));
+    }
+    for (session, parent) in [(&mut first, 4), (&mut second, 3)] {
+        let change = format!("UPDATE parents SET data = 'another' WHERE id = {parent}");
+        session.execute("SET LOCAL lock_timeout = 1").unwrap();
+        assert_eq!(session.execute(&change), Ok(1));
+    }
 }
 
 /// Q02.

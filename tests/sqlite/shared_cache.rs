@@ -6,7 +6,7 @@ use std::{
 };
 
 use diesel::{connection::SimpleConnection, prelude::*};
-use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, RunLockSet, RunLockTransaction, RunRowRequest};
+use diesel_lockset::{LockDsl, LockError, LockSet, LockTransaction, Lockable as _, RunLockSet, RunLockTransaction};
 
 use crate::{
     file::{Account, FIXTURES, accounts, balance, busy_timeout},

@@ -9,6 +9,8 @@ use super::{
 };
 use crate::count::Verb;
 
+/// On MySQL and MariaDB a claim outside of a transaction takes 7 round trips and not 6: the statement that picks the rows and the one that reads
+/// them again lock, and so are prepared each time (`DESIGN.md`, "Round trips").
 pub(super) fn verbs() -> Vec<Verb<Conn>> {
     vec![
         inside("pick_next", 1, |conn| Ok(next(1).pick_next::<Job>(conn)?.map_or(0, |_| 1))),

@@ -38,6 +38,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    products (id) {
+        id -> BigInt,
+        price -> BigInt,
+    }
+}
+
 diesel::joinable!(orders -> accounts (account_id));
 diesel::allow_tables_to_appear_in_same_query!(accounts, orders, jobs);
 
@@ -73,6 +80,13 @@ pub(super) struct Job {
     priority: i32,
 }
 
+#[derive(Debug, Queryable, Selectable, Identifiable, Insertable, Lockable)]
+#[diesel(table_name = products)]
+pub(super) struct Product {
+    id: i64,
+    price: i64,
+}
+
 impl Account {
     /// The row with this key; which values a copy in hand has is of no account.
     pub(super) fn stale(id: i64) -> Self {
@@ -93,6 +107,7 @@ const TABLES: &str = "
     CREATE TABLE stock (warehouse bigint NOT NULL, product bigint NOT NULL, amount bigint NOT NULL,
         PRIMARY KEY (warehouse, product));
     CREATE TABLE jobs (id bigint NOT NULL PRIMARY KEY, status varchar(20) NOT NULL, priority integer NOT NULL);
+    CREATE TABLE products (id bigint NOT NULL PRIMARY KEY, price bigint NOT NULL);
     CREATE INDEX jobs_next ON jobs (status, priority, id)";
 
 pub(in super::super) fn make(conn: &mut Conn) -> Result<()> {
@@ -105,6 +120,8 @@ pub(in super::super) fn make(conn: &mut Conn) -> Result<()> {
         .execute(conn)?;
     diesel::insert_into(orders::table).values((1..HELD_JOB).map(order).collect::<Vec<_>>()).execute(conn)?;
     diesel::insert_into(stock::table).values((1..=20).map(stock).collect::<Vec<_>>()).execute(conn)?;
+    let product = |id| Product { id, price: 5 };
+    diesel::insert_into(products::table).values((1..=20).map(product).collect::<Vec<_>>()).execute(conn)?;
     diesel::insert_into(jobs::table).values((1..=1_000).map(job).collect::<Vec<_>>()).execute(conn)?;
     Ok(())
 }

@@ -117,7 +117,7 @@ impl QueryFragment<Mysql> for Holders<'_> {
             ")) AS `id`) AS `held` INNER JOIN \
              /*!80001 `performance_schema`.`threads` AS `session` ON `session`.`processlist_id` = `held`.`id` */ \
              /*M! `information_schema`.`processlist` AS `session` ON `session`.`id` = `held`.`id` \
-             LEFT JOIN `information_schema`.`innodb_trx` ON `trx_mysql_thread_id` = `session`.`id` */",
+             LEFT JOIN `information_schema`.`innodb_trx` AS `trx` ON `trx`.`trx_mysql_thread_id` = `session`.`id` */",
         );
         pass.push_sql(TRANSACTION_ON_MYSQL);
         Ok(())

@@ -19,15 +19,15 @@ pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.unsafe_to_cache_prepared();
 }
 
-/// Begins a statement that reads some rows plainly and locks others. A row that changed between the two is then no error.
+/// The head of a statement that reads some rows plainly and locks others. A row that changed between the two is then no error.
 ///
 /// MariaDB from 11.6.2 on treats it as an error, also under READ COMMITTED, where each statement has a snapshot of its own. Under the
 /// levels at which the transaction has a snapshot, the server's setting stays as it is.
-pub(super) fn read_and_lock(pass: &mut AstPass<'_, '_, Mysql>) {
-    pass.push_sql(
-        "/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@transaction_isolation IN ('REPEATABLE-READ', 'SERIALIZABLE')) FOR */ ",
-    );
-}
+pub(super) const READ_AND_LOCK: &str = "/*M!110600 SET STATEMENT innodb_snapshot_isolation = (@@transaction_isolation IN ('REPEATABLE-READ', 'SERIALIZABLE')) FOR */ ";
+
+/// The same setting behind others of a head.
+pub(super) const SNAPSHOT_ISOLATION: &str =
+    "/*M!110600 , innodb_snapshot_isolation = (@@transaction_isolation IN ('REPEATABLE-READ', 'SERIALIZABLE')) */ ";
 
 /// Writes the largest possible limit. Without a limit of its own, a statement would end at the session's `sql_select_limit`
 /// ([manual][manual]), and existing rows would be taken for missing ones.

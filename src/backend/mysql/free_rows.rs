@@ -8,9 +8,9 @@ use diesel::{
 };
 
 use super::fragments::{
-    Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
+    Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names,
 };
-use super::{key_check::KeyCheck, level_guard::Refused};
+use super::{control::IS_OPEN, key_check::KeyCheck, level_guard::Refused};
 use crate::{
     backend::Picking,
     mode::Wait,
@@ -21,8 +21,11 @@ use crate::{
 ///
 /// ```sql
 /// WITH _candidates (k0) AS (SELECT t.id ..the query, in its order.. LIMIT 64)
-/// SELECT cols FROM _candidates STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = _candidates.k0
-/// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..) LIMIT n FOR UPDATE SKIP LOCKED
+/// SELECT cols
+/// FROM _candidates
+///   STRAIGHT_JOIN t FORCE INDEX (PRIMARY) ON t.id = _candidates.k0
+/// WHERE .. AND EXISTS (SELECT 1 FROM DUAL WHERE ..)
+/// LIMIT n FOR UPDATE SKIP LOCKED
 /// ```
 ///
 /// The first conditions are that of [`Refused::Serializable`], since under that level the candidate rows would be locked as they are read,
@@ -39,20 +42,21 @@ pub(super) struct FreeRows<'q> {
     pub(super) pick: Picking<'q>,
     pub(super) candidates: i64,
     pub(super) fitness: &'q KeyCheck,
+    /// True if the name of the database is read along, for [`Change`].
+    pub(super) claims: bool,
 }
 
 impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        let FreeRows { query, text, asked, without, pick, candidates, fitness } = self;
+        let FreeRows { query, text, asked, without, pick, candidates, fitness, claims } = self;
         keep_out_of_cache(&mut pass);
-        read_and_lock(&mut pass);
         let width = text.key_width();
         with_names(&mut pass, CANDIDATES, width);
         text.walk_key(pass.reborrow())?;
         walk_candidates(*query, candidates, None, pass.reborrow())?;
         pass.push_sql(") SELECT ");
         text.walk_columns(pass.reborrow())?;
-        pass.push_sql(" FROM ");
+        pass.push_sql(if *claims { ", DATABASE() FROM " } else { " FROM " });
         pass.push_sql(CANDIDATES);
         pass.push_sql(" STRAIGHT_JOIN ");
         text.walk_table(pass.reborrow())?;
@@ -97,21 +101,32 @@ impl QueryFragment<Mysql> for Count<'_> {
     }
 }
 
-/// Changes rows that are locked: `UPDATE t SET .. WHERE id IN (..)`
+/// Changes rows that are locked: `UPDATE t SET .. WHERE id IN (..)`, if the transaction that locked them is open ([`IS_OPEN`]).
+///
+/// A prepared statement is about the database in which it was prepared. Diesel keeps this one, and finds it by its text. So the text has the
+/// name of the database in which the rows are locked, in a comment: after a `USE` it is another statement.
 pub(super) struct Change<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) held: &'q dyn Keys<Mysql>,
     pub(super) changes: &'q dyn QueryFragment<Mysql>,
+    pub(super) database: &'q str,
 }
 
 impl QueryFragment<Mysql> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql("UPDATE ");
+        // Any name may be the end of a comment.
+        pass.push_sql("UPDATE /* ");
+        for byte in self.database.bytes() {
+            pass.push_sql(&format!("{byte:02x}"));
+        }
+        pass.push_sql(" */ ");
         self.text.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) SET ");
         self.changes.walk_ast(pass.reborrow())?;
         pass.push_sql(" WHERE ");
-        key_among(&mut pass, self.text, [self.held])
+        key_among(&mut pass, self.text, [self.held])?;
+        pass.push_sql(IS_OPEN);
+        Ok(())
     }
 }
 

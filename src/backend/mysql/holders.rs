@@ -7,11 +7,13 @@ use diesel::{
     mysql::Mysql,
     query_builder::{AstPass, QueryFragment},
     result::QueryResult,
-    row::Row,
-    sql_types::{BigInt, Nullable, Text},
+    sql_types::Text,
 };
 
-use super::fragments::keep_out_of_cache;
+use super::{
+    fragments::keep_out_of_cache,
+    session::{select_in, session, session_columns, transaction_on_mysql},
+};
 use crate::{diesel_internals::RowRef, error::Holder};
 
 /// Reads the sessions whose transactions hold row locks.
@@ -26,12 +28,7 @@ pub(super) struct Holders<'q> {
 impl QueryFragment<Mysql> for Holders<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        let time = self.time.as_millis().max(1);
-        pass.push_sql(&format!(
-            "/*M! SET STATEMENT max_statement_time = {}.{:03} FOR */ SELECT /*+ MAX_EXECUTION_TIME({time}) */ ",
-            time / 1000,
-            time % 1000
-        ));
+        pass.push_sql(&select_in(self.time));
         pass.push_sql(HOLDER);
         pass.push_sql(" FROM (SELECT ");
         pass.push_bind_param::<Text, str>(self.table)?;
@@ -55,28 +52,13 @@ impl QueryFragment<Mysql> for Holders<'_> {
     }
 }
 
-/// The columns about a `session` and its transaction.
-///
-/// On MySQL they come from tables of `performance_schema`. As long as any session of the server runs a statement with a four-byte character
-/// in it, a session that reads `processlist` or `innodb_trx` gets error 3854 (seen on 9.7).
-pub(super) const HOLDER: &str = "/*!80001 CAST(`session`.`processlist_id` AS SIGNED), \
-     CONCAT(`session`.`processlist_user`, '@', `session`.`processlist_host`), `session`.`processlist_command`, \
-     CAST(`trx`.`timer_wait` DIV 1000000 AS SIGNED), `session`.`processlist_info` */ \
-     /*M! `session`.`id`, CONCAT(`session`.`user`, '@', `session`.`host`), `session`.`command`, \
-     TIMESTAMPDIFF(MICROSECOND, `trx_started`, NOW(6)), COALESCE(`trx_query`, `session`.`info`) */";
+/// The columns about a `session` and its transaction `trx`.
+pub(super) const HOLDER: &str = session_columns!("session", "trx");
 
-/// The join with the transaction of the `session`, on MySQL.
-pub(super) const TRANSACTION_ON_MYSQL: &str = " /*!80001 LEFT JOIN `performance_schema`.`events_transactions_current` AS `trx` \
-     ON `trx`.`thread_id` = `session`.`thread_id` AND `trx`.`state` = 'ACTIVE' */";
+/// The join with the transaction `trx` of the `session`, on MySQL.
+pub(super) const TRANSACTION_ON_MYSQL: &str = transaction_on_mysql!("session", "trx");
 
 /// Reads a holder from a row with the columns of [`HOLDER`].
 pub(super) fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
-    let age = row.get_value::<Nullable<BigInt>, Option<i64>, _>(3)?;
-    Ok(Holder {
-        session: i32::try_from(row.get_value::<BigInt, i64, _>(0)?)?,
-        application: row.get_value::<Nullable<Text>, Option<String>, _>(1)?.unwrap_or_default(),
-        state: row.get_value::<Nullable<Text>, Option<String>, _>(2)?,
-        transaction_age: age.map(|microseconds| Duration::from_micros(microseconds.unsigned_abs())),
-        statement: row.get_value::<Nullable<Text>, Option<String>, _>(4)?,
-    })
+    Ok(Holder::new(session(row)?)?)
 }

@@ -11,32 +11,29 @@
 //! after an implicit rollback run in another transaction. It also begins with a savepoint, which is missing if the transaction that is
 //! about to be committed is that other one.
 //!
-//! A claim outside of a transaction sends only statements of this crate. There it is enough to ask, before the change and before the
-//! commit, whether a transaction is open: two round trips in place of eight.
+//! A claim outside of a transaction sends only statements of this crate. There it is enough that its change and its commit fail if no
+//! transaction is open, which costs no round trip.
 //!
 //! Tried instead: `SET SESSION TRANSACTION READ ONLY` after `BEGIN`, so that later statements are refused. Both servers refuse only the
 //! second statement after the implicit rollback. The first one still counts as a statement of the lost transaction, and is committed.
 
-use diesel::{
-    mysql::Mysql,
-    query_builder::{AstPass, QueryFragment},
-    result::QueryResult,
-};
+use diesel::mysql::Mysql;
 
+use super::control::TextOnly;
 use crate::{backend::ImplicitRollback, diesel_internals::Statement, error::LockError};
 
 /// The statements that detect an implicit rollback and recover from it.
 pub(super) const IMPLICIT_ROLLBACK: ImplicitRollback<Mysql> = ImplicitRollback {
     rolled_back: LockError::is_of_a_lost_transaction,
     may_roll_back: LockError::is_of_a_wait,
-    ask: || Statement::new(Text(ROLLS_BACK_ON_TIMEOUT)),
+    ask: || Statement::new(TextOnly(ROLLS_BACK_ON_TIMEOUT.into())),
     placeholder,
-    arm: (|| Statement::new(Text(ARM)), "SAVEPOINT diesel_lockset"),
-    arm_without: ("WSREP_LAST_WRITTEN_GTID", || Statement::new(Text(ARM_WITHOUT))),
+    arm: (|| Statement::new(TextOnly(ARM.into())), "SAVEPOINT diesel_lockset"),
+    arm_without: ("WSREP_LAST_WRITTEN_GTID", || Statement::new(TextOnly(ARM_WITHOUT.into()))),
     check: "RELEASE SAVEPOINT diesel_lockset",
-    ask_cluster: || Statement::new(Text(NOTHING_WRITTEN)),
-    check_open: || Statement::new(Text(OPEN)),
-    disarm: || Statement::new(Text(DISARM)),
+    ask_cluster: || Statement::new(TextOnly(NOTHING_WRITTEN.into())),
+    check_open: || Statement::new(TextOnly(OPEN.into())),
+    disarm: || Statement::new(TextOnly(DISARM.into())),
 };
 
 /// Asks whether the server rolls back after a lock wait timeout. MariaDB has one error for a timeout and for `NOWAIT`, and rolls back after
@@ -64,9 +61,9 @@ const NOTHING_WRITTEN: &str = "SELECT 1 FROM DUAL WHERE 0 /*M!100400 OR \
 /// comes after the first row, the client library takes the statement for unread, and waits for ever when it is executed again.
 const OPEN: &str = "SET @diesel_lockset_open = 1 /*M! AND IF(@@in_transaction, 1, (SELECT 1 UNION SELECT 2)) */";
 
-/// Restores `autocommit`.
-const DISARM: &str =
-    "SET autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), @diesel_lockset_autocommit = NULL";
+/// Restores `autocommit`, and forgets the isolation level of the transaction.
+const DISARM: &str = "SET autocommit = COALESCE(@diesel_lockset_autocommit, @@autocommit), @diesel_lockset_autocommit = NULL, \
+     @diesel_lockset_isolation = NULL";
 
 /// Returns the statements that replace the lost transaction. They are sent one by one: if a text of several statements is cancelled between
 /// two of them, MariaDB announces another result and never sends it, and the client waits for ever. Seen with 10.11 and 11.8.
@@ -76,16 +73,6 @@ fn placeholder(savepoints: u32) -> Vec<String> {
     let mut statements = vec!["ROLLBACK".to_owned(), "START TRANSACTION READ ONLY".to_owned()];
     statements.extend((1..=savepoints).map(|number| format!("SAVEPOINT diesel_savepoint_{number}")));
     statements
-}
-
-/// A statement without bind parameters.
-struct Text(&'static str);
-
-impl QueryFragment<Mysql> for Text {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        pass.push_sql(self.0);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(super) const LEVEL: &str =
 /// Sets the level of the next transaction. The session remembers it until it is [forgotten](FORGET).
 pub(super) struct Isolate(pub(super) Isolation);
 
-/// The statement that clears the level that the session remembers.
+/// Clears the level that the session remembers.
 pub(super) const FORGET: &str = "SET @diesel_lockset_isolation = NULL";
 
 impl QueryFragment<Mysql> for Isolate {

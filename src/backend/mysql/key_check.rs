@@ -153,8 +153,11 @@ const SEPARATOR: char = '\n';
 /// Asks for the engine of a table, whether it has transactions, and the columns of the primary key.
 ///
 /// ```sql
-/// SELECT ENGINE, (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..), (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM
-///   information_schema.STATISTICS .. AND INDEX_NAME = 'PRIMARY') FROM information_schema.TABLES WHERE ..
+/// SELECT ENGINE,
+///   (SELECT TRANSACTIONS = 'YES' FROM information_schema.ENGINES ..),
+///   (SELECT GROUP_CONCAT(COLUMN_NAME ..) FROM information_schema.STATISTICS ..
+///     AND INDEX_NAME = 'PRIMARY')
+/// FROM information_schema.TABLES WHERE ..
 /// ```
 struct Question<'q>(&'q TableName);
 
@@ -202,12 +205,15 @@ impl RowSink<Mysql> for AnswerReader<'_> {
 }
 
 /// Sets the session variable to the current database: `SET @.. = COALESCE(DATABASE(), '')`
+///
+/// It is not cached: in a prepared statement `DATABASE()` is the database in which it was prepared.
 struct Remember<'q> {
     variable: &'q str,
 }
 
 impl QueryFragment<Mysql> for Remember<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        keep_out_of_cache(&mut pass);
         pass.push_sql("SET @");
         pass.push_identifier(self.variable)?;
         pass.push_sql(" = COALESCE(DATABASE(), '')");

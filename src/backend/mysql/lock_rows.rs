@@ -8,11 +8,12 @@ use diesel::{
 
 use super::{
     covering_index::Uncovered,
-    fragments::{from_table, keep_out_of_cache, key_among, locking_clause, read_and_lock, without_limit},
+    fragments::{READ_AND_LOCK, from_table, keep_out_of_cache, key_among, locking_clause, without_limit},
     key_check::KeyCheck,
     level_guard::Refused,
 };
 use crate::{
+    diesel_internals::Statement,
     mode::{Strength, Wait},
     sql::{AnySelect, Keys, ModelText},
 };
@@ -46,12 +47,18 @@ pub(super) struct LockRows<'q> {
     pub(super) fitness: Option<&'q KeyCheck>,
 }
 
+impl<'q> LockRows<'q> {
+    /// Returns the statement, with the head that it needs if it evaluates queries.
+    pub(super) fn statement(self) -> Statement<'q, Mysql> {
+        let reads = self.models.iter().any(|model| !model.at_once.is_empty());
+        let statement = Statement::new(self);
+        if reads { statement.behind(READ_AND_LOCK) } else { statement }
+    }
+}
+
 impl QueryFragment<Mysql> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        if self.models.iter().any(|model| !model.at_once.is_empty()) {
-            read_and_lock(&mut pass);
-        }
         let mut separator = "SELECT ";
         for model in &self.models {
             pass.push_sql(separator);

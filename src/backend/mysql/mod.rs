@@ -7,6 +7,7 @@ mod answer;
 mod built_ins;
 mod chunks;
 mod clock;
+mod control;
 mod covering_index;
 mod dialect;
 mod fragments;
@@ -24,20 +25,25 @@ mod reader;
 mod resolve;
 mod row_lock;
 mod same_table;
+mod session;
 mod sort;
 mod table_plan;
+mod waits;
 
 use diesel::{deserialize, mysql::Mysql, query_builder::QueryFragment, result::QueryResult};
 
 use self::{
     clock::MysqlClock,
+    control::TextOnly,
     dialect::DIALECT,
     free_rows::PickSelected,
     pick::MysqlPick,
     row_lock::{BusyRows, busy_key},
     table_plan::MysqlTable,
 };
-use super::{HasLockingClauses, ImplicitRollback, LockingBackend, Picking, Snapshots, SupportsStrength};
+use super::{
+    HasLockingClauses, ImplicitRollback, LockingBackend, Picking, PreparedControl, Snapshots, SupportsStrength,
+};
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
@@ -61,9 +67,12 @@ impl LockingBackend for Mysql {
     const ISOLATION_COMES_FIRST: bool = true;
     const ERRORS_ABORT: bool = false;
 
-    const FORGET_ISOLATION: Option<&'static str> = Some(isolation::FORGET);
+    const FORGET_ISOLATION: Option<fn() -> Statement<'static, Mysql>> =
+        Some(|| Statement::new(TextOnly(isolation::FORGET.into())));
 
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Mysql>> = Some(implicit_rollback::IMPLICIT_ROLLBACK);
+
+    const PREPARED_CONTROL: Option<&'static PreparedControl<Mysql>> = Some(&control::PREPARED_CONTROL);
 
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Mysql>> {
         same_table::question(one, other)

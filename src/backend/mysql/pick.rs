@@ -9,8 +9,9 @@ use diesel::{
 
 use super::{
     answer::ModelAnswer,
+    control::is_not_open,
     covering_index::Uncovered,
-    fragments::Asked,
+    fragments::{Asked, READ_AND_LOCK},
     free_rows::{Change, Count, FreeRows},
     key_check::KeyCheck,
     level_guard::{Refused, of_serializable},
@@ -53,6 +54,8 @@ pub struct MysqlPick {
     all_seen: bool,
     /// The number of changed rows that the server has reported.
     changed: usize,
+    /// The database in which the rows of a claim are locked.
+    database: String,
 }
 
 /// A stage of the plan. Each stage but `Done` sends one statement.
@@ -111,6 +114,7 @@ impl PickPlan<Mysql> for MysqlPick {
             counted: 0,
             all_seen: false,
             changed: 0,
+            database: String::new(),
         })
     }
 
@@ -138,6 +142,8 @@ impl PickPlan<Mysql> for MysqlPick {
             candidates,
             counted,
             changed,
+            claims,
+            database,
             ..
         } = self;
         let (text, rows) = model.sides();
@@ -151,28 +157,31 @@ impl PickPlan<Mysql> for MysqlPick {
                 let key = match without {
                     // The list of the rows to leave out is part of the text.
                     Some(_) => None,
-                    None => TextKey::of_pick(query, Some(text), clause, None),
+                    None => TextKey::of_pick(query, Some(text), clause, None)
+                        .map(|key| if *claims { key.of_claim() } else { key }),
                 };
-                let statement = Named(FreeRows { query, text, asked, without, pick, candidates, fitness });
+                let statement =
+                    Named(FreeRows { query, text, asked, without, pick, candidates, fitness, claims: *claims });
                 let statement = Remembered { key, model: Some(text), statement };
                 let matches = asked == Asked::AtOnce;
-                let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Free { matches } };
-                Step::new(Statement::new(statement), reader)
+                let (width, status) = (text.width(), Picked::Free { matches });
+                let reader = PickedReader { rows, answer, width, status, database: claims.then_some(database) };
+                Step::new(Statement::new(statement).behind(READ_AND_LOCK), reader)
             }
             Stage::Ask => fitness.ask(),
             Stage::Remember => fitness.remember(),
             Stage::Recheck => {
                 let held = now.keys()?;
-                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
+                let statement = Recheck { text, held, asking, asked, strength, uncovered }.statement();
                 let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
-                Step::new(Statement::new(statement), reader)
+                Step::new(statement, reader)
             }
             Stage::Count => {
                 *counted = 0;
                 Step::new(Statement::new(Count { query, candidates: *candidates }), Counter(counted))
             }
             Stage::Change => Step {
-                statement: Statement::new(Change { text, held: now.keys()?, changes: changes? }),
+                statement: Statement::new(Change { text, held: now.keys()?, changes: changes?, database }),
                 answer: Response::Changed(changed),
             },
             Stage::Reload => {
@@ -184,14 +193,11 @@ impl PickPlan<Mysql> for MysqlPick {
                     uncovered: Some(uncovered),
                     fitness: Some(fitness),
                 };
-                let reader = PickedReader { rows, answer, width: text.width(), status: Picked::Changed };
+                let reader =
+                    PickedReader { rows, answer, width: text.width(), status: Picked::Changed, database: None };
                 Step::new(Statement::new(statement), reader)
             }
         })
-    }
-
-    fn is_about_to_change(&self) -> bool {
-        self.stage == Stage::Change
     }
 
     fn step_done(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
@@ -232,6 +238,9 @@ impl PickPlan<Mysql> for MysqlPick {
         self.stage = match self.stage {
             Stage::Free if self.fitness.must_ask(&error) => Stage::Ask,
             Stage::Free if Refused::Serializable.is_of(&error) => return Err(of_serializable()),
+            Stage::Change if matches!(&error, LockError::Query(source) if is_not_open(source)) => {
+                return Err(LockError::rolled_back_by_cluster());
+            }
             _ => return Err(error),
         };
         Ok(())

@@ -1,6 +1,11 @@
 //! The row sinks: they read the rows of one statement into the models that it serves.
 
-use diesel::{deserialize, mysql::Mysql, row::Row, sql_types::BigInt};
+use diesel::{
+    deserialize,
+    mysql::Mysql,
+    row::Row,
+    sql_types::{BigInt, Nullable, Text},
+};
 
 use super::answer::ModelAnswer;
 use crate::{backend::RowSink, diesel_internals::RowRef, sql::ModelRows};
@@ -83,6 +88,8 @@ pub(super) struct PickedReader<'e> {
     pub(super) answer: &'e mut ModelAnswer,
     pub(super) width: usize,
     pub(super) status: Picked,
+    /// The name of the database, which is the column behind those of the model.
+    pub(super) database: Option<&'e mut String>,
 }
 
 /// The reason why the rows are read.
@@ -96,6 +103,10 @@ pub(super) enum Picked {
 impl RowSink<Mysql> for PickedReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
         let number = self.rows.read(&row.window(0..self.width))?;
+        // It is the same in each row.
+        if let Some(database) = self.database.take() {
+            *database = row.get_value::<Nullable<Text>, Option<String>, _>(self.width)?.unwrap_or_default();
+        }
         match self.status {
             Picked::Free { matches } => {
                 self.answer.picked(number);

@@ -9,15 +9,15 @@ use diesel::{
 use super::{
     covering_index::Uncovered,
     fragments::{
-        Asked, from_table, keep_out_of_cache, key_among, key_value, locking_clause, names, read_and_lock, with_names,
+        Asked, READ_AND_LOCK, from_table, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names,
         without_limit,
     },
     level_guard::Refused,
 };
 use crate::{
-    diesel_internals::is_empty,
+    diesel_internals::{Statement, is_empty},
     mode::{Strength, Wait},
-    sql::{AnySelect, Filter, Keys, ModelText, Shape, helper_name},
+    sql::{AnySelect, Filter, Keys, ModelText, Named, Shape, helper_name},
 };
 
 /// A query and its shape: the clauses that it has besides tables and filters.
@@ -81,7 +81,9 @@ const LEVEL: &str = helper_name!("lockset_level");
 /// isolation level:
 ///
 /// ```sql
-/// WITH held (k0) AS (..) SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0) WHERE .. OR RAND() < 0 FOR UPDATE
+/// WITH held (k0) AS (..)
+/// SELECT cols FROM held STRAIGHT_JOIN t ON t.id = (k0)
+/// WHERE .. OR RAND() < 0 FOR UPDATE
 /// ```
 pub(super) struct Recheck<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
@@ -92,14 +94,20 @@ pub(super) struct Recheck<'q> {
     pub(super) uncovered: &'q Uncovered,
 }
 
+impl<'q> Recheck<'q> {
+    /// Returns the statement, with the head that it needs if it locks.
+    pub(super) fn statement(self) -> Statement<'q, Mysql> {
+        let locks = self.asked == Asked::Beside;
+        let statement = Statement::new(Named(self));
+        if locks { statement.behind(READ_AND_LOCK) } else { statement }
+    }
+}
+
 impl QueryFragment<Mysql> for Recheck<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
         let Recheck { text, held, asking: (query, shape), asked, strength, uncovered } = *self;
         let beside = asked == Asked::Beside;
-        if beside {
-            read_and_lock(&mut pass);
-        }
         // The keys are not part of the condition, since raw SQL in it may have an `OR` without parentheses.
         with_names(&mut pass, HELD, text.key_width());
         text.walk_key(pass.reborrow())?;

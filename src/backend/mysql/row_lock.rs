@@ -10,7 +10,7 @@ use diesel::{
     sql_types::Binary,
 };
 
-use super::fragments::{join_by_key, keep_out_of_cache, locking_clause, locking_clauses, read_and_lock, without_limit};
+use super::fragments::{READ_AND_LOCK, join_by_key, keep_out_of_cache, locking_clause, locking_clauses, without_limit};
 use crate::{
     diesel_internals::RowRef,
     mode::{Strength, Wait},
@@ -40,8 +40,10 @@ where
 /// Reads the keys, as text, of the rows of a query that cannot be locked at once. Locks the other rows.
 ///
 /// ```sql
-/// SELECT DISTINCT k FROM (SELECT CONCAT(t.id) AS k ..) AS wanted WHERE k NOT IN
-///   (SELECT k FROM (SELECT CONCAT(t.id) AS k .. FOR UPDATE SKIP LOCKED) AS locked) ORDER BY k
+/// SELECT DISTINCT k FROM (SELECT CONCAT(t.id) AS k ..) AS wanted
+/// WHERE k NOT IN (SELECT k FROM
+///   (SELECT CONCAT(t.id) AS k .. FOR UPDATE SKIP LOCKED) AS locked)
+/// ORDER BY k
 /// ```
 pub(super) struct BusyRows<'q> {
     pub(super) query: &'q dyn AnySelect<Mysql>,
@@ -71,7 +73,7 @@ impl BusyRows<'_> {
 impl QueryFragment<Mysql> for BusyRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         keep_out_of_cache(&mut pass);
-        read_and_lock(&mut pass);
+        pass.push_sql(READ_AND_LOCK);
         pass.push_sql("SELECT DISTINCT ");
         pass.push_sql(KEY);
         pass.push_sql(" FROM (");

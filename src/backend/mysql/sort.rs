@@ -12,7 +12,8 @@ use crate::sql::{Keys, ModelText, helper_name};
 /// Reads the server's rank of each of these keys, by the number of the key. Keys that are equal to the server have the same rank.
 ///
 /// ```sql
-/// WITH listed (k0, k1) AS (SELECT id, 0 FROM t WHERE 1 = 0 UNION ALL SELECT ?, 0 UNION ALL SELECT ?, 1 ..)
+/// WITH listed (k0, k1) AS (SELECT id, 0 FROM t WHERE 1 = 0
+///   UNION ALL SELECT ?, 0 UNION ALL SELECT ?, 1 ..)
 /// SELECT k1, DENSE_RANK() OVER (ORDER BY k0) FROM listed
 /// ```
 ///

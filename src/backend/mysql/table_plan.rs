@@ -150,7 +150,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let wait = if matches!(stage, Stage::Try { .. }) { Wait::Fail } else { *wait };
                 let (lock, uncovered, fitness) = (Some((strength, wait)), Some(&*uncovered), Some(&*fitness));
                 let statement = LockRows { models: locks, lock, mixed, uncovered, fitness };
-                Some(Step::new(Statement::new(statement), LockedReader { models: readers, mixed }))
+                Some(Step::new(statement.statement(), LockedReader { models: readers, mixed }))
             }
             Stage::Ask { .. } => Some(fitness.ask()),
             Stage::Remember { .. } => Some(fitness.remember()),
@@ -159,9 +159,9 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let (text, rows) = model.sides();
                 let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
                 let asking = (chosen.select(), chosen.shape);
-                let statement = Named(Recheck { text, held, asking, asked, strength, uncovered });
+                let statement = Recheck { text, held, asking, asked, strength, uncovered }.statement();
                 let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
-                Some(Step::new(Statement::new(statement), reader))
+                Some(Step::new(statement, reader))
             }
             Stage::Absent { model } => {
                 let ModelInSet { model, answer, now, .. } = models.get_mut(model)?;
@@ -249,6 +249,59 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
 
     fn is_done(&self) -> bool {
         self.stage == Stage::Done
+    }
+
+    fn purpose(&self) -> String {
+        let (table, wait) = (
+            self.name.quoted(),
+            match self.wait {
+                Wait::Block => "waits for those that other sessions hold",
+                Wait::Fail => "fails if another session holds one",
+                Wait::SkipLocked => "leaves out those that other sessions hold",
+            },
+        );
+        match self.stage {
+            Stage::Resolve { .. } => {
+                format!("reads the keys of the rows of {table} that a query chooses, without a lock")
+            }
+            Stage::Sort => format!("reads the order in which the server has these keys of {table}"),
+            _ => format!("locks and reads rows of {table} by primary key, in the order of the key; {wait}"),
+        }
+    }
+
+    fn go_on(&mut self) -> Result<bool> {
+        self.stage = match self.stage {
+            Stage::Resolve { model, query } => match self.query_after(Some((model, query)), |_, _| true) {
+                Some((model, query)) => Stage::Resolve { model, query },
+                None => return Ok(false),
+            },
+            Stage::Lock { chunk } if chunk + 1 < self.chunks.count() => self.lock(chunk + 1),
+            _ => return Ok(false),
+        };
+        Ok(true)
+    }
+
+    fn further(&self) -> Vec<&'static str> {
+        let queries = self.models.iter().flat_map(|model| &model.choices);
+        let mut further = vec![
+            "if the session has not locked rows of a table before, the first locking statement fails, and is sent again behind a query for \
+             the table's engine and primary key and a `SET` that remembers it",
+        ];
+        if self.stage == Stage::Sort {
+            further.push("the rows are locked by primary key, in the order that the server has answered, 512 keys to a statement");
+        }
+        if queries.clone().next().is_some() {
+            further.push("the rows that a query has chosen are locked by primary key, 512 keys to a statement, if they still match");
+        }
+        if queries.clone().any(|chosen| chosen.shape.limited || !chosen.text.own) {
+            further.push("a limited query, and one that depends on more than the row, is sent once more when its rows are locked");
+        }
+        if self.models.iter().any(|model| !model.model.rows().is_exact()) {
+            further.push(
+                "if a requested key did not come back: a query for whether the server has it in another spelling",
+            );
+        }
+        further
     }
 
     fn name(&self) -> &TableName {

@@ -32,6 +32,13 @@ impl AdvisoryBackend for Pg {
         LockError::on_a_standby().into()
     }
 
+    /// The lock is released after the commit: the changes are visible when the next session gets it. The key is a number, so it can be a part
+    /// of the text, which has no bind parameters. As a bare literal the smallest number would be a `numeric`.
+    fn commit_and_unlock(name: LockName<'_>, shared: bool) -> Option<String> {
+        let function = if shared { "pg_advisory_unlock_shared" } else { "pg_advisory_unlock" };
+        Some(format!("COMMIT; SELECT pg_catalog.{function}('{}'::pg_catalog.int8)", name.key))
+    }
+
     fn advisory_answer(call: AdvisoryCall, row: &RowRef<'_, Pg>) -> QueryResult<bool> {
         // The functions that wait for the lock return no value.
         let waited = matches!(call, AdvisoryCall::Lock | AdvisoryCall::LockForTransaction);

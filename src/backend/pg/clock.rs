@@ -2,7 +2,7 @@
 //!
 //! `lock_timeout` is the obvious setting, but it counts each wait separately: a statement that waits for four rows in turn may take four
 //! times as long ([manual][manual]). The server starts a statement's timer when the statement begins, so the setting must be a statement of
-//! its own.
+//! its own. The previous value is restored by the limited statement itself, where it can be.
 //!
 //! [manual]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
 
@@ -27,21 +27,42 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct PgClock {
     before: Option<String>,
+    restored: bool,
 }
 
 impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
+    const OF_EACH_LOCK: Option<&'static str> = Some("SET LOCAL lock_timeout = 1000");
 
     fn limit(&mut self, left: Duration) -> Option<Step<'_, Pg>> {
         // Rounded up, so that the time is up when the server reports a timeout. Zero would mean no limit.
         let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
         let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
+        self.restored = false;
         Some(Step::new(statement, Before(&mut self.before)))
     }
 
+    /// The server starts the timer of a statement before it executes the statement, so the statement keeps its limit. An offset is evaluated
+    /// once, before the first row is searched for, and whether there are rows or not.
+    fn restore_inside<'e>(&self, mut step: Step<'e, Pg>) -> (Step<'e, Pg>, bool) {
+        // A number with a unit.
+        let before = self.before.as_deref().filter(|before| before.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let restores = before.is_some_and(|before| {
+            step.statement.follow_by(format!(
+                " OFFSET CASE WHEN pg_catalog.set_config('statement_timeout', '{before}', true) IS NULL THEN 1 ELSE 0 END"
+            ))
+        });
+        (step, restores)
+    }
+
+    fn restored(&mut self) {
+        self.restored = true;
+    }
+
     fn restore(&mut self) -> Option<Step<'_, Pg>> {
-        Some(Step { statement: Statement::new(Restore(self.before.take()?)), answer: Response::Nothing })
+        let before = self.before.take().filter(|_| !self.restored)?;
+        Some(Step { statement: Statement::new(Restore(before)), answer: Response::Nothing })
     }
 }
 

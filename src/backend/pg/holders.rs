@@ -1,19 +1,17 @@
 //! Finds the sessions that hold the rows that a set wants.
 
-use std::time::Duration;
-
 use diesel::{
     deserialize,
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
     result::QueryResult,
-    row::Row,
-    sql_types::{Double, Integer, Nullable, Text},
+    sql_types::Text,
 };
 
 use super::{
     fragments::{choice, from_table_among, key_names, union_all},
     model::ModelSql,
+    session::{SESSION_NAMES, session, session_columns},
 };
 use crate::{
     diesel_internals::RowRef,
@@ -70,9 +68,9 @@ impl QueryFragment<Pg> for Holders<'_> {
                 Ok(())
             })
         })?;
-        pass.push_sql(
-            ")) SELECT DISTINCT \"pid\", \"application_name\", \"state\", \"age\", \"query\" FROM (SELECT * FROM ",
-        );
+        pass.push_sql(")) SELECT DISTINCT ");
+        pass.push_sql(SESSION_NAMES);
+        pass.push_sql(" FROM (SELECT * FROM ");
         pass.push_sql(MARKED);
         pass.push_sql(" UNION ALL SELECT * FROM ");
         pass.push_sql(SESSION);
@@ -88,8 +86,7 @@ impl QueryFragment<Pg> for Holders<'_> {
 }
 
 /// The columns that describe a session; `activity` is its row of `pg_stat_activity`.
-pub(super) const SELECT_HOLDER: &str = "SELECT \"activity\".\"pid\", \"application_name\", \"state\", \
-     extract(epoch FROM pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) \"xact_start\")::pg_catalog.float8 AS \"age\", \"query\"";
+pub(super) const SELECT_HOLDER: &str = concat!("SELECT ", session_columns!("activity"));
 
 /// The OID of this database. A relation's OID is unique only within its database: a database made from a template has the same ones.
 pub(super) const THIS_DATABASE: &str = "(SELECT \"oid\" FROM \"pg_catalog\".\"pg_database\" \
@@ -99,12 +96,5 @@ const SESSION: &str = helper_name!("session");
 const MARKED: &str = helper_name!("marked");
 
 pub(super) fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
-    let age = row.get_value::<Nullable<Double>, Option<f64>, _>(3)?;
-    Ok(Holder {
-        session: row.get_value::<Integer, i32, _>(0)?,
-        application: row.get_value::<Nullable<Text>, Option<String>, _>(1)?.unwrap_or_default(),
-        state: row.get_value::<Nullable<Text>, Option<String>, _>(2)?,
-        transaction_age: age.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()),
-        statement: row.get_value::<Nullable<Text>, Option<String>, _>(4)?,
-    })
+    Ok(Holder::new(session(row)?)?)
 }

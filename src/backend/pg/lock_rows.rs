@@ -34,19 +34,27 @@ const FEW_KEYS: usize = 5_000;
 /// version that they saw. After a wait PostgreSQL checks only the outer condition again, not the CTE:
 ///
 /// ```sql
-/// WITH wanted (o, c, k0) AS MATERIALIZED ((SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
+/// WITH wanted (o, c, k0) AS MATERIALIZED (
+///   (SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
 /// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($1)))), CASE
-///   WHEN (t.tableoid, t.ctid) IN (SELECT unnest(ARRAY(SELECT o FROM wanted)), unnest(ARRAY(SELECT c FROM wanted))) THEN 1
-///   WHEN t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted))) THEN 2 ELSE 0 END
-/// FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0)
-///   ON t.id = among.k0 ORDER BY t.id FOR UPDATE OF t
+///   WHEN (t.tableoid, t.ctid) IN (SELECT unnest(ARRAY(SELECT o FROM wanted)),
+///                                        unnest(ARRAY(SELECT c FROM wanted)))
+///     THEN 1
+///   WHEN t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted))) THEN 2
+///   ELSE 0 END
+/// FROM t
+///   INNER JOIN (SELECT DISTINCT unnest(ARRAY(
+///       SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0)
+///     ON t.id = among.k0
+/// ORDER BY t.id FOR UPDATE OF t
 /// ```
 ///
 /// If no row comes back, either none was chosen, or the chosen rows were deleted during the wait. Where the difference matters, the
 /// statement above becomes `locked` in
 ///
 /// ```sql
-/// SELECT locked.*, EXISTS (SELECT FROM wanted) FROM (VALUES (1)) AS once LEFT JOIN (SELECT .., true ..) AS locked ON true
+/// SELECT locked.*, EXISTS (SELECT FROM wanted)
+/// FROM (VALUES (1)) AS once LEFT JOIN (SELECT .., true ..) AS locked ON true
 /// ```
 pub(super) struct LockRows<'q> {
     pub(super) name: &'q TableName,

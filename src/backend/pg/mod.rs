@@ -26,9 +26,11 @@ mod row_lock;
 mod row_security;
 mod same_rows;
 mod same_table;
+mod session;
 mod single_pick;
 mod table_guard;
 mod table_plan;
+mod waits;
 
 use diesel::{deserialize, pg::Pg, query_builder::QueryFragment, result::QueryResult};
 

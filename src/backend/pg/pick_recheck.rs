@@ -19,7 +19,9 @@ const AGAIN: &str = helper_name!("_again");
 ///
 /// ```sql
 /// WITH _picked (k0) AS MATERIALIZED (SELECT unnest($held)), _placed AS (..),
-///   _again (k0) AS MATERIALIZED (SELECT * FROM (SELECT t.id ..the query..) AS chosen (k0) WHERE k0 = ANY($held))
+///   _again (k0) AS MATERIALIZED (
+///     SELECT * FROM (SELECT t.id ..the query..) AS chosen (k0)
+///     WHERE k0 = ANY($held))
 /// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM _again)))
 /// FROM t INNER JOIN _placed ON t.id = _placed.k0 ORDER BY _placed._place
 /// ```

@@ -19,11 +19,16 @@ use crate::sql::{Chosen, Keys, ModelText, helper_name};
 /// come back too, because the next recheck must know them.
 ///
 /// ```sql
-/// WITH wanted (k0) AS MATERIALIZED (SELECT unnest($firm) UNION ALL (..limited query..)
+/// WITH wanted (k0) AS MATERIALIZED (
+///   SELECT unnest($firm) UNION ALL (..limited query..)
 ///   UNION ALL (SELECT * FROM (..query..) AS again (k0) WHERE k0 = ANY($doubtful)))
-/// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($held)))), t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted)))
-/// FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT k0 FROM wanted UNION ALL SELECT unnest($held)))) AS among (k0)
-///   ON t.id = among.k0 ORDER BY t.id
+/// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($held)))),
+///   t.id IN (SELECT unnest(ARRAY(SELECT k0 FROM wanted)))
+/// FROM t
+///   INNER JOIN (SELECT DISTINCT unnest(ARRAY(
+///       SELECT k0 FROM wanted UNION ALL SELECT unnest($held)))) AS among (k0)
+///     ON t.id = among.k0
+/// ORDER BY t.id
 /// ```
 pub(super) struct Recheck<'q> {
     pub(super) text: &'q dyn ModelText<Pg>,

@@ -50,8 +50,11 @@ where
 /// Locks the rows that a query wants and that can be locked at once, and returns the keys, as text, of the others.
 ///
 /// ```sql
-/// SELECT k FROM (SELECT * FROM (SELECT (t.id)::text, true .. FOR UPDATE OF t SKIP LOCKED) AS locked
-///   UNION ALL (SELECT (t.id)::text, false ..)) AS seen (k, held) GROUP BY k HAVING NOT bool_or(held) ORDER BY k
+/// SELECT k FROM (
+///   SELECT * FROM (SELECT (t.id)::text, true ..
+///     FOR UPDATE OF t SKIP LOCKED) AS locked
+///   UNION ALL (SELECT (t.id)::text, false ..)) AS seen (k, held)
+/// GROUP BY k HAVING NOT bool_or(held) ORDER BY k
 /// ```
 ///
 /// A query with a limit chooses first, in a CTE, and `t WHERE id IN (SELECT * FROM chosen)` takes its place: with `SKIP LOCKED` its own

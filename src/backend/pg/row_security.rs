@@ -40,12 +40,16 @@ const PASSED: &str = "\"lockset: passed\"";
 ///
 /// ```sql
 /// WITH passed AS MATERIALIZED (SELECT FROM t WHERE id = ANY($list)
-///   AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL AND row_security_active($t)
-///   AND set_config('diesel_lockset.passed', current_setting(..) || ';' || .. || tableoid || ctid, true) IS NULL
+///   AND (SELECT set_config('diesel_lockset.passed', '', true)) IS NOT NULL
+///   AND row_security_active($t)
+///   AND set_config('diesel_lockset.passed',
+///     current_setting(..) || ';' || .. || tableoid || ctid, true) IS NULL
 ///   FOR KEY SHARE OF t SKIP LOCKED)
-/// SELECT cols, NOT row_security_active($t) OR position(';' || .. || tableoid || ctid IN current_setting(..)) > 0,
+/// SELECT cols, NOT row_security_active($t)
+///     OR position(';' || .. || tableoid || ctid IN current_setting(..)) > 0,
 ///   has_table_privilege(..)
-/// FROM t WHERE id = ANY($list) AND (SELECT count(*) FROM passed) = 0 ORDER BY id
+/// FROM t WHERE id = ANY($list) AND (SELECT count(*) FROM passed) = 0
+/// ORDER BY id
 /// ```
 pub(super) struct AbsentRows<'q> {
     pub(super) name: &'q TableName,

@@ -12,8 +12,12 @@ use crate::sql::{Keys, ModelText, helper_name};
 /// Joins a list of keys with the table.
 ///
 /// ```sql
-/// SELECT cols, i FROM t INNER JOIN
-///   (SELECT *, row_number() OVER () AS i FROM (SELECT unnest($unknown)) AS unknown (k0)) AS listed ON t.id = listed.k0 ORDER BY t.id
+/// SELECT cols, i
+/// FROM t
+///   INNER JOIN (SELECT *, row_number() OVER () AS i
+///       FROM (SELECT unnest($unknown)) AS unknown (k0)) AS listed
+///     ON t.id = listed.k0
+/// ORDER BY t.id
 /// ```
 ///
 /// The server compares: its collation may treat different letters as equal, and its times are coarser than Rust's.

@@ -44,11 +44,15 @@ impl QueryFragment<Pg> for Pick<'_> {
 /// Claims rows: picks and changes them in one statement.
 ///
 /// ```sql
-/// WITH _picked (k0, _part) AS MATERIALIZED (SELECT t.id, t.tableoid ..the query, in its order.. LIMIT $n FOR UPDATE OF t SKIP LOCKED),
-///   _placed AS (..), _changed AS (
-///     UPDATE t SET .. FROM _placed WHERE t.id = _placed.k0 AND t.tableoid = _placed._part RETURNING cols, _placed._place
-///   )
-/// SELECT * FROM (SELECT count(*) FROM _placed) AS _count LEFT JOIN _changed ON true
+/// WITH _picked (k0, _part) AS MATERIALIZED (
+///     SELECT t.id, t.tableoid ..the query, in its order..
+///     LIMIT $n FOR UPDATE OF t SKIP LOCKED),
+///   _placed AS (..),
+///   _changed AS (UPDATE t SET .. FROM _placed
+///     WHERE t.id = _placed.k0 AND t.tableoid = _placed._part
+///     RETURNING cols, _placed._place)
+/// SELECT *
+/// FROM (SELECT count(*) FROM _placed) AS _count LEFT JOIN _changed ON true
 /// ```
 ///
 /// The count distinguishes a picked row that a trigger kept from being changed from no picked row.

@@ -177,7 +177,7 @@ impl TablePlan<Pg> for PgTable<'_> {
             Stage::LockQuery => {
                 let (sql, reader) = models.first_mut()?.sides();
                 let query = sql.choices.first()?.select();
-                let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait });
+                let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait }).open_ended();
                 (statement, vec![reader], Reading::Query)
             }
             Stage::LockRows => {
@@ -189,7 +189,7 @@ impl TablePlan<Pg> for PgTable<'_> {
                 // A single list of keys that is sent as an array needs no helper names.
                 let statement =
                     if statement.has_helpers() { Statement::new(Named(statement)) } else { Statement::new(statement) };
-                return Some(Step::new(statement, reader));
+                return Some(Step::new(statement.open_ended(), reader));
             }
             Stage::Look(i, lists) => {
                 let (sql, reader) = models.get_mut(*i)?.sides();
@@ -262,6 +262,41 @@ impl TablePlan<Pg> for PgTable<'_> {
 
     fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
+    }
+
+    fn purpose(&self) -> String {
+        let wait = match self.wait_policy.wait() {
+            Wait::Block => "waits for those that other sessions hold",
+            Wait::Fail | Wait::SkipLocked => "leaves out those that other sessions hold",
+        };
+        match self.stage {
+            Stage::Parts(..) => "asks whether a table of the set is a partition or a child of another one".to_owned(),
+            _ => format!("locks and reads the rows of {} in the order of their key; {wait}", self.name.quoted()),
+        }
+    }
+
+    fn go_on(&mut self) -> Result<bool> {
+        let first = matches!(self.stage, Stage::Parts(..));
+        if first { self.step_done().map(|()| true) } else { Ok(false) }
+    }
+
+    fn further(&self) -> Vec<&'static str> {
+        let (mut further, queries) = (Vec::new(), self.models.iter().flat_map(|model| &model.choices));
+        if self.models.iter().any(PgModel::has_keys) {
+            further.push(
+                "if a requested row does not come back: a query for whether it exists and can be locked, and if so a statement that locks \
+                 it, with `SKIP LOCKED`",
+            );
+        }
+        if queries.clone().any(|chosen| !chosen.text.own) {
+            further.push("when its rows are locked, a query that depends on more than the locked row is sent once more, without a lock");
+        } else if queries.clone().next().is_some() && !matches!(self.stage, Stage::LockQuery) {
+            further.push("if a row changed between choice and lock: its query once more, without a lock");
+        }
+        if queries.clone().any(|chosen| chosen.shape.limited) {
+            further.push("if a row leaves a limited query: a statement that locks the next one, with `SKIP LOCKED`");
+        }
+        further
     }
 
     fn name(&self) -> &TableName {

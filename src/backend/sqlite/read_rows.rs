@@ -12,7 +12,9 @@ use crate::sql::{Chosen, Keys, ModelText};
 /// Reads the rows with these keys and those that these queries choose, each once, in the order of the key.
 ///
 /// ```sql
-/// SELECT cols FROM t WHERE id IN (SELECT * FROM (..a query..) UNION ALL VALUES (?), (?)) ORDER BY id
+/// SELECT cols FROM t
+/// WHERE id IN (SELECT * FROM (..a query..) UNION ALL VALUES (?), (?))
+/// ORDER BY id
 /// ```
 ///
 /// The keys get the type and the collation of the column, which stands on the [left side][in] of `IN`.

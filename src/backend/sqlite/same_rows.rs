@@ -21,7 +21,8 @@ const UNKNOWN: &str = helper_name!("lockset_unknown");
 /// Reads the rows that have one of these keys, each with the position of the key in the list.
 ///
 /// ```sql
-/// WITH unknown (k0, k1) AS (VALUES (?, 0), (?, 1)) SELECT cols, unknown.k1 FROM unknown CROSS JOIN t ON t.id = unknown.k0
+/// WITH unknown (k0, k1) AS (VALUES (?, 0), (?, 1))
+/// SELECT cols, unknown.k1 FROM unknown CROSS JOIN t ON t.id = unknown.k0
 /// ```
 pub(super) struct SameRows<'q> {
     pub(super) text: &'q dyn ModelText<Sqlite>,

@@ -154,6 +154,26 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
         matches!(self.stage, Stage::Done)
     }
 
+    fn purpose(&self) -> String {
+        match self.stage {
+            Stage::Lock => format!("makes the transaction the only writer of the database, for {}", self.name.quoted()),
+            _ => format!("reads the rows of {}", self.name.quoted()),
+        }
+    }
+
+    fn go_on(&mut self) -> Result<bool> {
+        match self.stage {
+            Stage::Read(i) if !self.models[i].next_batch() => self.stage = self.read(i + 1),
+            Stage::Read(_) => {}
+            _ => self.step_done()?,
+        }
+        Ok(true)
+    }
+
+    fn further(&self) -> Vec<&'static str> {
+        vec!["if only the server knows the order of the keys, or whether two are equal: a query for that"]
+    }
+
     fn name(&self) -> &TableName {
         self.elsewhere.as_ref().unwrap_or(&self.name)
     }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::support::{driver::Session, models::Account};
 
+mod fresh;
 mod hostile_names;
 mod in_a_transaction;
 mod releases;

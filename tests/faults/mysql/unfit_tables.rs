@@ -189,6 +189,45 @@ fn another_database_is_asked_about_anew() {
 }
 
 #[test]
+fn rows_are_locked_in_the_database_that_is_used() {
+    const TABLE: &str = "(id int, email varchar(40) PRIMARY KEY, v int) ENGINE = InnoDB";
+    let (one, other) = (arena(TABLE), Arena::named("another_database_to_lock_in"));
+    create(&other, TABLE);
+    let mut session = Driver::connect(one.url());
+    for (within, elsewhere) in [(&one, &other), (&other, &one), (&one, &other)] {
+        session.conn().batch_execute(&format!("USE {}", within.name())).unwrap();
+        session.begin().unwrap();
+        assert_eq!(session.lock_by_id::<User>("b@x").unwrap().id, 2);
+        assert_eq!(
+            (within.held_keys("users", "email"), elsewhere.held_keys("users", "email")),
+            (vec!["b@x".into()], vec![])
+        );
+        session.rollback().unwrap();
+    }
+}
+
+/// The statement that changes the rows is kept prepared, and a prepared statement is about the database in which it was prepared.
+#[test]
+fn a_claim_changes_the_rows_of_the_database_in_which_it_locks_them() {
+    const TABLE: &str = "(id int, email varchar(40) PRIMARY KEY, v int) ENGINE = InnoDB";
+    let (one, other) = (arena(TABLE), Arena::named("another_database_to_claim_in"));
+    create(&other, TABLE);
+    let mut session = Driver::connect(one.url());
+    let claim = |session: &mut Driver| -> Vec<User> {
+        let users = users::table.filter(users::v.lt(10)).order(users::email);
+        users.claim(1, users::v.eq(users::v + 10), session.conn()).unwrap()
+    };
+    let changed = "SELECT CAST(COALESCE(SUM(v > 10), 0) AS SIGNED) FROM users";
+    for (round, within) in [(1, &one), (1, &other), (2, &one), (2, &other)] {
+        session.conn().batch_execute(&format!("USE {}", within.name())).unwrap();
+        let claimed = claim(&mut session);
+        assert_eq!((claimed.len(), claimed[0].v), (1, 10 + round), "in {}", within.name());
+        assert_eq!(within.number(changed), i64::from(round), "in {}", within.name());
+    }
+    assert_eq!((one.number(changed), other.number(changed)), (2, 2));
+}
+
+#[test]
 fn a_temporary_table_is_its_sessions_own() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());

@@ -8,6 +8,7 @@ use super::{Driver, contract::Arena, verbs};
 mod collations;
 mod deadlocks;
 mod exact;
+mod foreign_keys;
 mod key_only;
 mod odd_keys;
 mod picks;

@@ -1,0 +1,26 @@
+//! Nothing, in the place of spans and events.
+
+use std::{error::Error, time::Duration};
+
+use crate::{core::driver::Driver, error::LockError, error::RowName, transaction::StepBack};
+
+/// A call.
+pub(in crate::core) struct Call;
+
+impl Call {
+    pub(in crate::core) fn query(_: impl FnOnce() -> Vec<String>) -> Self {
+        Call
+    }
+
+    pub(in crate::core) fn end(self, _: u32, _: Option<&LockError>) {}
+}
+
+pub(in crate::core) fn locked<D: Driver>(_: &mut D) {}
+
+pub(in crate::core) fn rows(_: &str, _: impl FnOnce() -> Vec<RowName>) {}
+
+pub(in crate::core) fn step_back(_: &StepBack) {}
+
+pub(in crate::core) fn retry(_: &(dyn Error + 'static), _: u32, _: Duration) {}
+
+pub(in crate::core) fn gave_up(_: &(dyn Error + 'static), _: u32, _: Duration) {}

@@ -1,0 +1,108 @@
+//! The answers of MySQL and MariaDB.
+
+mod mariadb;
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    dsl::sql,
+    mysql::Mysql,
+    sql_query,
+    sql_types::{BigInt, Bool, Text},
+};
+
+use super::{TestBackend, Wait};
+use crate::blocking::LockConnection;
+
+/// Row locks, and names of `GET_LOCK` and of tables. A thread of the server's own, or one that has just ended, has no number.
+///
+/// <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-data-lock-waits-table.html>
+const WAITS: &str = "SELECT CAST(w.processlist_id AS SIGNED), CAST(COALESCE(b.processlist_id, 0) AS SIGNED) \
+                     FROM performance_schema.data_lock_waits \
+                     JOIN performance_schema.threads AS w ON w.thread_id = requesting_thread_id \
+                     JOIN performance_schema.threads AS b ON b.thread_id = blocking_thread_id \
+                     WHERE w.processlist_id IS NOT NULL UNION SELECT CAST(w.processlist_id AS SIGNED), CAST(COALESCE(b.processlist_id, 0) AS SIGNED) \
+                     FROM performance_schema.metadata_locks AS wanted \
+                     JOIN performance_schema.metadata_locks AS held USING (object_type, object_name) \
+                     JOIN performance_schema.threads AS w ON w.thread_id = wanted.owner_thread_id \
+                     JOIN performance_schema.threads AS b ON b.thread_id = held.owner_thread_id \
+                     WHERE wanted.object_schema <=> held.object_schema AND w.thread_id <> b.thread_id \
+                     AND wanted.lock_status = 'PENDING' AND held.lock_status = 'GRANTED' AND w.processlist_id IS NOT NULL";
+
+/// MySQL's table of this name in `information_schema` fails as long as any session runs a statement with a four-byte character.
+const SESSIONS: &str = "/*!80022 performance_schema */ /*M! information_schema */ . processlist";
+
+impl TestBackend for Mysql {
+    fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64> {
+        sql::<BigInt>("SELECT CAST(CONNECTION_ID() AS SIGNED)").get_result(conn)
+    }
+
+    fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>> {
+        let mut waits = if is_mariadb(conn)? { mariadb::waits(conn, sessions)? } else { on_mysql(conn)? };
+        waits.retain(|wait| sessions.contains(&wait.session));
+        Ok(waits)
+    }
+
+    fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String> {
+        sql::<Text>("SELECT DATABASE()").get_result(conn)
+    }
+
+    fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
+        conn.batch_execute(&format!("KILL CONNECTION {session}"))
+    }
+
+    fn exists<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<bool> {
+        sql::<Bool>(&format!("SELECT EXISTS (SELECT 1 FROM {SESSIONS} WHERE id = "))
+            .bind::<BigInt, _>(session)
+            .sql(")")
+            .get_result(conn)
+    }
+
+    fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>> {
+        let lines: Vec<(i64, String)> = sql::<(BigInt, Text)>(&format!(
+            "SELECT CAST(id AS SIGNED), CAST(CONCAT_WS(' ', command, state, LEFT(coalesce(info, '-'), 200)) AS CHAR) \
+             FROM {SESSIONS} WHERE db = database() AND id <> connection_id() ORDER BY id"
+        ))
+        .load(conn)?;
+        let line = |(session, does)| format!("session {session}: {does}");
+        Ok(lines.into_iter().map(line).collect())
+    }
+
+    fn tune<C: LockConnection<Backend = Self>>(_: &mut C) {}
+
+    fn create_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
+        sql_query(format!("CREATE DATABASE {}", Self::quoted(name))).execute(conn).map(drop)
+    }
+
+    /// A transaction that has read a table would keep it from being dropped.
+    fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
+        let sessions: Vec<i64> = sql::<BigInt>(&format!("SELECT CAST(id AS SIGNED) FROM {SESSIONS} WHERE db = "))
+            .bind::<Text, _>(name)
+            .load(conn)?;
+        for session in sessions {
+            // Fails if it has ended by itself.
+            let _ = Self::terminate(conn, session);
+        }
+        sql_query(format!("DROP DATABASE IF EXISTS {}", Self::quoted(name))).execute(conn).map(drop)
+    }
+
+    fn quoted(name: &str) -> String {
+        name.split('.').map(|part| format!("`{}`", part.replace('`', "``"))).collect::<Vec<_>>().join(".")
+    }
+}
+
+fn is_mariadb<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<bool> {
+    sql::<Bool>("SELECT /*!80001 FALSE */ /*M! TRUE */").get_result(conn)
+}
+
+/// Returns the sessions of the whole server that wait.
+fn on_mysql<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<Vec<Wait>> {
+    let mut waits = BTreeMap::<i64, Vec<i64>>::new();
+    for (session, blocker) in sql::<(BigInt, BigInt)>(WAITS).load::<(i64, i64)>(conn)? {
+        let blockers = waits.entry(session).or_default();
+        // The lock of an inserted row is listed under the first session that waits for it: who holds it is not told.
+        blockers.extend(Some(blocker).filter(|blocker| *blocker != session));
+    }
+    Ok(waits.into_iter().map(|(session, blockers)| Wait { session, blockers }).collect())
+}

@@ -1,0 +1,85 @@
+//! PostgreSQL's answers.
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    dsl::sql,
+    pg::Pg,
+    sql_query,
+    sql_types::{Array, Bool, Integer, Text},
+};
+
+use super::{TestBackend, Wait};
+use crate::blocking::LockConnection;
+
+impl TestBackend for Pg {
+    fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64> {
+        sql::<Integer>("SELECT pg_backend_pid()").get_result::<i32>(conn).map(i64::from)
+    }
+
+    /// `pg_blocking_pids` also counts those who stand in front in the queue for the lock.
+    ///
+    /// <https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION>
+    fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>> {
+        let sessions: Vec<i32> = sessions.iter().filter_map(|session| i32::try_from(*session).ok()).collect();
+        let waits = sql::<(Integer, Array<Integer>)>(
+            "SELECT pid, blockers FROM (SELECT pid, pg_blocking_pids(pid) AS blockers FROM unnest(",
+        )
+        .bind::<Array<Integer>, _>(sessions)
+        .sql(") AS of (pid)) AS waits WHERE cardinality(blockers) > 0");
+        Ok(waits.load::<(i32, Vec<i32>)>(conn)?.into_iter().map(wait).collect())
+    }
+
+    fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String> {
+        sql::<Text>("SELECT current_database()::text").get_result(conn)
+    }
+
+    fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
+        let session = i32::try_from(session).unwrap_or_default();
+        let end = sql::<Bool>("SELECT pg_terminate_backend(").bind::<Integer, _>(session).sql(")");
+        end.get_result::<bool>(conn).map(drop)
+    }
+
+    fn exists<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<bool> {
+        let session = i32::try_from(session).unwrap_or_default();
+        sql::<Bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ")
+            .bind::<Integer, _>(session)
+            .sql(")")
+            .get_result(conn)
+    }
+
+    fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>> {
+        sql::<Text>(
+            "SELECT format('session %s, %s: %s', pid, coalesce(state, '?'), left(query, 200)) \
+             FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY backend_start",
+        )
+        .load(conn)
+    }
+
+    /// A commit that is not flushed is visible, and frees its locks, in the same order; a deadlock is looked for sooner, which only a superuser
+    /// may choose.
+    fn tune<C: LockConnection<Backend = Self>>(conn: &mut C) {
+        let _ = conn.batch_execute("SET synchronous_commit = off");
+        let _ = conn.batch_execute("SET deadlock_timeout = '2ms'");
+    }
+
+    fn create_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
+        sql_query(format!("CREATE DATABASE {} TEMPLATE template0", Self::quoted(name))).execute(conn).map(drop)
+    }
+
+    fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
+        sql_query(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Self::quoted(name))).execute(conn).map(drop)
+    }
+
+    fn quoted(name: &str) -> String {
+        name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+    }
+}
+
+fn wait((session, blockers): (i32, Vec<i32>)) -> Wait {
+    let mut blockers: Vec<i64> = blockers.into_iter().map(i64::from).collect();
+    // A session is named once for each lock.
+    blockers.sort_unstable();
+    blockers.dedup();
+    Wait { session: i64::from(session), blockers }
+}

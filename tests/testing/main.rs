@@ -1,0 +1,4 @@
+//! The module `testing`: what it must find, and where it must find nothing, on PostgreSQL and on MariaDB or MySQL.
+
+mod mysql;
+mod postgres;
