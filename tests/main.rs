@@ -5,7 +5,6 @@
 //! | `contract` | what the crate promises, written once; knows no backend and no driver |
 //! | `postgres` | the contract for PostgreSQL's drivers, and what only PostgreSQL promises |
 //! | `mysql` | what holds on MySQL and MariaDB |
-//! | `sqlite_contract` | the contract for SQLite's drivers; what only SQLite promises is in the target `sqlite` |
 //! | `isolation` | interleavings of sessions |
 //! | `support` | a server, a database for each test, models, questions about locks |
 //! | `layering`, `behaviours` | rules that the repository keeps |
@@ -19,5 +18,4 @@ mod isolation;
 mod layering;
 mod mysql;
 mod postgres;
-mod sqlite_contract;
 mod support;

@@ -19,6 +19,7 @@ mod errors;
 mod in_a_transaction;
 mod lock_set_stress;
 mod one_row;
+#[allow(dead_code, reason = "other modules use the rest")]
 mod stale;
 mod types;
 mod with_lock;
@@ -44,6 +45,7 @@ mod pick {
 
     mod claim;
     mod exactly_once;
+    #[allow(dead_code, reason = "other modules use the rest")]
     mod mail;
 
     use self::mail::{ids, new_mail, pick_id};

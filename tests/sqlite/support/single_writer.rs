@@ -28,7 +28,7 @@ use super::{
     server::{Observer, Server},
 };
 
-const FIXTURES: &str = include_str!("../../migrations/sqlite/2026-11-01-000000_fixtures/up.sql");
+const FIXTURES: &str = include_str!("../../../migrations/sqlite/2026-11-01-000000_fixtures/up.sql");
 
 /// Time for those who do not lock: a commit waits for readers.
 const PATIENT: &str = "PRAGMA busy_timeout = 20000";

@@ -2,5 +2,5 @@
 
 use crate::support::{driver::SqlitePooled as Driver, verbs};
 
-#[path = "../contract/single_writer.rs"]
+#[path = "../../contract/single_writer.rs"]
 mod contract;

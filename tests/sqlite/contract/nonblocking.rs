@@ -2,5 +2,5 @@
 
 use crate::support::nonblocking::{SqliteNonblocking as Driver, verbs};
 
-#[path = "../contract/single_writer.rs"]
+#[path = "../../contract/single_writer.rs"]
 mod contract;
