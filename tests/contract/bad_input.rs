@@ -71,29 +71,6 @@ fn an_empty_set_locks_nothing_and_comes_back_empty() {
     session.commit().unwrap();
 }
 
-#[test]
-fn a_read_only_transaction_is_refused_and_nothing_is_locked() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    let sets: [fn() -> LockSet<'static, <Driver as Session>::Backend>; 3] = [
-        || LockSet::new().row(&account(1)),
-        || LockSet::new().query::<Account>(schema::accounts::table),
-        || LockSet::new().row(&job(1)).query::<Job>(schema::jobs::table.limit(1)),
-    ];
-    for set in sets {
-        session.begin_as("READ ONLY").unwrap();
-        let error = session.lock_set(set()).unwrap_err();
-        assert!(matches!(error, LockError::ReadOnly(_)), "{error:?}");
-        assert!(error.transaction_is_lost() && !error.is_retryable());
-        assert!(error.to_string().contains("read-only"), "{error}");
-        arena.assert_held("accounts", "id", &NOBODY);
-        session.rollback().unwrap();
-    }
-    session.begin().unwrap();
-    assert_eq!(account_ids(&session.lock_set(LockSet::new().row(&account(1))).unwrap()), [1]);
-    session.commit().unwrap();
-}
-
 /// H09.
 #[test]
 fn missing_rows_of_all_models_are_named_together_by_table_then_in_the_order_of_adding() {

@@ -1,4 +1,4 @@
-//! Rows are locked in a transaction, and in one that may write: anything else is refused.
+//! Rows are locked in a transaction, and not outside of one.
 
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
@@ -56,27 +56,4 @@ fn a_set_may_be_built_outside_a_transaction_but_not_run() {
     assert!(matches!(refused, LockError::NotInTransaction), "{refused:?}");
     assert_eq!(sent.take(), Vec::<String>::new());
     arena.assert_held("accounts", "id", &[]);
-}
-
-/// A23.
-#[test]
-fn in_a_read_only_transaction_a_row_cannot_be_locked() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    let verbs: [fn(&mut Driver) -> Option<LockError>; 5] = [
-        |s| s.lock(&stale()).err(),
-        |s| s.lock_by_id::<Account>(1).err(),
-        |s| s.lock_set(LockSet::new().row(&stale()).no_wait()).err(),
-        |s| s.lock_set(LockSet::new().query::<Account>(accounts::table)).err(),
-        // No such row: still no reason to let it pass.
-        |s| s.lock_set(LockSet::new().id::<Account>(99).allow_missing()).err(),
-    ];
-    for verb in verbs {
-        session.begin_as("READ ONLY").unwrap();
-        let error = verb(&mut session);
-        let Some(LockError::ReadOnly(_)) = &error else { panic!("{error:?}") };
-        session.rollback().unwrap();
-    }
-    session.begin().unwrap();
-    session.lock(&stale()).unwrap();
 }

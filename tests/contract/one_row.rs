@@ -80,22 +80,6 @@ fn a_row_that_is_gone_is_named_and_the_transaction_goes_on() {
     assert_eq!(arena.number("SELECT count(*) FROM accounts WHERE v = 1"), 2);
 }
 
-/// A04.
-#[test]
-fn only_that_row_is_locked() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let (locker, other) = (play.session("locker"), play.session("other"));
-    locker.run("locks 1", |s| {
-        s.begin().unwrap();
-        s.lock(&stale()).unwrap()
-    });
-    arena.assert_held("accounts", "id", &["1"]);
-    let inserts = "INSERT INTO accounts (id, owner, balance) VALUES (6, 'new', 0), (0, 'before', 0)";
-    assert_eq!(other.run("inserts around it", |s| s.execute(inserts)), Ok(2));
-    assert_eq!(other.run("updates another", |s| s.execute("UPDATE accounts SET v = 1 WHERE id = 2")), Ok(1));
-}
-
 /// A05.
 #[test]
 fn plain_readers_are_not_blocked() {

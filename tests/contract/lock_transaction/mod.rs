@@ -2,6 +2,7 @@
 
 use super::{Arena, Driver, verbs};
 
+mod beside_others;
 mod calls;
 mod disorder;
 mod endings;

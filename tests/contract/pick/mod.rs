@@ -3,9 +3,11 @@
 use super::{Arena, Driver, quoted, verbs};
 
 mod claim;
+mod claim_beside_others;
 mod cost;
 mod exactly_once;
 mod joined;
+mod lease;
 mod mail;
 mod order;
 mod refused;
