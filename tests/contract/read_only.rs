@@ -12,7 +12,7 @@ use super::{
 use crate::support::{
     driver::Session,
     models::{Account, Job},
-    schema::{self, accounts},
+    schema::{accounts, jobs},
 };
 
 const NOBODY: [&str; 0] = [];
@@ -23,8 +23,8 @@ fn a_read_only_transaction_is_refused_and_nothing_is_locked() {
     let mut session = Driver::connect(arena.url());
     let sets: [fn() -> LockSet<'static, <Driver as Session>::Backend>; 3] = [
         || LockSet::new().row(&account(1)),
-        || LockSet::new().query::<Account>(schema::accounts::table),
-        || LockSet::new().row(&job(1)).query::<Job>(schema::jobs::table.limit(1)),
+        || LockSet::new().query::<Account>(accounts::table),
+        || LockSet::new().row(&job(1)).query::<Job>(jobs::table.limit(1)),
     ];
     for set in sets {
         session.begin_as("READ ONLY").unwrap();

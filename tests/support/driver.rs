@@ -5,14 +5,12 @@ use diesel::{
     r2d2::{ConnectionManager, PooledConnection},
 };
 
-use super::{
-    direct::{Direct, Open},
-    mysql::MysqlFamily,
-    postgres::Postgres,
-    server::Server,
-};
+use super::{mysql::MysqlFamily, postgres::Postgres, server::Server};
 
-pub(crate) use super::session::Session;
+pub(crate) use super::{
+    direct::{Direct, Open},
+    session::Session,
+};
 
 /// A plain `PgConnection`.
 pub(crate) type Blocking = Direct<PgConnection>;

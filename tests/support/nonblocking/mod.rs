@@ -16,7 +16,7 @@ use diesel_async::{
 };
 
 pub(crate) use self::{
-    runtime::{Blocked, Runtime, block_on, runtime},
+    runtime::{Blocked, block_on, runtime},
     session::Async,
 };
 
