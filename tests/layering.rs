@@ -5,26 +5,32 @@ use std::{fs, path::Path};
 /// A room, the rooms it may import, and whether it may say `cfg(feature = ..)`.
 const ROOMS: &[(&str, &[&str], bool)] = &[
     ("diesel_internals", &[], false),
+    ("markers", &[], false),
     ("mode", &[], false),
     ("key", &[], false),
     // Derives of `serde`.
     ("session", &[], true),
     ("error", &["session", "lockable", "key"], false),
-    ("lockable", &["key"], false),
-    ("sql", &["lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("lockable", &["markers", "mode", "key"], false),
+    ("sql", &["markers", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("explanation", &[], false),
     // Derives of `serde`.
     ("waits", &["session", "advisory"], true),
-    ("backend", &["waits", "session", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
-    ("lock_set", &["advisory", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
-    ("advisory", &["lockable", "mode", "key"], false),
-    ("pick", &["backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
+    ("backend", &["waits", "session", "markers", "sql", "lockable", "mode", "key", "error", "diesel_internals"], true),
+    (
+        "lock_set",
+        &["markers", "advisory", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"],
+        false,
+    ),
+    ("advisory", &["markers", "lockable", "mode", "key"], false),
+    ("pick", &["markers", "backend", "sql", "lockable", "mode", "key", "error", "diesel_internals"], false),
     ("transaction", &["mode", "key", "error"], false),
     (
         "core",
         &[
             "explanation",
             "waits",
+            "markers",
             "advisory",
             "transaction",
             "pick",
@@ -44,6 +50,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         &[
             "core",
             "waits",
+            "markers",
             "advisory",
             "transaction",
             "pick",
@@ -65,6 +72,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
             "blocking",
             "core",
             "waits",
+            "markers",
             "advisory",
             "transaction",
             "pick",
@@ -99,7 +107,6 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("testing", &["blocking", "transaction", "waits", "lock_set", "backend", "sql", "key", "error"], true),
     ("events", &["core"], false),
     ("bounds", &["backend", "blocking", "key", "pick", "sql"], false),
-    ("markers", &["advisory", "sql"], false),
     ("dsl", &["markers", "sql"], false),
     ("prelude", &["blocking", "lock_set", "sql", "lockable", "error"], true),
     ("doctest_setup", &[], false),

@@ -6,7 +6,12 @@ mod number;
 use std::{fmt, marker::PhantomData, time::Duration};
 
 pub use self::name::{AdvisoryName, KeyText};
-use crate::{key::IntoKey, lockable::Lockable, mode::WaitPolicy};
+use crate::{
+    key::IntoKey,
+    lockable::Lockable,
+    markers::{Exclusive, Shared},
+    mode::WaitPolicy,
+};
 
 /// A lock on a name: that of an object, of an object and a method, or of the application's own choice.
 ///
@@ -238,18 +243,6 @@ impl<M: AdvisoryMode> fmt::Debug for AdvisoryLock<M> {
             .finish()
     }
 }
-
-/// The mode of an exclusive lock, which has one holder at a time: that of a lock that was not made [shared](AdvisoryLock::shared).
-#[derive(Debug, Clone, Copy)]
-pub struct Exclusive;
-
-/// The mode of a [shared](AdvisoryLock::shared) lock, which any number of sessions can hold at a time.
-#[derive(Debug, Clone, Copy)]
-pub struct Shared;
-
-/// The kind of an advisory lock that ends with its transaction, as a type: for the bound [`SupportsAdvisory`](crate::bounds::SupportsAdvisory).
-#[derive(Debug, Clone, Copy)]
-pub struct Transactional;
 
 /// The mode of an advisory lock: exclusive or shared.
 #[doc(hidden)]

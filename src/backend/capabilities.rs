@@ -6,8 +6,9 @@ use super::{HidesRows, LockingBackend, Picking};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
+    markers::{ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate},
     mode::Strength,
-    sql::{AnySelect, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockStrength, TableName},
+    sql::{AnySelect, LockStrength, TableName},
 };
 
 /// A backend whose statements take locking clauses: `for_update_of` and its variants, and `skip_locked`.

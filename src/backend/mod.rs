@@ -2,6 +2,7 @@
 
 mod advisory;
 mod capabilities;
+mod clock;
 mod control;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -26,6 +27,7 @@ pub(crate) use self::control::CommitBy;
 pub use self::{
     advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     capabilities::{HasLockingClauses, SupportsStrength},
+    clock::Clock,
     control::PreparedControl,
     waits::{HasLockWaits, WaitsQuery},
 };
@@ -306,48 +308,6 @@ pub trait PickPlan<DB: Backend>: Sized {
 
     /// Puts the rows in the order of the query.
     fn arrange<T>(self, rows: Vec<T>) -> Vec<T>;
-}
-
-/// Limits the statements of one call in time, by a setting of the server, and restores the setting afterwards.
-#[doc(hidden)]
-pub trait Clock<DB: Backend>: Default {
-    /// True if a rollback does not restore the setting.
-    const OUTLIVES_A_ROLLBACK: bool;
-
-    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
-    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
-    const OF_EACH_LOCK: Option<&'static str> = None;
-
-    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
-    /// limit their statements themselves.
-    fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
-
-    /// Returns whether the limit is a part of the statements of a plan, in place of the step of [`limit`](Self::limit).
-    fn limits_inside(&self) -> bool {
-        false
-    }
-
-    /// Makes the limit a part of a step's statement.
-    fn limit_inside<'e>(&self, step: Step<'e, DB>, _left: Duration) -> Step<'e, DB> {
-        step
-    }
-
-    /// Returns whether the server has refused such a statement, and done nothing. The clock [limits](Self::limit) from then on by a step.
-    fn is_refused(&self, _error: &DieselError) -> bool {
-        false
-    }
-
-    /// Has a step's statement restore the setting, once it is running under the limit. Returns whether it does.
-    fn restore_inside<'e>(&self, step: Step<'e, DB>) -> (Step<'e, DB>, bool) {
-        (step, false)
-    }
-
-    /// Notes that such a statement was answered.
-    fn restored(&mut self) {}
-
-    /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
-    /// rollback restores the setting.
-    fn restore(&mut self) -> Option<Step<'_, DB>>;
 }
 
 /// A step of a plan: a statement and the handler of its response.

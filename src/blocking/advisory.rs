@@ -10,10 +10,11 @@ use super::{
     driver::{Blocking, now},
 };
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, Transactional},
+    advisory::{AdvisoryLock, AdvisoryMode},
     backend::{AdvisoryBackend, SupportsAdvisory},
     core::{self, Hold, Span, Taken, contended},
     error::{Holder, LockError, Result},
+    markers::Transactional,
 };
 
 /// Takes an [`AdvisoryLock`] over a blocking connection.

@@ -13,10 +13,11 @@ use diesel_migrations::MigrationHarness;
 
 use super::{advisory::RunAdvisoryLock, connection::LockConnection, driver::Blocking};
 use crate::{
-    advisory::{AdvisoryLock, Exclusive},
+    advisory::AdvisoryLock,
     backend::{LockingBackend, SupportsAdvisory},
     core::Driver,
     error::{LockError, Refusal},
+    markers::Exclusive,
 };
 
 /// The pause between two tries of a process that waits for the lock.

@@ -19,8 +19,9 @@ use crate::{
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
+    markers::{Blocking, NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
-    sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
+    sql::{AnySelect, LockStrength, LockedQuery, RowLock},
 };
 
 /// Runs a query with a locking clause. The methods are named as those of Diesel, and also check that a transaction is open.

@@ -8,8 +8,8 @@ use crate::{
     diesel_internals::{Statement, sql_of},
     error::Result,
     explanation::Explanation,
-    lock_set::{LockSet, RowRequest},
-    lockable::Lockable,
+    lock_set::LockSet,
+    lockable::{Lockable, RowRequest},
     mode::WaitPolicy,
     pick::{ClaimFrom, PickFrom, Picks},
     sql::LockTarget,
@@ -22,7 +22,7 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
     /// Returns the statements that [`lock`](crate::RunLockSet::lock) would send, without a connection.
     ///
     /// Statements that depend on what the server answers are described in [`Explanation::further`]. The texts are those that are sent, with
-    /// placeholders in the place of values.
+    /// placeholders in the place of values. Under a timeout the text of a statement also has its limit, which depends on the connection.
     ///
     /// # Errors
     ///
@@ -67,10 +67,16 @@ impl<DB: LockingBackend, W> LockSet<'_, DB, W> {
             explanation.mention("a savepoint is set in front, and released at the end: it keeps the transaction usable to ask for holders");
         }
         if let WaitPolicy::Timeout(timeout) = wait_policy {
-            if let Some(Step { statement, .. }) = DB::Clock::default().limit(timeout) {
-                add(&mut explanation, &statement, "limits the statement that follows to the time that is left")?;
-                explanation.mention("the limit is set again before each statement, and put back at the end");
+            let mut clock = DB::Clock::default();
+            if !clock.limits_inside() {
+                if let Some(Step { statement, .. }) = clock.limit(timeout) {
+                    add(&mut explanation, &statement, "limits the statement that follows to the time that is left")?;
+                }
             }
+            explanation.mention(
+                "the time that is left is set in front of each statement, or is a part of its text; the statement itself or one behind it \
+                 puts the setting back",
+            );
         }
         let waits = matches!(wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_));
         for name in &names {

@@ -6,11 +6,12 @@ use diesel::{
 };
 
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName, Transactional},
+    advisory::{AdvisoryLock, AdvisoryMode, AdvisoryName},
     backend::{AdvisoryCall, LockingBackend, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::Holder,
     key::LockName,
+    markers::Transactional,
 };
 
 /// One advisory lock of a set, with the functions of the backend that lock it.

@@ -5,7 +5,6 @@ mod locked;
 #[cfg(test)]
 mod order_model;
 mod outline;
-mod row_request;
 mod tables;
 mod unchanged;
 mod wait_policy;
@@ -13,15 +12,16 @@ mod wait_policy;
 use std::{any::TypeId, fmt, marker::PhantomData};
 
 pub(crate) use self::advisory_part::AdvisoryPart;
-pub use self::{locked::Locked, row_request::RowRequest};
+pub use self::locked::Locked;
 use self::{outline::Outline, tables::SetByTable, unchanged::Unchanged};
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, Transactional},
+    advisory::{AdvisoryLock, AdvisoryMode},
     backend::{LockingBackend, SupportsAdvisory, SupportsStrength},
     key::IntoKey,
     lockable::Lockable,
+    markers::{Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, Transactional},
     mode::{Strength, WaitPolicy},
-    sql::{Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, LockTarget, RowQuery},
+    sql::{LockTarget, RowQuery},
 };
 
 /// Rows of any number of tables, to be locked together and in one order.

@@ -2,11 +2,12 @@
 
 use std::{any::TypeId, collections::BTreeMap};
 
-use super::{AdvisoryPart, LockSet, RowRequest};
+use super::{AdvisoryPart, LockSet};
 use crate::{
     backend::{LockingBackend, TablePlan},
     diesel_internals::sql_of,
     error::{LockError, Result},
+    lockable::RowRequest,
     mode::{Strength, WaitPolicy},
     sql::{AnySelect, Chosen, KeyOf, LockTarget, Model, QueriedModel, QueryText, TableName, check_model},
 };

@@ -5,8 +5,8 @@ use std::{marker::PhantomData, time::Duration};
 use super::LockSet;
 use crate::{
     backend::{HasLockingClauses, LockingBackend},
+    markers::{NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
-    sql::{NoWait, SkipLocked, Timeout},
 };
 
 impl<'a, DB: LockingBackend> LockSet<'a, DB> {

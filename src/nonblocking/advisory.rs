@@ -12,10 +12,11 @@ use super::{
     driver::Nonblocking,
 };
 use crate::{
-    advisory::{AdvisoryLock, AdvisoryMode, Transactional},
+    advisory::{AdvisoryLock, AdvisoryMode},
     backend::SupportsAdvisory,
     core::{self, Hold, Span, Taken, contended},
     error::{Holder, LockError, Result},
+    markers::Transactional,
 };
 
 type Outcome<R, E> = std::result::Result<R, E>;

@@ -5,7 +5,7 @@ use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::MigrationHarness;
 
 use super::connection::LockConnection;
-use crate::{advisory::Exclusive, backend::SupportsAdvisory, blocking};
+use crate::{backend::SupportsAdvisory, blocking, markers::Exclusive};
 
 /// Runs all pending migrations under an advisory lock, one process at a time: any number of processes can start at once.
 ///

@@ -18,8 +18,9 @@ use crate::{
     core::{Loading, of_tables},
     diesel_internals::CompatibleType,
     error::{LockError, Result},
+    markers::{Blocking, NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
-    sql::{AnySelect, Blocking, LockStrength, LockedQuery, NoWait, RowLock, SkipLocked, Timeout},
+    sql::{AnySelect, LockStrength, LockedQuery, RowLock},
 };
 
 /// Runs a query with a locking clause of [`LockQueryDsl`](crate::LockQueryDsl) over a connection of `diesel-async`.

@@ -6,9 +6,11 @@ use super::{connection::LockConnection, set::RunLockSet};
 use crate::{
     backend::{HasLockingClauses, LockingBackend},
     error::Result,
-    lock_set::{LockSet, RowRequest},
+    lock_set::LockSet,
+    lockable::RowRequest,
+    markers::{NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
-    sql::{LockTarget, NoWait, SkipLocked, Timeout},
+    sql::LockTarget,
 };
 
 macro_rules! whole_rows {

@@ -12,8 +12,9 @@ use crate::{
     backend::{LockingBackend, PickPlan, Picking, Step},
     diesel_internals::{BoxedSelectStatement, FromClause, SelectStatement, is_empty},
     error::{LockError, Result},
+    markers::ForUpdate,
     mode::Strength,
-    sql::{AnySelect, ForUpdate, FoundRows, LockTarget, Model, QueriedBy, TableName, check_changes},
+    sql::{AnySelect, FoundRows, LockTarget, Model, QueriedBy, TableName, check_changes},
 };
 
 #[diagnostic::do_not_recommend]

@@ -29,10 +29,7 @@ pub use self::{
     model::{Answer, ErasedRows, Keys, Model, ModelRows, ModelText, RowId, Sequence},
     queried_model::QueriedModel,
     query_text::QueryText,
-    row_lock::{
-        Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, LockQueryDsl, LockableSelect, NoWait, RowLock,
-        SkipLocked, TableIn, Timeout, Waiting,
-    },
+    row_lock::{LockQueryDsl, LockableSelect, RowLock, TableIn, Waiting},
     table_name::TableName,
     tokens::Dialect,
 };

@@ -13,6 +13,7 @@ use diesel::{
 
 use crate::{
     diesel_internals::{BoxedSelectStatement, FromClause, SelectClauseExpression, SelectStatement},
+    markers::{Blocking, ForKeyShare, ForNoKeyUpdate, ForShare, ForUpdate, NoWait, SkipLocked, Timeout},
     mode::{Strength, WaitPolicy},
 };
 
@@ -314,30 +315,3 @@ pub(crate) trait ExclusiveStrength {}
 
 impl ExclusiveStrength for ForUpdate {}
 impl ExclusiveStrength for ForNoKeyUpdate {}
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $name;
-    )*};
-}
-
-words! {
-    /// The strength `FOR UPDATE`, as a type.
-    ForUpdate,
-    /// The strength `FOR NO KEY UPDATE`, as a type.
-    ForNoKeyUpdate,
-    /// The strength `FOR SHARE`, as a type.
-    ForShare,
-    /// The strength `FOR KEY SHARE`, as a type.
-    ForKeyShare,
-    /// The wait policy that waits for rows that are held, as a type.
-    Blocking,
-    /// The wait policy `SKIP LOCKED`, as a type.
-    SkipLocked,
-    /// The wait policy that fails instead of waiting, as a type.
-    NoWait,
-    /// The wait policy that waits for a limited time, as a type.
-    Timeout,
-}

@@ -18,8 +18,8 @@ const LONGEST_NAME: usize = 63;
 
 /// An empty database for one test, which is dropped with the value. If the test panics, the database is kept, and its url is printed.
 ///
-/// The name is `lockset_test_`, the time of creation, a random number and the name of the thread, which is that of the test. Any number of tests,
-/// processes and machines can create theirs on one server at the same time.
+/// The name is `lockset_test_`, the time of creation, a random number and the name of the thread, which is that of the test. Any number of
+/// tests, processes and machines can create theirs on one server at the same time.
 ///
 /// ```
 /// # include!("../doctest_setup.rs");

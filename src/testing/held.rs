@@ -21,7 +21,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// ```
 /// # include!("../doctest_setup.rs");
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// # let url = std::env::var("PG_DATABASE_URL")?;
 /// use diesel_lockset::testing::{Held, LockProbe, TestDatabase};
 ///
@@ -53,8 +53,8 @@ pub struct Held {
 }
 
 impl Held {
-    /// Opens a transaction over a new connection, runs the closure in it, and returns when the closure has. It blocks as long as the closure
-    /// does.
+    /// Opens a transaction over a new connection, runs the closure in it, and returns when the closure has. It blocks as long as the
+    /// closure does.
     ///
     /// # Errors
     ///

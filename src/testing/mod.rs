@@ -1,7 +1,7 @@
 //! A test bench for code that locks rows, on real servers.
 //!
-//! With the feature `testing`, over Diesel's connections to PostgreSQL, MySQL and MariaDB. It is meant for tests: enable the feature in `dev-dependencies`.
-//! The page [`_documentation::test_your_locking`](crate::_documentation::test_your_locking) is a guide.
+//! With the feature `testing`, over Diesel's connections to PostgreSQL, MySQL and MariaDB. It is meant for tests: enable the feature in
+//! `dev-dependencies`. The page [`_documentation::test_your_locking`](crate::_documentation::test_your_locking) is a guide.
 //!
 //! - [`Interleave`] runs closures in every order of their statements, and reports the outcomes that no serial order has: lost updates, write
 //!   skew, double claims, deadlocks.

@@ -74,8 +74,8 @@ impl<C> LockProbe<C>
 where
     C: LockConnection<Backend: TestBackend + HasLockingClauses>,
 {
-    /// Passes if each of these rows is locked by another session, so that it could not be updated without waiting. The question locks those of the
-    /// rows that are free, for a moment.
+    /// Passes if each of these rows is locked by another session, so that it could not be updated without waiting. The question locks those
+    /// of the rows that are free, for a moment.
     ///
     /// # Panics
     ///

@@ -40,8 +40,8 @@ impl Statement {
         statements.map(|words| Statement { verb: verb(words), words: words.to_vec() }).collect()
     }
 
-    /// Returns whether the server runs the statement at any time with the same result, as long as the order in its session is kept: it takes no
-    /// lock, no snapshot, and sees no row.
+    /// Returns whether the server runs the statement at any time with the same result, as long as the order in its session is kept: it
+    /// takes no lock, no snapshot, and sees no row.
     pub(crate) fn is_local(&self) -> bool {
         let one = self.words.iter().position(|word| word == ";").is_none_or(|end| end + 1 == self.words.len());
         one && match self.verb {

@@ -9,7 +9,7 @@ use super::{
 };
 
 fn bench<'a>(url: &str) -> Interleave<'a, Conn> {
-    Interleave::new(url).setup(reset).max_schedules(300).samples(60)
+    Interleave::new(url).setup(reset).max_schedules(100).samples(25)
 }
 
 fn balances(conn: &mut Conn) -> QueryResult<Vec<i32>> {

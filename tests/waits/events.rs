@@ -146,7 +146,7 @@ fn a_span_for_each_call_with_its_statements() {
         "INFO span lock_set tables=\"\\\"accounts\\\", \\\"orders\\\"\" rows=3 queries=1 advisory_locks=0 strength=Update wait=NoWait \
          elapsed_ms=_ statements=2",
         "INFO span lock_set tables=\"\\\"accounts\\\"\" rows=1 queries=0 advisory_locks=0 strength=Share wait=Timeout(9s) elapsed_ms=_ \
-         statements=5",
+         statements=4",
         "INFO span pick tables=\"\\\"jobs\\\"\" claims=false elapsed_ms=_ statements=1",
         "INFO span lock_query tables=\"\\\"accounts\\\"\" elapsed_ms=_",
         "INFO span advisory_lock shared=false wait=Block elapsed_ms=_ statements=1",

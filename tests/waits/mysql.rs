@@ -72,13 +72,13 @@ fn a_user_without_rights_is_told_what_it_does_not_see_and_its_transaction_goes_o
     let waiting = waiter.start("waits", |s| drop(s.execute("DELETE FROM accounts WHERE id = 1")));
     waiting.blocked_by(&root);
     let mut nobody = MysqlFamily::connect(&url);
-    sql_query("START TRANSACTION").execute(&mut nobody).unwrap();
+    nobody.batch_execute("START TRANSACTION").unwrap();
     assert_eq!(sql_query("UPDATE accounts SET v = 1 WHERE id = 2").execute(&mut nobody), Ok(1));
     let waits = LockWaits::snapshot(&mut nobody).unwrap();
     assert!(waits.is_empty() && waits.limits.iter().any(|limit| limit.starts_with("waits for rows")), "{waits}");
     assert!(waits.to_string().starts_with("no session is seen to wait for a lock\nnot seen: "), "{waits}");
     assert_eq!(sql_query("UPDATE accounts SET v = 2 WHERE id = 2").execute(&mut nobody), Ok(1));
-    sql_query("COMMIT").execute(&mut nobody).unwrap();
+    nobody.batch_execute("COMMIT").unwrap();
     root.kill();
     waiting.join();
     admin.batch_execute(&format!("DROP USER {user}@'%'")).unwrap();

@@ -19,11 +19,11 @@ use super::{
     holders::{HOLDER, TRANSACTION_ON_MYSQL, holder},
 };
 use crate::{
-    advisory::Exclusive,
     backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
+    markers::Exclusive,
 };
 
 impl SupportsAdvisory<Exclusive> for Mysql {}

@@ -52,11 +52,7 @@ impl Clock<Mysql> for MysqlClock {
     fn limit(&mut self, left: Duration) -> Option<Step<'_, Mysql>> {
         let first = !std::mem::replace(&mut self.limited, true);
         let milliseconds = milliseconds(left);
-        let limit = Limit {
-            first,
-            milliseconds: milliseconds.cast_signed(),
-            seconds: milliseconds.div_ceil(1000).cast_signed(),
-        };
+        let limit = Limit { first, milliseconds, seconds: whole_seconds(milliseconds) };
         Some(Step { statement: Statement::new(limit), answer: Response::Nothing })
     }
 
@@ -70,7 +66,7 @@ impl Clock<Mysql> for MysqlClock {
             return step;
         }
         let milliseconds = milliseconds(left);
-        let (seconds, whole) = (seconds(milliseconds), milliseconds.div_ceil(1000));
+        let (seconds, whole) = (seconds(milliseconds), whole_seconds(milliseconds));
         // Of two such heads, the outer one would be ignored.
         let further = match step.statement.head() {
             READ_AND_LOCK => SNAPSHOT_ISOLATION,
@@ -99,15 +95,20 @@ impl Clock<Mysql> for MysqlClock {
 }
 
 /// The longest limit, in milliseconds, that both servers take.
-const MOST: u64 = 31_536_000_000;
+const MOST: i64 = 31_536_000_000;
 
 /// Rounds up, so that the time is up when the server says so. Zero would mean no limit.
-fn milliseconds(left: Duration) -> u64 {
-    u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).clamp(1, MOST)
+fn milliseconds(left: Duration) -> i64 {
+    i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(MOST).clamp(1, MOST)
 }
 
-fn seconds(milliseconds: u64) -> String {
+fn seconds(milliseconds: i64) -> String {
     format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+}
+
+/// Rounds up.
+fn whole_seconds(milliseconds: i64) -> i64 {
+    (milliseconds + 999) / 1000
 }
 
 /// Sets the limits, and keeps the earlier settings if `first` is set.

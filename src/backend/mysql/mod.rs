@@ -47,8 +47,9 @@ use super::{
 use crate::{
     diesel_internals::{RowRef, Statement},
     key::LockName,
+    markers::ForShare,
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{AnySelect, Dialect, ForShare, Named, QueriedModel, TableName},
+    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Mysql {

@@ -13,11 +13,11 @@ use diesel::{
 
 use super::holders::{SELECT_HOLDER, THIS_DATABASE, holder};
 use crate::{
-    advisory::{Exclusive, Shared, Transactional},
     backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
+    markers::{Exclusive, Shared, Transactional},
 };
 
 impl AdvisoryBackend for Pg {

@@ -46,8 +46,9 @@ use super::{HasLockingClauses, HidesRows, LockingBackend, Picking, Snapshots, Su
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
+    markers::{ForKeyShare, ForNoKeyUpdate, ForShare},
     mode::{Isolation, Strength, WaitPolicy},
-    sql::{AnySelect, Dialect, ForKeyShare, ForNoKeyUpdate, ForShare, Named, QueriedModel, TableName},
+    sql::{AnySelect, Dialect, Named, QueriedModel, TableName},
 };
 
 impl LockingBackend for Pg {

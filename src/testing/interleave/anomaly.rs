@@ -10,8 +10,8 @@ use crate::{
 
 /// The kind of a [`Finding`](super::Finding).
 ///
-/// The names of outcomes are told from the texts of the statements and from the results, and help a reader. That the outcome is that of no serial order does
-/// not depend on them.
+/// The names of outcomes are told from the texts of the statements and from the results, and help a reader. That the outcome is that of no
+/// serial order does not depend on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Anomaly {

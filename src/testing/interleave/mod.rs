@@ -1,4 +1,5 @@
-//! Runs closures over connections of their own in every order of their statements, and compares each outcome with those of the serial orders.
+//! Runs closures over connections of their own in every order of their statements, and compares each outcome with those of the serial
+//! orders.
 
 mod anomaly;
 mod error;
@@ -65,35 +66,35 @@ struct Options {
 
 /// Closures over connections of their own, which are run in every order of their statements, each time from the same rows.
 ///
-/// Each closure is a *session*: it runs on a thread of its own, over a connection of its own, and stops in front of each statement
-/// that Diesel sends, `COMMIT` and `ROLLBACK` included, until it has the turn. A statement that waits for another session's
-/// lock yields the turn: the server is asked whether the session waits. The decisions are taken at run time, so a closure may branch on what it
-/// reads. After each run `observe` reads the rows. What it returns, together with what the closures return, is compared with the outcomes of
-/// all *serial orders*, in which one closure runs after the other, on the same server. An outcome that none of them has is a
-/// [`Finding`].
+/// Each closure is a *session*: it runs on a thread of its own, over a connection of its own, and stops in front of each statement that
+/// Diesel sends, `COMMIT` and `ROLLBACK` included, until it has the turn. A statement that waits for another session's lock yields the
+/// turn: the server is asked whether the session waits. The decisions are taken at run time, so a closure may branch on what it reads.
+/// After each run `observe` reads the rows. What it returns, together with what the closures return, is compared with the outcomes of all
+/// *serial orders*, in which one closure runs after the other, on the same server. An outcome that none of them has is a [`Finding`].
 ///
-/// `BEGIN`, `SAVEPOINT` and `RELEASE SAVEPOINT` are steps that are sent as soon as it is their session's turn to reach them: they take neither a lock nor
-/// a snapshot, so their place among the statements of others makes no difference.
+/// `BEGIN`, `SAVEPOINT` and `RELEASE SAVEPOINT` are steps that are sent as soon as it is their session's turn to reach them: they take
+/// neither a lock nor a snapshot, so their place among the statements of others makes no difference.
 ///
 /// # Coverage
 ///
-/// If there are up to [`max_schedules`](Self::max_schedules) orders, all are run: 1,000 by default, so that two sessions of six statements each (924 orders) are covered.
-/// Otherwise [`samples`](Self::samples) orders are drawn at random, with a limited number of
+/// If there are up to [`max_schedules`](Self::max_schedules) orders, all are run: 1,000 by default, so that two sessions of six statements
+/// each (924 orders) are covered. Otherwise [`samples`](Self::samples) orders are drawn at random, with a limited number of
 /// [`preemptions`](Self::preemptions). [`Report::coverage`] tells which of the two it was.
 ///
 /// # What the closures may do
 ///
-/// A closure is called once per run, so it must not change anything but the database. It must be deterministic: what it does depends on what it
-/// reads only. Times and random values in what it returns, or in what `observe` returns, make outcomes unequal. It sends its statements over the
-/// connection that it is given; a statement over any other connection is no step. If it replaces the connection's
+/// A closure is called once per run, so it must not change anything but the database. It must be deterministic: what it does depends on
+/// what it reads only. Times and random values in what it returns, or in what `observe` returns, make outcomes unequal. It sends its
+/// statements over the connection that it is given; a statement over any other connection is no step. If it replaces the connection's
 /// instrumentation, it does not stop any more. A default instrumentation
 /// ([`set_default_instrumentation`](diesel::connection::set_default_instrumentation)) is called as usual.
 ///
 /// # Requirements
 ///
-/// The sessions run on real rows: use a database or tables of the test's own, such as [`TestDatabase`](super::TestDatabase). The user of the url must be
-/// allowed to see who waits: on MySQL tables of `performance_schema`, on MariaDB the privilege `PROCESS`. On PostgreSQL a superuser's
-/// deadlocks take milliseconds, those of others `deadlock_timeout`. On PostgreSQL the sessions run with `synchronous_commit = off`.
+/// The sessions run on real rows: use a database or tables of the test's own, such as [`TestDatabase`](super::TestDatabase). The user of
+/// the url must be allowed to see who waits: on MySQL tables of `performance_schema`, on MariaDB the privilege `PROCESS`. On PostgreSQL a
+/// superuser's deadlocks take milliseconds, those of others `deadlock_timeout`. On PostgreSQL the sessions run with `synchronous_commit =
+/// off`.
 ///
 /// # Example: find a lost update
 ///
@@ -186,8 +187,8 @@ where
         self
     }
 
-    /// Sets a function that is called for the new connection of each session before its closure, such as one that sets an isolation level. Its statements
-    /// are no steps.
+    /// Sets a function that is called for the new connection of each session before its closure, such as one that sets an isolation level.
+    /// Its statements are no steps.
     pub fn prepare<T, E: Into<BoxError>>(
         mut self,
         prepare: impl Fn(&mut C) -> Result<T, E> + Send + Sync + 'a,

@@ -93,7 +93,8 @@ impl<O: Eq> Collected<O> {
     }
 }
 
-/// The result of [`Interleave::run`](super::Interleave::run). `Display` writes the findings, each with an order of statements that leads to it.
+/// The result of [`Interleave::run`](super::Interleave::run). `Display` writes the findings, each with an order of statements that leads to
+/// it.
 #[derive(Debug)]
 pub struct Report<O> {
     pub(super) names: Vec<String>,

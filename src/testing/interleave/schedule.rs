@@ -59,8 +59,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Returns the text by which [`Interleave::replay`](super::Interleave::replay) runs this order again: a letter for each decision, `a` for the first
-    /// session, in upper case where the session is killed.
+    /// Returns the text by which [`Interleave::replay`](super::Interleave::replay) runs this order again: a letter for each decision, `a`
+    /// for the first session, in upper case where the session is killed.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

@@ -26,7 +26,8 @@ impl fmt::Display for TakenWhileHeld {
     }
 }
 
-/// Locks that were taken in orders that can deadlock: each step was taken while the one before was held, and the last leads back to the first.
+/// Locks that were taken in orders that can deadlock: each step was taken while the one before was held, and the last leads back to the
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockCircle {

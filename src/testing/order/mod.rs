@@ -26,25 +26,25 @@ type Hook = Box<dyn Fn(&OrderFinding) + Send + Sync>;
 
 /// Watches the order in which the transactions of any number of connections lock tables and rows.
 ///
-/// Through Diesel's instrumentation it reads the text of each statement, and learns which table, and which key if the condition is one key, was
-/// locked while which other was held in the same transaction. If somewhere `orders` is locked while `customers` is held, and elsewhere the other
-/// way round, two such transactions can deadlock: that is a [`LockCircle`], and is reported even if they never met. So is a table whose rows are
-/// locked one by one in ascending order of their keys here, and in descending order there.
+/// Through Diesel's instrumentation it reads the text of each statement, and learns which table, and which key if the condition is one key,
+/// was locked while which other was held in the same transaction. If somewhere `orders` is locked while `customers` is held, and elsewhere
+/// the other way round, two such transactions can deadlock: that is a [`LockCircle`], and is reported even if they never met. So is a table
+/// whose rows are locked one by one in ascending order of their keys here, and in descending order there.
 ///
 /// A circle is *possible*, not certain: a third lock that both take first can make it impossible. Whether two transactions really deadlock,
 /// [`Interleave`](super::Interleave) tells.
 ///
 /// # What it sees
 ///
-/// `UPDATE`, `DELETE`, and `SELECT` with a locking clause, of Diesel's statements and of raw SQL. Keys are known of conditions such as `id = 1`, `id
-/// IN (..)` and `id = ANY (..)`. Not seen are locks that the server takes by itself (of foreign keys, triggers, functions), those of an `INSERT`, the
-/// order in which one statement locks several rows, advisory locks, and transactions that were not begun by `BEGIN` or `START TRANSACTION`. Views and
-/// tables of a subquery count as tables of their own.
+/// `UPDATE`, `DELETE`, and `SELECT` with a locking clause, of Diesel's statements and of raw SQL. Keys are known of conditions such as `id
+/// = 1`, `id IN (..)` and `id = ANY (..)`. Not seen are locks that the server takes by itself (of foreign keys, triggers, functions), those
+/// of an `INSERT`, the order in which one statement locks several rows, advisory locks, and transactions that were not begun by `BEGIN` or
+/// `START TRANSACTION`. Views and tables of a subquery count as tables of their own.
 ///
 /// # Cost
 ///
-/// It sends no statement. Each statement's text is written and read once more, with its parameters: some microseconds. A backtrace is taken when
-/// something new is learned, so only a few times in the life of a process.
+/// It sends no statement. Each statement's text is written and read once more, with its parameters: some microseconds. A backtrace is taken
+/// when something new is learned, so only a few times in the life of a process.
 ///
 /// # Example: a transfer that locks in the order of need
 ///
@@ -139,13 +139,12 @@ impl<DB: LockingBackend> LockOrder<DB> {
         self
     }
 
-    /// Begins a rule about a table: `require(items::table).under(orders::table)` reports each statement that locks rows of `items` in a transaction
-    /// that has not locked rows of `orders` before.
+    /// Begins a rule about a table: `require(items::table).under(orders::table)` reports each statement that locks rows of `items` in a
+    /// transaction that has not locked rows of `orders` before.
     ///
     /// # Panics
     ///
     /// If a connection is watched already, or the name of the table cannot be read.
-    #[must_use]
     pub fn require<T>(self, child: T) -> RequiredOrder<DB>
     where
         T: QuerySource<FromClause: QueryFragment<DB>>,
@@ -159,7 +158,8 @@ impl<DB: LockingBackend> LockOrder<DB> {
         conn.set_instrumentation(Watch::<DB>::new(self.shared.clone(), get_default_instrumentation()));
     }
 
-    /// Returns an instrumentation for connections, such as for [`set_default_instrumentation`](diesel::connection::set_default_instrumentation).
+    /// Returns an instrumentation for connections, such as for
+    /// [`set_default_instrumentation`](diesel::connection::set_default_instrumentation).
     pub fn instrumentation(&self) -> impl Instrumentation + use<DB> {
         Watch::<DB>::new(self.shared.clone(), None)
     }

@@ -56,8 +56,8 @@ impl TestBackend for Pg {
         .load(conn)
     }
 
-    /// A commit that is not flushed is visible, and frees its locks, in the same order; a deadlock is looked for sooner, which only a superuser
-    /// may choose.
+    /// A commit that is not flushed is visible, and frees its locks, in the same order; a deadlock is looked for sooner, which only a
+    /// superuser may choose.
     fn tune<C: LockConnection<Backend = Self>>(conn: &mut C) {
         let _ = conn.batch_execute("SET synchronous_commit = off");
         let _ = conn.batch_execute("SET deadlock_timeout = '2ms'");

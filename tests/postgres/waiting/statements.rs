@@ -31,8 +31,8 @@ fn kinds(statements: Vec<String>) -> Vec<String> {
                 return word.to_owned();
             }
         }
-        for (part, kind) in
-            [("pg_stat_activity", "holders"), ("\"before\", pg_catalog.set_config", "limit"), ("set_config", "restore")]
+        let restores = text.contains("OFFSET CASE WHEN pg_catalog.set_config");
+        for (part, kind) in [("pg_stat_activity", "holders"), ("set_config", "limit")].into_iter().filter(|_| !restores)
         {
             if text.contains(part) && !text.contains(ABSENT) {
                 return kind.to_owned();
@@ -44,7 +44,7 @@ fn kinds(statements: Vec<String>) -> Vec<String> {
             (true, false) => "lock",
             (false, _) => "look at",
         };
-        format!("{verb} {table}")
+        format!("{verb} {table}{}", if restores { ", restore" } else { "" })
     };
     statements.iter().map(kind).collect()
 }
@@ -91,7 +91,7 @@ fn on_success_each_kind_of_patience_costs_what_it_says() {
         skip.clone(),
         skip.clone(),
         skip.clone(),
-        vec!["limit", "lock accounts", "limit", "lock orders", "restore"],
+        vec!["limit", "lock accounts, restore", "limit", "lock orders, restore"],
         vec!["SAVEPOINT", "lock accounts", "lock orders", "RELEASE SAVEPOINT"],
         skip,
     ];
@@ -101,7 +101,7 @@ fn on_success_each_kind_of_patience_costs_what_it_says() {
         vec!["skip accounts"],
         vec!["skip accounts"],
         vec!["skip accounts"],
-        vec!["limit", "lock accounts", "restore"],
+        vec!["limit", "lock accounts, restore"],
         vec!["SAVEPOINT", "lock accounts", "RELEASE SAVEPOINT"],
         vec!["skip accounts"],
     ];
@@ -130,7 +130,10 @@ fn when_a_row_is_held_one_look_more_is_sent_and_one_question_if_asked() {
     assert_eq!(named, contended.into_iter().chain(question.map(str::to_owned)).collect::<Vec<_>>());
     let short = Duration::from_millis(20);
     let (_, timed_out) = sent(s, |s| s.lock_set(set().timeout(short)).unwrap_err());
-    assert_eq!(timed_out, ["limit", "lock accounts"]);
+    assert_eq!(timed_out, ["limit", "lock accounts, restore"]);
     let (_, named) = sent(s, |s| s.lock_set(set().timeout(short).name_holders()).unwrap_err());
-    assert_eq!(named, [&["SAVEPOINT", "limit", "lock accounts", "ROLLBACK TO SAVEPOINT"], &question[..]].concat());
+    assert_eq!(
+        named,
+        [&["SAVEPOINT", "limit", "lock accounts, restore", "ROLLBACK TO SAVEPOINT"], &question[..]].concat()
+    );
 }

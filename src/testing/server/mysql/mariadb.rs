@@ -1,7 +1,7 @@
 //! The sessions of MariaDB that wait.
 //!
-//! Only tables of `information_schema` tell who waits for a row, and MariaDB brings these up to date when nobody has read them for a tenth of
-//! a second ([manual][tables]). The number of sessions that wait is always up to date. So it is asked first: often it is enough.
+//! Only tables of `information_schema` tell who waits for a row, and MariaDB brings these up to date when nobody has read them for a tenth
+//! of a second ([manual][tables]). The number of sessions that wait is always up to date. So it is asked first: often it is enough.
 //!
 //! [tables]: https://mariadb.com/kb/en/information-schema-innodb_lock_waits-table/
 
@@ -22,8 +22,8 @@ use diesel::{
 use super::Wait;
 use crate::blocking::LockConnection;
 
-/// The sessions that run a statement, in front of those that it cannot be told of, whether they wait for a name or a table, and the number of
-/// sessions that wait for a row.
+/// The sessions that run a statement, in front of those that it cannot be told of, whether they wait for a name or a table, and the number
+/// of sessions that wait for a row.
 ///
 /// <https://mariadb.com/kb/en/innodb-status-variables/#innodb_row_lock_current_waits>
 const AT_WORK: &str = "SELECT CAST(id AS SIGNED), state = 'User lock' OR state LIKE 'Waiting for % lock', \

@@ -6,6 +6,7 @@ use super::{
     verbs,
 };
 
+mod failed_commits;
 mod sets;
 mod settings;
 mod transactions;

@@ -2,7 +2,8 @@
 
 use std::{fmt, marker::PhantomData};
 
-use crate::{lockable::Lockable, mode::WaitPolicy};
+use super::Lockable;
+use crate::mode::WaitPolicy;
 
 /// A request to lock one row under a wait policy, built by the methods of [`Lockable`](trait@crate::Lockable).
 ///

@@ -2,6 +2,8 @@
 //!
 //! Nothing here sends SQL or depends on a backend; what a backend needs beyond it is in [`crate::sql`].
 
+mod row_request;
+
 use std::time::Duration;
 
 use diesel::{
@@ -10,11 +12,11 @@ use diesel::{
     sql_types::{SqlType, is_nullable::NotNull},
 };
 
+pub use self::row_request::RowRequest;
 use crate::{
     key::LockKey,
-    lock_set::RowRequest,
+    markers::{NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
-    sql::{NoWait, SkipLocked, Timeout},
 };
 
 /// A model whose row can be locked: it has a table, a primary key and a name.

@@ -1,0 +1,49 @@
+//! The backend trait for the time limit of a call.
+
+use std::time::Duration;
+
+use diesel::{backend::Backend, result::Error as DieselError};
+
+use super::Step;
+
+/// Limits the statements of one call in time, by a setting of the server, and restores the setting afterwards.
+#[doc(hidden)]
+pub trait Clock<DB: Backend>: Default {
+    /// True if a rollback does not restore the setting.
+    const OUTLIVES_A_ROLLBACK: bool;
+
+    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
+    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
+    const OF_EACH_LOCK: Option<&'static str> = None;
+
+    /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
+    /// limit their statements themselves.
+    fn limit(&mut self, left: Duration) -> Option<Step<'_, DB>>;
+
+    /// Returns whether the limit is a part of the statements of a plan, in place of the step of [`limit`](Self::limit).
+    fn limits_inside(&self) -> bool {
+        false
+    }
+
+    /// Makes the limit a part of a step's statement.
+    fn limit_inside<'e>(&self, step: Step<'e, DB>, _left: Duration) -> Step<'e, DB> {
+        step
+    }
+
+    /// Returns whether the server has refused such a statement, and done nothing. The clock [limits](Self::limit) from then on by a step.
+    fn is_refused(&self, _error: &DieselError) -> bool {
+        false
+    }
+
+    /// Has a step's statement restore the setting, once it is running under the limit. Returns whether it does.
+    fn restore_inside<'e>(&self, step: Step<'e, DB>) -> (Step<'e, DB>, bool) {
+        (step, false)
+    }
+
+    /// Notes that such a statement was answered.
+    fn restored(&mut self) {}
+
+    /// Returns the step that restores the setting, if it was changed. It is sent at the end, unless the transaction is aborted and a
+    /// rollback restores the setting.
+    fn restore(&mut self) -> Option<Step<'_, DB>>;
+}
