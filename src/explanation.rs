@@ -27,7 +27,7 @@ use std::fmt;
 pub struct Explanation {
     /// The statements that are sent whatever the server answers, unless it returns an error.
     pub statements: Vec<ExplainedStatement>,
-    /// What is sent besides, and when: it depends on what the server answers, or on the connection.
+    /// The further statements, and when they are sent: it depends on what the server answers, or on the connection.
     pub further: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Explanation {
 pub struct ExplainedStatement {
     /// The text, with the placeholders of the backend for values: `$1`, `?`.
     pub sql: String,
-    /// What the statement does, and whether it waits.
+    /// The purpose of the statement, and whether it waits.
     pub does: String,
 }
 

@@ -26,9 +26,9 @@ markers! {
     NoWait,
     /// The wait policy that waits for a limited time, as a type.
     Timeout,
-    /// The mode of an exclusive lock, which has one holder at a time: that of a lock that was not made [shared](AdvisoryLock::shared).
+    /// The mode of an exclusive lock, which has one holder at a time: that of a lock that was not made [shared](crate::AdvisoryLock::shared).
     Exclusive,
-    /// The mode of a [shared](AdvisoryLock::shared) lock, which any number of sessions can hold at a time.
+    /// The mode of a [shared](crate::AdvisoryLock::shared) lock, which any number of sessions can hold at a time.
     Shared,
     /// The kind of an advisory lock that ends with its transaction, as a type: for the bound [`SupportsAdvisory`](crate::bounds::SupportsAdvisory).
     Transactional,

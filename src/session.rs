@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A session, as far as the server reports it to the user of the connection.
 ///
-/// What the server does not report is `None` or empty. PostgreSQL shows what the sessions of other roles do only to members of
+/// Values that the server does not report are `None` or empty. PostgreSQL shows what the sessions of other roles do only to members of
 /// [`pg_read_all_stats`][roles] and to superusers.
 ///
 /// [roles]: https://www.postgresql.org/docs/current/predefined-roles.html

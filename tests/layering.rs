@@ -104,7 +104,11 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         ],
         true,
     ),
-    ("testing", &["blocking", "transaction", "waits", "lock_set", "backend", "sql", "key", "error"], true),
+    (
+        "testing",
+        &["blocking", "transaction", "waits", "lock_set", "backend", "sql", "key", "error", "diesel_internals"],
+        true,
+    ),
     ("events", &["core"], false),
     ("bounds", &["backend", "blocking", "key", "pick", "sql"], false),
     ("dsl", &["markers", "sql"], false),

@@ -12,9 +12,11 @@ pub trait Clock<DB: Backend>: Default {
     /// True if a rollback does not restore the setting.
     const OUTLIVES_A_ROLLBACK: bool;
 
-    /// A statement that limits the wait for each lock, until a rollback. It is sent before the limit of a query about other sessions, since
-    /// the statement that sets that limit reads catalogs, which may be locked. `None` where none has to be read.
-    const OF_EACH_LOCK: Option<&'static str> = None;
+    /// Returns the batch that limits the queries about other sessions to this much time, until a rollback. It limits the wait for each lock
+    /// first, since the limit of a statement is computed from catalogs, which may be locked. `None` where a rollback restores nothing.
+    fn limit_until_rollback(_time: Duration) -> Option<String> {
+        None
+    }
 
     /// Returns the step that limits the statements that follow to this much time. It is sent before each of them. `None` where the plans
     /// limit their statements themselves.

@@ -89,7 +89,7 @@ use crate::{
 /// `WHERE status = 'new'` on the index and `status.eq("new")` in the query, each call is planned anew (0.12 ms instead of
 /// 0.07). Use a condition without a value in the index: `WHERE taken_at IS NULL` for `taken_at.is_null()`.
 ///
-/// How this was measured is in `benches/RESULTS.md`, beside picks and claims per second.
+/// The measurements are in `benches/RESULTS.md`, beside picks and claims per second.
 ///
 /// [policies]: https://www.postgresql.org/docs/current/sql-createpolicy.html
 /// [fulltext]: https://dev.mysql.com/doc/refman/9.7/en/innodb-fulltext-index.html

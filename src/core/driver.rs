@@ -46,19 +46,13 @@ pub(crate) trait Driver {
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>>;
 
     /// Sends a statement without values that controls a transaction.
-    fn control(&mut self, text: &'static str) -> impl Future<Output = QueryResult<()>> {
-        self.batch(text)
-    }
+    fn control(&mut self, text: &'static str) -> impl Future<Output = QueryResult<()>>;
 
     /// Returns whether the outermost transaction can be committed by another statement than `COMMIT`.
-    fn commits_by(&self) -> bool {
-        false
-    }
+    fn commits_by(&self) -> bool;
 
     /// Commits the outermost transaction by this statement, if it [can be](Self::commits_by), else as [`commit`](Self::commit).
-    fn commit_by(&mut self, _by: CommitBy) -> impl Future<Output = QueryResult<()>> {
-        self.commit()
-    }
+    fn commit_by(&mut self, by: CommitBy) -> impl Future<Output = QueryResult<()>>;
 
     /// Waits, without sending anything.
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()>;

@@ -2,14 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 
-use super::{driver::Driver, timer::Timer};
-use crate::{
-    backend::{Clock, LockingBackend},
-    error::LockError,
-    mode::WaitPolicy,
-};
+use super::driver::Driver;
+use crate::backend::{Clock, LockingBackend};
 
 /// A time limit for the queries of one question.
 ///
@@ -26,16 +22,9 @@ impl Limited {
         let (end, undone) = (Instant::now() + time, !<D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK);
         if undone {
             driver.begin().await?;
-            let limited = match <D::DB as LockingBackend>::Clock::OF_EACH_LOCK {
-                Some(statement) => driver.batch(statement).await,
-                None => Ok(()),
-            };
-            let mut timer = Timer::<D::DB>::start(WaitPolicy::Timeout(time));
-            let limited = match limited {
-                Ok(()) => timer.limit(driver).await.map_err(refused),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = limited {
+            if let Some(limit) = <D::DB as LockingBackend>::Clock::limit_until_rollback(time)
+                && let Err(error) = driver.batch(&limit).await
+            {
                 driver.rollback().await?;
                 return Err(error);
             }
@@ -51,15 +40,5 @@ impl Limited {
     /// Undoes the limit.
     pub(super) async fn end<D: Driver>(self, driver: &mut D) -> QueryResult<()> {
         if self.undone { driver.rollback().await } else { Ok(()) }
-    }
-}
-
-/// Returns the server's error, also of a statement whose time was over.
-fn refused(error: LockError) -> DieselError {
-    match error {
-        LockError::TimedOut { source: Some(source), .. } | LockError::Contended { source: Some(source), .. } => {
-            source.into_inner()
-        }
-        error => error.into(),
     }
 }

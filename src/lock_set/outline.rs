@@ -1,4 +1,4 @@
-//! What a lock set is about, in numbers.
+//! The content of a lock set, in numbers.
 
 use diesel::result::QueryResult;
 

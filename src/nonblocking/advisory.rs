@@ -36,7 +36,7 @@ impl<K, Conn: LockConnection<Backend: SupportsAdvisory<K>>> AdvisoryConnection<K
 
 /// Takes an [`AdvisoryLock`] over a connection of `diesel-async`.
 ///
-/// What each method promises, how long its lock lives and which SQL it sends is as in the blocking
+/// The promise of each method, the life of its lock and its SQL are as in the blocking
 /// [`RunAdvisoryLock`](crate::RunAdvisoryLock).
 ///
 /// # Cancel safety

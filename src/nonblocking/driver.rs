@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 
 use super::{catch::catch, closure::AsyncClosure, connection::LockConnection};
 use crate::{
-    backend::{LockingBackend, Sink},
+    backend::{CommitBy, LockingBackend, Sink},
     core::{self, Begun, Driver},
     diesel_internals::{Borrowed, CompatibleType, RowRef, Statement},
     error::LockError,
@@ -144,6 +144,19 @@ where
     async fn commit(&mut self) -> QueryResult<()> {
         let committed = catch(Conn::TransactionManager::commit_transaction(self.conn)).await;
         self.managed(committed)
+    }
+
+    async fn control(&mut self, text: &'static str) -> QueryResult<()> {
+        self.batch(text).await
+    }
+
+    /// The transaction manager of diesel-async keeps a record of its own.
+    fn commits_by(&self) -> bool {
+        false
+    }
+
+    async fn commit_by(&mut self, _: CommitBy) -> QueryResult<()> {
+        self.commit().await
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {

@@ -64,7 +64,7 @@ pub struct LockWaits {
     pub sessions: Vec<LockSession>,
     /// The waits, by the id of the session that waits.
     pub waits: Vec<LockWait>,
-    /// What could not be seen, and the right that it would take. Empty if the server has shown everything.
+    /// The things that could not be seen, and the right that each would take. Empty if the server has shown everything.
     pub limits: Vec<String>,
 }
 

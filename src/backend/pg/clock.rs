@@ -32,13 +32,18 @@ pub struct PgClock {
 
 impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
-    const OF_EACH_LOCK: Option<&'static str> = Some("SET LOCAL lock_timeout = 1000");
+
+    fn limit_until_rollback(time: Duration) -> Option<String> {
+        Some(format!(
+            "SET LOCAL lock_timeout = 1000; SELECT pg_catalog.set_config('statement_timeout', LEAST({milliseconds}, CASE WHEN \"own\" \
+             OPERATOR(pg_catalog.>) 0 THEN \"own\" END)::pg_catalog.text, true) FROM (SELECT (extract(epoch FROM \
+             pg_catalog.current_setting('statement_timeout')::interval) OPERATOR(pg_catalog.*) 1000)::bigint AS \"own\") AS \"setting\"",
+            milliseconds = milliseconds(time),
+        ))
+    }
 
     fn limit(&mut self, left: Duration) -> Option<Step<'_, Pg>> {
-        // Rounded up, so that the time is up when the server reports a timeout. Zero would mean no limit.
-        let milliseconds = i64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-        let milliseconds = milliseconds.clamp(1, i64::from(i32::MAX));
-        let statement = Statement::new(Limit { milliseconds, before: self.before.clone() });
+        let statement = Statement::new(Limit { milliseconds: milliseconds(left), before: self.before.clone() });
         self.restored = false;
         Some(Step::new(statement, Before(&mut self.before)))
     }
@@ -64,6 +69,13 @@ impl Clock<Pg> for PgClock {
         let before = self.before.take().filter(|_| !self.restored)?;
         Some(Step { statement: Statement::new(Restore(before)), answer: Response::Nothing })
     }
+}
+
+/// Returns the setting for this much time. It is rounded up, so that the time is up when the server reports a timeout. Zero would mean no
+/// limit.
+fn milliseconds(time: Duration) -> i64 {
+    let milliseconds = i64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+    milliseconds.clamp(1, i64::from(i32::MAX))
 }
 
 /// Lowers the limit and returns the previous one.

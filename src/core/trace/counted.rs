@@ -4,7 +4,11 @@ use std::{future::Future, time::Duration};
 
 use diesel::{connection::TransactionManagerStatus, result::QueryResult};
 
-use crate::{backend::Sink, core::driver::Driver, diesel_internals::Statement};
+use crate::{
+    backend::{CommitBy, Sink},
+    core::driver::Driver,
+    diesel_internals::Statement,
+};
 
 /// Hands everything on to another driver.
 pub(in crate::core) struct Counted<'d, D> {
@@ -53,6 +57,18 @@ impl<D: Driver> Driver for Counted<'_, D> {
 
     fn commit(&mut self) -> impl Future<Output = QueryResult<()>> {
         self.next().commit()
+    }
+
+    fn control(&mut self, text: &'static str) -> impl Future<Output = QueryResult<()>> {
+        self.next().control(text)
+    }
+
+    fn commits_by(&self) -> bool {
+        self.driver.commits_by()
+    }
+
+    fn commit_by(&mut self, by: CommitBy) -> impl Future<Output = QueryResult<()>> {
+        self.next().commit_by(by)
     }
 
     fn rollback(&mut self) -> impl Future<Output = QueryResult<()>> {

@@ -114,10 +114,10 @@ pub(in crate::error) const ENDED: &[&str] = &[
     "由于与恢复操作相冲突而中断连接",                           // zh_CN
 ];
 
-/// What `tokio-postgres` and `diesel-async` say of a connection that is lost. `%s` stands for the reason.
+/// The words of `tokio-postgres` and `diesel-async` for a connection that is lost. `%s` stands for the reason.
 pub(in crate::error) const LOST: &[&str] =
     &["connection closed", "error communicating with the server: %s", "channel closed"];
 
-/// What `tokio-postgres` says of a statement that it could not write down, such as one with too many parameters. Nothing was sent.
+/// The words of `tokio-postgres` for a statement that it could not write down, such as one with too many parameters. Nothing was sent.
 pub(in crate::error) const NOT_SENT: &[&str] =
     &["error encoding message to server: %s", "error encoding message to server", "error serializing parameter %s"];

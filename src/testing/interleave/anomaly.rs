@@ -51,7 +51,7 @@ impl fmt::Display for Anomaly {
     }
 }
 
-/// What is known of an outcome that no serial order has.
+/// The facts about an outcome that no serial order has.
 pub(super) struct Facts<'f> {
     pub(super) steps: &'f [Step],
     pub(super) dialect: &'static Dialect,

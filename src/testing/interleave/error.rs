@@ -23,7 +23,7 @@ pub enum InterleaveError {
     /// A session neither stopped in front of a statement, nor ended, nor waited for a session that could go on, for the time of
     /// [`step_timeout`](super::Interleave::step_timeout).
     Stuck {
-        /// What the sessions did, as the server says.
+        /// The activity of the sessions, as the server reports it.
         problem: String,
         /// The statements so far.
         schedule: Schedule,

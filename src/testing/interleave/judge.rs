@@ -16,7 +16,7 @@ use crate::{
     testing::server::TestBackend,
 };
 
-/// What a serial order leads to.
+/// The outcome of a serial order.
 pub(super) struct SerialOutcome<O> {
     pub(super) rows: O,
     pub(super) ended: Vec<Option<Ended>>,

@@ -1,4 +1,4 @@
-//! What the runs led to.
+//! The report of all runs: outcomes, and those that no serial order has.
 
 use std::{collections::BTreeSet, fmt};
 

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Ended, Interleave, InterleaveError,
-    schedule::{Move, Schedule, Step},
+    schedule::{Move, Parked, Schedule, Step},
     search::Choose,
     session::{self, Event, Line},
 };
@@ -45,20 +45,13 @@ pub(super) struct Session {
     pub(super) ended: Option<Ended>,
 }
 
-/// What has become of a run.
+/// The result of a run.
 pub(super) struct Ran {
     pub(super) steps: Vec<Step>,
     pub(super) id: String,
     /// By session of the bench; `None` if it did not take part.
     pub(super) ended: Vec<Option<Ended>>,
     pub(super) killed: Option<usize>,
-}
-
-/// A session in front of a statement.
-pub(super) struct Parked<'r> {
-    pub(super) session: usize,
-    pub(super) local: bool,
-    pub(super) sql: &'r str,
 }
 
 pub(super) struct Run<'r, C> {

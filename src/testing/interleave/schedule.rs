@@ -37,6 +37,13 @@ impl Move {
     }
 }
 
+/// A session in front of a statement.
+pub(super) struct Parked<'r> {
+    pub(super) session: usize,
+    pub(super) local: bool,
+    pub(super) sql: &'r str,
+}
+
 /// A statement that was let go, and what came of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {

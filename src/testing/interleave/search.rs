@@ -2,7 +2,10 @@
 
 use std::str::Chars;
 
-use super::{InterleaveError, run::Parked, schedule::Move};
+use super::{
+    InterleaveError,
+    schedule::{Move, Parked},
+};
 
 /// Decides which session goes on.
 pub(super) trait Choose {

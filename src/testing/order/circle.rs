@@ -1,4 +1,4 @@
-//! What is reported: circles, and statements that break a rule.
+//! The findings: circles, and statements that break a rule.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl fmt::Display for LockCircle {
     }
 }
 
-/// What a [`LockOrder`](super::LockOrder) has found.
+/// A finding of a [`LockOrder`](super::LockOrder).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OrderFinding {

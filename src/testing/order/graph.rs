@@ -1,4 +1,4 @@
-//! What was locked while what was held, of all transactions.
+//! The tables and rows that were locked while others were held, of all transactions.
 
 use std::{
     cmp::Ordering,

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "mysql")]
 mod mysql;
+mod on_database;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod wait;
@@ -69,10 +70,6 @@ pub trait TestBackend: HasLockWaits {
     /// Drops a database, with the sessions in it.
     #[doc(hidden)]
     fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()>;
-
-    /// Returns a name in the quotes of the server. A dot separates the schema.
-    #[doc(hidden)]
-    fn quoted(name: &str) -> String;
 }
 
 /// Returns what the sessions of this database do, and who waits for whom, as text for an error.

@@ -8,11 +8,10 @@ use diesel::{
     QueryResult, RunQueryDsl,
     dsl::sql,
     mysql::Mysql,
-    sql_query,
     sql_types::{BigInt, Bool, Text},
 };
 
-use super::{TestBackend, Wait};
+use super::{TestBackend, Wait, on_database::on_database};
 use crate::blocking::LockConnection;
 
 /// Row locks, and names of `GET_LOCK` and of tables. A thread of the server's own, or one that has just ended, has no number.
@@ -48,22 +47,26 @@ impl TestBackend for Mysql {
         sql::<Text>("SELECT DATABASE()").get_result(conn)
     }
 
+    /// The number is a part of the text: MySQL 9.7 ends no session whose number is a bind parameter.
     fn terminate<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<()> {
         conn.batch_execute(&format!("KILL CONNECTION {session}"))
     }
 
     fn exists<C: LockConnection<Backend = Self>>(conn: &mut C, session: i64) -> QueryResult<bool> {
-        sql::<Bool>(&format!("SELECT EXISTS (SELECT 1 FROM {SESSIONS} WHERE id = "))
+        sql::<Bool>("SELECT EXISTS (SELECT 1 FROM ")
+            .sql(SESSIONS)
+            .sql(" WHERE id = ")
             .bind::<BigInt, _>(session)
             .sql(")")
             .get_result(conn)
     }
 
     fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>> {
-        let lines: Vec<(i64, String)> = sql::<(BigInt, Text)>(&format!(
-            "SELECT CAST(id AS SIGNED), CAST(CONCAT_WS(' ', command, state, LEFT(coalesce(info, '-'), 200)) AS CHAR) \
-             FROM {SESSIONS} WHERE db = database() AND id <> connection_id() ORDER BY id"
-        ))
+        let lines: Vec<(i64, String)> = sql::<(BigInt, Text)>(
+            "SELECT CAST(id AS SIGNED), CAST(CONCAT_WS(' ', command, state, LEFT(coalesce(info, '-'), 200)) AS CHAR) FROM ",
+        )
+        .sql(SESSIONS)
+        .sql(" WHERE db = database() AND id <> connection_id() ORDER BY id")
         .load(conn)?;
         let line = |(session, does)| format!("session {session}: {does}");
         Ok(lines.into_iter().map(line).collect())
@@ -72,23 +75,21 @@ impl TestBackend for Mysql {
     fn tune<C: LockConnection<Backend = Self>>(_: &mut C) {}
 
     fn create_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
-        sql_query(format!("CREATE DATABASE {}", Self::quoted(name))).execute(conn).map(drop)
+        on_database(conn, "CREATE DATABASE ", name, "")
     }
 
     /// A transaction that has read a table would keep it from being dropped.
     fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
-        let sessions: Vec<i64> = sql::<BigInt>(&format!("SELECT CAST(id AS SIGNED) FROM {SESSIONS} WHERE db = "))
+        let sessions: Vec<i64> = sql::<BigInt>("SELECT CAST(id AS SIGNED) FROM ")
+            .sql(SESSIONS)
+            .sql(" WHERE db = ")
             .bind::<Text, _>(name)
             .load(conn)?;
         for session in sessions {
             // Fails if it has ended by itself.
             let _ = Self::terminate(conn, session);
         }
-        sql_query(format!("DROP DATABASE IF EXISTS {}", Self::quoted(name))).execute(conn).map(drop)
-    }
-
-    fn quoted(name: &str) -> String {
-        name.split('.').map(|part| format!("`{}`", part.replace('`', "``"))).collect::<Vec<_>>().join(".")
+        on_database(conn, "DROP DATABASE IF EXISTS ", name, "")
     }
 }
 

@@ -4,11 +4,10 @@ use diesel::{
     QueryResult, RunQueryDsl,
     dsl::sql,
     pg::Pg,
-    sql_query,
     sql_types::{Array, Bool, Integer, Text},
 };
 
-use super::{TestBackend, Wait};
+use super::{TestBackend, Wait, on_database::on_database};
 use crate::blocking::LockConnection;
 
 impl TestBackend for Pg {
@@ -64,15 +63,11 @@ impl TestBackend for Pg {
     }
 
     fn create_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
-        sql_query(format!("CREATE DATABASE {} TEMPLATE template0", Self::quoted(name))).execute(conn).map(drop)
+        on_database(conn, "CREATE DATABASE ", name, " TEMPLATE template0")
     }
 
     fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
-        sql_query(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Self::quoted(name))).execute(conn).map(drop)
-    }
-
-    fn quoted(name: &str) -> String {
-        name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+        on_database(conn, "DROP DATABASE IF EXISTS ", name, " WITH (FORCE)")
     }
 }
 

@@ -32,8 +32,12 @@ fn kinds(statements: Vec<String>) -> Vec<String> {
             }
         }
         let restores = text.contains("OFFSET CASE WHEN pg_catalog.set_config");
-        for (part, kind) in [("pg_stat_activity", "holders"), ("set_config", "limit")].into_iter().filter(|_| !restores)
-        {
+        let settings = [
+            ("pg_stat_activity", "holders"),
+            ("set_config", "limit"),
+            ("SET LOCAL lock_timeout", "limit of each lock"),
+        ];
+        for (part, kind) in settings.into_iter().filter(|_| !restores) {
             if text.contains(part) && !text.contains(ABSENT) {
                 return kind.to_owned();
             }
@@ -125,8 +129,8 @@ fn when_a_row_is_held_one_look_more_is_sent_and_one_question_if_asked() {
     let (_, contended) = sent(s, |s| s.lock_set(set().no_wait()).unwrap_err());
     assert_eq!(contended, ["skip accounts", "look at accounts", "skip accounts", "look at accounts"]);
     let (_, named) = sent(s, |s| s.lock_set(set().no_wait().name_holders()).unwrap_err());
-    // The question cannot abort the transaction, nor outlast the call.
-    let question = ["SAVEPOINT", "limit", "holders", "ROLLBACK TO SAVEPOINT"];
+    // The question cannot abort the transaction, nor outlast the call, nor wait for a catalog that is locked.
+    let question = ["SAVEPOINT", "limit of each lock", "limit", "holders", "ROLLBACK TO SAVEPOINT"];
     assert_eq!(named, contended.into_iter().chain(question.map(str::to_owned)).collect::<Vec<_>>());
     let short = Duration::from_millis(20);
     let (_, timed_out) = sent(s, |s| s.lock_set(set().timeout(short)).unwrap_err());

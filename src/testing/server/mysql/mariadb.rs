@@ -16,7 +16,7 @@ use diesel::{
     QueryResult, RunQueryDsl,
     dsl::sql,
     mysql::Mysql,
-    sql_types::{BigInt, Bool},
+    sql_types::{BigInt, Bool, Text},
 };
 
 use super::Wait;
@@ -41,7 +41,7 @@ const WAITS: &str = "SELECT CAST(w.trx_mysql_thread_id AS SIGNED), CAST(b.trx_my
 /// Whoever asks again sooner gets the same answer for ever.
 const PAUSE: Duration = Duration::from_millis(110);
 
-/// What a server said last, to whichever thread.
+/// The last answer of a server, to any thread.
 struct Look {
     begun: Instant,
     ended: Instant,
@@ -74,9 +74,9 @@ where
 
 /// One look, begun after this was called, serves all the threads that wait for it.
 fn look<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<Vec<(i64, i64)>> {
-    static LAST: Mutex<BTreeMap<i64, Look>> = Mutex::new(BTreeMap::new());
+    static LAST: Mutex<BTreeMap<String, Look>> = Mutex::new(BTreeMap::new());
     let asked = Instant::now();
-    let server: i64 = sql::<BigInt>("SELECT @@port").get_result(conn)?;
+    let server: String = sql::<Text>("SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir)").get_result(conn)?;
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(look) = last.get(&server) {
         if look.begun > asked {
