@@ -55,5 +55,5 @@ fn a_set_may_be_built_outside_a_transaction_but_not_run() {
     let refused = session.lock_set(outside).unwrap_err();
     assert!(matches!(refused, LockError::NotInTransaction), "{refused:?}");
     assert_eq!(sent.take(), Vec::<String>::new());
-    arena.assert_held("accounts", "id", &[]);
+    arena.assert_held("accounts", "id", &[""; 0]);
 }

@@ -41,7 +41,7 @@ fn lock_by_id_returns_the_row_and_holds_it() {
     assert_eq!(account, Account { id: 2, owner: "ben".into(), balance: 20, v: 0 });
     arena.assert_held("accounts", "id", &["2"]);
     session.rollback().unwrap();
-    arena.assert_held("accounts", "id", &[]);
+    arena.assert_held("accounts", "id", &[""; 0]);
 }
 
 /// A02, A18.

@@ -7,7 +7,9 @@ use super::{
     Arena, Driver,
     errors::{can_lock_after, lock},
     one_row::stale,
+    pick::new_mail,
     stale::{account, account_ids, job},
+    verbs::PickDsl,
 };
 use crate::support::{
     driver::Session,
@@ -17,6 +19,7 @@ use crate::support::{
 
 const NOBODY: [&str; 0] = [];
 
+/// A23.
 #[test]
 fn a_read_only_transaction_is_refused_and_nothing_is_locked() {
     let arena = Arena::new();
@@ -63,10 +66,25 @@ fn in_a_read_only_transaction_a_row_cannot_be_locked() {
     session.lock(&stale()).unwrap();
 }
 
+/// O10.
 #[test]
 fn after_that_error_a_new_transaction_can_lock() {
     let arena = Arena::new();
     let mut session = Driver::connect(arena.url());
     let fails = |s: &mut Driver| s.begin_as("READ ONLY").map_err(LockError::from).and_then(|()| lock(s, 1));
     can_lock_after(&arena, &mut session, "ReadOnly", fails, true);
+}
+
+/// A23.
+#[test]
+fn in_a_read_only_transaction_a_pick_is_read_only() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin_as("READ ONLY").unwrap();
+    let refused = new_mail().pick_next::<Job>(session.conn());
+    assert!(matches!(refused, Err(LockError::ReadOnly(_))), "{refused:?}");
+    session.rollback().unwrap();
+    session.begin_as("READ ONLY").unwrap();
+    let refused = new_mail().claim::<Job, _>(1, jobs::status.eq("TAKEN"), session.conn());
+    assert!(matches!(refused, Err(LockError::ReadOnly(_))), "{refused:?}");
 }

@@ -4,6 +4,8 @@
 
 #[path = "../isolation/actor.rs"]
 mod actor;
+#[path = "../isolation/crowd.rs"]
+mod crowd;
 #[path = "../isolation/pending.rs"]
 mod pending;
 #[path = "../isolation/play.rs"]
@@ -13,4 +15,4 @@ mod stage;
 #[path = "../isolation/transcript.rs"]
 mod transcript;
 
-pub(crate) use self::play::Play;
+pub(crate) use self::{crowd::crowd, play::Play};

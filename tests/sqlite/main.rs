@@ -4,6 +4,7 @@
 #![allow(clippy::duplicate_mod, reason = "the contract is included once for each driver")]
 #![allow(clippy::type_complexity, reason = "tables of closures")]
 
+mod commits;
 mod contract;
 mod errors;
 mod file;
@@ -13,6 +14,7 @@ mod picks;
 mod rolled_back;
 mod sets;
 mod shared_cache;
+mod statements;
 mod stress;
 mod support;
 mod transactions;

@@ -65,6 +65,9 @@ pub(crate) trait Server: Sized + 'static {
     /// Whether queries in a set are asked for keys by statements of their own, and keys go into several statements.
     const RESOLVES_FIRST: bool;
 
+    /// Very many keys of two columns that fit into one set. Where the server has to sort them, they go into one statement.
+    const MANY_COMPOSITE_KEYS: i32;
+
     /// Whether a transaction goes on after a statement that timed out.
     const UNDOES_STATEMENTS: bool;
 

@@ -20,6 +20,9 @@ pub(crate) struct ServerArena<S: Server> {
 }
 
 impl<S: Server> ServerArena<S> {
+    /// See [`Server::LOCKS_ROWS`].
+    pub(crate) const LOCKS_ROWS: bool = S::LOCKS_ROWS;
+
     /// An arena for the running test, whose name libtest gives to the thread.
     #[must_use]
     pub(crate) fn new() -> Self {
@@ -105,13 +108,26 @@ impl<S: Server> ServerArena<S> {
 
     /// Asserts that these rows of `table` are held and no others. Where rows are not held one by one, all are, or none.
     #[track_caller]
-    pub(crate) fn assert_held(&self, table: &str, key: &str, expected: &[&str]) {
+    pub(crate) fn assert_held(&self, table: &str, key: &str, expected: &[impl AsRef<str>]) {
         let held = self.held_keys(table, key);
-        if S::LOCKS_ROWS || expected.is_empty() {
-            assert_eq!(held, expected);
-        } else {
-            assert!(expected.iter().all(|key| held.iter().any(|held| held == key)), "{held:?} and not {expected:?}");
+        let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
+        assert!(Self::holds(&held, &expected), "of {table}: {held:?} and not {expected:?}");
+    }
+
+    /// Whether the rows that are held are those expected, see [`Self::assert_held`].
+    pub(crate) fn holds(held: &[String], expected: &[impl AsRef<str>]) -> bool {
+        let mut expected = expected.iter().map(AsRef::as_ref);
+        if Self::LOCKS_ROWS || expected.len() == 0 {
+            return held.iter().map(String::as_str).eq(expected);
         }
+        expected.all(|key| held.iter().any(|held| held == key))
+    }
+
+    /// Asserts that no row of `table` is held beside rows of other tables that are. Where rows are not held one by one, they all are.
+    #[track_caller]
+    pub(crate) fn assert_free(&self, table: &str, key: &str) {
+        let held = self.held_keys(table, key);
+        assert_eq!(held.is_empty(), Self::LOCKS_ROWS, "of {table}: {held:?}");
     }
 
     /// [`Server::locks_named_tables_only`]

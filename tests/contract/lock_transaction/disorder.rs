@@ -44,7 +44,7 @@ fn going_back_is_refused_where_that_is_asked_for() {
         let Err(LockError::OutOfOrder { after: was, back_to: is }) = &error else { panic!("{back_to}: {error:?}") };
         assert!(was.contains(after) && is.contains(back_to), "{error:?}");
         assert_eq!(tries, 1);
-        arena.assert_held("accounts", "id", &[]);
+        arena.assert_held("accounts", "id", &[""; 0]);
     }
 }
 

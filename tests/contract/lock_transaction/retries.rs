@@ -78,7 +78,7 @@ fn a_failed_try_leaves_nothing_and_the_hook_sees_each_of_them() {
     assert_eq!(done.unwrap(), 4);
     assert_eq!(seen, [(1, Held::Free, 0), (2, Held::Free, 0), (3, Held::Free, 0)]);
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 1);
-    arena.assert_held("accounts", "id", &[]);
+    arena.assert_held("accounts", "id", &[""; 0]);
 }
 
 /// P05, P06.

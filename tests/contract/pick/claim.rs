@@ -51,7 +51,7 @@ fn outside_a_transaction_the_claim_is_committed_and_nothing_stays_locked() {
     assert_eq!(ids(&claim(&mut session, 1)), [4]);
     super::super::assert_sent(sent.take().len(), 1, "a claim");
     assert_eq!(arena.text("SELECT status FROM jobs WHERE id = 4").as_deref(), Some("TAKEN"));
-    arena.assert_held("jobs", "id", &[]);
+    arena.assert_held("jobs", "id", &[""; 0]);
     assert_eq!(ids(&claim(&mut session, 9)), [3, 2, 1]);
     assert_eq!(ids(&claim(&mut session, 9)), [0; 0]);
 }

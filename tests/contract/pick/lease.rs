@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::{Arena, Driver, ids, verbs::PickDsl};
 use crate::support::{driver::Session, schema::jobs};
 
+/// J09.
 #[test]
 fn a_lease_that_ran_out_is_claimed_again() {
     let arena = Arena::new();

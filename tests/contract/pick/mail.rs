@@ -11,7 +11,7 @@ use crate::support::{
 
 /// What a worker of the mail queue wants next. Of the fixtures these are the jobs 4, 3, 2, 1, in this order.
 #[diesel::dsl::auto_type]
-pub(super) fn new_mail() -> _ {
+pub(in super::super) fn new_mail() -> _ {
     dsl::jobs.filter(jobs::queue.eq("mail")).filter(jobs::status.eq("NEW")).order((jobs::priority, jobs::id))
 }
 

@@ -7,11 +7,15 @@ mod claim_beside_others;
 mod cost;
 mod exactly_once;
 mod joined;
+mod joined_beside_others;
 mod lease;
 mod mail;
+mod old_snapshot;
 mod order;
+mod order_beside_others;
 mod refused;
 mod strengths;
 mod workers;
 
-use self::mail::{begin_and_pick, ids, new_mail, pick_id};
+pub(super) use self::mail::new_mail;
+use self::mail::{begin_and_pick, ids, pick_id};

@@ -104,27 +104,6 @@ fn each_of_two_models_of_one_table_names_its_busy_rows() {
 
 /// D02.
 #[test]
-fn a_free_row_is_locked_as_usual() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    session.begin().unwrap();
-    assert_eq!(session.no_wait(&stale()).unwrap().balance, 10);
-    assert_eq!(arena.held_keys("accounts", "id"), ["1"]);
-    // It is no contention with oneself, in a nested transaction either.
-    session.begin().unwrap();
-    session.execute("UPDATE accounts SET balance = 11 WHERE id = 1").unwrap();
-    assert_eq!(session.no_wait(&stale()).unwrap().balance, 11);
-    let locked = session.lock_set(LockSet::new().id::<Customer>(3).ids::<Account>([1, 2]).no_wait()).unwrap();
-    assert_eq!((keys::<Account>(&locked), keys::<Customer>(&locked)), (vec![1, 2], vec![3]));
-    assert_eq!((arena.held_keys("accounts", "id").len(), arena.held_keys("customers", "id").len()), (2, 1));
-    session.commit().unwrap();
-    session.commit().unwrap();
-    let outside = session.no_wait(&stale());
-    assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");
-}
-
-/// D02.
-#[test]
 fn a_share_beside_a_share_is_no_contention() {
     let arena = Arena::new();
     let play = Play::<Driver>::new(&arena);
