@@ -22,9 +22,11 @@ impl Limited {
         let (end, undone) = (Instant::now() + time, !<D::DB as LockingBackend>::Clock::OUTLIVES_A_ROLLBACK);
         if undone {
             driver.begin().await?;
-            if let Some(limit) = <D::DB as LockingBackend>::Clock::limit_until_rollback(time)
-                && let Err(error) = driver.batch(&limit).await
-            {
+            let limited = match <D::DB as LockingBackend>::Clock::limit_until_rollback(time) {
+                Some(limit) => driver.batch(&limit).await,
+                None => Ok(()),
+            };
+            if let Err(error) = limited {
                 driver.rollback().await?;
                 return Err(error);
             }

@@ -19,7 +19,7 @@ mod statement;
 pub use self::{
     database::TestDatabase,
     held::Held,
-    interleave::{Anomaly, Coverage, Finding, Interleave, InterleaveError, Outcome, Report, Schedule},
+    interleave::{Anomaly, CircleVerdict, Coverage, Finding, Interleave, InterleaveError, Outcome, Report, Schedule},
     order::{LockCircle, LockOrder, OrderFinding, RequiredOrder, TakenWhileHeld},
     probe::LockProbe,
     server::TestBackend,

@@ -1,5 +1,7 @@
 //! The text of a statement as Diesel's instrumentation shows it: its tables, what it locks, and the values that it compares.
 
+use std::borrow::Cow;
+
 use crate::sql::{Dialect, Token, Tokens};
 
 /// The kind of a statement.
@@ -175,13 +177,14 @@ impl Statement {
 
 fn words(text: &str, dialect: &'static Dialect) -> Vec<String> {
     let (sql, binds) = text.rsplit_once(" -- binds: ").unwrap_or((text, ""));
+    let sql = if dialect.executable_comments { as_on_mariadb(sql) } else { Cow::Borrowed(sql) };
     let mut binds = values(binds).into_iter();
     let mut words = Vec::new();
-    let mut tokens = Tokens::new(sql, dialect);
+    let mut tokens = Tokens::new(&sql, dialect);
     loop {
         let before = tokens.rest();
         // What cannot be read ends the text.
-        let Some(Ok(token)) = tokens.next() else { return words };
+        let Some(Ok(token)) = tokens.next() else { return without_settings(words) };
         let raw = before[..before.len() - tokens.rest().len()].trim();
         words.push(match token {
             Token::Word(word) => word.to_ascii_lowercase(),
@@ -190,6 +193,32 @@ fn words(text: &str, dialect: &'static Dialect) -> Vec<String> {
             _ => raw.to_owned(),
         });
     }
+}
+
+/// Returns the text with `/*M! .. */` executed and `/*! .. */` left out: this crate writes one for MariaDB where it writes the other one for
+/// MySQL. Its further conditions on the session are left out too, so that a condition on a key is still one.
+fn as_on_mariadb(sql: &str) -> Cow<'_, str> {
+    let opening = |sql: &str| sql.find("/*M!").into_iter().chain(sql.find("/*!")).min();
+    let (mut text, mut rest) = (String::new(), sql);
+    while let Some(at) = opening(rest) {
+        let (before, comment) = rest.split_at(at);
+        let Some((comment, behind)) = comment.split_once("*/") else { break };
+        text.push_str(before);
+        let content =
+            comment.strip_prefix("/*M!").map(|content| content.trim_start_matches(|c: char| c.is_ascii_digit()));
+        text.push_str(content.filter(|content| !content.trim_start().starts_with("AND ")).unwrap_or(" "));
+        rest = behind;
+    }
+    if text.is_empty() { Cow::Borrowed(rest) } else { Cow::Owned(text + rest) }
+}
+
+/// Returns the statement in `SET STATEMENT .. FOR statement`.
+fn without_settings(mut words: Vec<String>) -> Vec<String> {
+    let is_set = words.iter().map(String::as_str).take(2).eq(["set", "statement"]);
+    if let Some(at) = words.iter().position(|word| word == "for").filter(|_| is_set) {
+        words.drain(..=at);
+    }
+    words
 }
 
 fn verb(words: &[String]) -> Verb {

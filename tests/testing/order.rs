@@ -12,7 +12,7 @@ use diesel::{
 };
 use diesel_lockset::{
     prelude::*,
-    testing::{LockOrder, OrderFinding},
+    testing::{CircleVerdict, Interleave, LockCircle, LockOrder, OrderFinding},
 };
 
 use super::{
@@ -54,6 +54,107 @@ fn naive_transfers_are_a_circle_inside_one_table() {
     assert_eq!((circle.steps[1].held.as_str(), circle.steps[1].taken.as_str()), ("accounts 1", "accounts 2"));
     assert!(circle.steps.iter().all(|step| step.place.as_ref().is_some_and(|place| place.contains("order.rs"))));
     assert_eq!(*heard.lock().unwrap(), [findings[0].to_string()]);
+
+    let sessions =
+        bench(database.url()).session("alice", |conn| transfer(conn, 1, 2)).session("bob", |conn| transfer(conn, 2, 1));
+    let report = sessions.run().unwrap();
+    let CircleVerdict::Confirmed(schedule) = report.verdict(circle) else { panic!("{report}") };
+    assert!(schedule.to_string().contains("fails"), "{schedule}");
+    // In another table they have no circle, and payments in one direction have none.
+    let elsewhere = bench(database.url())
+        .session("alice", |conn| in_turn(conn, &[Of::Product, Of::Item]))
+        .session("bob", |conn| in_turn(conn, &[Of::Item, Of::Product]));
+    assert!(matches!(elsewhere.run().unwrap().verdict(circle), CircleVerdict::Cleared));
+    let one_way =
+        bench(database.url()).session("alice", |conn| transfer(conn, 1, 2)).session("bob", |conn| transfer(conn, 1, 2));
+    let report = one_way.run().unwrap();
+    assert!(matches!(report.verdict(circle), CircleVerdict::Cleared), "{report}");
+}
+
+fn bench<'a>(url: &str) -> Interleave<'a, Conn> {
+    Interleave::new(url).setup(reset)
+}
+
+/// A table whose row with the smallest key is changed.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Account,
+    Product,
+    Item,
+}
+
+/// Changes a row of each table, in this order, in one transaction.
+fn in_turn(conn: &mut Conn, tables: &[Of]) -> QueryResult<()> {
+    conn.transaction(|conn| {
+        for table in tables {
+            match table {
+                Of::Account => diesel::update(accounts::table.find(1))
+                    .set(accounts::balance.eq(accounts::balance + 1))
+                    .execute(conn),
+                Of::Product => {
+                    diesel::update(products::table.find(1)).set(products::stock.eq(products::stock + 1)).execute(conn)
+                }
+                Of::Item => {
+                    let row = items::table.find((1, 1));
+                    diesel::update(row).set(items::product_id.eq(items::product_id + 1)).execute(conn)
+                }
+            }?;
+        }
+        Ok(())
+    })
+}
+
+fn the_circle_of(order: &LockOrder<<Conn as Connection>::Backend>) -> LockCircle {
+    let findings = order.findings();
+    let [OrderFinding::Circle(circle)] = &findings[..] else { panic!("{findings:?}") };
+    circle.clone()
+}
+
+#[test]
+fn a_circle_of_two_tables_is_confirmed_or_cleared() {
+    let database = database();
+    let conn = &mut database.connect().unwrap();
+    reset(conn).unwrap();
+    // Whoever has locked the account first keeps the other one from the circle.
+    for (guard, deadlock) in [(None, true), (Some(Of::Account), false)] {
+        let orders = [[Of::Product, Of::Item], [Of::Item, Of::Product]];
+        let [one, other] = orders.map(|order| guard.into_iter().chain(order).collect::<Vec<_>>());
+        let order = LockOrder::new();
+        order.watch(conn);
+        in_turn(conn, &one).unwrap();
+        in_turn(conn, &other).unwrap();
+        let circle = the_circle_of(&order);
+        let sessions = bench(database.url())
+            .session("alice", |conn| in_turn(conn, &one))
+            .session("bob", |conn| in_turn(conn, &other));
+        let verdict = sessions.run().unwrap().verdict(&circle);
+        println!("{circle}\n{verdict}");
+        assert_eq!(matches!(verdict, CircleVerdict::Confirmed(_)), deadlock, "{verdict}");
+        assert_eq!(matches!(verdict, CircleVerdict::Cleared), !deadlock, "{verdict}");
+    }
+}
+
+/// A deadlock after which the closure tried again leaves no anomaly, and confirms the circle nevertheless.
+#[test]
+fn a_circle_of_retried_transactions_is_confirmed() {
+    fn retried(conn: &mut Conn, tables: &[Of]) -> Result<(), LockError> {
+        LockTransaction::new().retries(3).run(conn, |conn| Ok(in_turn(conn, tables)?))
+    }
+    let database = database();
+    let conn = &mut database.connect().unwrap();
+    reset(conn).unwrap();
+    let order = LockOrder::new();
+    order.watch(conn);
+    retried(conn, &[Of::Product, Of::Item]).unwrap();
+    retried(conn, &[Of::Item, Of::Product]).unwrap();
+    let circle = the_circle_of(&order);
+    let report = bench(database.url())
+        .session("alice", |conn| retried(conn, &[Of::Product, Of::Item]))
+        .session("bob", |conn| retried(conn, &[Of::Item, Of::Product]))
+        .run()
+        .unwrap();
+    report.assert_serializable();
+    assert!(matches!(report.verdict(&circle), CircleVerdict::Confirmed(_)), "{report}");
 }
 
 #[test]
@@ -74,6 +175,40 @@ fn lock_sets_are_in_order() {
         locked.unwrap();
     }
     order.assert_ordered();
+}
+
+/// The statements of the crate are locks like others, whatever clauses and settings it adds to them.
+#[test]
+fn locks_of_the_crates_own_calls_are_seen() {
+    type Call = fn(&mut Conn) -> Result<(), LockError>;
+    let calls: [(&str, Call); 9] = [
+        ("a key", |conn| Account::lock_by_id(1, conn).map(drop)),
+        ("a set of keys", |conn| LockSet::new().ids::<Account>([2, 1]).lock(conn).map(drop)),
+        ("a set with a query", |conn| {
+            LockSet::new().query::<Account>(accounts::table.filter(accounts::balance.gt(0))).lock(conn).map(drop)
+        }),
+        ("a timeout", |conn| LockSet::new().id::<Account>(1).timeout(Duration::from_secs(9)).lock(conn).map(drop)),
+        ("no wait", |conn| LockSet::new().id::<Account>(1).no_wait().lock(conn).map(drop)),
+        ("skipped rows", |conn| LockSet::new().id::<Account>(1).skip_locked().lock(conn).map(drop)),
+        ("a shared lock", |conn| LockSet::new().for_share().id::<Account>(1).lock(conn).map(drop)),
+        ("a query", |conn| accounts::table.for_update_of(accounts::table).load::<Account>(conn).map(drop)),
+        ("a pick", |conn| accounts::table.order(accounts::id).pick_next::<Account>(conn).map(drop)),
+    ];
+    let database = database();
+    let conn = &mut database.connect().unwrap();
+    reset(conn).unwrap();
+    for (name, call) in calls {
+        let order = LockOrder::new();
+        order.watch(conn);
+        let called = LockTransaction::new().run(conn, |conn| {
+            call(conn)?;
+            Ok::<_, LockError>(in_turn(conn, &[Of::Product])?)
+        });
+        called.unwrap();
+        in_turn(conn, &[Of::Product, Of::Account]).unwrap();
+        let circles = order.findings().iter().filter(|finding| finding.to_string().contains("products")).count();
+        assert_eq!(circles, 1, "{name}: {:?}", order.findings());
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ pub(crate) const VARIABLE: &str = "PG_DATABASE_URL";
 
 #[path = "anomalies.rs"]
 mod anomalies;
+#[path = "claims.rs"]
+mod claims;
 #[path = "fixture.rs"]
 pub(crate) mod fixture;
 #[path = "harness.rs"]

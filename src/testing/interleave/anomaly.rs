@@ -23,6 +23,8 @@ pub enum Anomaly {
     DoubleClaim,
     /// The sessions together changed one row in a way that each of them may only change it alone.
     Oversell,
+    /// An [invariant](super::Interleave::invariant) does not hold, whether a serial order has that outcome or not.
+    BrokenInvariant,
     /// The outcome is that of no serial order, and has no other name.
     NotSerializable,
     /// A session was killed, and a part of its work is there.
@@ -42,6 +44,7 @@ impl fmt::Display for Anomaly {
             Anomaly::WriteSkew => "write skew",
             Anomaly::DoubleClaim => "double claim",
             Anomaly::Oversell => "oversell",
+            Anomaly::BrokenInvariant => "broken invariant",
             Anomaly::NotSerializable => "an outcome of no serial order",
             Anomaly::NotAtomic => "a part of the work of a killed session",
             Anomaly::Deadlock => "deadlock",

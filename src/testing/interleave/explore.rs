@@ -3,14 +3,15 @@
 use std::fmt;
 
 use super::{
-    Interleave, InterleaveError, MOST_SESSIONS,
+    Anomaly, Interleave, InterleaveError, MOST_SESSIONS,
     judge::{Judge, orders},
     report::{Collected, Coverage, Report},
     run::{self, Ran},
     schedule::{Schedule, Step},
     search::{Choose, DepthFirst, Replay, Sampled},
+    verdict::Deadlock,
 };
-use crate::{blocking::LockConnection, testing::server::TestBackend};
+use crate::{backend::LockingBackend as _, blocking::LockConnection, testing::server::TestBackend};
 
 impl<C, O> Interleave<'_, C, O>
 where
@@ -58,7 +59,8 @@ where
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and [`InterleaveError::Replay`] if the sessions do not stop where they stopped before.
+    /// As [`run`](Self::run), and [`InterleaveError::Replay`] if the sessions do not stop where they stopped before, as when the server
+    /// chooses another victim of a deadlock.
     pub fn replay(&self, id: &str) -> Result<Report<O>, InterleaveError> {
         let (mut observer, mut judge, mut report) = self.begin()?;
         report.coverage = Coverage::Replayed;
@@ -132,8 +134,13 @@ where
         choose: &mut dyn Choose,
     ) -> Result<(), InterleaveError> {
         let (ran, rows) = self.once(observer, &self.members(), choose)?;
-        let anomaly = judge.judge(self, observer, &ran, &rows)?;
-        report.add(anomaly, self.schedule(ran.steps, ran.id), rows, ran.ended);
+        let holds = self.invariants.iter().all(|invariant| invariant(&rows));
+        let anomaly = if holds { judge.judge(self, observer, &ran, &rows)? } else { Some(Anomaly::BrokenInvariant) };
+        let schedule = self.schedule(ran.steps, ran.id);
+        for at_work in &ran.deadlocks {
+            Deadlock::note(&mut report.deadlocks, C::Backend::DIALECT, at_work, &schedule);
+        }
+        report.add(anomaly, schedule, rows, ran.ended);
         Ok(())
     }
 

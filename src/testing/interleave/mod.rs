@@ -11,6 +11,7 @@ mod schedule;
 mod search;
 mod session;
 mod settle;
+mod verdict;
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -21,6 +22,7 @@ pub use self::{
     error::InterleaveError,
     report::{Coverage, Finding, Outcome, Report},
     schedule::Schedule,
+    verdict::CircleVerdict,
 };
 
 /// More sessions have too many serial orders.
@@ -28,6 +30,7 @@ const MOST_SESSIONS: usize = 5;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Fallible<'a, C, T = ()> = Box<dyn Fn(&mut C) -> Result<T, BoxError> + Send + Sync + 'a>;
+type Invariant<'a, O> = Box<dyn Fn(&O) -> bool + Send + Sync + 'a>;
 type Action<'a, C> = Box<dyn Fn(&mut C) -> Ended + Send + Sync + 'a>;
 
 /// The end of a closure.
@@ -146,6 +149,7 @@ pub struct Interleave<'a, C, O = ()> {
     setup: Fallible<'a, C>,
     prepare: Fallible<'a, C>,
     observe: Fallible<'a, C, O>,
+    invariants: Vec<Invariant<'a, O>>,
     sessions: Vec<Member<'a, C>>,
     options: Options,
 }
@@ -171,6 +175,7 @@ where
             setup: nothing(),
             prepare: nothing(),
             observe: nothing(),
+            invariants: Vec::new(),
             sessions: Vec::new(),
             options,
         }
@@ -217,14 +222,22 @@ where
         self
     }
 
-    /// Sets the function that reads the rows after each run, when all sessions have ended.
+    /// Sets the function that reads the rows after each run, when all sessions have ended. Call it in front of
+    /// [`invariant`](Self::invariant): the conditions on what another function returns are dropped.
     pub fn observe<O2, E: Into<BoxError>>(
         self,
         observe: impl Fn(&mut C) -> Result<O2, E> + Send + Sync + 'a,
     ) -> Interleave<'a, C, O2> {
-        let Interleave { url, setup, prepare, sessions, options, observe: _ } = self;
+        let Interleave { url, setup, prepare, sessions, options, observe: _, invariants: _ } = self;
         let observe = Box::new(move |conn: &mut C| observe(conn).map_err(Into::into));
-        Interleave { url, setup, prepare, observe, sessions, options }
+        Interleave { url, setup, prepare, observe, invariants: Vec::new(), sessions, options }
+    }
+
+    /// Adds a condition on what `observe` returns. An outcome that breaks it is an [`Anomaly::BrokenInvariant`], even if a serial order
+    /// leads to it too: what a single session does wrong by itself is in every serial order.
+    pub fn invariant(mut self, invariant: impl Fn(&O) -> bool + Send + Sync + 'a) -> Self {
+        self.invariants.push(Box::new(invariant));
+        self
     }
 
     /// Sets the number of orders up to which all are run; 1,000 by default.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{Ended, anomaly::Anomaly, schedule::Schedule};
+use super::{Ended, anomaly::Anomaly, schedule::Schedule, verdict::Deadlock};
 
 /// The orders that were run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,12 +68,14 @@ pub(super) struct Collected<O> {
     pub(super) coverage: Coverage,
     pub(super) schedules: usize,
     pub(super) diverged: usize,
+    pub(super) deadlocks: Vec<Deadlock>,
     outcomes: Vec<Outcome<O>>,
 }
 
 impl<O> Default for Collected<O> {
     fn default() -> Self {
-        Collected { coverage: Coverage::default(), schedules: 0, diverged: 0, outcomes: Vec::new() }
+        let (deadlocks, outcomes) = (Vec::new(), Vec::new());
+        Collected { coverage: Coverage::default(), schedules: 0, diverged: 0, deadlocks, outcomes }
     }
 }
 

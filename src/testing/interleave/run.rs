@@ -52,6 +52,8 @@ pub(super) struct Ran {
     /// By session of the bench; `None` if it did not take part.
     pub(super) ended: Vec<Option<Ended>>,
     pub(super) killed: Option<usize>,
+    /// The statements that were at work when the server reported a deadlock, for each of them.
+    pub(super) deadlocks: Vec<Vec<usize>>,
 }
 
 pub(super) struct Run<'r, C> {
@@ -62,6 +64,9 @@ pub(super) struct Run<'r, C> {
     pub(super) steps: Vec<Step>,
     pub(super) id: String,
     pub(super) killed: Option<usize>,
+    /// The steps that are at work: the last one, and those that waited before it.
+    pub(super) at_work: Vec<usize>,
+    pub(super) deadlocks: Vec<Vec<usize>>,
     pub(super) time: Duration,
 }
 
@@ -98,8 +103,9 @@ where
         }
         let time = bench.options.step_timeout;
         let names = bench.sessions.iter().map(|session| session.name.clone()).collect();
-        let (steps, id) = (Vec::new(), String::new());
-        let mut run = Run { names, observer, sessions, events: heard, steps, id, killed: None, time };
+        let (steps, id, at_work, deadlocks) = (Vec::new(), String::new(), Vec::new(), Vec::new());
+        let mut run =
+            Run { names, observer, sessions, events: heard, steps, id, killed: None, at_work, deadlocks, time };
         if let Err(error) = run.drive(choose) {
             run.abandon();
             return Err(error);
@@ -108,7 +114,7 @@ where
         for session in &mut run.sessions {
             ended[session.number] = session.ended.take();
         }
-        Ok(Ran { steps: run.steps, id: run.id, ended, killed: run.killed })
+        Ok(Ran { steps: run.steps, id: run.id, ended, killed: run.killed, deadlocks: run.deadlocks })
     })
 }
 
@@ -142,6 +148,8 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
     }
 
     fn step(&mut self, place: usize, chosen: Move) -> Result<(), InterleaveError> {
+        let waiting = self.sessions.iter().filter(|session| session.state == State::Waiting);
+        self.at_work = waiting.filter_map(|session| session.step).chain([self.steps.len()]).collect();
         let session = &mut self.sessions[place];
         session.step = Some(self.steps.len());
         let killed = matches!(chosen, Move::Kill(_));

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     backend::LockingBackend as _,
     blocking::LockConnection,
+    error::Conflict,
     testing::{
         server::TestBackend,
         statement::{Statement, Verb},
@@ -110,6 +111,9 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
             }
             Event::NotConnected(error) => return Err(InterleaveError::Connect(error)),
             Event::Failed(error, conflict) => {
+                if conflict == Some(Conflict::Deadlock) {
+                    self.deadlocks.push(self.at_work.clone());
+                }
                 if let Some(step) = session.step {
                     self.steps[step].error.get_or_insert((error, conflict));
                 }

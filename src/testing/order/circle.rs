@@ -16,6 +16,8 @@ pub struct TakenWhileHeld {
     pub taken_by: String,
     /// The place in the code of the second statement, as file and line. `None` if the program has no debug information.
     pub place: Option<String>,
+    /// The tables of both locks.
+    pub(crate) tables: [String; 2],
 }
 
 impl fmt::Display for TakenWhileHeld {
@@ -27,7 +29,7 @@ impl fmt::Display for TakenWhileHeld {
 }
 
 /// Locks that were taken in orders that can deadlock: each step was taken while the one before was held, and the last leads back to the
-/// first.
+/// first. [`Report::verdict`](crate::testing::Report::verdict) tells whether two transactions really deadlock in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockCircle {

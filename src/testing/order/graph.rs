@@ -59,6 +59,7 @@ impl Graph {
                 taken: taken.name(),
                 taken_by: taken.statement.to_string(),
                 place: place(),
+                tables: [held.table.clone(), taken.table.clone()],
             };
             let back = self.way_back(&edge);
             self.edges.insert(edge, evidence.clone());
