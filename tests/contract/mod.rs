@@ -7,7 +7,7 @@ use super::{Driver, verbs};
 mod common;
 
 pub(super) use self::common::Arena;
-use self::common::{RESOLVES_FIRST, assert_sent, quoted};
+use self::common::{RESOLVES_FIRST, assert_nothing_sent, assert_sent, quoted};
 
 pub(super) mod advisory;
 mod after_waiting;

@@ -94,4 +94,4 @@ mod waiting {
 }
 
 pub(super) use self::common::Arena;
-use self::common::{assert_sent, quoted};
+use self::common::{assert_nothing_sent, assert_sent, quoted};
