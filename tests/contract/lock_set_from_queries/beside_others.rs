@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_lockset::LockSet;
 
-use super::{Arena, Driver, Form, account_ids, folded::with_two_children, search, several_tables::all_three};
+use super::{Arena, Driver, Form, account, account_ids, folded::with_two_children, search, several_tables::all_three};
 use crate::{
     isolation::Play,
     support::{

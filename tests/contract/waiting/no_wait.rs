@@ -7,7 +7,7 @@ use crate::{
     isolation::Play,
     support::{
         driver::Session,
-        models::{Account, AccountSummary, Customer, Order, Product, Seat},
+        models::{Account, AccountSummary, Order, Product, Seat},
         probe::Held,
     },
 };
