@@ -97,7 +97,7 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
                 let (text, rows) = model.sides();
                 let batch = batches.front()?;
                 let choices = choices.get(batch.choices.clone())?;
-                let statement = Statement::new(ReadRows { text, keys: batch.keys.as_deref(), choices });
+                let statement = Statement::new(Named(ReadRows { text, keys: batch.keys.as_deref(), choices }));
                 Some(Step::new(statement, RowReader { rows, width: text.width(), found }))
             }
             Stage::Same(i, keys) => {
