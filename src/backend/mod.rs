@@ -110,10 +110,9 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const RELEASE: Option<for<'q> fn(LockName<'q>) -> Statement<'q, Self>> = None;
 
-    /// The statements that end the session, whatever the state of its transaction. Empty where a connection that is marked as broken cannot
-    /// be used again.
+    /// The statement that ends the session, whatever the state of its transaction; `None` where there is none.
     #[doc(hidden)]
-    const END_SESSION: &'static [&'static str] = &[];
+    const END_SESSION: Option<&'static str> = None;
 
     /// The statements that recover from an implicit rollback; `None` on PostgreSQL.
     ///
