@@ -27,7 +27,7 @@ fn when_the_time_is_up_it_is_a_timeout_and_nothing_is_kept() {
     for (own_timeout, deadline) in [(0, Some(200)), (200, None)] {
         conn.batch_execute(&format!("PRAGMA busy_timeout = {own_timeout}")).unwrap();
         let limited = LockTransaction::new();
-        let limited = deadline.map_or(limited.clone(), |limit| limited.deadline(Duration::from_millis(limit)));
+        let limited = deadline.map_or(limited, |limit| limited.deadline(Duration::from_millis(limit)));
         let statements = overhear(conn);
         let (began, mut calls) = (Instant::now(), 0);
         let error = limited
