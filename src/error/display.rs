@@ -113,8 +113,8 @@ impl fmt::Display for LockError {
             ),
             LockError::AdvisoryLockLost { name } => write!(
                 f,
-                "the advisory lock {name:?} was lost while the closure ran, whose work is done: look whether another session has done \
-                 the same at the same time"
+                "the session did not have the advisory lock {name:?} any more when the closure had ended, whose work is done: look \
+                 whether another session has done the same at the same time"
             ),
             LockError::ConnectionLost(_) => {
                 f.write_str("the connection to the server is lost, and with it the transaction and its locks")
