@@ -30,7 +30,7 @@ pub use self::{
     capabilities::{HasLockingClauses, SupportsStrength},
     clock::Clock,
     control::PreparedControl,
-    lock_limit::{Changes, LockLimit},
+    lock_limit::LockLimit,
     waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{

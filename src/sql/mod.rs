@@ -38,16 +38,18 @@ pub(crate) use self::{
     cache::Cache,
     clause::{Behind, ColumnsOf, Filter, From, KeyOf},
     key_list::filled,
+    query_text::model_id,
+    text_cache::StatementKind,
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},
     lock_clause::{LockClause, LockedQuery},
     model::FoundRows,
     queried_model::Chosen,
-    query_text::{check_changes, check_model, locked_text, model_id},
+    query_text::{check_changes, check_model, locked_text},
     row_lock::{ExclusiveStrength, LockStrength},
     row_set::RowSet,
-    text_cache::{Remembered, StatementKind, TextKey, write_text},
+    text_cache::{Remembered, TextKey, write_text},
     tokens::{Token, Tokens},
 };
 #[cfg(test)]

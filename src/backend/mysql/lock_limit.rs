@@ -19,7 +19,7 @@ use diesel::{
 };
 
 use crate::{
-    backend::{Changes, LockLimit},
+    backend::{LockLimit, lock_limit::Changes},
     diesel_internals::Statement,
 };
 
