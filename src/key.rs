@@ -60,6 +60,14 @@ impl IntoKey<String> for &str {
     }
 }
 
+/// From an iterator over `&["a", "b"]`.
+#[diagnostic::do_not_recommend]
+impl IntoKey<String> for &&str {
+    fn into_key(self) -> String {
+        (*self).to_owned()
+    }
+}
+
 /// A type-erased key, so that keys of many tables fit into one error.
 ///
 /// Its `Display` is the `Debug` form of the key. [`get`](Self::get) returns the typed key.

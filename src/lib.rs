@@ -202,13 +202,13 @@ pub use diesel_lockset_derives::advisory_locked;
 
 #[cfg(feature = "migrations")]
 #[doc(inline)]
-pub use self::blocking::run_pending_migrations_locked;
+pub use self::blocking::{LockedMigrations, run_pending_migrations_locked};
 #[doc(inline)]
 pub use self::{
     advisory::{AdvisoryLock, AdvisoryName},
     blocking::{
-        AdvisoryGuard, LockConnection, LockDsl, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet, RunLockTransaction,
-        RunLockWaits,
+        AdvisoryGuard, LockConnection, LockDsl, OwnedAdvisoryGuard, PickDsl, RunAdvisoryLock, RunLockQuery, RunLockSet,
+        RunLockTransaction, RunLockWaits,
     },
     core::ExplainPick,
     error::{LockError, OptionalExtension, Result, RetryClass},

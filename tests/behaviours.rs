@@ -1,5 +1,5 @@
 //! `BEHAVIOURS.md` and the tests agree: every test that it names exists, and every test that names a behaviour stands there.
-//! `FAULTS.md` names tests that exist.
+//! `FAULTS.md` and `FRICTIONS.md` name tests that exist.
 
 use std::{
     collections::BTreeSet,
@@ -29,17 +29,23 @@ fn every_compile_fail_case_of_the_table_exists() {
 }
 
 #[test]
-fn every_test_of_the_table_of_faults_exists() {
+fn every_test_of_the_other_tables_exists() {
     let mut tests = BTreeSet::new();
     each_module(&tests_folder(), &tests_folder(), &mut |module, text| {
         let names = text.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split(['(', '<']).next());
         tests.extend(names.map(|name| format!("{module}::{name}")));
     });
-    let table = fs::read_to_string(tests_folder().join("FAULTS.md")).unwrap();
-    let named: Vec<_> = table.split('`').filter(|word| word.contains("::")).collect();
-    let gone: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
-    assert!(gone.is_empty(), "in the table, but not in the tests: {gone:#?}");
-    assert!(named.len() > 40, "the table is read wrongly: {}", named.len());
+    for (table, least) in [("FAULTS.md", 40), ("FRICTIONS.md", 20)] {
+        let table = fs::read_to_string(tests_folder().join(table)).unwrap();
+        let is_test = |word: &&str| word.contains("::") && word.starts_with(char::is_lowercase) && !word.contains('(');
+        let named: Vec<_> = table.split('`').filter(is_test).collect();
+        let gone: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
+        assert!(gone.is_empty(), "in the table, but not in the tests: {gone:#?}");
+        assert!(named.len() > least, "the table is read wrongly: {}", named.len());
+        for case in table.split('`').filter(|word| word.starts_with("tests/ui/") && word.ends_with(".rs")) {
+            assert!(tests_folder().join(case.trim_start_matches("tests/")).exists(), "{case}");
+        }
+    }
 }
 
 fn tests_folder() -> PathBuf {

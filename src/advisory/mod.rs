@@ -22,7 +22,7 @@ use crate::{
 /// | --- | --- | --- |
 /// | [`hold`](crate::RunAdvisoryLock::hold), [`try_hold`](crate::RunAdvisoryLock::try_hold) | around a transaction of the closure's: until after its commit | until the open transaction ends |
 /// | [`hold_session`](crate::RunAdvisoryLock::hold_session) | while the closure runs, without a transaction | while the closure runs |
-/// | [`acquire`](crate::RunAdvisoryLock::acquire) | as long as the guard | as long as the guard |
+/// | [`acquire`](crate::RunAdvisoryLock::acquire), [`acquire_owned`](crate::RunAdvisoryLock::acquire_owned) | as long as the guard | as long as the guard |
 /// | [`acquire_for_transaction`](crate::RunAdvisoryLock::acquire_for_transaction) | | until the open transaction ends |
 ///
 /// The methods wait without a limit, unless [`timeout`](Self::timeout) sets one. A session can take a lock that it already

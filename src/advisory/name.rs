@@ -111,12 +111,14 @@ impl Display for AdvisoryName {
 #[diagnostic::on_unimplemented(
     message = "a key of type `{K}` has no text of its own that an advisory lock could be named after",
     label = "this key, or a part of it, is not `Display`",
-    note = "choose a name: `AdvisoryLock::named(&format!(\"blob-{{}}\", ..))`"
+    note = "implement `Display` for it, the same in every program that takes the lock, or choose a name: \
+            `AdvisoryLock::named(&format!(\"blob-{{}}\", ..))`"
 )]
 pub trait KeyText<K> {
     fn write(key: &K, text: &mut String);
 }
 
+#[diagnostic::do_not_recommend]
 impl<C, ST, K: Display> KeyText<K> for One<C>
 where
     C: Expression<SqlType = ST>,
@@ -129,6 +131,7 @@ where
 
 macro_rules! composite_keys {
     ($(($($K:ident $C:ident $ST:ident $i:tt),+))*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($K: Display, $C, $ST),+> KeyText<($($K,)+)> for ($($C,)+)
         where
             $($C: Expression<SqlType = $ST>, $ST: SqlType + SingleValue + 'static,)+

@@ -5,7 +5,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::LockingBackend;
+use super::{LockLimit, LockingBackend};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Holder,
@@ -61,6 +61,9 @@ pub trait AdvisoryBackend: LockingBackend {
     /// True if the server's name of a lock can change. A lock that is not found at its release may then be held under an earlier name,
     /// which is no longer known.
     const NAMES_CHANGE: bool;
+
+    /// The limit on the waits of a migration that runs under an advisory lock.
+    const LOCK_LIMIT: LockLimit<Self>;
 
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Self>;
 

@@ -4,6 +4,7 @@ mod advisory;
 mod capabilities;
 mod clock;
 mod control;
+mod lock_limit;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -29,6 +30,7 @@ pub use self::{
     capabilities::{HasLockingClauses, SupportsStrength},
     clock::Clock,
     control::PreparedControl,
+    lock_limit::{Changes, LockLimit},
     waits::{HasLockWaits, WaitsQuery},
 };
 use crate::{
@@ -243,7 +245,7 @@ pub trait TablePlan<DB: Backend>: Sized {
     }
 
     /// Returns the rows, model by model.
-    fn finish(self) -> Vec<ErasedRows>;
+    fn finish(self) -> impl Iterator<Item = ErasedRows>;
 
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel::result::Error as DieselError;
 
 use super::{
-    advisory_guard::AdvisoryGuard,
+    advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     connection::LockConnection,
     driver::{Blocking, now},
 };
@@ -106,7 +106,8 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// # Errors
     ///
-    /// The closure's own; those of taking the lock, converted into the closure's error type.
+    /// The closure's own; those of taking the lock, converted into the closure's error type;
+    /// [`AdvisoryLockLost`](crate::LockError::AdvisoryLockLost) if the closure returned `Ok` and the lock was lost before it did.
     ///
     /// # Panics
     ///
@@ -131,6 +132,16 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// Those of [`acquire`](Self::acquire), except `Contended` and `TimedOut`.
     fn try_acquire<Conn>(self, conn: &mut Conn) -> Result<Option<AdvisoryGuard<'_, Conn>>>
+    where
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
+
+    /// Like [`acquire`](Self::acquire), with a guard that owns the connection, such as one out of a pool: for a lock that is kept in a struct,
+    /// or as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire`](Self::acquire). The connection is dropped then, which puts it back into its pool.
+    fn acquire_owned<Conn>(self, conn: Conn) -> Result<OwnedAdvisoryGuard<Conn>>
     where
         Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 
@@ -227,6 +238,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
             Taken::Yes => Some(AdvisoryGuard::new::<M>(conn, self.name().clone())),
             Taken::No => None,
         })
+    }
+
+    fn acquire_owned<Conn>(self, mut conn: Conn) -> Result<OwnedAdvisoryGuard<Conn>>
+    where
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
+    {
+        now(core::take(&self, Span::Session, &mut Blocking(&mut conn), true))?;
+        Ok(OwnedAdvisoryGuard::new::<M>(conn, self.name().clone()))
     }
 
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>

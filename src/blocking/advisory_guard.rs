@@ -1,4 +1,4 @@
-//! The guard of an advisory lock.
+//! The guards of advisory locks.
 
 use std::{
     fmt,
@@ -14,6 +14,7 @@ use crate::{
     advisory::{AdvisoryMode, AdvisoryName},
     backend::AdvisoryBackend,
     core,
+    error::Result,
 };
 
 /// A guard that holds an advisory lock of the session, and borrows its connection, until it is dropped.
@@ -57,51 +58,140 @@ pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: AdvisoryBackend>> {
     released: bool,
 }
 
-impl<'c, Conn: LockConnection<Backend: AdvisoryBackend>> AdvisoryGuard<'c, Conn> {
-    pub(super) fn new<M: AdvisoryMode>(conn: &'c mut Conn, name: AdvisoryName) -> Self {
-        AdvisoryGuard { conn, name, shared: M::SHARED, released: false }
-    }
-
-    /// Returns the name of the lock.
-    pub fn name(&self) -> &AdvisoryName {
-        &self.name
-    }
-
-    /// Releases the lock, and returns whether it was still held. It was not if the connection was lost, or if a statement of the
-    /// application's had released all locks of the session.
-    pub fn release(mut self) -> bool {
-        self.released = true;
-        now(core::release(&self.name, self.shared, &mut Blocking(self.conn)))
-    }
+/// A guard that holds an advisory lock of the session, and owns its connection, until it is dropped: the connection is dropped behind the
+/// release, which puts one that comes out of a pool back into it.
+///
+/// [`acquire_owned`](crate::RunAdvisoryLock::acquire_owned) returns it. All else is as with [`AdvisoryGuard`]. It is meant for a lock that
+/// lasts as long as the process: a leader asks [`is_held`](Self::is_held) before each round of its work.
+///
+/// # Example: a leader
+///
+/// ```
+/// # include!("../doctest_setup.rs");
+/// use diesel_lockset::OwnedAdvisoryGuard;
+///
+/// struct Leader(OwnedAdvisoryGuard<PgConnection>);
+///
+/// impl Leader {
+///     fn elect(conn: PgConnection) -> Result<Self, LockError> {
+///         // Waits until the leader before is gone.
+///         Ok(Leader(AdvisoryLock::named("leader").acquire_owned(conn)?))
+///     }
+/// }
+/// # fn main() -> Result<(), LockError> {
+/// let mut leader = Leader::elect(establish())?;
+/// let mut rounds = 0;
+/// while rounds < 3 && leader.0.is_held()? {
+///     // .. a round of the work ..
+///     rounds += 1;
+/// }
+/// assert!(leader.0.release());
+/// # assert_eq!(rounds, 3);
+/// # Ok(()) }
+/// ```
+#[must_use = "dropping the guard releases the lock at once"]
+pub struct OwnedAdvisoryGuard<Conn: LockConnection<Backend: AdvisoryBackend>> {
+    conn: Conn,
+    name: AdvisoryName,
+    shared: bool,
+    released: bool,
 }
 
-impl<Conn: LockConnection<Backend: AdvisoryBackend>> Drop for AdvisoryGuard<'_, Conn> {
-    fn drop(&mut self) {
-        if !self.released {
-            // A panic in `drop` during another panic would abort the process. The connection is marked as broken instead.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                now(core::release(&self.name, self.shared, &mut Blocking(self.conn)))
-            }));
+/// Implements what both guards do. `$conn` is the type of the connection's field, `$borrow` makes a `&mut Conn` of it.
+macro_rules! guards {
+    ($($Guard:ty, $conn:ty, |$guard:ident| $borrow:expr, $(<$c:lifetime>)?;)*) => {$(
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> $Guard {
+            pub(super) fn new<M: AdvisoryMode>(conn: $conn, name: AdvisoryName) -> Self {
+                Self { conn, name, shared: M::SHARED, released: false }
+            }
+
+            /// Returns the name of the lock.
+            pub fn name(&self) -> &AdvisoryName {
+                &self.name
+            }
+
+            /// Asks the server whether this session still holds the lock.
+            ///
+            /// `true` is a fact about the moment of the answer. `false` means that the session lives and does not hold the lock: a
+            /// statement of the application's has released all locks of the session, it has changed to another database (MySQL,
+            /// MariaDB), or a pooler has assigned another session of the server's. One round trip, no lock is taken:
+            ///
+            /// - PostgreSQL: a look at [`pg_locks`] for the lock and `pg_backend_pid()`;
+            /// - MySQL, MariaDB: `SELECT IS_USED_LOCK(name) <=> CONNECTION_ID()`, in the manuals of [MySQL][mysql] and
+            ///   [MariaDB][mariadb].
+            ///
+            /// **Between two calls the lock can be lost, and another session can have it, before this process knows.** What must not
+            /// be done by two leaders is done over this connection, in a transaction, which is lost together with the lock; or it
+            /// carries a number that grows with each leader, and its receiver refuses a smaller one (a fencing token).
+            ///
+            /// The call blocks until the server answers. If the network fails, that is until the operating system gives the
+            /// connection up, after minutes or hours unless the connection has a limit: [`tcp_user_timeout`][limit] and the
+            /// `keepalives` of libpq, for instance.
+            ///
+            /// # Errors
+            ///
+            /// [`LockError::ConnectionLost`](crate::LockError::ConnectionLost): the session is gone, and the lock with it, at the latest
+            /// when the server notices. Any other error, such as that of an aborted transaction on PostgreSQL: the lock is not known to be
+            /// held. So an error is a reason to stop, as `false` is.
+            ///
+            /// [`pg_locks`]: https://www.postgresql.org/docs/current/view-pg-locks.html
+            /// [mysql]: https://dev.mysql.com/doc/refman/9.7/en/locking-functions.html#function_is-used-lock
+            /// [mariadb]: https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/is_used_lock
+            /// [limit]: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIMEOUT
+            pub fn is_held(&mut self) -> Result<bool> {
+                let (name, shared) = (self.name.clone(), self.shared);
+                let $guard = self;
+                now(core::is_mine(&name, shared, &mut Blocking($borrow)))
+            }
+
+            /// Releases the lock, and returns whether it was still held. It was not if the connection was lost, or if a statement of the
+            /// application's had released all locks of the session.
+            pub fn release(mut self) -> bool {
+                self.released = true;
+                self.unlock()
+            }
+
+            fn unlock(&mut self) -> bool {
+                let (name, shared) = (self.name.clone(), self.shared);
+                let $guard = self;
+                now(core::release(&name, shared, &mut Blocking($borrow)))
+            }
         }
-    }
+
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> Drop for $Guard {
+            fn drop(&mut self) {
+                if !self.released {
+                    // A panic in `drop` during another panic would abort the process. The connection is marked as broken instead.
+                    let _ = catch_unwind(AssertUnwindSafe(|| self.unlock()));
+                }
+            }
+        }
+
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> Deref for $Guard {
+            type Target = Conn;
+
+            fn deref(&self) -> &Conn {
+                &self.conn
+            }
+        }
+
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> DerefMut for $Guard {
+            fn deref_mut(&mut self) -> &mut Conn {
+                let $guard = self;
+                $borrow
+            }
+        }
+
+        impl<$($c,)? Conn: LockConnection<Backend: AdvisoryBackend>> fmt::Debug for $Guard {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut guard = f.debug_struct("AdvisoryGuard");
+                guard.field("name", &self.name).field("shared", &self.shared).finish_non_exhaustive()
+            }
+        }
+    )*};
 }
 
-impl<Conn: LockConnection<Backend: AdvisoryBackend>> Deref for AdvisoryGuard<'_, Conn> {
-    type Target = Conn;
-
-    fn deref(&self) -> &Conn {
-        self.conn
-    }
-}
-
-impl<Conn: LockConnection<Backend: AdvisoryBackend>> DerefMut for AdvisoryGuard<'_, Conn> {
-    fn deref_mut(&mut self) -> &mut Conn {
-        self.conn
-    }
-}
-
-impl<Conn: LockConnection<Backend: AdvisoryBackend>> fmt::Debug for AdvisoryGuard<'_, Conn> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdvisoryGuard").field("name", &self.name).field("shared", &self.shared).finish_non_exhaustive()
-    }
+guards! {
+    AdvisoryGuard<'c, Conn>, &'c mut Conn, |guard| &mut *guard.conn, <'c>;
+    OwnedAdvisoryGuard<Conn>, Conn, |guard| &mut guard.conn,;
 }

@@ -15,10 +15,10 @@ mod transaction;
 mod waits;
 
 #[cfg(feature = "migrations")]
-pub use self::migrations::run_pending_migrations_locked;
+pub use self::migrations::{LockedMigrations, run_pending_migrations_locked};
 pub use self::{
     advisory::RunAdvisoryLock,
-    advisory_guard::AdvisoryGuard,
+    advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},

@@ -17,6 +17,8 @@ pub trait RunLockWaits: Sized {
     /// | --- | --- |
     /// | `BEGIN`, in an open transaction `SAVEPOINT`; `SET LOCAL lock_timeout`, `set_config('statement_timeout', .., true)`; one query; `ROLLBACK` | three queries, the first two under `MAX_EXECUTION_TIME` or `max_statement_time` |
     ///
+    /// A transaction that was begun by a raw `BEGIN`, of which Diesel does not know, ends with this `ROLLBACK`.
+    ///
     /// PostgreSQL computes who blocks whom under a [lock on its table of locks][blocking]: do not take a snapshot many times a second on a
     /// busy server.
     ///

@@ -178,6 +178,16 @@ where
     ask(AdvisoryCall::IsHeld, (name, M::SHARED), driver).await.map_err(LockError::of_locking_statement)
 }
 
+/// Returns whether this session holds the lock.
+pub(crate) async fn is_mine<D>(name: &AdvisoryName, shared: bool, driver: &mut D) -> Result<bool>
+where
+    D: Driver<DB: AdvisoryBackend>,
+{
+    // Fails if the connection is marked as broken.
+    driver.depth()?;
+    ask(AdvisoryCall::IsMine, (name, shared), driver).await.map_err(LockError::of_locking_statement)
+}
+
 async fn ask<D>(call: AdvisoryCall, (name, shared): Name<'_>, driver: &mut D) -> QueryResult<bool>
 where
     D: Driver<DB: AdvisoryBackend>,

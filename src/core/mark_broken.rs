@@ -7,7 +7,7 @@ use crate::backend::LockingBackend;
 ///
 /// On PostgreSQL the session is ended as well. There Diesel removes its mark as soon as any statement finds the session outside of a
 /// transaction, so a `ROLLBACK`, or the `SELECT 1` of a pool, would make the connection usable again.
-pub(super) async fn mark_broken<D: Driver>(driver: &mut D) {
+pub(crate) async fn mark_broken<D: Driver>(driver: &mut D) {
     for statement in D::DB::END_SESSION {
         // The connection may be gone already.
         let _ = driver.batch(statement).await;

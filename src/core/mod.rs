@@ -4,6 +4,8 @@
 mod advisory;
 mod attempts;
 mod catch;
+#[cfg(feature = "migrations")]
+mod changes;
 mod driver;
 mod explain;
 mod hold;
@@ -28,7 +30,7 @@ pub use self::explain::ExplainPick;
 #[cfg(feature = "tracing")]
 pub use self::trace::{set_long_hold, set_long_wait};
 pub(crate) use self::{
-    advisory::{Span, Taken, contended, is_held, release, take},
+    advisory::{Span, Taken, contended, is_held, is_mine, release, take},
     attempts::Attempts,
     driver::Driver,
     hold::Hold,
@@ -41,3 +43,5 @@ pub(crate) use self::{
 };
 #[cfg(feature = "async")]
 pub(crate) use self::{catch::catch, registry::abandon};
+#[cfg(feature = "migrations")]
+pub(crate) use self::{changes::changes, mark_broken::mark_broken};

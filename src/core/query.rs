@@ -103,7 +103,8 @@ impl<DB: HasLockingClauses> Loading<DB> {
         let outcome = outcome.and_then(|rows| restored.map(|()| rows)).map_err(|error| match (error, self.table) {
             (LockError::TimedOut { source, .. }, Some(table)) => {
                 let (table, rows, holders) = (table.quoted().to_owned(), vec![], vec![]);
-                let attempt = Attempt { table, advisory_lock: None, rows, waited, holders, rolled_back: false };
+                let attempt =
+                    Attempt { table, advisory_lock: None, migration: None, rows, waited, holders, rolled_back: false };
                 LockError::TimedOut { attempt: Some(Box::new(attempt)), source }
             }
             (error, _) => error,

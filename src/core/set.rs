@@ -123,7 +123,8 @@ where
                 let waited = self.timer.elapsed();
                 let table = self.table.as_ref().map_or_else(String::new, |table| table.quoted().to_owned());
                 let (rows, holders) = (vec![], vec![]);
-                let attempt = || Attempt { table, advisory_lock: None, rows, waited, holders, rolled_back };
+                let attempt =
+                    || Attempt { table, advisory_lock: None, migration: None, rows, waited, holders, rolled_back };
                 Err(undone.err().unwrap_or_else(|| error.at(attempt)))
             }
             (Ok(finished), Ok(())) => {
@@ -248,6 +249,7 @@ where
             (error, Place::Table(table)) => error.at(|| Attempt {
                 table: table.name().quoted().to_owned(),
                 advisory_lock: None,
+                migration: None,
                 rows: table.asked(),
                 waited,
                 holders,

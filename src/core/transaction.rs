@@ -138,11 +138,17 @@ async fn begin_at<D: Driver>(
     if let Some(isolation) = isolation.filter(|_| D::DB::ISOLATION_COMES_FIRST) {
         isolate(driver, isolation).await?;
     }
-    match D::DB::SINGLE_WRITER {
+    let begun = match D::DB::SINGLE_WRITER {
         Some(rules) if driver.depth()?.is_none() => {
-            single_writer::begin(driver, &rules, until).await.map_err(single_writer::class::<D::DB>)?;
+            single_writer::begin(driver, &rules, until).await.map_err(single_writer::class::<D::DB>)
         }
-        _ => driver.begin().await?,
+        _ => driver.begin().await,
+    };
+    if let Err(error) = begun {
+        if isolation.is_some() && D::DB::ISOLATION_COMES_FIRST {
+            forget_next_level(driver).await;
+        }
+        return Err(error);
     }
     if let Some(isolation) = isolation.filter(|_| !D::DB::ISOLATION_COMES_FIRST) {
         if let Err(error) = isolate(driver, isolation).await {
@@ -158,6 +164,24 @@ async fn isolate<D: Driver>(driver: &mut D, isolation: Isolation) -> QueryResult
     marked!(driver, driver.execute(statement)).map(drop)
 }
 
+/// Takes back the level that was set for a transaction that could not be begun: the session's next transaction would have it. Servers forget
+/// it at the end of a transaction, also if none is open.
+async fn forget_next_level<D: Driver>(driver: &mut D) {
+    let forgotten = match marked!(driver, driver.batch("ROLLBACK")) {
+        Ok(()) => forget_level(driver).await,
+        failed => failed,
+    };
+    if forgotten.is_err() {
+        mark_broken(driver).await;
+    }
+}
+
+/// Has the session forget the level of a transaction of the crate's, which has ended.
+async fn forget_level<D: Driver>(driver: &mut D) -> QueryResult<()> {
+    let Some(forget) = D::DB::FORGET_ISOLATION else { return Ok(()) };
+    marked!(driver, driver.execute(forget())).map(drop)
+}
+
 /// Ends a transaction as its closure ended.
 pub(crate) async fn end<D, R, E>(driver: &mut D, begun: Begun, outcome: thread::Result<Result<R, E>>) -> Result<R, E>
 where
@@ -169,10 +193,8 @@ where
         registry::unwatch(driver);
     }
     let ended = catch(end_as(driver, begun, outcome)).await;
-    if let Some(forget) = D::DB::FORGET_ISOLATION.filter(|_| isolated) {
-        if marked!(driver, driver.execute(forget())).is_err() {
-            mark_broken(driver).await;
-        }
+    if isolated && forget_level(driver).await.is_err() {
+        mark_broken(driver).await;
     }
     if outermost {
         for name in registry::close(driver) {

@@ -230,6 +230,15 @@ pub(super) fn is_text_of_a_lost_conflict(text: &str) -> bool {
     lists.iter().any(|messages| named(messages, text).is_some())
 }
 
+/// Returns whether the text ends with the message of a wait for a lock that took too long.
+///
+/// The errors of Diesel's migrations hide the error of the server, and show its text at the end of their own.
+#[allow(dead_code, reason = "of one feature only")]
+pub(crate) fn ends_with_a_lock_timeout(text: &str) -> bool {
+    let messages = postgres::LOCK_TIMEOUT.iter().chain(mysql::LOCK_TIMEOUT);
+    messages.into_iter().any(|message| text.ends_with(message))
+}
+
 /// Returns whether the message is one of MySQL, MariaDB or SQLite with which the server has undone the statement and nothing else.
 pub(super) fn is_of_the_statement(error: &DieselError) -> bool {
     let DieselError::DatabaseError(_, info) = error else { return false };

@@ -84,6 +84,7 @@ impl LockError {
             | LockError::OutOfOrder { .. }
             | LockError::Aborted
             | LockError::CommitUnknown(_)
+            | LockError::AdvisoryLockLost { .. }
             | LockError::LimitedRowsChanged { .. } => false,
         }
     }
@@ -107,6 +108,13 @@ impl LockError {
         let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: write it in all models with \
                       its schema, or in none";
         LockError::Unsupported { clause: "one table under two names", advice }
+    }
+
+    /// Builds the error for an isolation level of a transaction that is open already.
+    pub(crate) fn isolation_inside() -> Self {
+        let advice = "only the outermost transaction chooses it: leave `isolation` out here; where an open transaction is given, as in a \
+                      test, set the level of the session when it connects";
+        LockError::Unsupported { clause: "an isolation level inside of an open transaction", advice }
     }
 
     /// Builds the error for conditions that need a statement with a fresh snapshot, in a transaction that keeps its old snapshot.
@@ -171,6 +179,14 @@ impl LockError {
         let advice =
             "advisory locks are not replicated, so it would exclude nobody on the primary: connect to the primary";
         LockError::Unsupported { clause: "an advisory lock on a hot standby", advice }
+    }
+
+    /// Builds the error for migrations whose waits are limited, in an open transaction.
+    #[allow(dead_code, reason = "of one feature only")]
+    pub(crate) fn limit_in_a_transaction() -> Self {
+        let advice = "a migration that gives up its wait would leave the locks of those before it in place while it pauses: run the \
+                      migrations outside of a transaction";
+        LockError::Unsupported { clause: "`lock_timeout` for migrations in an open transaction", advice }
     }
 
     /// Builds the error for `hold` in a transaction that the crate did not begin, and whose end it cannot observe.

@@ -63,7 +63,9 @@ impl<'a, DB: LockingBackend> LockSet<'a, DB> {
     /// The server counts the time in whole milliseconds from the call on; transfer and computation take some milliseconds
     /// more. On MySQL and MariaDB a call that waits for a *table* that another session alters or locks as a whole waits for whole seconds,
     /// at least one, which are counted separately: such a call can exceed its timeout by the timeout itself, rounded up to the next whole
-    /// second. PostgreSQL counts both together. With [`name_holders`](Self::name_holders), a quarter of a second may be added.
+    /// second. PostgreSQL counts both together, but over `AsyncPgConnection`, which prepares each statement by a message of its own: there,
+    /// too, such a call can exceed its timeout by the timeout itself. With [`name_holders`](Self::name_holders), a quarter of a second may be
+    /// added.
     ///
     /// Zero means [`no_wait`](Self::no_wait), with the same error, and `None` no limit, for a value from a configuration. The server's own limits
     /// (`lock_timeout` and `statement_timeout`; `innodb_lock_wait_timeout`, [`max_execution_time`][mysql],

@@ -25,8 +25,8 @@ use crate::{
     note = "what comes back is a model, `#[derive(Queryable, Selectable, Lockable)]`, of a table that occurs in the query once, and \
             not on the optional side of an outer join",
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
-    note = "leave Diesel's own `for_update()` out; for another strength or an alias use `for_no_key_update_of(table)` and its \
-            sisters, without `no_wait`, `skip_locked` or `timeout`: a pick never waits",
+    note = "leave Diesel's own `for_update()` out; for another strength or an alias use one `for_no_key_update_of(table)` or one of \
+            its sisters, not several, without `no_wait`, `skip_locked` or `timeout`: a pick never waits",
     note = "`for_no_key_update_of` and `for_key_share_of` exist on PostgreSQL only, and no locking clause on SQLite",
     note = "a boxed query must be boxed for the backend of the connection"
 )]
@@ -48,7 +48,7 @@ pub trait PickFrom<T, DB: LockingBackend>: Sized {
     note = "what comes back is a model, `#[derive(Queryable, Selectable, Lockable)]`, of a table that occurs in the query once, and \
             not on the optional side of an outer join",
     note = "`DISTINCT`, `GROUP BY`, `HAVING` and unions fold rows together: leave them out",
-    note = "leave Diesel's own `for_update()` out; for another strength use `for_no_key_update_of(table)`, on PostgreSQL, without \
+    note = "leave Diesel's own `for_update()` out; for another strength use one `for_no_key_update_of(table)`, on PostgreSQL, without \
             `no_wait`, `skip_locked` or `timeout`: a claim never waits",
     note = "SQLite has no locking clauses: leave them out",
     note = "`for_share_of` and `for_key_share_of` let two workers have the same row, which only one of them can change",

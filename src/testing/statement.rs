@@ -112,6 +112,10 @@ impl Statement {
     /// Returns the values of `column = value`, `column IN (..)` and `column = ANY (..)`, if that is the whole condition.
     pub(crate) fn keys(&self) -> Vec<String> {
         let Some(mut condition) = self.condition() else { return Vec::new() };
+        // This crate's further conditions on the session overflow if they do not hold: `AND ~0 + (..)`.
+        if let Some(at) = condition.windows(3).position(|words| words == ["and", "~", "0"]) {
+            condition = &condition[..at];
+        }
         while let [open, inner @ .., close] = condition {
             if open != "(" || close != ")" || inner.iter().any(|word| word == "(" || word == ")") {
                 break;

@@ -153,7 +153,7 @@ fn a_boxed_query_that_folds_rows_is_refused_before_anything_is_sent() {
 
     let error = distinct().for_update_of(accounts::table).load::<String>(session.conn()).unwrap_err();
     assert!(matches!(error, LockError::Unsupported { clause: "DISTINCT", .. }), "{error:?}");
-    assert!(error.to_string().contains("a query with DISTINCT"), "{error}");
+    assert!(error.to_string().contains("not possible with DISTINCT"), "{error}");
     assert!(!error.is_retryable() && !error.transaction_is_lost());
 
     let twice = distinct().for_share_of(accounts::table).for_update_of(accounts::table).skip_locked();

@@ -174,6 +174,15 @@ fn lock_sets_are_in_order() {
         });
         locked.unwrap();
     }
+    // The rows of a query are not known: those that are changed later are among them.
+    let locked = conn.transaction(|conn| {
+        LockSet::new().query::<Account>(accounts::table.filter(accounts::balance.gt(0))).lock(conn)?;
+        for id in [3, 1, 2] {
+            diesel::update(accounts::table.find(id)).set(accounts::balance.eq(accounts::balance + 1)).execute(conn)?;
+        }
+        Ok::<_, LockError>(())
+    });
+    locked.unwrap();
     order.assert_ordered();
 }
 

@@ -1,7 +1,10 @@
 //! The operations of the crate's examples, in which nothing must be found.
 
 use diesel::prelude::*;
-use diesel_lockset::{prelude::*, testing::Interleave};
+use diesel_lockset::{
+    prelude::*,
+    testing::{Interleave, LockOrder},
+};
 
 use super::{
     Conn,
@@ -10,6 +13,16 @@ use super::{
 
 fn bench<'a>(url: &str) -> Interleave<'a, Conn> {
     Interleave::new(url).setup(reset).max_schedules(100).samples(25)
+}
+
+/// Runs the closures one after the other, over a connection whose order of locks is watched.
+fn ordered(url: &str, closures: &[&dyn Fn(&mut Conn)]) {
+    let conn = &mut Conn::establish(url).unwrap();
+    reset(conn).unwrap();
+    let order = LockOrder::new();
+    order.watch(conn);
+    closures.iter().for_each(|closure| closure(conn));
+    order.assert_ordered();
 }
 
 fn balances(conn: &mut Conn) -> QueryResult<Vec<i32>> {
@@ -41,6 +54,8 @@ fn transfers_by_lock_set() {
     println!("{report}");
     report.assert_serializable();
     assert_eq!(report.outcomes().len(), 2);
+    let transfer = |from, to| move |conn: &mut Conn| assert!(transfer(conn, from, to, 30).unwrap());
+    ordered(database.url(), &[&transfer(1, 2), &transfer(3, 1), &transfer(2, 3)]);
 }
 
 #[test]
@@ -74,6 +89,7 @@ fn an_order_with_its_items() {
     println!("{report}");
     report.assert_serializable();
     assert_eq!(report.outcomes().len(), 2);
+    ordered(database.url(), &[&|conn| assert!(buy(conn, 1).unwrap()), &|conn| assert!(!buy(conn, 1).unwrap())]);
 }
 
 #[test]
@@ -93,6 +109,8 @@ fn claims() {
         .unwrap();
     println!("{report}");
     report.assert_serializable();
+    let taken = |conn: &mut Conn| assert_eq!(claim(conn).unwrap().len(), 1);
+    ordered(database.url(), &[&taken, &taken]);
 }
 
 #[test]

@@ -17,9 +17,10 @@ use diesel::{
 use super::{
     fragments::keep_out_of_cache,
     holders::{HOLDER, TRANSACTION_ON_MYSQL, holder},
+    lock_limit::LOCK_LIMIT,
 };
 use crate::{
-    backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
+    backend::{AdvisoryBackend, AdvisoryCall, LockLimit, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
@@ -31,6 +32,7 @@ impl SupportsAdvisory<Exclusive> for Mysql {}
 impl AdvisoryBackend for Mysql {
     const END_WITH_TRANSACTIONS: bool = false;
     const NAMES_CHANGE: bool = true;
+    const LOCK_LIMIT: LockLimit<Mysql> = LOCK_LIMIT;
 
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, _shared: bool) -> Statement<'q, Mysql> {
         Statement::new(Advisory { call, name: name.text.as_bytes() })

@@ -3,7 +3,7 @@
 //! Diesel sends a text to these servers in three round trips, and a prepared statement that its cache has in one. MariaDB prepares every
 //! statement. MySQL prepares `COMMIT` and not `BEGIN`, `SAVEPOINT` or `RELEASE SAVEPOINT` ([manual][manual]): error 1295. Without an open
 //! transaction, `COMMIT AND CHAIN` does there what `BEGIN` does, and keeps the isolation level that `SET TRANSACTION` has chosen for the
-//! next transaction.
+//! next transaction. Without `NO RELEASE` it would end the session where `completion_type` is `RELEASE`.
 //!
 //! [manual]: https://dev.mysql.com/doc/refman/9.7/en/sql-prepared-statements.html
 
@@ -20,7 +20,7 @@ use crate::{backend::PreparedControl, diesel_internals::Statement, error::LockEr
 static SAVEPOINTS_AS_TEXT: AtomicBool = AtomicBool::new(false);
 
 pub(super) static PREPARED_CONTROL: PreparedControl<Mysql> = PreparedControl {
-    begin: "/*M! BEGIN */ /*!80001 COMMIT AND CHAIN */",
+    begin: "/*M! BEGIN */ /*!80001 COMMIT AND CHAIN NO RELEASE */",
     commit_open: COMMIT_OPEN,
     is_not_open,
     statement: |text| Statement::new(TextOnly(text)),

@@ -43,11 +43,12 @@ pub(super) const FORGET: &str = "SET @diesel_lockset_isolation = NULL";
 impl QueryFragment<Mysql> for Isolate {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let name = match self.0 {
-            Isolation::ReadCommitted => "'READ-COMMITTED'",
-            Isolation::RepeatableRead => "'REPEATABLE-READ'",
-            Isolation::Serializable => "'SERIALIZABLE'",
+            Isolation::ReadCommitted => "_ascii'READ-COMMITTED'",
+            Isolation::RepeatableRead => "_ascii'REPEATABLE-READ'",
+            Isolation::Serializable => "_ascii'SERIALIZABLE'",
         };
-        // Without `SESSION` the variable is the level of the next transaction alone.
+        // Without `SESSION` the variable is the level of the next transaction alone. MySQL does not take a name in two-byte characters, as
+        // `character_set_connection` may have it.
         pass.push_sql("SET /*!80001 @@transaction_isolation */ /*M! @@tx_isolation */ = ");
         pass.push_sql(name);
         pass.push_sql(", @diesel_lockset_isolation = ");

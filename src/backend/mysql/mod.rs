@@ -19,6 +19,7 @@ mod key_check;
 mod key_list;
 mod level_guard;
 mod listed;
+mod lock_limit;
 mod lock_rows;
 mod pick;
 mod reader;

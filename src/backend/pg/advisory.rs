@@ -11,9 +11,12 @@ use diesel::{
     sql_types::{BigInt, Bool},
 };
 
-use super::holders::{SELECT_HOLDER, THIS_DATABASE, holder};
+use super::{
+    clock::milliseconds,
+    holders::{SELECT_HOLDER, THIS_DATABASE, holder},
+};
 use crate::{
-    backend::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
+    backend::{AdvisoryBackend, AdvisoryCall, LockLimit, SupportsAdvisory},
     diesel_internals::{RowRef, Statement},
     error::{Holder, LockError},
     key::LockName,
@@ -23,6 +26,12 @@ use crate::{
 impl AdvisoryBackend for Pg {
     const END_WITH_TRANSACTIONS: bool = true;
     const NAMES_CHANGE: bool = false;
+    /// `SET LOCAL` ends with the transaction, also if a migration ends that itself. So the limit is never up after something was committed.
+    const LOCK_LIMIT: LockLimit<Pg> = LockLimit {
+        set: |time| format!("SET LOCAL lock_timeout = {}", milliseconds(time)),
+        restore: None,
+        changes: None,
+    };
 
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Pg> {
         Statement::new(Advisory { call, key: name.key, shared })

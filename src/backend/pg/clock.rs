@@ -73,7 +73,7 @@ impl Clock<Pg> for PgClock {
 
 /// Returns the setting for this much time. It is rounded up, so that the time is up when the server reports a timeout. Zero would mean no
 /// limit.
-fn milliseconds(time: Duration) -> i64 {
+pub(super) fn milliseconds(time: Duration) -> i64 {
     let milliseconds = i64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
     milliseconds.clamp(1, i64::from(i32::MAX))
 }

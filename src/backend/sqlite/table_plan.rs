@@ -145,9 +145,9 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
         }
     }
 
-    fn finish(self) -> Vec<ErasedRows> {
+    fn finish(self) -> impl Iterator<Item = ErasedRows> {
         let SqliteTable { name, models, .. } = self;
-        models.into_iter().map(|model| model.finish(&name)).collect()
+        models.into_iter().map(move |model| model.finish(&name))
     }
 
     fn is_done(&self) -> bool {

@@ -39,7 +39,8 @@ type Hook = Box<dyn Fn(&OrderFinding) + Send + Sync>;
 /// `UPDATE`, `DELETE`, and `SELECT` with a locking clause, of Diesel's statements and of raw SQL. Keys are known of conditions such as `id
 /// = 1`, `id IN (..)` and `id = ANY (..)`. Not seen are locks that the server takes by itself (of foreign keys, triggers, functions), those
 /// of an `INSERT`, the order in which one statement locks several rows, advisory locks, and transactions that were not begun by `BEGIN` or
-/// `START TRANSACTION`. Views and tables of a subquery count as tables of their own.
+/// `START TRANSACTION`. Views and tables of a subquery count as tables of their own. A statement whose keys are not known counts as one that
+/// locks all rows of its table that the transaction locks later.
 ///
 /// # Cost
 ///

@@ -55,8 +55,9 @@ impl<DB: LockingBackend> Watch<DB> {
             let lock = |key: &Option<String>| Lock { table: table.clone(), key: key.clone(), statement: text.clone() };
             taken.extend(keys.iter().map(lock));
         }
-        let same = |one: &Lock, other: &Lock| one.table == other.table && one.key == other.key;
-        taken.retain(|lock| !self.held.iter().any(|held| same(held, lock)));
+        // Rows of a statement whose keys are not known may be any of the table.
+        let holds = |held: &Lock, lock: &Lock| held.table == lock.table && (held.key.is_none() || held.key == lock.key);
+        taken.retain(|lock| !self.held.iter().any(|held| holds(held, lock)));
         for lock in &taken {
             let found = self.shared.graph().taken(&self.held, lock, place::of_caller);
             self.tell(&found);

@@ -73,12 +73,12 @@ fn a_snapshot_is_no_local_matter() {
 #[test]
 fn texts_of_the_crate_are_read_as_those_of_mariadb() {
     let read = |text| Statement::read(text, Mysql::DIALECT);
-    assert_eq!(read("/*M! BEGIN */ /*!80001 COMMIT AND CHAIN */ -- binds: []").verb, Verb::Begin);
-    assert!(read("/*M! BEGIN */ /*!80001 COMMIT AND CHAIN */ -- binds: []").is_local());
+    assert_eq!(read("/*M! BEGIN */ /*!80001 COMMIT AND CHAIN NO RELEASE */ -- binds: []").verb, Verb::Begin);
+    assert!(read("/*M! BEGIN */ /*!80001 COMMIT AND CHAIN NO RELEASE */ -- binds: []").is_local());
     assert_eq!(read("/*M! SET STATEMENT a = @@a + 0 * (~0 + (@@b = 0)) FOR */ COMMIT").verb, Verb::Commit);
     let limited = read(
         "/*!80001 REFUSED */ /*M! SET STATEMENT max_statement_time = 1 */ /*M! FOR */ SELECT `id` FROM `a` WHERE `id` = ? \
-         /*M! AND ~0 + (@@in_transaction = 0) */ ORDER BY `id` FOR UPDATE -- binds: [7]",
+         AND ~0 + ((@`b` <=> 'c') = 0) /*M! AND ~0 + (@@in_transaction = 0) */ ORDER BY `id` FOR UPDATE -- binds: [7]",
     );
     assert_eq!((limited.locked_tables(), limited.keys()), (vec!["a".to_owned()], vec!["7".to_owned()]));
     assert_eq!(read("SELECT `id` FROM `a` /*!80001 FOR SHARE */ /*M! LOCK IN SHARE MODE */").locked_tables(), ["a"]);

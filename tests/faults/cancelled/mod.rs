@@ -42,7 +42,7 @@ fn verbs<C: LockConnection<Backend = Backend> + 'static>() -> Vec<Verb<C>> {
 }
 
 /// The address of the server behind the proxy, as the drivers of `diesel-async` read it.
-fn address(proxy: &Proxy) -> String {
+pub(super) fn address(proxy: &Proxy) -> String {
     // `mysql_async` does not encrypt, nor know the parameter that says so; but it prefers the server's socket to any address.
     proxy.url().replace("ssl_mode=DISABLED", "prefer_socket=false")
 }

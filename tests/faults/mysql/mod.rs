@@ -16,9 +16,13 @@ mod helper_names;
 mod holders;
 mod in_time;
 mod key_and_expression;
+#[path = "../leader.rs"]
+mod leader;
 #[path = "../left_open.rs"]
 mod left_open;
 mod levels;
+#[path = "../limited_migrations.rs"]
+mod limited_migrations;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
 #[path = "../old_snapshots.rs"]
@@ -30,6 +34,7 @@ mod raw_sql;
 #[path = "../registry.rs"]
 mod registry;
 mod select_limit;
+mod session_settings;
 #[path = "../session_state.rs"]
 mod session_state;
 #[path = "../text_cache.rs"]
@@ -39,7 +44,11 @@ mod views;
 
 use diesel_async::AsyncMysqlConnection as AsyncConn;
 
-use crate::support::{arena::ServerArena, driver::MysqlBlocking as Driver, mysql::MysqlFamily};
+use crate::support::{
+    arena::ServerArena,
+    driver::MysqlBlocking as Driver,
+    mysql::{MysqlFamily, SESSIONS},
+};
 
 type Arena = ServerArena<MysqlFamily>;
 
@@ -60,6 +69,50 @@ const SESSION_STATE: [&str; 5] = [
     "SELECT @diesel_lockset_isolation IS NOT NULL",
     "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id()",
 ];
+
+/// A piece of the question whether this session holds a lock.
+const IS_MINE: &str = "<=> CONNECTION_ID()";
+
+/// Numbers that tell of a limit of the session's on waits for locks, beside those of [`SESSION_STATE`].
+const LOCK_LIMITS: [&str; 2] = [
+    "SELECT CAST(@@innodb_lock_wait_timeout AS SIGNED)",
+    "SELECT @_lockset_lock_wait IS NULL AND @_lockset_row_lock_wait IS NULL",
+];
+
+/// What tells the tables of this database from those of others.
+const HERE: &str = "table_schema = DATABASE()";
+
+/// A statement that changes nothing, and one that waits.
+const SETTING_AND_ALTER: &str = "SET @note = 1; SELECT 1; ALTER TABLE busy ADD COLUMN note integer";
+
+/// A statement that changes something before one that waits, also where a procedure has both.
+const TWO_STATEMENTS: [&str; 4] = [
+    "CREATE TABLE half (n integer); ALTER TABLE busy ADD COLUMN note integer",
+    "CALL make_both()",
+    "SET @half = 'CREATE TABLE half (n integer)'; PREPARE half FROM @half; EXECUTE half; ALTER TABLE busy ADD COLUMN note integer",
+    "CREATE TABLE half AS SELECT 1 AS n; ALTER TABLE busy ADD COLUMN note integer",
+];
+
+/// A statement that waits for those who read or write.
+const WITHOUT_A_TRANSACTION: &str = "ALTER TABLE busy ADD COLUMN note integer";
+
+/// A transaction that such a statement waits for.
+fn writer(arena: &Arena) -> diesel::MysqlConnection {
+    let mut conn = arena.connect();
+    diesel::connection::SimpleConnection::batch_execute(&mut conn, "BEGIN; INSERT INTO busy VALUES (1)").unwrap();
+    conn
+}
+
+/// Counts the session if it waits for a table.
+fn waits_for_a_table(number: i32) -> String {
+    format!("SELECT count(*) FROM {SESSIONS} WHERE id = {number} AND state = 'Waiting for table metadata lock'")
+}
+
+fn make_procedure(arena: &Arena) {
+    arena.execute(
+        "CREATE PROCEDURE make_both() BEGIN CREATE TABLE half (n integer); ALTER TABLE busy ADD COLUMN note integer; END",
+    );
+}
 
 /// There are no advisory locks that end with a transaction.
 fn own_verbs<C>() -> Vec<cancelled::verbs::Verb<C>> {

@@ -21,8 +21,12 @@ mod in_time;
 mod inheritance;
 mod joins;
 mod key_types;
+#[path = "../leader.rs"]
+mod leader;
 #[path = "../left_open.rs"]
 mod left_open;
+#[path = "../limited_migrations.rs"]
+mod limited_migrations;
 mod linear;
 #[path = "../lost_answers.rs"]
 mod lost_answers;
@@ -69,6 +73,38 @@ const SESSION_STATE: [&str; 4] = [
     // Outside of a transaction, each statement is one of its own.
     "SELECT (now() = statement_timestamp())::int::bigint",
 ];
+
+/// A piece of the question whether this session holds a lock.
+const IS_MINE: &str = "pg_catalog.pg_backend_pid() AND";
+
+/// Numbers that tell of a limit of the session's on waits for locks, beside those of [`SESSION_STATE`].
+const LOCK_LIMITS: [&str; 0] = [];
+
+/// What tells the tables of this database from those of others.
+const HERE: &str = "table_schema = 'public'";
+
+/// A statement that changes nothing, and one that waits.
+const SETTING_AND_ALTER: &str = "SET LOCAL work_mem = '8MB'; ALTER TABLE busy ADD COLUMN note integer";
+
+/// A statement that changes something before one that waits.
+const TWO_STATEMENTS: [&str; 1] = ["CREATE TABLE half (n integer); ALTER TABLE busy ADD COLUMN note integer"];
+
+/// A statement that cannot be in a transaction, and waits for those who write.
+const WITHOUT_A_TRANSACTION: &str = "CREATE INDEX CONCURRENTLY busy_id ON busy (id)";
+
+/// A transaction that such a statement waits for.
+fn writer(arena: &Arena) -> diesel::PgConnection {
+    let mut conn = arena.pg();
+    diesel::connection::SimpleConnection::batch_execute(&mut conn, "BEGIN; INSERT INTO busy VALUES (1)").unwrap();
+    conn
+}
+
+fn make_procedure(_: &Arena) {}
+
+/// Counts the session if it waits for a table, or for those who use it.
+fn waits_for_a_table(number: i32) -> String {
+    format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {number} AND wait_event_type = 'Lock'")
+}
 
 /// A request to cancel what the session of this connection does.
 fn cancel_request(conn: &AsyncConn) -> impl Future<Output = ()> + Send + 'static + use<> {

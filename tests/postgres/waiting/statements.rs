@@ -34,8 +34,8 @@ fn kinds(statements: Vec<String>) -> Vec<String> {
         let restores = text.contains("OFFSET CASE WHEN pg_catalog.set_config");
         let settings = [
             ("pg_stat_activity", "holders"),
+            ("SET LOCAL lock_timeout", "limits of the question"),
             ("set_config", "limit"),
-            ("SET LOCAL lock_timeout", "limit of each lock"),
         ];
         for (part, kind) in settings.into_iter().filter(|_| !restores) {
             if text.contains(part) && !text.contains(ABSENT) {
@@ -130,7 +130,7 @@ fn when_a_row_is_held_one_look_more_is_sent_and_one_question_if_asked() {
     assert_eq!(contended, ["skip accounts", "look at accounts", "skip accounts", "look at accounts"]);
     let (_, named) = sent(s, |s| s.lock_set(set().no_wait().name_holders()).unwrap_err());
     // The question cannot abort the transaction, nor outlast the call, nor wait for a catalog that is locked.
-    let question = ["SAVEPOINT", "limit of each lock", "limit", "holders", "ROLLBACK TO SAVEPOINT"];
+    let question = ["SAVEPOINT", "limits of the question", "holders", "ROLLBACK TO SAVEPOINT"];
     assert_eq!(named, contended.into_iter().chain(question.map(str::to_owned)).collect::<Vec<_>>());
     let short = Duration::from_millis(20);
     let (_, timed_out) = sent(s, |s| s.lock_set(set().timeout(short)).unwrap_err());
