@@ -17,7 +17,7 @@ use crate::{
     support::{driver::Session, models::Account},
 };
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// T01.
 #[test]

@@ -37,7 +37,7 @@ pub(super) fn all_three(turn: usize) -> Set {
 #[test]
 fn queries_on_several_tables_never_deadlock_whatever_order_they_are_added_in() {
     let arena = Arena::new();
-    let limit = Duration::from_secs(120);
+    let limit = Duration::from_secs(300);
     crowd::<Driver, ()>(&arena, 4, limit, |number, session| {
         for round in 0..ROUNDS {
             session.begin().unwrap();
