@@ -261,9 +261,12 @@ impl<'r, DB: Backend> RowRef<'r, DB> {
     where
         R: Row<'a, DB>,
     {
-        let fields = FieldList((0..row.field_count()).filter_map(|i| row.get(i)).collect::<Vec<_>>(), PhantomData);
-        let range = 0..fields.0.len();
-        read(&RowRef { fields: &fields, range })
+        let range = 0..row.field_count();
+        let mut first = [const { None }; FEW_FIELDS];
+        first.iter_mut().zip(range.clone()).for_each(|(field, i)| *field = row.get(i));
+        let many = range.end > FEW_FIELDS;
+        let others = if many { (FEW_FIELDS..range.end).filter_map(|i| row.get(i)).collect() } else { Vec::new() };
+        read(&RowRef { fields: &FieldList { first, others, marker: PhantomData }, range })
     }
 
     /// Returns the fields of `range` as a row of their own, with indices from zero.
@@ -278,7 +281,20 @@ trait Values<DB: Backend> {
     fn name(&self, index: usize) -> Option<&str>;
 }
 
-struct FieldList<'f, F>(Vec<F>, PhantomData<&'f ()>);
+/// The number of fields that a row keeps without an allocation.
+const FEW_FIELDS: usize = 8;
+
+struct FieldList<'f, F> {
+    first: [Option<F>; FEW_FIELDS],
+    others: Vec<F>,
+    marker: PhantomData<&'f ()>,
+}
+
+impl<F> FieldList<'_, F> {
+    fn get(&self, index: usize) -> Option<&F> {
+        self.first.get(index).map_or_else(|| self.others.get(index - FEW_FIELDS), Option::as_ref)
+    }
+}
 
 impl<'f, F, DB> Values<DB> for FieldList<'f, F>
 where
@@ -286,11 +302,11 @@ where
     F: Field<'f, DB>,
 {
     fn value(&self, index: usize) -> Option<DB::RawValue<'_>> {
-        self.0[index].value()
+        self.get(index)?.value()
     }
 
     fn name(&self, index: usize) -> Option<&str> {
-        self.0[index].field_name()
+        self.get(index)?.field_name()
     }
 }
 

@@ -91,10 +91,28 @@ fn the_code_of_the_front_page_is_run() {
     }
 }
 
+fn definitions(readme: &str) -> impl Iterator<Item = (&str, &str)> {
+    readme.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
+}
+
 /// The links of the README to files, by their names.
 fn links(readme: &str) -> Vec<(&str, &str)> {
-    let definitions = readme.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
-    definitions.filter(|(_, target)| !target.starts_with("https://")).collect()
+    definitions(readme).filter(|(_, target)| !target.starts_with("https://")).collect()
+}
+
+/// The links of the README to pages, by their names: to the rendered ones, since a file has the hidden lines of its examples and links of
+/// rustdoc.
+fn page_links(readme: &str) -> Vec<(&str, &str)> {
+    const PAGES: &str = "https://docs.rs/diesel_lockset/latest/diesel_lockset/_documentation/";
+    definitions(readme)
+        .filter_map(|(name, target)| Some((name, target.strip_prefix(PAGES)?.strip_suffix("/index.html")?)))
+        .collect()
+}
+
+/// The module that shows the page of this file.
+fn module_of<'f>(face: &'f str, page: &str) -> Option<&'f str> {
+    let (_, behind) = face.split_once(&format!("include_str!(\"../{page}\")"))?;
+    behind.split_once("pub mod ")?.1.split([' ', ';']).next()
 }
 
 /// A link of the README leads to a file of the repository, and from the documentation to a page or to a file of the package.
@@ -119,6 +137,15 @@ fn links_of_the_front_page_lead_somewhere() {
             faults.push(format!("{target} is not packaged, or src/lib.rs has another path"));
         }
     }
+    for (name, module) in page_links(&readme) {
+        // Both the page and the link that replaces this one within the documentation.
+        if !face.contains(&format!("pub mod {module} {{}}")) || !face.contains(&format!("\"[{name}]: ")) {
+            faults.push(format!("src/lib.rs has no page {module}, or does not say where [{name}] leads"));
+        }
+        if !readme.contains(&format!("[{name}]")) {
+            faults.push(format!("nothing links to [{name}]"));
+        }
+    }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
@@ -129,11 +156,18 @@ fn every_page_is_shown_and_linked() {
     for (name, _) in documents() {
         let is_page =
             name.starts_with("docs/") && Path::new(&name).extension().is_some_and(|extension| extension == "md");
-        if is_page && !face.contains(&format!("include_str!(\"../{name}\")")) {
-            faults.push(format!("{name} is not a page of `_documentation`"));
+        if !is_page {
+            continue;
         }
-        if is_page && !links(&readme).iter().any(|(_, target)| *target == name) {
-            faults.push(format!("the README does not link {name}"));
+        match module_of(&face, &name) {
+            None => faults.push(format!("{name} is not a page of `_documentation`")),
+            Some(module) if !page_links(&readme).iter().any(|(_, linked)| *linked == module) => {
+                faults.push(format!("the README does not link {name}"));
+            }
+            Some(_) => {}
+        }
+        if links(&readme).iter().any(|(_, target)| *target == name) {
+            faults.push(format!("the README links the file {name}, not its page"));
         }
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));

@@ -5,6 +5,7 @@
 //! | `contract` | what the crate promises, written once; knows no backend and no driver |
 //! | `postgres` | the contract for PostgreSQL's drivers, and what only PostgreSQL promises |
 //! | `mysql` | what holds on MySQL and MariaDB |
+//! | `generic_backends` | one function for all of them |
 //! | `isolation` | interleavings of sessions |
 //! | `support` | a server, a database for each test, models, questions about locks |
 //! | `layering`, `behaviours` | rules that the repository keeps |
@@ -14,6 +15,7 @@
 #![allow(clippy::type_complexity, reason = "tables of closures")]
 
 mod behaviours;
+mod generic_backends;
 mod isolation;
 mod layering;
 mod mysql;

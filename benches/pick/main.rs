@@ -27,7 +27,7 @@ mod sides;
 mod work;
 
 use std::{
-    path::PathBuf,
+    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -52,21 +52,22 @@ struct Options {
     /// How many workers there are at the same time.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32])]
     workers: Vec<u32>,
-    /// How many jobs are taken by one call.
-    #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 10, 100])]
+    /// Only calls for so many jobs, and nothing else; the results are printed and not written.
+    #[arg(long, value_name = "N,..", value_delimiter = ',')]
     per_call: Vec<u32>,
-    /// Leave out what is measured for the documentation.
-    #[arg(long)]
-    no_advice: bool,
     /// Only see whether it works: a small backlog, 1 and 4 workers, a moment each.
     #[arg(long)]
     quick: bool,
     /// End standard output with one line of JSON: the ratios, by operation, jobs per call, workers.
     #[arg(long)]
     json: bool,
-    /// Write pick.svg into this folder, and a section of the RESULTS.md there.
-    #[arg(long, value_name = "FOLDER")]
-    into: Option<PathBuf>,
+}
+
+impl Options {
+    /// Returns whether everything is measured, so that the results replace those of `benches`.
+    fn is_full(&self) -> bool {
+        !self.quick && self.per_call.is_empty()
+    }
 }
 
 fn main() -> ExitCode {
@@ -102,7 +103,8 @@ fn bench(options: &Options) -> Result<Report> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
 
-    let per_call = options.per_call.clone();
+    let all = || vec![1, 10, 100];
+    let per_call = if options.per_call.is_empty() { all() } else { options.per_call.clone() };
     let (rows, plan) = if options.quick {
         (5_000, Plan { per_call, workers: vec![1, 4], time: Duration::from_millis(100), runs: 1 })
     } else {
@@ -112,10 +114,11 @@ fn bench(options: &Options) -> Result<Report> {
     let backlog = Backlog::new(&database, rows)?;
     let _awake = Awake::keep()?;
     // The short part first: it must not fail after the long one.
-    let advice = if options.no_advice { None } else { Some(Advice::measure(&backlog, &stop)?) };
+    let advice = if options.per_call.is_empty() { Some(Advice::measure(&backlog, &stop)?) } else { None };
     let comparisons = plan.run(&backlog, &stop)?;
     let report = Report::new(&database, &plan, rows, comparisons, advice)?;
-    if let Some(folder) = &options.into {
+    if options.is_full() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
         plot::draw(&report.comparisons, &folder.join("pick.svg"))?;
         results::put(&folder.join("RESULTS.md"), "pick", &report.section())?;
     }

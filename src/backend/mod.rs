@@ -110,10 +110,9 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const RELEASE: Option<for<'q> fn(LockName<'q>) -> Statement<'q, Self>> = None;
 
-    /// The statements that end the session, whatever the state of its transaction. Empty where a connection that is marked as broken cannot
-    /// be used again.
+    /// The statement that ends the session, whatever the state of its transaction; `None` where there is none.
     #[doc(hidden)]
-    const END_SESSION: &'static [&'static str] = &[];
+    const END_SESSION: Option<&'static str> = None;
 
     /// The statements that recover from an implicit rollback; `None` on PostgreSQL.
     ///
@@ -245,7 +244,7 @@ pub trait TablePlan<DB: Backend>: Sized {
     }
 
     /// Returns the rows, model by model.
-    fn finish(self) -> Vec<ErasedRows>;
+    fn finish(self) -> impl Iterator<Item = ErasedRows>;
 
     /// True if there is nothing more to send.
     fn is_done(&self) -> bool;

@@ -106,7 +106,8 @@ pub trait RunAdvisoryLock<M>: Sized {
     ///
     /// # Errors
     ///
-    /// The closure's own; those of taking the lock, converted into the closure's error type.
+    /// The closure's own; those of taking the lock, converted into the closure's error type;
+    /// [`AdvisoryLockLost`](crate::LockError::AdvisoryLockLost) if the closure returned `Ok` and the lock was lost before it did.
     ///
     /// # Panics
     ///

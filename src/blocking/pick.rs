@@ -177,9 +177,11 @@ pub trait PickDsl<Conn>: AsQuery + Sized {
     /// - outside of a transaction, [`LockError::CommitUnknown`](crate::LockError::CommitUnknown) if the connection is lost on the way: on PostgreSQL in the one statement,
     ///   or before it if the loss was not noticed yet, on MySQL and MariaDB in the `COMMIT`;
     /// - [`LockError::Query`](crate::LockError::Query) if there is nothing to change;
-    /// - [`LockError::Unsupported`](crate::LockError::Unsupported) also for raw SQL in the changes, on MySQL and MariaDB if the primary key is changed, and on PostgreSQL
-    ///   if a trigger refuses the change of every row that was picked: nothing is changed then. If it refuses some of several rows, the
-    ///   others are returned.
+    /// - [`LockError::Unsupported`](crate::LockError::Unsupported) also for raw SQL in the changes that would absorb or change what is written behind it,
+    ///   by the same rules [as in a query](crate::RowLock#raw-sql): an open quote, a line comment at its end, a `;`, a `LIMIT`. Other raw SQL is sent
+    ///   as it is, such as `sql::<Timestamp>("LOCALTIMESTAMP + interval '5 minutes'")`;
+    /// - [`LockError::Unsupported`](crate::LockError::Unsupported) on MySQL and MariaDB if the primary key is changed, and on PostgreSQL if a trigger
+    ///   refuses the change of every row that was picked: nothing is changed then. If it refuses some of several rows, the others are returned.
     ///
     /// # Example: two orders, marked as taken
     ///

@@ -128,6 +128,8 @@ pub trait LockDsl: Lockable {
     ///
     /// As [`lock`](Self::lock).
     ///
+    /// Under a wait policy: [`Account::by_id(1).timeout(..)`](crate::Lockable::by_id).
+    ///
     /// # Example: not found
     ///
     /// ```

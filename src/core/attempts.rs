@@ -27,13 +27,10 @@ where
     When: FnMut(&(dyn Error + 'static)) -> bool,
 {
     /// Fails inside an open transaction if an isolation level is wanted.
-    pub(crate) fn new<D: Driver>(
-        driver: &mut D,
-        transaction: LockTransaction<Hook, When>,
-    ) -> Result<Self, DieselError> {
+    pub(crate) fn new<D: Driver>(driver: &mut D, transaction: LockTransaction<Hook, When>) -> Result<Self, LockError> {
         let nested = driver.depth()?.is_some();
         if nested && transaction.options.isolation.is_some() {
-            return Err(DieselError::AlreadyInTransaction);
+            return Err(LockError::isolation_inside());
         }
         let retries = Retries::new(&transaction.options, nested);
         Ok(Attempts { transaction, retries, nested })

@@ -118,7 +118,7 @@ impl Hold {
         D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
-        let mut unlocks = false;
+        let (mut unlocks, mut lost, alone) = (false, false, self.begun.is_none());
         let outcome = match self.begun {
             Some(mut begun) => {
                 if self.release == Release::AfterClosure {
@@ -134,15 +134,20 @@ impl Hold {
             Release::ByServer => {}
             Release::AtOuterEnd if matches!(outcome, Ok(Ok(_))) => registry::release_at_the_end(driver, &self.name),
             Release::AtOuterEnd | Release::AfterClosure => {
-                // Whatever has kept the commit from being made has kept the lock from being released with it. A failed release does not
-                // change the outcome: the session is ended then, and the lock with it.
+                // Whatever has kept the commit from being made has kept the lock from being released with it. If the release
+                // fails, the session is ended, and the lock with it.
                 if !(unlocks && matches!(outcome, Ok(Ok(_)))) {
-                    release(&self.name, self.shared, driver).await;
+                    // What a transaction did is committed, by the session that had the lock.
+                    lost = !release(&self.name, self.shared, driver).await && alone;
                 }
                 #[cfg(feature = "tracing")]
                 self.held.end("the release of an advisory lock");
             }
         }
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+        match outcome {
+            Ok(Ok(_)) if lost => Err(LockError::AdvisoryLockLost { name: self.name.text().to_owned() }.into()),
+            Ok(outcome) => outcome,
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }

@@ -61,6 +61,7 @@ where
         });
         driver.rows(query.statement(left).uncached(), collect).await?;
         if !holders.is_empty() {
+            Holder::conclude(&mut holders);
             return Ok(holders);
         }
     }

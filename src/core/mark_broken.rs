@@ -3,12 +3,13 @@
 use super::driver::Driver;
 use crate::backend::LockingBackend;
 
-/// Marks the connection, so that Diesel refuses it and a pool discards it.
+/// Marks the connection, so that Diesel refuses it and a pool does not hand it out again.
 ///
-/// On PostgreSQL the session is ended as well. There Diesel removes its mark as soon as any statement finds the session outside of a
-/// transaction, so a `ROLLBACK`, or the `SELECT 1` of a pool, would make the connection usable again.
+/// The session is ended as well. A pool may keep a connection that is marked for hours; and on PostgreSQL Diesel removes its mark as soon
+/// as any statement finds the session outside of a transaction, so a `ROLLBACK`, or the `SELECT 1` of a pool, would make the connection
+/// usable again.
 pub(crate) async fn mark_broken<D: Driver>(driver: &mut D) {
-    for statement in D::DB::END_SESSION {
+    if let Some(statement) = D::DB::END_SESSION {
         // The connection may be gone already.
         let _ = driver.batch(statement).await;
     }

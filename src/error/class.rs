@@ -232,6 +232,7 @@ impl Error for LockError {
             | LockError::NotLockable { .. }
             | LockError::Unsupported { .. }
             | LockError::OutOfOrder { .. }
+            | LockError::AdvisoryLockLost { .. }
             | LockError::Aborted => None,
         }
     }

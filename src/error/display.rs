@@ -1,9 +1,10 @@
-//! The text of each error: the state, then the advice. Except for `Query`, it does not repeat the text of the source.
+//! The text of each error: the state, then the advice. Except for `Query`, it does not repeat the text of the source. The alternate form,
+//! `{:#}`, also has the statements of the sessions that hold a lock.
 
 use std::fmt;
 
 use super::{
-    Attempt, LockError,
+    Attempt, Holder, LockError,
     listed::{Listed, verb},
     obstacle::Subject,
 };
@@ -41,7 +42,7 @@ impl fmt::Display for LockError {
                 f.write_str(if rows.is_empty() { "the rows" } else { "" })?;
                 let rows = Listed(rows);
                 write!(f, "{rows} {verb} held by another transaction, and this call was told not to wait")?;
-                holders.iter().try_for_each(|holder| write!(f, "; {holder}"))?;
+                Holder::list(holders, f)?;
                 f.write_str(": try again later, or give it time")
             }
             LockError::TimedOut { attempt, .. } => {
@@ -69,15 +70,17 @@ impl fmt::Display for LockError {
                 write!(f, "{} cannot be locked: {reason}", Subject(table, rows))
             }
             LockError::Deadlock { attempt, .. } => {
-                let after = After(attempt.as_deref());
-                write!(f, "deadlock{after}: this transaction was chosen to give way to another; run all of it again")
+                f.write_str("deadlock")?;
+                After(attempt.as_deref()).fmt(f)?;
+                f.write_str(": this transaction was chosen to give way to another; run all of it again")
             }
-            LockError::Serialization { attempt, .. } => write!(
-                f,
-                "serialization failure{}: another transaction changed a row that this one had read or was about to \
-                 lock; run all of it again",
-                After(attempt.as_deref())
-            ),
+            LockError::Serialization { attempt, .. } => {
+                f.write_str("serialization failure")?;
+                After(attempt.as_deref()).fmt(f)?;
+                f.write_str(
+                    ": another transaction changed a row that this one had read or was about to lock; run all of it again",
+                )
+            }
             LockError::LimitedRowsChanged { table } => write!(
                 f,
                 "rows of {table} changed while the set waited, and one that it wants now is held by another transaction; waiting \
@@ -91,23 +94,27 @@ impl fmt::Display for LockError {
             LockError::RetriesExhausted { tries, elapsed, nested, .. } => {
                 let times = if *tries == 1 { "try" } else { "tries" };
                 write!(f, "gave up after {tries} {times} in {} ms", elapsed.as_millis())?;
-                match nested {
-                    true => f.write_str(", as a transaction inside of another one cannot be run again by itself"),
-                    false => Ok(()),
+                if *nested {
+                    f.write_str(", as a transaction inside of another one cannot be run again by itself")?;
                 }
+                self.last().conflict().map_or(Ok(()), |conflict| write!(f, "; the last one ended with {conflict}"))
             }
             LockError::Aborted => f.write_str(
                 "not committed: the closure returned `Ok`, but a statement in it had failed and the server had given the \
                  transaction up, or the closure had ended the transaction itself",
             ),
-            LockError::Canceled { attempt, .. } => write!(
-                f,
-                "canceled by an administrator or by the server's limit for statements{}",
-                After(attempt.as_deref())
-            ),
+            LockError::Canceled { attempt, .. } => {
+                f.write_str("canceled by an administrator or by the server's limit for statements")?;
+                After(attempt.as_deref()).fmt(f)
+            }
             LockError::CommitUnknown(_) => f.write_str(
                 "it is not known whether this was committed: the answer to the commit is missing; look whether the work is \
                  there before doing it again",
+            ),
+            LockError::AdvisoryLockLost { name } => write!(
+                f,
+                "the session did not have the advisory lock {name:?} any more when the closure had ended, whose work is done: look \
+                 whether another session has done the same at the same time"
             ),
             LockError::ConnectionLost(_) => {
                 f.write_str("the connection to the server is lost, and with it the transaction and its locks")
@@ -117,11 +124,27 @@ impl fmt::Display for LockError {
     }
 }
 
+impl LockError {
+    /// Returns the name of a conflict with another transaction.
+    fn conflict(&self) -> Option<&'static str> {
+        match self {
+            LockError::Deadlock { .. } => Some("a deadlock"),
+            LockError::Serialization { .. } => Some("a serialization failure"),
+            LockError::LimitedRowsChanged { .. } => Some("rows that had changed"),
+            LockError::TimedOut { .. } => Some("a timeout"),
+            LockError::Contended { .. } => Some("a row that another transaction held"),
+            _ => None,
+        }
+    }
+}
+
 /// Displays " after 200 ms waiting for rows of ..", or nothing if there is no attempt.
 struct After<'a>(Option<&'a Attempt>);
 
 impl fmt::Display for After<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |attempt| write!(f, " after {attempt}"))
+        let Some(attempt) = self.0 else { return Ok(()) };
+        f.write_str(" after ")?;
+        attempt.fmt(f)
     }
 }

@@ -4,8 +4,10 @@ mod attempt;
 mod circle;
 mod class;
 mod classify;
+mod context;
 mod convert;
 mod display;
+mod holder;
 mod listed;
 mod mysql;
 mod obstacle;
@@ -23,14 +25,15 @@ use diesel::result::Error as DieselError;
 #[allow(unused_imports, reason = "of one feature only")]
 pub(crate) use self::classify::{Conflict, ends_with_a_lock_timeout};
 pub use self::{
-    attempt::{Attempt, Holder},
+    attempt::Attempt,
     class::{Refusal, RetryClass},
+    holder::Holder,
     obstacle::LockObstacle,
     optional::OptionalExtension,
     row_name::RowName,
     stale::{FieldChange, StaleRow},
 };
-pub(crate) use self::{class::Classed, classify::is_connection_lost};
+pub(crate) use self::{class::Classed, classify::is_connection_lost, holder::Evidence};
 pub use crate::key::RowKey;
 
 /// The result of everything that locks. The page [errors](crate::_documentation::errors) shows it beside error types of an application's own.
@@ -339,6 +342,18 @@ pub enum LockError {
     /// [idle]: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
     /// [sync]: https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
     CommitUnknown(Refusal),
+
+    /// A closure that ran under an advisory lock without a transaction returned `Ok`, and the session did not have the lock any more when it
+    /// was to be released: it was lost meanwhile, and nobody knows when.
+    ///
+    /// The work of the closure is done. Another session may have done the same at the same time. The session was ended
+    /// (`pg_terminate_backend`, `KILL`, a failure of the network), or a statement of the closure's has released the lock or, on MySQL and
+    /// MariaDB, changed the database. [`hold_session`](crate::RunAdvisoryLock::hold_session) and
+    /// `#[advisory_locked(session)]` return it; of a guard, [`release`](crate::AdvisoryGuard::release) is `false`. Nothing retries it.
+    AdvisoryLockLost {
+        /// The [canonical text](crate::AdvisoryName::text) of the lock.
+        name: String,
+    },
 
     /// Any other error of the database or of Diesel. Its text is part of the text of this error, so it is not its source.
     ///

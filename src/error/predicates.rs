@@ -84,6 +84,7 @@ impl LockError {
             | LockError::OutOfOrder { .. }
             | LockError::Aborted
             | LockError::CommitUnknown(_)
+            | LockError::AdvisoryLockLost { .. }
             | LockError::LimitedRowsChanged { .. } => false,
         }
     }
@@ -107,6 +108,13 @@ impl LockError {
         let advice = "its rows would be locked in two passes, which can deadlock with a set that has one: write it in all models with \
                       its schema, or in none";
         LockError::Unsupported { clause: "one table under two names", advice }
+    }
+
+    /// Builds the error for an isolation level of a transaction that is open already.
+    pub(crate) fn isolation_inside() -> Self {
+        let advice = "only the outermost transaction chooses it: leave `isolation` out here; where an open transaction is given, as in a \
+                      test, set the level of the session when it connects";
+        LockError::Unsupported { clause: "an isolation level inside of an open transaction", advice }
     }
 
     /// Builds the error for conditions that need a statement with a fresh snapshot, in a transaction that keeps its old snapshot.

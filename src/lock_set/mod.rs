@@ -227,7 +227,8 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// [rights](crate::error::Holder) or because the table itself is locked, is not named, and the error is the same. The question takes at most a
     /// quarter of a second more than the call's timeout leaves; without a timeout, at most a second.
     ///
-    /// Costs a statement when the call fails: on PostgreSQL in a savepoint and under a `statement_timeout` of its own, which are undone; on
+    /// Not every server tells [for certain](crate::error::Holder::is_certain) who holds a row: on PostgreSQL not of one that was locked under
+    /// this very option and a timeout, in a savepoint that is released. Costs a statement when the call fails: on PostgreSQL in a savepoint and under a `statement_timeout` of its own, which are undone; on
     /// MySQL and MariaDB up to three, until a session is named. Unless the set does not wait, it also costs a
     /// savepoint around the call, because the server answers no questions in an aborted transaction. The savepoint also keeps the
     /// transaction usable after [`TimedOut`](crate::LockError::TimedOut), [`Deadlock`](crate::LockError::Deadlock) and

@@ -1,6 +1,6 @@
 //! Turns a lock set into its parts as they are locked: its options, its advisory locks in order, and one plan for each table.
 
-use std::{any::TypeId, collections::BTreeMap};
+use std::any::TypeId;
 
 use super::{AdvisoryPart, LockSet};
 use crate::{
@@ -66,7 +66,7 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
     /// that is sent again when its rows are locked.
     pub(crate) fn into_tables(self) -> Result<(Vec<DB::Table<'a>>, bool)> {
         let (wait_policy, mut asks_again) = (self.wait_policy, false);
-        let mut tables: BTreeMap<TableName, (Strength, Vec<QueriedModel<'a, DB>>)> = BTreeMap::new();
+        let mut tables: Vec<(TableName, Strength, Vec<QueriedModel<'a, DB>>)> = Vec::with_capacity(self.parts.len());
         let key = |model: &dyn Model<DB>| sql_of::<DB>(&KeyOf(model.text()));
         for (_, SetByTable { model, queries, strength, .. }) in self.parts {
             if queries.is_empty() {
@@ -78,19 +78,23 @@ impl<'a, DB: LockingBackend, W> LockSet<'a, DB, W> {
             };
             let choices = queries.into_iter().map(choice).collect::<Result<Vec<_>>>()?;
             asks_again |= choices.iter().any(|chosen| !chosen.text.own);
-            let table = tables.entry(model.text().table_name()?).or_insert((strength, Vec::new()));
+            let name = model.text().table_name()?;
+            let Some((_, strongest, models)) = tables.iter_mut().find(|(other, ..)| *other == name) else {
+                tables.push((name, strength, vec![QueriedModel { model, choices }]));
+                continue;
+            };
             // Sorted by another key, the rows would be locked and returned in another order, and be read into the wrong model.
-            if let Some(other) = table.1.first() {
-                if key(&*other.model)? != key(&*model)? {
-                    return Err(LockError::two_keys());
-                }
+            if key(&*models[0].model)? != key(&*model)? {
+                return Err(LockError::two_keys());
             }
-            table.0 = table.0.max(strength);
-            table.1.push(QueriedModel { model, choices });
+            *strongest = (*strongest).max(strength);
+            models.push(QueriedModel { model, choices });
         }
-        let names: Vec<_> = if tables.len() > 1 { tables.keys().cloned().collect() } else { Vec::new() };
+        tables.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        let names: Vec<_> =
+            if tables.len() > 1 { tables.iter().map(|(name, ..)| name.clone()).collect() } else { Vec::new() };
         let mut plans = Vec::with_capacity(tables.len());
-        for (name, (strength, models)) in tables {
+        for (name, strength, models) in tables {
             plans.push(DB::table(name, models, strength, wait_policy)?);
         }
         if let [first, _, ..] = &mut plans[..] {

@@ -14,8 +14,8 @@ use diesel::{
 
 pub use self::row_request::RowRequest;
 use crate::{
-    key::LockKey,
-    markers::{NoWait, SkipLocked, Timeout},
+    key::{IntoKey, LockKey},
+    markers::{Blocking, NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
 };
 
@@ -56,6 +56,25 @@ pub trait Lockable: Sized + Send + 'static {
 
     /// Returns the primary key of this instance.
     fn lock_key(&self) -> Self::Key;
+
+    /// Begins a request for the row with this key, without an instance: `Account::by_id(1).timeout(Duration::from_secs(2)).lock(conn)?`.
+    ///
+    /// Without a wait policy it waits as long as the server allows, as [`lock_by_id`](crate::LockDsl::lock_by_id) does.
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() { doctest(|conn| {
+    /// use std::time::Duration;
+    ///
+    /// let two_seconds = Duration::from_secs(2);
+    /// let account =
+    ///     Account::by_id(1).timeout(two_seconds).name_holders().lock(conn)?;
+    /// assert_eq!(account.owner, "Ada");
+    /// # Ok(()) }) }
+    /// ```
+    fn by_id(id: impl IntoKey<Self::Key>) -> RowRequest<Self, Blocking> {
+        RowRequest::new(id.into_key(), WaitPolicy::Block)
+    }
 
     /// Locks the row at once or not at all: `account.no_wait().lock(conn)?`.
     ///

@@ -1,9 +1,12 @@
-//! A request to lock one row under a wait policy: `account.no_wait()`, `account.timeout(..)`.
+//! A request to lock one row under a wait policy: `account.no_wait()`, `Account::by_id(1).timeout(..)`.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use super::Lockable;
-use crate::mode::WaitPolicy;
+use crate::{
+    markers::{Blocking, NoWait, SkipLocked, Timeout},
+    mode::WaitPolicy,
+};
 
 /// A request to lock one row under a wait policy, built by the methods of [`Lockable`](trait@crate::Lockable).
 ///
@@ -25,6 +28,33 @@ impl<T: Lockable, W> RowRequest<T, W> {
     pub fn name_holders(mut self) -> Self {
         self.name_holders = true;
         self
+    }
+}
+
+impl<T: Lockable> RowRequest<T, Blocking> {
+    /// Locks the row at once or not at all: as [`Lockable::no_wait`].
+    pub fn no_wait(self) -> RowRequest<T, NoWait> {
+        self.with_policy(WaitPolicy::NoWait)
+    }
+
+    /// Locks the row unless another session holds it: as [`Lockable::skip_locked`].
+    pub fn skip_locked(self) -> RowRequest<T, SkipLocked> {
+        self.with_policy(WaitPolicy::SkipLocked)
+    }
+
+    /// Waits at most this long: as [`Lockable::timeout`].
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> RowRequest<T, Timeout> {
+        self.with_policy(WaitPolicy::timeout(timeout))
+    }
+
+    /// Waits as the policy says, which is known at run time only: as [`Lockable::wait`].
+    pub fn wait(self, policy: WaitPolicy) -> RowRequest<T, WaitPolicy> {
+        self.with_policy(policy.normalized())
+    }
+
+    fn with_policy<W>(self, wait_policy: WaitPolicy) -> RowRequest<T, W> {
+        let RowRequest { id, name_holders, .. } = self;
+        RowRequest { id, wait_policy, name_holders, policy: PhantomData }
     }
 }
 

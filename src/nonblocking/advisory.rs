@@ -41,8 +41,9 @@ impl<K, Conn: LockConnection<Backend: SupportsAdvisory<K>>> AdvisoryConnection<K
 ///
 /// # Cancel safety
 ///
-/// If the future of a method is dropped before it is ready, nothing is sent any more. The server may have taken the lock, so the connection
-/// is marked as broken: this crate and Diesel's `transaction` refuse it, and a pool discards it. The lock ends with the session.
+/// If the future of a method is dropped before it is ready, the server may have taken the lock. So the connection is marked as broken: this
+/// crate and Diesel's `transaction` refuse it, and a pool does not hand it out again. The session is told to end, and the lock ends with it
+/// ([module](super#cancel-safety)).
 pub trait RunAdvisoryLock<M>: Sized {
     /// Waits for the lock and holds it around a transaction of the closure. As
     /// [`RunAdvisoryLock::hold`](crate::RunAdvisoryLock::hold).

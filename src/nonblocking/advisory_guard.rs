@@ -20,8 +20,9 @@ use crate::{
 /// A guard that holds an advisory lock of the session and borrows its connection.
 /// [`acquire`](super::RunAdvisoryLock::acquire) returns it. Use it as the connection: `&mut *guard`.
 ///
-/// End it with [`release`](Self::release). If it is dropped instead, nothing is sent, since there is nobody to await the answer: the
-/// connection is marked as broken, this crate and Diesel's `transaction` refuse it, and a pool discards it. The lock ends with the session.
+/// End it with [`release`](Self::release). If it is dropped instead, there is nobody to await the answer: the connection is marked as
+/// broken, this crate and Diesel's `transaction` refuse it, and a pool does not hand it out again. The session is told to end, and the lock
+/// ends with it ([module](super#cancel-safety)).
 #[must_use = "dropping the guard gives the connection up"]
 pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: AdvisoryBackend>> {
     conn: &'c mut Conn,
@@ -36,7 +37,7 @@ pub struct AdvisoryGuard<'c, Conn: LockConnection<Backend: AdvisoryBackend>> {
 /// [`acquire_owned`](super::RunAdvisoryLock::acquire_owned) returns it. Use it as the connection: `&mut *guard`.
 ///
 /// End it with [`release`](Self::release), which puts the connection back into its pool. If it is dropped instead, the connection is marked
-/// as broken, as by [`AdvisoryGuard`].
+/// as broken and the session is told to end, as by [`AdvisoryGuard`].
 ///
 /// # Example: a leader that stops when it is none any more
 ///

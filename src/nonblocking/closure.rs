@@ -16,6 +16,9 @@ macro_rules! async_closures {
         ///
         /// It is implemented for every closure and function that returns a future. It gives that future a name, so that a bound can say that
         /// it is `Send`. `diesel-async` has such a trait and keeps it private.
+        ///
+        /// A function that takes such a closure has one lifetime in the bound for each reference
+        /// ([example](crate::_documentation::asynchronous#a-function-of-your-own-that-takes-a-closure)).
         #[diagnostic::on_unimplemented(
             message = "`{Self}` is not an asynchronous closure whose future is `Send`",
             note = "write `async |conn| {{ .. }}`, and keep nothing across an `.await` that is not `Send`"
@@ -23,7 +26,7 @@ macro_rules! async_closures {
         pub trait $Closure<$($argument,)+ Out>:
             AsyncFnOnce($($argument),+) -> Out + FnOnce($($argument),+) -> <Self as $Closure<$($argument,)+ Out>>::Future
         {
-            #[doc(hidden)]
+            /// The future of the closure. Bounds are on it: `Future: Send`.
             type Future: Future<Output = Out>;
         }
 

@@ -16,7 +16,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection, TransactionManager};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use super::{catch::catch, closure::AsyncClosure, connection::LockConnection};
 use crate::{
@@ -32,8 +32,8 @@ use crate::{
 /// nodes are not.
 ///
 /// A call ends with [`done`](Self::done). If its future is dropped before, nobody knows what the server was told and what it will do: the
-/// connection is marked as broken, so that Diesel refuses it and a pool discards it. Nothing is sent then: there is nobody to
-/// await the answer.
+/// connection is marked as broken, so that Diesel refuses it and a pool does not hand it out again, and the session is
+/// [ended](Self::end_session).
 pub(super) struct Nonblocking<'c, Conn: LockConnection> {
     conn: &'c mut Conn,
     done: bool,
@@ -77,6 +77,19 @@ impl<'c, Conn: LockConnection> Nonblocking<'c, Conn> {
         })
     }
 
+    /// Sends the statement that ends the session. There is nobody to await the answer, so its future is polled once.
+    ///
+    /// That is enough: `tokio-postgres` hands it to the task of the connection, `SyncConnectionWrapper` to a thread, and `mysql_async`
+    /// writes it to the socket, unless rows of the last statement are still to be read. The server reads it when it is done with that
+    /// statement. Without it a pool of `deadpool` would keep the session open, with its locks.
+    ///
+    /// `ROLLBACK` would not do: a caller that goes on with the connection would send the statements that follow outside of a transaction.
+    fn end_session(&mut self) {
+        if let Some(statement) = Conn::Backend::END_SESSION {
+            let _ = tokio::task::unconstrained(pin!(self.batch(statement))).now_or_never();
+        }
+    }
+
     /// Marks the connection as broken if a statement of the transaction manager has panicked.
     fn managed(&mut self, answer: thread::Result<QueryResult<()>>) -> QueryResult<()> {
         answer.unwrap_or_else(|panic| {
@@ -102,6 +115,7 @@ impl<Conn: LockConnection> Drop for Nonblocking<'_, Conn> {
             // `SyncConnectionWrapper` panics if it is asked while a statement is still under way in another thread. The statements of
             // the crate that leave something behind have marked the connection before they were sent.
             let _ = catch_unwind(AssertUnwindSafe(|| core::abandon(self)));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.end_session()));
         }
     }
 }

@@ -42,21 +42,26 @@
 //!
 //! # Cancel safety
 //!
-//! A future that is dropped before it is ready, by a timeout of the runtime for example, leaves a statement under way. Nobody knows what
-//! the server will do with it, so the connection is marked as broken: Diesel refuses transactions over it from then on, this crate every
-//! call ([`BrokenTransactionManager`][broken]), and a pool discards it. Statements without a transaction are not refused, and on MySQL may
-//! read the answer to the one that was under way: drop the connection.
+//! A future that is dropped before it is ready, by a timeout of the runtime for example, may leave a statement under way, a transaction
+//! open and locks held. Nobody knows what the server will do with them. So two things happen when a future of this crate is dropped:
 //!
-//! The server ends the transaction, and releases every lock, when it notices that the connection is closed:
+//! - The connection is marked as broken: Diesel refuses transactions over it from then on, this crate every call
+//!   ([`BrokenTransactionManager`][broken]), and a pool does not hand it out again.
+//! - The session is told to end, without waiting for an answer. PostgreSQL: `ROLLBACK` and [`pg_terminate_backend`][terminate] of itself,
+//!   which the server's log mentions (`terminating connection due to administrator command`); MySQL and MariaDB:
+//!   [`KILL CONNECTION_ID()`][kill]. The transaction is rolled back and every lock is free then, whether or not a pool keeps the connection.
 //!
-//! - A pool of `bb8` closes a broken connection when it is given back. A pool of `deadpool` keeps it, with its locks, until it would hand
-//!   it out again. Take it out of the pool: `drop(Object::take(conn))`.
-//! - A session that waits for a lock may notice only when it gets the lock: [`CancelOnDrop`] ends such a wait.
+//! The server reads this when it is done with the statement that was under way. A session that waits for a lock ends when it gets the lock:
+//! [`CancelOnDrop`] ends such a wait at once.
+//!
+//! The page on [asynchronous connections](crate::_documentation::asynchronous#when-the-locks-end) says what this does not reach.
 //!
 //! For a limited wait use the timeouts of the crate, which end it on the server and leave the connection whole.
 //!
 //! [issue]: https://github.com/rust-lang/rust/issues/100013
 //! [broken]: diesel::result::Error::BrokenTransactionManager
+//! [terminate]: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL
+//! [kill]: https://dev.mysql.com/doc/refman/9.7/en/kill.html
 
 mod advisory;
 mod advisory_guard;

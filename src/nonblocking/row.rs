@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     lock_set::LockSet,
     lockable::RowRequest,
-    markers::{NoWait, SkipLocked, Timeout},
+    markers::{Blocking, NoWait, SkipLocked, Timeout},
     mode::WaitPolicy,
     sql::LockTarget,
 };
@@ -29,7 +29,7 @@ macro_rules! whole_rows {
     )*};
 }
 
-whole_rows!(NoWait, Timeout);
+whole_rows!(Blocking, NoWait, Timeout);
 
 macro_rules! rows_or_none {
     ($($policy:ident),*) => {$(

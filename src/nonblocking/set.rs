@@ -36,9 +36,10 @@ pub trait RunLockSet<DB: LockingBackend>: Sized {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, nothing is sent any more. The server goes on with the statement that was under way,
-    /// and may wait for a row and lock it. So the connection is marked as broken: this crate and Diesel's `transaction` refuse it, and a
-    /// pool discards it. The locks end with the session. To wait for a limited time, use [`LockSet::timeout`] instead.
+    /// If the future is dropped before it is ready, the server goes on with the statement that was under way, and may wait for a row and
+    /// lock it. So the connection is marked as broken: this crate and Diesel's `transaction` refuse it, and a pool does not hand it out
+    /// again. The session is told to end behind that statement, and the locks end with it ([module](super#cancel-safety)). To wait for a
+    /// limited time, use [`LockSet::timeout`] instead.
     ///
     /// # Example
     ///

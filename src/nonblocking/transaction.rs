@@ -36,9 +36,9 @@ pub trait RunLockTransaction<Kind = Concrete> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, nothing is sent any more. The connection is marked as broken: this crate and Diesel's
-    /// `transaction` refuse it, and a pool discards it. The server rolls the transaction back when the connection is closed. If the
-    /// `COMMIT` was under way, the work may be committed.
+    /// If the future is dropped before it is ready, the connection is marked as broken: this crate and Diesel's `transaction` refuse it, and
+    /// a pool does not hand it out again. The session is told to end, and the transaction is rolled back ([module](super#cancel-safety)).
+    /// If the `COMMIT` was under way, the work may be committed.
     ///
     /// # Example
     ///

@@ -65,8 +65,15 @@ pub trait KeyList<DB: Backend, K> {
     }
 }
 
-/// A key as integers, column by column, which Rust compares as the server compares the key.
-pub type Rank = Vec<i128>;
+/// A key as integers, which Rust compares as the server compares the key. The keys of one table all have the same number of columns.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// The key is one column.
+    One(i128),
+    /// The key is several columns.
+    Several(Vec<i128>),
+}
 
 /// Returns the keys, filled up to a power of two with the last one, so that lists of keys have few texts.
 #[allow(dead_code, reason = "of backends without arrays only")]

@@ -44,10 +44,10 @@ pub(crate) use self::{
     lock_clause::{LockClause, LockedQuery},
     model::FoundRows,
     queried_model::Chosen,
-    query_text::{check_changes, check_model, locked_text},
+    query_text::{check_changes, check_model, locked_text, model_id},
     row_lock::{ExclusiveStrength, LockStrength},
     row_set::RowSet,
-    text_cache::{Remembered, TextKey, write_text},
+    text_cache::{Remembered, StatementKind, TextKey, write_text},
     tokens::{Token, Tokens},
 };
 #[cfg(test)]

@@ -140,6 +140,12 @@ where
     Ok(())
 }
 
+/// Returns the type of a [checked](check_model) model, if it determines the text of the model's columns.
+#[allow(dead_code, reason = "of one backend only")]
+pub(crate) fn model_id<DB: Backend + 'static>(model: &dyn ModelText<DB>) -> Option<TypeId> {
+    model.static_id().filter(|id| MODELS.get(&(*id, TypeId::of::<DB>(), None)).is_some())
+}
+
 /// Returns the text of the changes of a claim, and rejects changes behind which nothing can be written.
 pub(crate) fn check_changes<DB>(changes: &dyn QueryFragment<DB>, dialect: &'static Dialect) -> Result<String>
 where

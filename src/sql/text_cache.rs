@@ -1,4 +1,4 @@
-//! A cache of the SQL texts of picks, claims and locked queries: each text is built once per process.
+//! A cache of the SQL texts of sets, picks, claims and locked queries: each text is built once per process.
 //!
 //! Diesel finds a prepared statement by its text, so it builds the text at each call, unless the Rust type alone determines the text. The
 //! texts here depend on values too: the number of rows, the strength, the names of helpers. Built node by node, with a quoted copy of every
@@ -29,9 +29,10 @@ static TEXTS: Cache<TextKey, Arc<str>> = Cache::new();
 pub(crate) struct TextKey {
     statement: StatementKind,
     backend: TypeId,
-    query: TypeId,
-    /// The model whose columns are selected; `None` if the query's own select list is used.
-    model: Option<TypeId>,
+    /// The query, and the model whose columns are selected; `None` if the query's own select list is used. For a set, each model, and behind
+    /// it its keys, if it has any, and its queries.
+    types: [Option<TypeId>; 2],
+    more_types: Vec<Option<TypeId>>,
     clauses: Vec<LockClause>,
     /// The number of rows, if it is part of the text.
     limit: Option<i64>,
@@ -39,16 +40,43 @@ pub(crate) struct TextKey {
     changes: Option<String>,
 }
 
-/// The statement that is built from a query. One query with one clause can be loaded, and picked from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum StatementKind {
+/// The statement that is built from queries and models. One query with one clause can be loaded, picked from, and part of a set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StatementKind {
     LockedQuery,
     Pick,
+    /// The locking clause on the query of a set.
+    #[allow(dead_code, reason = "of one backend only")]
+    SetQuery(LockClause),
+    /// The rows of a set. The other fields are the rest of what the text depends on.
+    #[allow(dead_code, reason = "of one backend only")]
+    SetRows {
+        clause: LockClause,
+        array: bool,
+        counts: bool,
+    },
 }
 
 impl TextKey {
-    fn new<DB: Backend + 'static>(statement: StatementKind, query: TypeId, clauses: Vec<LockClause>) -> Self {
-        TextKey { statement, backend: TypeId::of::<DB>(), query, model: None, clauses, limit: None, changes: None }
+    fn new<DB: Backend + 'static>(
+        statement: StatementKind,
+        types: [Option<TypeId>; 2],
+        clauses: Vec<LockClause>,
+    ) -> Self {
+        let (backend, more_types) = (TypeId::of::<DB>(), Vec::new());
+        TextKey { statement, backend, types, more_types, clauses, limit: None, changes: None }
+    }
+
+    /// Returns the key of a statement of a set: of its first model, with its keys or its only query.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn of_set<DB: Backend + 'static>(statement: StatementKind, types: [Option<TypeId>; 2]) -> Self {
+        TextKey::new::<DB>(statement, types, Vec::new())
+    }
+
+    /// Adds the further models and queries of a set.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn and(self, more_types: Vec<Option<TypeId>>) -> Self {
+        TextKey { more_types, ..self }
     }
 
     /// Returns the key of a pick; `None` if the same types can give another text at the next call: boxed queries, raw SQL.
@@ -58,12 +86,13 @@ impl TextKey {
         clause: LockClause,
         limit: Option<i64>,
     ) -> Option<Self> {
+        let query = Some(query.static_id()?);
         let model = match model {
             Some(text) => Some(text.static_id()?),
             None => None,
         };
-        let key = TextKey::new::<DB>(StatementKind::Pick, query.static_id()?, vec![clause]);
-        Some(TextKey { model, limit, ..key })
+        let key = TextKey::new::<DB>(StatementKind::Pick, [query, model], vec![clause]);
+        Some(TextKey { limit, ..key })
     }
 
     /// Returns the key of the statement that picks the rows of a claim, where that is another one.
@@ -85,12 +114,12 @@ impl TextKey {
 
     /// Writes the text of this key, which `build` builds at the first call. It is not cached if the columns of the model are raw SQL.
     pub(crate) fn write<DB: Backend<QueryBuilder: Default> + Default>(
-        self,
+        &self,
         out: &mut DB::QueryBuilder,
         model: Option<&dyn ModelText<DB>>,
         build: impl FnOnce() -> QueryResult<String>,
     ) -> QueryResult<()> {
-        if let Some(text) = TEXTS.get(&self) {
+        if let Some(text) = TEXTS.get(self) {
             out.push_sql(&text);
             return Ok(());
         }
@@ -98,7 +127,7 @@ impl TextKey {
         out.push_sql(&text);
         let raw = model.is_some_and(|model| has_raw_sql(&ColumnsOf(model)).unwrap_or(true));
         if !raw {
-            TEXTS.insert(self, text.into());
+            TEXTS.insert(self.clone(), text.into());
         }
         Ok(())
     }
@@ -122,7 +151,7 @@ where
 
     fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
         let Some(key) = &self.key else { return self.statement.to_sql(out, backend) };
-        key.clone().write::<DB>(out, self.model, || sql_of(&self.statement))
+        key.write::<DB>(out, self.model, || sql_of(&self.statement))
     }
 }
 
@@ -139,7 +168,7 @@ where
     let build = || sql_of::<DB>(&Walked(statement));
     match query.static_id() {
         Some(id) => {
-            let key = TextKey::new::<DB>(StatementKind::LockedQuery, id, LockClause::of(query)?);
+            let key = TextKey::new::<DB>(StatementKind::LockedQuery, [Some(id), None], LockClause::of(query)?);
             key.write::<DB>(out, None, build)
         }
         None => {

@@ -180,7 +180,8 @@ impl<Hook, When> LockTransaction<Hook, When> {
 
     /// Sets the isolation level of the transaction; without this call it is the server's.
     ///
-    /// It cannot be chosen inside an open transaction: there `run` fails.
+    /// It cannot be chosen inside an open transaction: there `run` fails with [`Unsupported`](crate::LockError::Unsupported), before the
+    /// closure is called.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.options.isolation = Some(isolation);
         self

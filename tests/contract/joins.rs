@@ -1,7 +1,7 @@
 //! Single queries over several tables, locked with `for_update_of`: only the table that is named is locked.
 
 use diesel::prelude::*;
-use diesel_lockset::{LockQueryDsl, LockSet};
+use diesel_lockset::{LockError, LockQueryDsl, LockSet};
 
 use super::{Arena, Driver, RESOLVES_FIRST, verbs::RunLockQuery};
 use crate::{
@@ -140,4 +140,28 @@ fn a_left_join_locks_its_base_also_where_it_has_no_partner() {
     assert_eq!(locked.rows::<Parent>().len(), 4);
     assert_eq!(arena.held_keys("parents", "id"), ["1", "2", "3", "4"]);
     assert_eq!(arena.probe("children", "id = 10"), Held::Free);
+}
+
+/// I16.
+#[test]
+fn a_boxed_query_that_folds_rows_is_refused_before_anything_is_sent() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let sent = session.overhear();
+    let distinct = || accounts::table.select(accounts::owner).into_boxed().distinct();
+
+    let error = distinct().for_update_of(accounts::table).load::<String>(session.conn()).unwrap_err();
+    assert!(matches!(error, LockError::Unsupported { clause: "DISTINCT", .. }), "{error:?}");
+    assert!(error.to_string().contains("not possible with DISTINCT"), "{error}");
+    assert!(!error.is_retryable() && !error.transaction_is_lost());
+
+    let twice = distinct().for_share_of(accounts::table).for_update_of(accounts::table).skip_locked();
+    let error = twice.get_result::<String>(session.conn()).unwrap_err();
+    assert!(matches!(error, LockError::Unsupported { .. }), "{error:?}");
+
+    assert_eq!(sent.take(), [""; 0]);
+    assert!(arena.held_keys("accounts", "id").is_empty());
+    session.lock_by_id::<Parent>(1).unwrap();
+    session.commit().unwrap();
 }

@@ -6,13 +6,9 @@ use super::{
     Arena, Driver,
     stale::{account, account_ids, accounts, job, seat, summary},
 };
-use crate::{
-    isolation::Play,
-    support::{
-        driver::Session,
-        models::{Account, AccountSummary, Job, Seat},
-        probe::Held,
-    },
+use crate::support::{
+    driver::Session,
+    models::{Account, AccountSummary, Job, Seat, Tag},
 };
 
 const NOBODY: [&str; 0] = [];
@@ -24,25 +20,11 @@ fn every_member_is_locked_and_comes_back_fresh() {
     let mut session = Driver::connect(arena.url());
     session.begin().unwrap();
     let locked = session.lock_set(LockSet::new().rows(&accounts([4, 1, 3]))).unwrap();
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "3", "4"]);
+    arena.assert_held("accounts", "id", &["1", "3", "4"]);
     let found: Vec<_> = locked.rows::<Account>().iter().map(|a| (a.id, &*a.owner, a.balance, a.v)).collect();
     assert_eq!(found, [(1, "ada", 10, 0), (3, "cleo", 5, 0), (4, "dan", 40, 0)]);
     session.commit().unwrap();
-    assert_eq!(arena.held_keys("accounts", "id"), NOBODY);
-}
-
-/// H19.
-#[test]
-fn rows_that_are_not_members_stay_free_also_in_a_tiny_table() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    session.begin().unwrap();
-    session.lock_set(LockSet::new().rows(&accounts([1, 3, 4, 5]))).unwrap();
-    assert_eq!(arena.probe("accounts", "id = 2"), Held::Free);
-    // Would hang, and so fail, if it had to wait for the set.
-    arena.execute("INSERT INTO accounts (id, owner, balance) VALUES (6, 'fay', 60)");
-    assert_eq!(arena.probe("accounts", "id = 6"), Held::Free);
-    session.commit().unwrap();
+    arena.assert_held("accounts", "id", &NOBODY);
 }
 
 /// H07.
@@ -56,7 +38,7 @@ fn a_row_added_twice_is_locked_and_comes_back_once() {
     let locked = session.lock_set(set).unwrap();
     assert_eq!(account_ids(&locked), [1, 3]);
     assert_eq!(locked.row(&one).unwrap(), locked.row(&other).unwrap());
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "3"]);
+    arena.assert_held("accounts", "id", &["1", "3"]);
     session.commit().unwrap();
 }
 
@@ -100,9 +82,9 @@ fn members_of_several_tables_come_back_as_their_own_types() {
     assert_eq!(locked.row(&seat).unwrap().holder, None);
     let (seat, job): (Seat, Job) = (locked.take_row(&seat).unwrap(), locked.take_id::<Job>(2).unwrap());
     assert_eq!((&*seat.section, seat.number, job.priority), ("B", 1, 20));
-    assert_eq!(arena.held_keys("accounts", "id"), ["4"]);
-    assert_eq!(arena.held_keys("jobs", "id"), ["2"]);
-    assert_eq!(arena.held_keys("seats", "(section, number)"), ["(B,1)"]);
+    arena.assert_held("accounts", "id", &["4"]);
+    arena.assert_held("jobs", "id", &["2"]);
+    arena.assert_held("seats", "(section, number)", &["(B,1)"]);
     session.commit().unwrap();
 }
 
@@ -137,9 +119,9 @@ fn a_missing_member_is_named_and_the_others_are_held_until_the_rollback() {
     assert_eq!(rows.iter().map(|row| (row.type_name(), row.key().get())).collect::<Vec<_>>(), [("Account", Some(&99))]);
     assert_eq!(error.to_string(), "Account 99 does not exist: deleted since it was loaded, or never there");
     assert!(!error.is_retryable() && !error.transaction_is_lost());
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2"]);
+    arena.assert_held("accounts", "id", &["1", "2"]);
     session.rollback().unwrap();
-    assert_eq!(arena.held_keys("accounts", "id"), NOBODY);
+    arena.assert_held("accounts", "id", &NOBODY);
 }
 
 /// H22.
@@ -156,32 +138,8 @@ fn two_models_of_one_table_share_the_locks_and_have_rows_of_their_own() {
         [AccountSummary { id: 1, balance: 10 }, AccountSummary { id: 2, balance: 20 },]
     );
     assert!(matches!(locked.id::<Account>(2), Err(LockError::NotInSet { type_name: "Account", .. })));
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "4"]);
+    arena.assert_held("accounts", "id", &["1", "2", "4"]);
     session.commit().unwrap();
-}
-
-/// H25.
-#[test]
-fn shared_sets_coexist_and_an_exclusive_one_waits_for_all_of_them() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let [one, other, third] = ["one", "other", "third"].map(|name| play.session(name));
-    for reader in [&one, &other] {
-        reader.run("shares", |s| {
-            s.begin().unwrap();
-            s.lock_set(LockSet::new().for_share().ids::<Account>([1, 2])).unwrap();
-        });
-    }
-    let exclusive = third.start("locks", |s| {
-        s.begin().unwrap();
-        account_ids(&s.lock_set(LockSet::new().ids::<Account>([2, 1])).unwrap())
-    });
-    // The server names one holder at a time.
-    exclusive.blocked_by(&one);
-    one.run("commits", |s| s.commit().unwrap());
-    exclusive.blocked_by(&other);
-    other.run("commits", |s| s.commit().unwrap());
-    assert_eq!(exclusive.join(), [1, 2]);
 }
 
 /// H26.
@@ -194,8 +152,21 @@ fn a_second_set_locks_only_what_was_added_to_it() {
     session.begin().unwrap();
     let second = session.lock_set(LockSet::new().ids::<Account>([2, 3])).unwrap();
     assert_eq!([account_ids(&first), account_ids(&second)], [[1, 2], [2, 3]]);
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "2", "3"]);
+    arena.assert_held("accounts", "id", &["1", "2", "3"]);
     assert!(matches!(second.id::<Account>(1), Err(LockError::NotInSet { .. })));
     session.commit().unwrap();
+    session.commit().unwrap();
+}
+
+/// H02.
+#[test]
+fn text_keys_are_locked_in_the_order_of_the_server() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let names = ["apple", "Äpfel", "Zebra", "", "it's", "apple pie"];
+    let mut locked = session.lock_set(LockSet::new().ids::<Tag>(names)).unwrap();
+    let found: Vec<String> = locked.take_rows::<Tag>().into_iter().map(|tag| tag.name).collect();
+    assert_eq!(found, arena.held_keys("tags", "name"));
     session.commit().unwrap();
 }

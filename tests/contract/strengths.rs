@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet, Locked};
 
-use super::{Arena, Driver, one_row::stale};
+use super::{Arena, Driver, one_row::stale, stale::account_ids};
 use crate::{
     isolation::Play,
     support::{
@@ -178,4 +178,28 @@ fn two_who_share_and_then_lock_deadlock_and_one_is_told_so() {
     assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
     let error = one.and(other).unwrap_err();
     assert!(matches!(error, LockError::Deadlock { .. }), "{error:?}");
+}
+
+/// H25.
+#[test]
+fn shared_sets_coexist_and_an_exclusive_one_waits_for_all_of_them() {
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let [one, other, third] = ["one", "other", "third"].map(|name| play.session(name));
+    for reader in [&one, &other] {
+        reader.run("shares", |s| {
+            s.begin().unwrap();
+            s.lock_set(LockSet::new().for_share().ids::<Account>([1, 2])).unwrap();
+        });
+    }
+    let exclusive = third.start("locks", |s| {
+        s.begin().unwrap();
+        account_ids(&s.lock_set(LockSet::new().ids::<Account>([2, 1])).unwrap())
+    });
+    // The server names one holder at a time.
+    exclusive.blocked_by(&one);
+    one.run("commits", |s| s.commit().unwrap());
+    exclusive.blocked_by(&other);
+    other.run("commits", |s| s.commit().unwrap());
+    assert_eq!(exclusive.join(), [1, 2]);
 }

@@ -1,24 +1,18 @@
 //! Locking one row around a closure: commit, error, panic, nested.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::channel,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel_lockset::LockError;
 
-use super::{Arena, Driver, RESOLVES_FIRST, one_row::stale};
-use crate::{
-    isolation::Play,
-    support::{driver::Session, models::Account, probe::Held},
-};
+use super::{Arena, Driver, one_row::stale};
+use crate::support::{driver::Session, models::Account, probe::Held};
 
 const TAKE_3: &str = "UPDATE accounts SET balance = balance - 3 WHERE id = 1";
 const BALANCE: &str = "SELECT balance FROM accounts WHERE id = 1";
 
 /// An application's own error.
 #[derive(Debug, PartialEq)]
-enum Refusal {
+pub(super) enum Refusal {
     TooPoor { has: i32, wants: i32 },
     Locking(String),
     Diesel(diesel::result::Error),
@@ -159,60 +153,4 @@ fn a_panic_inside_a_transaction_undoes_the_inner_work_only() {
     session.commit().unwrap();
     assert_eq!(arena.number("SELECT balance FROM accounts WHERE id = 2"), 21);
     is_as_before(&mut session, &arena, 10);
-}
-
-/// Runs `with_lock` and kills the session while the closure is in it; what came of it, with a panic as a text.
-fn killed_inside(arena: &Arena, then: fn(Account) -> Result<(), Refusal>) -> Result<Result<(), Refusal>, &'static str> {
-    let play = Play::<Driver>::new(arena);
-    let session = play.session("session");
-    let (is_in, entered) = channel();
-    let (go_on, killed) = channel::<()>();
-    let pending = session.start("is killed inside", move |s| {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            s.with_lock(&stale(), move |account, _| {
-                is_in.send(()).unwrap();
-                killed.recv().unwrap();
-                then(account)
-            })
-        }));
-        outcome.map_err(|panic| *panic.downcast::<&str>().unwrap())
-    });
-    entered.recv().unwrap();
-    session.kill();
-    go_on.send(()).unwrap();
-    pending.join()
-}
-
-/// A09, A21.
-#[test]
-fn an_error_of_the_closure_comes_back_also_when_the_connection_is_lost() {
-    let arena = Arena::new();
-    let refused = killed_inside(&arena, |account| Err(Refusal::TooPoor { has: account.balance, wants: 300 }));
-    assert_eq!(refused, Ok(Err(Refusal::TooPoor { has: 10, wants: 300 })));
-    assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
-}
-
-/// A09, A21.
-#[test]
-fn a_panic_in_the_closure_unwinds_also_when_the_connection_is_lost() {
-    let arena = Arena::new();
-    let unwound = killed_inside(&arena, |_| panic!("on purpose"));
-    assert_eq!(unwound, Err("on purpose"));
-    assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
-}
-
-/// A08, A21.
-#[test]
-fn a_closure_whose_connection_is_lost_is_not_told_that_all_went_well() {
-    let arena = Arena::new();
-    let lost = killed_inside(&arena, |_| Ok(()));
-    // Where nothing is sent between the closure and the commit, the server does not say that there was none.
-    let is_asked = RESOLVES_FIRST || Driver::PROBES != 0;
-    let is_told = match &lost {
-        Ok(Err(Refusal::Diesel(_))) => is_asked,
-        Ok(Err(Refusal::Locking(said))) => !is_asked && said.starts_with("it is not known"),
-        _ => false,
-    };
-    assert!(is_told, "{lost:?}");
-    assert_eq!(arena.probe("accounts", "id = 1"), Held::Free);
 }

@@ -1,5 +1,7 @@
 //! The text of every statement that a set sends, so that a change of it is seen, and meant.
 
+use std::collections::HashSet;
+
 use diesel::{pg::Pg, prelude::*};
 use diesel_lockset::LockSet;
 
@@ -17,7 +19,7 @@ type Set = LockSet<'static, Pg>;
 type Strength = (fn(Set) -> Set, &'static str);
 
 /// The statements of one set, without their values.
-fn texts(session: &mut Blocking, set: Set) -> Vec<String> {
+fn texts<W: Send>(session: &mut Blocking, set: LockSet<'static, Pg, W>) -> Vec<String> {
     let sent = session.overhear();
     session.lock_set(set.allow_missing()).unwrap();
     sent.take().iter().map(|statement| statement.split(" -- binds").next().unwrap().to_owned()).collect()
@@ -247,7 +249,7 @@ fn keys_and_several_queries_are_one_list_and_the_queries_are_numbered() {
              "parents"."ctid", "parents"."id" FROM "parents" WHERE ("parents"."data" = $1)) UNION ALL (SELECT 1,
              "parents"."tableoid", "parents"."ctid", "parents"."id" FROM "parents" LIMIT $2)) SELECT
              "locked".*, EXISTS (SELECT FROM "wanted") FROM (VALUES (1)) AS "once" LEFT JOIN (SELECT
-             "parents"."id", "parents"."data", "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($3)))), CASE WHEN ("parents"."tableoid",
+             "parents"."id", "parents"."data", CASE WHEN "parents"."id" IN (SELECT unnest(ARRAY(SELECT unnest($3)))) THEN 3 WHEN ("parents"."tableoid",
              "parents"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted" WHERE "q" = 0)),
              unnest(ARRAY(SELECT "c" FROM "wanted" WHERE "q" = 0))) THEN 1 WHEN "parents"."id" IN
              (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted" WHERE "q" = 0))) THEN 2 ELSE 0 END, CASE WHEN ("parents"."tableoid",
@@ -267,15 +269,54 @@ fn composite_keys_and_a_query_are_one_distinct_list() {
         &[r#"WITH "lockset: a table" AS (SELECT FROM "seats" TABLESAMPLE SYSTEM (0)),
              "wanted" ("o", "c", "k0", "k1") AS MATERIALIZED ((SELECT "seats"."tableoid", "seats"."ctid",
              "seats"."section", "seats"."number" FROM "seats" WHERE ("seats"."holder" IS NULL))) SELECT
-             "seats"."section", "seats"."number", "seats"."holder", ("seats"."section", "seats"."number") IN
+             "seats"."section", "seats"."number", "seats"."holder", CASE WHEN ("seats"."section", "seats"."number") IN
              (SELECT unnest(ARRAY(SELECT unnest(COALESCE($1, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
-             WHERE false))))), unnest(ARRAY(SELECT unnest($2)))), CASE WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
+             WHERE false))))), unnest(ARRAY(SELECT unnest($2)))) THEN 3 WHEN ("seats"."tableoid", "seats"."ctid") IN (SELECT unnest(ARRAY(SELECT "o" FROM "wanted")),
              unnest(ARRAY(SELECT "c" FROM "wanted"))) THEN 1 WHEN ("seats"."section", "seats"."number") IN
              (SELECT unnest(ARRAY(SELECT "k0" FROM "wanted")), unnest(ARRAY(SELECT "k1" FROM "wanted"))) THEN 2 ELSE 0 END FROM "seats" INNER JOIN (SELECT DISTINCT * FROM (SELECT unnest(COALESCE($3, ARRAY(SELECT COALESCE("seats"."section", NULL) FROM "seats"
              WHERE false))), unnest($4) UNION ALL SELECT "k0", "k1" FROM "wanted") AS "listed") AS "among" ("k0", "k1") ON
              ("seats"."section", "seats"."number") = ("among"."k0", "among"."k1") ORDER BY "seats"."section",
              "seats"."number" FOR UPDATE OF "seats""#],
     );
+}
+
+/// The text of a set is built once in a process, for each combination of all that it depends on.
+#[test]
+fn sets_that_differ_in_more_than_values_have_texts_of_their_own() {
+    let arena = Arena::new();
+    let mut session = Blocking::connect(arena.url());
+    session.begin().unwrap();
+    let by_key: [fn() -> Set; 5] = [
+        || LockSet::new().id::<Account>(1),
+        || LockSet::new().for_share().id::<Account>(1),
+        || LockSet::new().id::<AccountSummary>(1),
+        || LockSet::new().ids::<Account>(0..6_000),
+        || LockSet::new().id::<Account>(1).id::<AccountSummary>(1),
+    ];
+    let by_query: [fn() -> Set; 6] = [
+        || LockSet::new().query::<Account>(accounts::table.filter(accounts::v.gt(0))),
+        || LockSet::new().query::<AccountSummary>(accounts::table.filter(accounts::v.gt(0))),
+        || LockSet::new().query::<Account>(accounts::table.filter(accounts::v.gt(0)).limit(1)),
+        || LockSet::new().id::<Account>(1).query::<Account>(accounts::table.filter(accounts::v.gt(0))),
+        || LockSet::new().id::<Account>(1).query::<AccountSummary>(accounts::table.filter(accounts::v.gt(0))),
+        || {
+            let set = LockSet::new().query::<Account>(accounts::table.filter(accounts::v.gt(0)));
+            set.query::<Account>(accounts::table.filter(accounts::balance.gt(0)))
+        },
+    ];
+    let mut first_texts = || {
+        let mut all = Vec::new();
+        for set in by_key.iter().chain(&by_query) {
+            all.push(texts(&mut session, set()).swap_remove(0));
+            all.push(texts(&mut session, set().skip_locked()).swap_remove(0));
+        }
+        all.extend(by_query.map(|set| texts(&mut session, set().no_wait()).swap_remove(0)));
+        all
+    };
+    let texts = first_texts();
+    assert_eq!(first_texts(), texts);
+    let different: HashSet<_> = texts.iter().collect();
+    assert_eq!(different.len(), texts.len());
 }
 
 #[test]

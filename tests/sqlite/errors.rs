@@ -59,6 +59,7 @@ fn a_table_of_sqlites_own_is_not_lockable() {
     });
 }
 
+/// A23.
 #[test]
 fn a_database_that_may_not_be_written_is_not_locked() {
     with_each_journal(|file| {

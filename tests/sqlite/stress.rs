@@ -95,6 +95,7 @@ fn money_is_conserved(file: &File) {
     assert_eq!(number(conn, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
 }
 
+/// S02, T02.
 #[test]
 fn eight_threads_and_four_processes_lose_no_money() {
     for journal in [Journal::Wal, Journal::Rollback] {

@@ -48,6 +48,7 @@ fn a_lock_transaction_is_the_writer_from_its_beginning() {
     });
 }
 
+/// S02, S03.
 #[test]
 fn it_waits_for_the_writer_without_a_limit_and_within_one() {
     with_each_journal(|file| {
@@ -77,6 +78,7 @@ fn it_waits_for_the_writer_without_a_limit_and_within_one() {
 }
 
 /// On a rollback journal a transaction cannot commit while others read.
+/// S02.
 #[test]
 fn a_commit_waits_for_readers() {
     with_each_journal(|file| {

@@ -10,6 +10,7 @@ use diesel_lockset::{LockDsl, LockError, LockSet, Lockable as _, RunLockSet};
 
 use crate::file::{Account, Journal, accounts, await_statement, balance, busy_timeout, overhear, with_each_journal};
 
+/// B06, S01.
 #[test]
 fn a_lock_makes_the_transaction_the_writer_until_it_ends() {
     with_each_journal(|file| {
@@ -27,6 +28,7 @@ fn a_lock_makes_the_transaction_the_writer_until_it_ends() {
     });
 }
 
+/// S02.
 #[test]
 fn after_a_wait_the_row_is_as_the_other_writer_left_it() {
     with_each_journal(|file| {
@@ -56,6 +58,7 @@ fn after_a_wait_the_row_is_as_the_other_writer_left_it() {
 
 /// What it has read is out of date as soon as another transaction commits, and on a rollback journal that cannot commit before this one
 /// ends. So it is run again in both cases, and does not wait.
+/// S02.
 #[test]
 fn a_transaction_that_has_read_cannot_wait() {
     with_each_journal(|file| {
@@ -86,6 +89,7 @@ fn a_transaction_that_has_read_cannot_wait() {
     });
 }
 
+/// O05, S02.
 #[test]
 fn an_old_snapshot_is_not_locked() {
     with_each_journal(|file| {
@@ -107,6 +111,7 @@ fn an_old_snapshot_is_not_locked() {
     });
 }
 
+/// S03.
 #[test]
 fn a_timeout_ends_the_wait_and_the_transaction_goes_on() {
     with_each_journal(|file| {
@@ -135,6 +140,7 @@ fn a_timeout_ends_the_wait_and_the_transaction_goes_on() {
 }
 
 /// The connection's own limit holds, as that of a server does.
+/// S03.
 #[test]
 fn without_a_timeout_that_of_the_connection_holds() {
     with_each_journal(|file| {

@@ -6,7 +6,10 @@
 
 pub(crate) mod arena;
 pub(crate) mod database_name;
+pub(crate) mod direct;
 pub(crate) mod driver;
+#[cfg(test)]
+mod fixtures;
 pub(crate) mod models;
 pub(crate) mod mysql;
 pub(crate) mod nonblocking;
@@ -16,5 +19,7 @@ pub(crate) mod probe;
 pub(crate) mod proxy;
 pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod server_arena;
+pub(crate) mod session;
 pub(crate) mod statements;
 pub(crate) mod verbs;

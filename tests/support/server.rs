@@ -17,12 +17,20 @@ pub(crate) trait Server: Sized + 'static {
     /// A plain connection, by which the tests look at the server from outside.
     type Conn: Connection<Backend = Self::Backend> + LoadConnection + SimpleConnection + Observer + 'static;
 
+    /// Whether rows are held one by one. If not, whoever holds one is the only writer, and holds all.
+    const LOCKS_ROWS: bool = true;
+
     /// The database that the tests manage their own databases from. No test keeps anything in it.
     fn url() -> String;
 
     /// A connection to `url`, or a panic that names it.
     fn connect(url: &str) -> Self::Conn {
         Self::Conn::establish(url).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
+    }
+
+    /// How to connect to the database `name` on the server at `server`.
+    fn database_url(server: &str, name: &str) -> String {
+        with_database(server, name)
     }
 
     /// Makes a database with the fixtures in it, on the server at `server`.
@@ -56,6 +64,9 @@ pub(crate) trait Server: Sized + 'static {
 
     /// Whether queries in a set are asked for keys by statements of their own, and keys go into several statements.
     const RESOLVES_FIRST: bool;
+
+    /// Very many keys of two columns that fit into one set. Where the server has to sort them, they go into one statement.
+    const MANY_COMPOSITE_KEYS: i32;
 
     /// Whether a transaction goes on after a statement that timed out.
     const UNDOES_STATEMENTS: bool;

@@ -27,8 +27,7 @@ pub(crate) enum Command {
     /// Run the main job: many sessions that lock the same few rows.
     Demo(DemoOptions),
     /// Measure, and write what came out into the folder `benches`.
-    #[command(subcommand)]
-    Bench(BenchCommand),
+    Bench(BenchOptions),
     /// Start the servers of `test`, print how to reach them, and stop them on Ctrl-C.
     Serve(ServerOptions),
     /// Install what the tests and the demo need, and stop there.
@@ -106,62 +105,25 @@ pub(crate) struct ServerOptions {
     pub(crate) no_install: bool,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
-    /// Picks and claims per second with 1 to 32 workers, beside pgbench with the same SQL.
-    Pick(PickOptions),
-    /// Round trips of every verb, on PostgreSQL and on MariaDB or MySQL; fails if one is not the pinned one.
-    Trips(TripsOptions),
-}
-
 #[derive(Debug, Args)]
-pub(crate) struct TripsOptions {
+pub(crate) struct BenchOptions {
+    #[arg(value_enum)]
+    pub(crate) which: Which,
     #[command(flatten)]
     pub(crate) servers: ServerOptions,
-    /// Pin what is counted, in benches/trips/pinned.txt and benches/RESULTS.md.
-    #[arg(long)]
-    pub(crate) accept: bool,
-    /// End standard output with one line of JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Options of the bench itself, behind those of the servers: `--help` lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    pub(crate) passed_on: Vec<String>,
 }
 
-#[derive(Debug, Default, Args)]
-pub(crate) struct PickOptions {
-    #[command(flatten)]
-    pub(crate) server: OnPostgres,
-    /// How long each of the measurements takes, about (the bench has its own default).
-    #[arg(long, value_name = "N")]
-    pub(crate) seconds: Option<f64>,
-    /// How often each side is measured, in turns (the bench has its own default).
-    #[arg(long, value_name = "N")]
-    pub(crate) runs: Option<u32>,
-    /// Only calls for so many rows, without the advice; the results are printed and not written.
-    #[arg(long, value_name = "N")]
-    pub(crate) per_call: Option<u32>,
-    /// Only see whether it works, and write nothing.
-    #[arg(long)]
-    pub(crate) quick: bool,
-    /// End standard output with one line of JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Which server to use, for what talks to PostgreSQL only.
-#[derive(Debug, Default, Args)]
-pub(crate) struct OnPostgres {
-    #[command(flatten)]
-    postgres: PostgresOptions,
-    /// Say what is missing instead of installing it.
-    #[arg(long)]
-    no_install: bool,
-}
-
-impl OnPostgres {
-    pub(crate) fn options(&self) -> ServerOptions {
-        let Self { postgres, no_install } = self;
-        ServerOptions { postgres: postgres.clone(), no_install: *no_install, ..Default::default() }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// Picks and claims per second with 1 to 32 workers, beside pgbench with the same SQL.
+    Pick,
+    /// Round trips of every verb, on PostgreSQL and on MariaDB or MySQL; fails if one is not the pinned one.
+    Trips,
+    /// Instructions of the client, beside Diesel by hand, on PostgreSQL and on MariaDB or MySQL.
+    Work,
 }
 
 /// Which PostgreSQL to use.
@@ -201,17 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bench_is_named() {
-        let cli = Cli::try_parse_from(["xtask", "bench", "pick", "--json", "--seconds", "0.5"]);
-        let Command::Bench(BenchCommand::Pick(options)) = cli.expect("a valid command line").command else {
-            panic!("not the bench of picks")
-        };
-        assert!(options.json && options.seconds == Some(0.5) && options.runs.is_none() && !options.quick);
-        let cli = Cli::try_parse_from(["xtask", "bench", "trips", "--accept"]).expect("a valid command line");
-        assert!(matches!(
-            cli.command,
-            Command::Bench(BenchCommand::Trips(TripsOptions { accept: true, json: false, .. }))
-        ));
+    fn a_bench_is_named_and_has_options_of_its_own() {
+        let cli = Cli::try_parse_from(["xtask", "bench", "pick", "--no-install", "--json", "--seconds", "0.5"]);
+        let Command::Bench(options) = cli.expect("a valid command line").command else { panic!("not a bench") };
+        assert!(options.which == Which::Pick && options.servers.no_install);
+        assert_eq!(options.passed_on, ["--json", "--seconds", "0.5"]);
         assert!(Cli::try_parse_from(["xtask", "bench"]).is_err());
     }
 

@@ -47,7 +47,7 @@ use clap::Parser as _;
 
 use cli::Cli;
 #[cfg(unix)]
-use cli::{BenchCommand, Command};
+use cli::Command;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
@@ -71,8 +71,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Test(options) if options.matrix => matrix::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Demo(options) => demo::run(&options),
-        Command::Bench(BenchCommand::Pick(options)) => bench::pick(&options),
-        Command::Bench(BenchCommand::Trips(options)) => bench::trips(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Install(options) => setup::run(&options),
     }

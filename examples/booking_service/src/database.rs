@@ -3,9 +3,10 @@
 use std::{error::Error, time::Duration};
 
 use deadpool::Runtime;
+use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
-    AsyncPgConnection,
-    pooled_connection::{AsyncDieselConnectionManager, deadpool as pooled},
+    AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, deadpool as pooled},
 };
 use diesel_lockset::nonblocking::run_pending_migrations_locked;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -26,13 +27,27 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 ///
 /// If the pool cannot be built. A database that does not answer is an error of the first request.
 pub fn connect(url: impl Into<String>) -> Result<Pool, pooled::BuildError> {
-    Pool::builder(AsyncDieselConnectionManager::new(url))
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(|url| Box::pin(establish(url)));
+    Pool::builder(AsyncDieselConnectionManager::new_with_config(url, config))
         .max_size(16)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(PATIENCE))
         .create_timeout(Some(Duration::from_secs(10)))
         .recycle_timeout(Some(PATIENCE))
         .build()
+}
+
+/// Connects, with a limit below everything that this program does: the server ends a transaction in which nothing happens, so that no mistake
+/// here keeps a seat locked for longer.
+fn establish(url: &str) -> impl Future<Output = ConnectionResult<AsyncPgConnection>> + Send + use<> {
+    let url = url.to_owned();
+    async move {
+        let mut conn = AsyncPgConnection::establish(&url).await?;
+        let limit = "SET idle_in_transaction_session_timeout = '10s'";
+        conn.batch_execute(limit).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(conn)
+    }
 }
 
 /// Brings the tables up to date. Processes that start at the same time wait for each other.

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn chunks_ascend_over_all_parts_and_do_not_cut_through_a_key() {
-        let ranks = |range: std::ops::Range<usize>| range.rev().map(|i| vec![i as i128]).collect::<Vec<_>>();
+        let ranks = |range: std::ops::Range<usize>| range.rev().map(|i| Rank::One(i as i128)).collect::<Vec<_>>();
         let chunks = Chunks::by_rank(vec![ranks(0..CHUNK), ranks(CHUNK - 1..CHUNK + 2)], CHUNK);
         assert_eq!(chunks.count(), 2);
         assert_eq!(chunks.places(0, 0).len(), CHUNK);

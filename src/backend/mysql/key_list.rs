@@ -3,6 +3,8 @@
 //! A list is filled up to a power of two with its last key, so that the server keeps statistics of few statement texts. A key that occurs
 //! twice in a list has the same effect as once.
 
+use std::any::Any;
+
 use diesel::{
     expression::Expression,
     mysql::{Mysql, MysqlType},
@@ -64,7 +66,7 @@ where
     }
 
     fn ranks(keys: &[K]) -> Option<Vec<Rank>> {
-        keys.iter().map(|key| Some(vec![integer::<ST, K>(key)?])).collect()
+        keys.iter().map(|key| integer::<ST, K>(key).map(Rank::One)).collect()
     }
 }
 
@@ -128,7 +130,7 @@ macro_rules! composite_keys {
             }
 
             fn ranks(keys: &[($($K,)+)]) -> Option<Vec<Rank>> {
-                keys.iter().map(|key| Some(vec![$(integer::<$ST, $K>(&key.$i)?),+])).collect()
+                keys.iter().map(|key| Some(Rank::Several(vec![$(integer::<$ST, $K>(&key.$i)?),+]))).collect()
             }
         }
     )*};
@@ -159,11 +161,19 @@ where
 }
 
 /// Returns the integer that the server compares for a key column, if it is one. The type of the sent value decides, not the Rust type.
+///
+/// Integers of the column's own size are sent as they are; other keys are read from what is sent.
 fn integer<ST, K>(key: &K) -> Option<i128>
 where
-    K: ToSql<ST, Mysql>,
+    K: LockKey + ToSql<ST, Mysql>,
     Mysql: HasSqlType<ST>,
 {
+    let (key_as_any, kind): (&dyn Any, _) = (key, <Mysql as HasSqlType<ST>>::metadata(&mut ()));
+    match (kind, key_as_any.downcast_ref(), key_as_any.downcast_ref()) {
+        (MysqlType::LongLong, Some(number), _) => return Some(i64::into(*number)),
+        (MysqlType::Long, _, Some(number)) => return Some(i32::into(*number)),
+        _ => {}
+    }
     let (kind, bytes) = bytes_of::<Mysql, ST, K>(key)?;
     Some(match kind {
         MysqlType::Tiny => i8::from_ne_bytes(bytes.try_into().ok()?).into(),

@@ -69,6 +69,9 @@ impl LockingBackend for Mysql {
     const ISOLATION_COMES_FIRST: bool = true;
     const ERRORS_ABORT: bool = false;
 
+    /// Every user may end sessions of its own.
+    const END_SESSION: Option<&'static str> = Some("KILL CONNECTION_ID()");
+
     const FORGET_ISOLATION: Option<fn() -> Statement<'static, Mysql>> =
         Some(|| Statement::new(TextOnly(isolation::FORGET.into())));
 

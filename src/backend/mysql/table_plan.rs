@@ -16,7 +16,7 @@ use super::{
     chunks::{CHUNK, Chunks},
     covering_index::Uncovered,
     fragments::Asked,
-    holders::{Holders, holder},
+    holders::{Holders, row_holder},
     key_check::KeyCheck,
     level_guard::{Refused, of_serializable},
     lock_rows::{LockModel, LockRows},
@@ -242,9 +242,9 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
         if self.stage == Stage::Done { self.done() } else { Ok(()) }
     }
 
-    fn finish(self) -> Vec<ErasedRows> {
+    fn finish(self) -> impl Iterator<Item = ErasedRows> {
         let MysqlTable { name, models, .. } = self;
-        models.into_iter().map(|model| model.finish(&name)).collect()
+        models.into_iter().map(move |model| model.finish(&name))
     }
 
     fn is_done(&self) -> bool {
@@ -313,11 +313,11 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
     }
 
     fn holders(&self, time: Duration) -> Statement<'_, Mysql> {
-        Statement::new(Holders { table: self.name.bare(), time })
+        Statement::new(Holders { table: &self.name, time })
     }
 
     fn holder(row: &RowRef<'_, Mysql>) -> deserialize::Result<Holder> {
-        holder(row)
+        row_holder(row)
     }
 }
 

@@ -91,6 +91,12 @@ pub(super) fn groups(choices: &[Chosen<'_, Pg>]) -> impl Iterator<Item = bool> {
     first.into_iter().chain(other)
 }
 
+/// Returns whether the number of a group also says that a row was requested by key: it is the group without a limit, and the rows that it
+/// chose are not counted. A column less saves the client a tenth of the work for each row.
+pub(super) fn tells_of_keys(choices: &[Chosen<'_, Pg>], counts: bool) -> bool {
+    !counts && groups(choices).any(|limited| !limited)
+}
+
 /// The longest chain of `UNION ALL`: the server's parser descends one level for each, and fails when its stack is full.
 const MOST_IN_A_ROW: usize = 64;
 

@@ -5,17 +5,18 @@ use diesel::{
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
     result::QueryResult,
-    sql_types::Text,
+    row::Row,
+    sql_types::{Bool, Text},
 };
 
 use super::{
     fragments::{choice, from_table_among, key_names, union_all},
     model::ModelSql,
-    session::{SESSION_NAMES, session, session_columns},
+    session::{SESSION_NAMES, SESSION_WIDTH, session, session_columns},
 };
 use crate::{
     diesel_internals::RowRef,
-    error::Holder,
+    error::{Evidence, Holder},
     sql::{TableName, helper_name},
 };
 
@@ -70,9 +71,9 @@ impl QueryFragment<Pg> for Holders<'_> {
         })?;
         pass.push_sql(")) SELECT DISTINCT ");
         pass.push_sql(SESSION_NAMES);
-        pass.push_sql(" FROM (SELECT * FROM ");
+        pass.push_sql(", \"told\" FROM (SELECT *, true AS \"told\" FROM ");
         pass.push_sql(MARKED);
-        pass.push_sql(" UNION ALL SELECT * FROM ");
+        pass.push_sql(" UNION ALL SELECT *, false FROM ");
         pass.push_sql(SESSION);
         pass.push_sql(" WHERE \"relation\" OPERATOR(pg_catalog.=) pg_catalog.to_regclass(");
         pass.push_bind_param::<Text, str>(self.name.quoted())?;
@@ -95,6 +96,13 @@ pub(super) const THIS_DATABASE: &str = "(SELECT \"oid\" FROM \"pg_catalog\".\"pg
 const SESSION: &str = helper_name!("session");
 const MARKED: &str = helper_name!("marked");
 
+/// Reads the holder of a row.
+pub(super) fn row_holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
+    let told = row.get_value::<Bool, bool, _>(SESSION_WIDTH)?;
+    Ok(Holder::new(session(row)?, if told { Evidence::Told } else { Evidence::OneOfAll })?)
+}
+
+/// Reads the holder of an advisory lock.
 pub(super) fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
-    Ok(Holder::new(session(row)?)?)
+    Ok(Holder::new(session(row)?, Evidence::Told)?)
 }

@@ -9,7 +9,7 @@ use diesel::{
 use super::{fragments::locking_clause, table_guard::walk_guard};
 use crate::{
     mode::{Strength, Wait},
-    sql::{AnySelect, Chosen, ModelText, TableName},
+    sql::{AnySelect, Chosen, LockClause, ModelText, StatementKind, TableName, TextKey, model_id},
 };
 
 /// Locks and loads the rows: `WITH .. SELECT cols FROM t WHERE .. ORDER BY key FOR UPDATE OF t`, see [`walk_guard`].
@@ -39,6 +39,13 @@ impl LockQuery<'_> {
         }
         let alone = choice.text.from.strip_prefix(" FROM ") == Some(name.quoted());
         alone && choice.text.own
+    }
+
+    /// Returns the key of the text; `None` if model and query can give another text at the next call.
+    pub(super) fn text_key(&self) -> Option<TextKey> {
+        let types = [Some(model_id(self.text)?), Some(self.query.static_id()?)];
+        let clause = LockClause { table: self.name.clone(), strength: self.strength, wait: self.wait };
+        Some(TextKey::of_set::<Pg>(StatementKind::SetQuery(clause), types))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The statement that locks and loads rows by key, by query, or both.
 
+use std::any::TypeId;
+
 use diesel::{
     pg::Pg,
     query_builder::{AstPass, QueryFragment},
@@ -8,15 +10,15 @@ use diesel::{
 
 use super::{
     fragments::{
-        choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, locking_clause, union_all,
-        walk_position,
+        choice, from_table_among, groups, in_hashed, key_name, key_names, key_value, locking_clause, tells_of_keys,
+        union_all, walk_position,
     },
     model::ModelSql,
     table_guard::walk_guard,
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, Keys, ModelText, TableName, helper_name},
+    sql::{Chosen, Keys, LockClause, ModelText, StatementKind, TableName, TextKey, helper_name, model_id},
 };
 
 /// The largest number of keys that are looked up as `= ANY($1)`; more keys are joined with the table.
@@ -36,7 +38,8 @@ const FEW_KEYS: usize = 5_000;
 /// ```sql
 /// WITH wanted (o, c, k0) AS MATERIALIZED (
 ///   (SELECT t.tableoid, t.ctid, t.id FROM t ..the query..))
-/// SELECT cols, t.id IN (SELECT unnest(ARRAY(SELECT unnest($1)))), CASE
+/// SELECT cols, CASE
+///   WHEN t.id IN (SELECT unnest(ARRAY(SELECT unnest($1)))) THEN 3
 ///   WHEN (t.tableoid, t.ctid) IN (SELECT unnest(ARRAY(SELECT o FROM wanted)),
 ///                                        unnest(ARRAY(SELECT c FROM wanted)))
 ///     THEN 1
@@ -48,6 +51,8 @@ const FEW_KEYS: usize = 5_000;
 ///     ON t.id = among.k0
 /// ORDER BY t.id FOR UPDATE OF t
 /// ```
+///
+/// Whether a row was requested by key is a column of its own if the model's queries have limits, or if the rows that they chose are counted.
 ///
 /// If no row comes back, either none was chosen, or the chosen rows were deleted during the wait. Where the difference matters, the
 /// statement above becomes `locked` in
@@ -109,6 +114,26 @@ impl<'q> LockRows<'q> {
         self.array().is_none()
     }
 
+    /// Returns the key of the text; `None` if models and queries can give another text at the next call.
+    pub(super) fn text_key(&self) -> Option<TextKey> {
+        let types = |model: &ModelSql<'_>| {
+            let keys = (!model.keys.is_empty()).then(TypeId::of::<dyn Keys<Pg>>);
+            Some([Some(model_id(model.text)?), keys])
+        };
+        let (first, mut more) = (types(&self.models[0])?, Vec::new());
+        for (i, model) in self.models.iter().enumerate() {
+            if i > 0 {
+                more.extend(types(model)?);
+            }
+            for chosen in model.choices {
+                more.push(Some(chosen.select().static_id()?));
+            }
+        }
+        let clause = LockClause { table: self.name.clone(), strength: self.strength, wait: self.wait };
+        let kind = StatementKind::SetRows { clause, array: self.array().is_some(), counts: self.count };
+        Some(TextKey::of_set::<Pg>(kind, first).and(more))
+    }
+
     fn counts(&self, limited: bool) -> bool {
         self.count || limited
     }
@@ -145,16 +170,23 @@ impl<'q> LockRows<'q> {
 
     /// Writes the number that reports whether a group chose the row.
     ///
-    /// 1: a query of the group chose the row as it is. 2: one chose it, but the row changed. 0: none chose it.
+    /// 3: the row is one of `asked`. 1: a query of the group chose the row as it is. 2: one chose it, but the row changed. 0: none chose it.
     fn walk_sight<'b>(
         &'b self,
         group: usize,
         limited: bool,
         text: &'b dyn ModelText<Pg>,
+        asked: Option<&'b dyn Keys<Pg>>,
         mut pass: AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {
         let from_wanted = |pass: &mut AstPass<'_, '_, Pg>| self.walk_from_wanted(group, pass);
-        pass.push_sql(", CASE WHEN (");
+        pass.push_sql(", CASE WHEN ");
+        if let Some(keys) = asked {
+            key_value(&mut pass, text)?;
+            keys.walk_in_hashed(pass.reborrow())?;
+            pass.push_sql(" THEN 3 WHEN ");
+        }
+        pass.push_sql("(");
         walk_position(&mut pass, text)?;
         pass.push_sql(")");
         in_hashed(&mut pass, 2, &|pass, i| pass.push_sql(["\"o\"", "\"c\""][i]), &from_wanted);
@@ -218,13 +250,16 @@ impl<'q> LockRows<'q> {
         }
         let mut group = 0;
         for ModelSql { text, keys, choices } in &self.models {
-            if self.mixed() && !keys.is_empty() {
+            let asked = Some(*keys).filter(|keys| self.mixed() && !keys.is_empty());
+            let numbered = tells_of_keys(choices, self.count);
+            if let Some(keys) = asked.filter(|_| !numbered) {
                 pass.push_sql(", ");
                 key_value(&mut pass, *text)?;
                 keys.walk_in_hashed(pass.reborrow())?;
             }
             for limited in groups(choices) {
-                self.walk_sight(group, limited, *text, pass.reborrow())?;
+                let asked = asked.filter(|_| numbered && !limited);
+                self.walk_sight(group, limited, *text, asked, pass.reborrow())?;
                 group += 1;
             }
         }

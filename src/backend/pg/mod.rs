@@ -69,9 +69,11 @@ impl LockingBackend for Pg {
     const ISOLATION_COMES_FIRST: bool = false;
     const ERRORS_ABORT: bool = true;
 
-    /// Ends the session. An aborted transaction accepts only `ROLLBACK`, so that comes first. Any role may terminate its own sessions.
-    const END_SESSION: &'static [&'static str] =
-        &["ROLLBACK", "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"];
+    /// An aborted transaction accepts only `ROLLBACK`, so that comes first. Any role may terminate its own sessions, but not those of a
+    /// role that it has replaced by `SET ROLE`.
+    const END_SESSION: Option<&'static str> = Some(
+        "ROLLBACK; RESET SESSION AUTHORIZATION; SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())",
+    );
 
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {
         same_table::question(one, other)

@@ -9,7 +9,7 @@ use diesel::{
 
 use super::{
     answer::{Outcome, Reasons},
-    fragments::groups,
+    fragments::{groups, tells_of_keys},
 };
 use crate::{
     backend::RowSink,
@@ -20,6 +20,8 @@ use crate::{
 /// The row sink of one statement.
 pub(super) struct RowReader<'e> {
     models: Vec<ModelReader<'e>>,
+    /// The number of columns of all models together.
+    width: usize,
     reading: Reading,
     /// True if two columns follow at the end: whether a row was locked at all, and whether the queries chose any. See
     /// [`LockRows::says_if_empty`](super::lock_rows::LockRows::says_if_empty).
@@ -37,7 +39,7 @@ pub(super) struct ModelReader<'e> {
 /// The columns that the first statement adds for a model behind all the models' own columns.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    /// True if a boolean comes first: whether the row was requested by key.
+    /// True if a boolean comes first: whether the row was requested by key. Else the number of a group says so.
     asked: bool,
     /// For each group of the model's queries: whether they have limits, and whether all of them evaluate under the lock everything that
     /// they depend on.
@@ -50,6 +52,7 @@ impl Groups {
     pub(super) fn new(asked: bool, choices: &[Chosen<'_, Pg>], counts: bool) -> Self {
         let own =
             |limited| choices.iter().filter(|chosen| chosen.shape.limited == limited).all(|chosen| chosen.text.own);
+        let asked = asked && !tells_of_keys(choices, counts);
         Groups { asked, groups: groups(choices).map(|limited| (limited, own(limited))).collect(), counts }
     }
 }
@@ -131,6 +134,7 @@ impl ModelReader<'_> {
             // An unchanged row proves nothing about the other rows that its query depends on.
             match (number, has_limit) {
                 (0, _) => {}
+                (3, _) => reasons.asked = true,
                 (1, false) if *own => reasons.firm = true,
                 (1, true) if *own => reasons.limited = true,
                 (_, false) => reasons.doubtful = true,
@@ -148,7 +152,8 @@ impl ModelReader<'_> {
 
 impl<'e> RowReader<'e> {
     pub(super) fn new(models: Vec<ModelReader<'e>>, reading: Reading) -> Self {
-        RowReader { models, reading, told_if_empty: false }
+        let width = models.iter().map(|model| model.width).sum();
+        RowReader { models, width, reading, told_if_empty: false }
     }
 
     pub(super) fn told_if_empty(self, told_if_empty: bool) -> Self {
@@ -174,7 +179,7 @@ impl RowSink<Pg> for RowReader<'_> {
             return Ok(());
         }
         let mut column = 0;
-        let mut extra: usize = self.models.iter().map(|model| model.width).sum();
+        let mut extra = self.width;
         for model in &mut self.models {
             let columns = row.window(column..column + model.width);
             column += model.width;

@@ -11,7 +11,7 @@ use diesel::{deserialize, pg::Pg, result::QueryResult};
 
 pub(super) use self::next_step::two_rows_of_one_key;
 use super::{
-    holders::{Holders, holder},
+    holders::{Holders, row_holder},
     lock_query::LockQuery,
     lock_rows::LockRows,
     model::PgModel,
@@ -26,7 +26,7 @@ use crate::{
     diesel_internals::{RowRef, Statement, sql_of},
     error::{Holder, LockError, Result, RowName},
     mode::{Strength, Wait, WaitPolicy},
-    sql::{ErasedRows, Keys, Named, QueriedModel, TableName},
+    sql::{ErasedRows, Keys, Named, QueriedModel, Remembered, TableName},
 };
 
 /// The maximum number of recheck rounds of a call that waits. A limited query that loses a row in each round would otherwise keep a set
@@ -177,8 +177,9 @@ impl TablePlan<Pg> for PgTable<'_> {
             Stage::LockQuery => {
                 let (sql, reader) = models.first_mut()?.sides();
                 let query = sql.choices.first()?.select();
-                let statement = Statement::new(LockQuery { name, text: sql.text, query, strength, wait }).open_ended();
-                (statement, vec![reader], Reading::Query)
+                let statement = LockQuery { name, text: sql.text, query, strength, wait };
+                let statement = Remembered { key: statement.text_key(), model: None, statement };
+                (Statement::new(statement).open_ended(), vec![reader], Reading::Query)
             }
             Stage::LockRows => {
                 let mixed = models.len() > 1 || models.iter().any(|model| !model.choices.is_empty());
@@ -186,9 +187,13 @@ impl TablePlan<Pg> for PgTable<'_> {
                 let statement = LockRows { name, models, strength, wait, count };
                 let reading = if mixed { Reading::Mixed } else { Reading::Keys };
                 let reader = RowReader::new(readers, reading).told_if_empty(statement.says_if_empty());
+                let (key, model) = (statement.text_key(), None);
                 // A single list of keys that is sent as an array needs no helper names.
-                let statement =
-                    if statement.has_helpers() { Statement::new(Named(statement)) } else { Statement::new(statement) };
+                let statement = if statement.has_helpers() {
+                    Statement::new(Remembered { key, model, statement: Named(statement) })
+                } else {
+                    Statement::new(Remembered { key, model, statement })
+                };
                 return Some(Step::new(statement.open_ended(), reader));
             }
             Stage::Look(i, lists) => {
@@ -255,9 +260,9 @@ impl TablePlan<Pg> for PgTable<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Vec<ErasedRows> {
+    fn finish(self) -> impl Iterator<Item = ErasedRows> {
         let PgTable { name, models, .. } = self;
-        models.into_iter().map(|model| model.finish(&name)).collect()
+        models.into_iter().map(move |model| model.finish(&name))
     }
 
     fn is_done(&self) -> bool {
@@ -313,6 +318,6 @@ impl TablePlan<Pg> for PgTable<'_> {
     }
 
     fn holder(row: &RowRef<'_, Pg>) -> deserialize::Result<Holder> {
-        holder(row)
+        row_holder(row)
     }
 }

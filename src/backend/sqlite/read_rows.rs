@@ -6,7 +6,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::fragments::{key_value, keys_of};
+use super::fragments::{choice, key_value};
 use crate::sql::{Chosen, Keys, ModelText};
 
 /// Reads the rows with these keys and those that these queries choose, each once, in the order of the key.
@@ -38,9 +38,7 @@ impl QueryFragment<Sqlite> for ReadRows<'_> {
         for chosen in self.choices {
             pass.push_sql(separator);
             // Only a subquery may have an order and a limit of its own.
-            pass.push_sql("SELECT * FROM (");
-            keys_of(&mut pass, chosen.select(), self.text)?;
-            pass.push_sql(")");
+            choice(&mut pass, chosen, self.text)?;
             separator = " UNION ALL ";
         }
         if let Some(keys) = self.keys {

@@ -97,7 +97,7 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
                 let (text, rows) = model.sides();
                 let batch = batches.front()?;
                 let choices = choices.get(batch.choices.clone())?;
-                let statement = Statement::new(ReadRows { text, keys: batch.keys.as_deref(), choices });
+                let statement = Statement::new(Named(ReadRows { text, keys: batch.keys.as_deref(), choices }));
                 Some(Step::new(statement, RowReader { rows, width: text.width(), found }))
             }
             Stage::Same(i, keys) => {
@@ -145,9 +145,9 @@ impl TablePlan<Sqlite> for SqliteTable<'_> {
         }
     }
 
-    fn finish(self) -> Vec<ErasedRows> {
+    fn finish(self) -> impl Iterator<Item = ErasedRows> {
         let SqliteTable { name, models, .. } = self;
-        models.into_iter().map(|model| model.finish(&name)).collect()
+        models.into_iter().map(move |model| model.finish(&name))
     }
 
     fn is_done(&self) -> bool {

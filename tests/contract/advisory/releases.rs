@@ -123,6 +123,36 @@ fn a_lost_connection_frees_it_and_the_guard_does_not_panic() {
     assert!(two.run("tries", |s| free(s, account(1))));
 }
 
+/// K15.
+#[test]
+fn a_lock_that_is_lost_while_its_closure_runs_is_no_ok() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    // The end of the session, and a statement that releases all of its locks.
+    for ended in [false, true] {
+        let pid = session.pid();
+        let lost = account(1).hold_session(session.conn(), |conn| {
+            if ended {
+                arena.connect().terminate(pid);
+            } else {
+                Driver::execute_on(conn, <Driver as Session>::Server::RELEASE_ALL)?;
+            }
+            Ok::<_, LockError>("done")
+        });
+        let Err(LockError::AdvisoryLockLost { name }) = lost else { panic!("{lost:?}") };
+        assert_eq!(name, account(1).name().text());
+        session = Driver::connect(arena.url());
+    }
+    let mut session = Driver::connect(arena.url());
+    let pid = session.pid();
+    // The closure's own error says more.
+    let failed = account(1).hold_session(session.conn(), |_| {
+        arena.connect().terminate(pid);
+        Err::<(), _>(LockError::NotInTransaction)
+    });
+    assert!(matches!(failed, Err(LockError::NotInTransaction)), "{failed:?}");
+}
+
 /// K08, L04.
 #[test]
 fn a_thousand_rounds_of_all_kinds_leave_nothing() {

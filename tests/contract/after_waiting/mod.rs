@@ -4,7 +4,9 @@ mod instances;
 mod limited;
 mod limited_out_of_order;
 mod mixed;
+mod odd_names;
 mod queries;
+mod unchanged;
 
 use std::{cell::Cell, fmt::Debug};
 

@@ -65,8 +65,8 @@ fn a_join_or_a_subselect_locks_only_the_table_of_the_model() {
         let ids: Vec<i32> = locked.rows::<Parent>().iter().map(|parent| parent.id).collect();
         assert_eq!(ids, expected, "{form}: each once, however many children it has");
         let held: Vec<String> = expected.iter().map(i32::to_string).collect();
-        assert_eq!(arena.held_keys("parents", "id"), held, "{form}");
-        assert!(arena.held_keys("children", "id").is_empty(), "{form}");
+        arena.assert_held("parents", "id", &held);
+        arena.assert_free("children", "id");
         session.rollback().unwrap();
     }
 }
@@ -88,9 +88,9 @@ fn of_three_joined_tables_the_one_in_the_middle_is_locked() {
     let locked = session.lock_set(set).unwrap();
     let totals: Vec<i32> = locked.rows::<Order>().iter().map(|order| order.total).collect();
     assert_eq!(totals, [250]);
-    assert_eq!(arena.held_keys("orders", "id"), ["2"]);
-    assert!(arena.held_keys("customers", "id").is_empty());
-    assert!(arena.held_keys("order_items", "id").is_empty());
+    arena.assert_held("orders", "id", &["2"]);
+    arena.assert_free("customers", "id");
+    arena.assert_free("order_items", "id");
 }
 
 /// I10.
@@ -106,5 +106,5 @@ fn a_table_joined_with_itself_is_locked_on_the_side_that_has_its_name() {
     let locked = session.lock_set(LockSet::new().query::<Account>(poorer_than_dan)).unwrap();
     let owners: Vec<&str> = locked.rows::<Account>().iter().map(|account| account.owner.as_str()).collect();
     assert_eq!(owners, ["ada", "cleo", "eve"]);
-    assert_eq!(arena.held_keys("accounts", "id"), ["1", "3", "5"]);
+    arena.assert_held("accounts", "id", &["1", "3", "5"]);
 }

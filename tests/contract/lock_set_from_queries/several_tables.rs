@@ -7,11 +7,10 @@ use diesel_lockset::LockSet;
 
 use super::{Arena, Driver, Set, account_ids, job_ids};
 use crate::{
-    isolation::{Play, crowd},
+    isolation::crowd,
     support::{
         driver::Session,
         models::{Account, Job, Tag},
-        probe::Held,
         schema::{accounts, jobs, tags},
     },
 };
@@ -19,7 +18,7 @@ use crate::{
 const ROUNDS: usize = 200;
 
 /// Accounts, jobs and tags, added in the order that `turn` says.
-fn all_three(turn: usize) -> Set {
+pub(super) fn all_three(turn: usize) -> Set {
     let accounts = |set: Set| set.query::<Account>(accounts::table.order(accounts::balance.desc()));
     let jobs = |set: Set| set.query::<Job>(jobs::table.filter(jobs::status.eq("NEW")).order(jobs::priority).limit(9));
     let tags = |set: Set| set.query::<Tag>(tags::table.filter(tags::name.like("apple%")).into_boxed());
@@ -50,28 +49,4 @@ fn queries_on_several_tables_never_deadlock_whatever_order_they_are_added_in() {
     });
     assert_eq!(arena.number("SELECT uses FROM tags WHERE name = 'apple pie'"), 4 * 200);
     assert_eq!(arena.deadlocks(), 0);
-}
-
-/// I11.
-#[test]
-fn tables_are_locked_in_the_order_of_their_names() {
-    let arena = Arena::new();
-    for turn in 0..6 {
-        let play = Play::<Driver>::new(&arena);
-        let (outsider, locker) = (play.session("outsider"), play.session("locker"));
-        outsider.run("holds a job", |s| {
-            s.begin().unwrap();
-            s.lock_by_id::<Job>(2).unwrap();
-        });
-        let waiting = locker.start("locks all three", move |s| {
-            s.begin().unwrap();
-            s.lock_set(all_three(turn)).unwrap().rows::<Tag>().len()
-        });
-        waiting.blocked_by(&outsider);
-        assert_eq!(arena.probe("accounts", "id = 5"), Held::Held);
-        assert_eq!(arena.probe("tags", "name = 'apple'"), Held::Free);
-        outsider.run("ends", |s| s.rollback()).unwrap();
-        assert_eq!(waiting.join(), 2);
-        locker.run("ends", |s| s.rollback()).unwrap();
-    }
 }

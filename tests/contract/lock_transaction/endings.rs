@@ -14,13 +14,13 @@ fn what_was_done_is_committed_and_the_locks_end_with_it() {
     let mut session = Driver::connect(arena.url());
     let balance = run(&mut session, LockTransaction::new(), |conn| {
         let rows = lock(conn, &[2, 1])?;
-        assert_eq!(arena.held_keys("accounts", "id"), ["1", "2"]);
+        arena.assert_held("accounts", "id", &["1", "2"]);
         touch(conn, 1)?;
         Ok::<_, LockError>(rows.iter().map(|row| row.balance).sum::<i32>())
     });
     assert_eq!(balance.unwrap(), 30);
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 1);
-    assert!(arena.held_keys("accounts", "id").is_empty());
+    arena.assert_held("accounts", "id", &[""; 0]);
 }
 
 /// O10.
@@ -42,7 +42,7 @@ fn a_panic_rolls_back_and_goes_on_unwinding() {
     }));
     assert_eq!(panic.unwrap_err().downcast_ref::<i32>(), Some(&42));
     assert_eq!(tries, 1);
-    assert!(arena.held_keys("accounts", "id").is_empty());
+    arena.assert_held("accounts", "id", &[""; 0]);
     // No transaction is open, and no order is remembered.
     let outside = session.lock_by_id::<Account>(1);
     assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");

@@ -135,7 +135,7 @@ fn what_is_not_to_be_retried_comes_back_unchanged_and_nothing_is_kept() {
     });
     assert!(matches!(error, Err(Own::TooPoor(5))), "{error:?}");
     assert_eq!((tries, arena.number("SELECT v FROM accounts WHERE id = 3")), (1, 0));
-    assert!(arena.held_keys("accounts", "id").is_empty());
+    arena.assert_held("accounts", "id", &[""; 0]);
 }
 
 /// P06.

@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use diesel::result::Error as DieselError;
-use diesel_lockset::{Isolation, LockError, LockSet, LockTransaction};
+use diesel_lockset::{LockError, LockTransaction};
 
-use super::{Arena, Driver, lock, moved, run, touch, verbs::RunLockSet};
-use crate::{
-    isolation::Play,
-    support::{driver::Session, models::Account, probe::Held},
-};
+use super::{Arena, Driver, lock, moved, run, touch};
+use crate::support::{driver::Session, models::Account, probe::Held};
 
 const AT_ONCE: Duration = Duration::from_millis(1);
 
-fn quick() -> LockTransaction {
+pub(super) fn quick() -> LockTransaction {
     LockTransaction::new().retries(2).backoff(AT_ONCE, AT_ONCE)
 }
 
@@ -81,7 +78,7 @@ fn a_failed_try_leaves_nothing_and_the_hook_sees_each_of_them() {
     assert_eq!(done.unwrap(), 4);
     assert_eq!(seen, [(1, Held::Free, 0), (2, Held::Free, 0), (3, Held::Free, 0)]);
     assert_eq!(arena.number("SELECT v FROM accounts WHERE id = 1"), 1);
-    assert!(arena.held_keys("accounts", "id").is_empty());
+    arena.assert_held("accounts", "id", &[""; 0]);
 }
 
 /// P05, P06.
@@ -109,66 +106,4 @@ fn without_retries_the_error_comes_as_it_is() {
     let mut session = Driver::connect(arena.url());
     let error = run(&mut session, quick().retries(0), |_| Err::<(), _>(moved()));
     assert!(matches!(error, Err(LockError::LimitedRowsChanged { .. })), "{error:?}");
-}
-
-/// O04, O05, P04.
-#[test]
-fn the_isolation_level_is_in_force_in_every_try() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    for (level, expected) in [
-        (None, 1),
-        (Some(Isolation::ReadCommitted), 1),
-        (Some(Isolation::RepeatableRead), if arena.fails_on_stale_rows() { 3 } else { 1 }),
-        (Some(Isolation::Serializable), if arena.fails_on_stale_rows() { 3 } else { 1 }),
-    ] {
-        let mut tries = 0;
-        let transaction = match level {
-            Some(level) => quick().isolation(level),
-            None => quick(),
-        };
-        let done = run(&mut session, transaction, |conn| {
-            tries += 1;
-            // The snapshot is taken, and somebody else changes a row behind it, in the first two tries.
-            assert_eq!(Driver::execute_on(conn, "SELECT id FROM accounts WHERE id = 2")?, 1);
-            if tries <= 2 {
-                arena.execute("UPDATE accounts SET v = v + 1 WHERE id = 1");
-            }
-            lock(conn, &[1])
-        });
-        assert_eq!((done.unwrap().len(), tries), (1, expected), "{level:?}");
-    }
-}
-
-/// D01, G01.
-#[test]
-fn contended_and_timed_out_calls_are_retried_until_the_holder_is_gone() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    type Locks = fn(&mut super::Conn) -> Result<(), LockError>;
-    let calls: [(&str, Locks, LockTransaction); 2] = [
-        ("no_wait", |conn| LockSet::new().id::<Account>(1).no_wait().lock(conn).map(drop), quick().retry_contended()),
-        (
-            "timeout",
-            |conn| LockSet::new().id::<Account>(1).timeout(Duration::from_millis(50)).lock(conn).map(drop),
-            quick().retry_timed_out(),
-        ),
-    ];
-    for (name, call, transaction) in calls {
-        let holder = play.session(name);
-        holder.run("locks", |s| s.begin().map(|()| s.lock_by_id::<Account>(1).unwrap())).unwrap();
-        let mut session = Driver::connect(arena.url());
-        let mut tries = 0;
-        let transaction = transaction.before_retry(|_, tries| {
-            if tries == 2 {
-                holder.run("commits", |s| s.commit()).unwrap();
-            }
-        });
-        let done = run(&mut session, transaction, |conn| {
-            tries += 1;
-            call(conn)
-        });
-        assert!(done.is_ok(), "{name}: {done:?}");
-        assert_eq!(tries, 3, "{name}");
-    }
 }

@@ -4,13 +4,10 @@ use diesel::prelude::*;
 use diesel_lockset::{LockError, LockSet};
 
 use super::{Arena, Driver, ids, new_mail, verbs::PickDsl};
-use crate::{
-    isolation::Play,
-    support::{
-        driver::Session,
-        models::{Job, Seat},
-        schema::{jobs, seats},
-    },
+use crate::support::{
+    driver::Session,
+    models::{Job, Seat},
+    schema::{jobs, seats},
 };
 
 #[derive(AsChangeset)]
@@ -20,7 +17,7 @@ struct Taken<'a> {
     payload: Option<&'a str>,
 }
 
-fn claim(s: &mut Driver, n: u32) -> Vec<Job> {
+pub(super) fn claim(s: &mut Driver, n: u32) -> Vec<Job> {
     new_mail().claim(n, (jobs::status.eq("TAKEN"), jobs::attempts.eq(jobs::attempts + 1)), s.conn()).unwrap()
 }
 
@@ -33,7 +30,7 @@ fn rows_come_back_as_changed_in_the_order_that_was_asked_for() {
     let claimed = claim(&mut session, 3);
     assert_eq!(ids(&claimed), [4, 3, 2]);
     assert!(claimed.iter().all(|job| job.status == "TAKEN" && job.attempts == 1), "{claimed:?}");
-    assert_eq!(arena.held_keys("jobs", "id"), ["2", "3", "4"]);
+    arena.assert_held("jobs", "id", &["2", "3", "4"]);
     session.commit().unwrap();
     assert_eq!(arena.number("SELECT count(*) FROM jobs WHERE status = 'TAKEN'"), 3);
 }
@@ -54,7 +51,7 @@ fn outside_a_transaction_the_claim_is_committed_and_nothing_stays_locked() {
     assert_eq!(ids(&claim(&mut session, 1)), [4]);
     super::super::assert_sent(sent.take().len(), 1, "a claim");
     assert_eq!(arena.text("SELECT status FROM jobs WHERE id = 4").as_deref(), Some("TAKEN"));
-    assert!(arena.held_keys("jobs", "id").is_empty());
+    arena.assert_held("jobs", "id", &[""; 0]);
     assert_eq!(ids(&claim(&mut session, 9)), [3, 2, 1]);
     assert_eq!(ids(&claim(&mut session, 9)), [0; 0]);
 }
@@ -67,20 +64,6 @@ fn a_rollback_gives_what_was_claimed_back() {
     assert_eq!(ids(&claim(&mut session, 2)), [4, 3]);
     session.rollback().unwrap();
     assert_eq!(arena.number("SELECT count(*) FROM jobs WHERE status = 'NEW'"), 4);
-}
-
-/// J02.
-#[test]
-fn what_others_hold_is_skipped_at_once() {
-    let arena = Arena::new();
-    let play = Play::<Driver>::new(&arena);
-    let (one, two) = (play.session("one"), play.session("two"));
-    let first = one.run("claims", |s| {
-        s.begin().unwrap();
-        ids(&claim(s, 2))
-    });
-    let second = two.run("claims", |s| ids(&claim(s, 5)));
-    assert_eq!((first, second), (vec![4, 3], vec![2, 1]));
 }
 
 #[test]
@@ -128,23 +111,6 @@ fn a_constraint_that_the_change_breaks_is_the_servers_error_and_nothing_is_chang
     assert_eq!(arena.number("SELECT count(*) FROM jobs WHERE attempts = 0"), 5);
     // The session goes on.
     assert_eq!(ids(&new_mail().claim::<Job, _>(1, jobs::status.eq("TAKEN"), session.conn()).unwrap()), [4]);
-}
-
-#[test]
-fn a_lease_that_ran_out_is_claimed_again() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    let leased = || jobs::table.filter(jobs::status.ne("DONE")).filter(jobs::run_at.le(diesel::dsl::now));
-    let lease = |interval: &str| {
-        diesel::dsl::sql::<diesel::sql_types::Timestamp>(&format!("CURRENT_TIMESTAMP + INTERVAL {interval}"))
-    };
-    let next = |s: &mut Driver, interval: &str| -> Vec<i64> {
-        ids(&leased().order(jobs::priority).claim(1, jobs::run_at.eq(lease(interval)), s.conn()).unwrap())
-    };
-    assert_eq!(next(&mut session, "'1' HOUR"), [4]);
-    assert_eq!(next(&mut session, "'1' HOUR"), [3], "4 is leased");
-    arena.execute("UPDATE jobs SET run_at = run_at - INTERVAL '2' HOUR WHERE id = 4");
-    assert_eq!(next(&mut session, "'1' HOUR"), [4], "its worker is gone");
 }
 
 #[test]

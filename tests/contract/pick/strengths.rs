@@ -1,7 +1,7 @@
-//! Picks of other strengths.
+//! Picks of other strengths, and of queries with a clause of their own.
 
 use diesel::prelude::*;
-use diesel_lockset::LockQueryDsl;
+use diesel_lockset::{LockError, LockQueryDsl};
 
 use super::super::quoted;
 use super::{Arena, Driver, new_mail, verbs::PickDsl};
@@ -35,4 +35,25 @@ fn a_claim_takes_the_strength_of_its_clause() {
     let sent = sent.take();
     let clause = format!("FOR UPDATE OF {} SKIP LOCKED", quoted("jobs"));
     assert!(sent.iter().any(|sent| sent.contains(&clause) || sent.contains("FOR UPDATE SKIP LOCKED")), "{sent:?}");
+}
+
+#[test]
+fn a_query_with_a_clause_of_its_own_picks_what_it_selects() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    session.begin().unwrap();
+    let next = new_mail().select((jobs::id, jobs::payload)).for_update_of(jobs::table);
+    let next: Result<Option<(i64, String)>, LockError> = next.pick_next(session.conn());
+    assert_eq!(next.unwrap(), Some((4, "to dan".to_owned())));
+    assert_eq!(arena.held_keys("jobs", "id"), ["4"]);
+}
+
+#[test]
+fn with_a_clause_of_its_own_it_is_refused_outside_a_transaction_and_nothing_is_sent() {
+    let arena = Arena::new();
+    let mut session = Driver::connect(arena.url());
+    let sent = session.overhear();
+    let refused = new_mail().for_update_of(jobs::table).pick_next::<Job>(session.conn());
+    assert!(matches!(refused, Err(LockError::NotInTransaction)), "{refused:?}");
+    assert_eq!(sent.take(), [""; 0]);
 }

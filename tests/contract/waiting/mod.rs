@@ -1,14 +1,15 @@
 //! Sets and rows that are not waited for at any price: `no_wait`, `skip_locked`, `timeout`, and who is in the way.
 
-use diesel_lockset::{LockError, LockSet, Lockable, Locked, error::RowName};
+use diesel_lockset::{LockError, LockSet};
 
 pub(crate) use super::one_row::stale;
 use super::{Arena, Driver};
 use crate::{
     isolation::{Actor, Play},
-    support::{driver::Session, models::Account},
+    support::driver::Session,
 };
 
+mod free_rows;
 pub(crate) mod messages;
 mod no_wait;
 mod no_wait_queries;
@@ -16,6 +17,10 @@ mod skip_locked;
 mod skip_locked_queries;
 mod staggered;
 mod timeout;
+mod told;
+
+use self::told::keys;
+pub(crate) use self::told::{goes_on_and_commits, names};
 
 pub(crate) type Set = LockSet<'static, <Driver as Session>::Backend>;
 
@@ -38,10 +43,6 @@ pub(crate) fn beginner(play: &Play<Driver>, name: &str) -> Actor<Driver> {
     session
 }
 
-pub(crate) fn names(rows: &[RowName]) -> Vec<String> {
-    rows.iter().map(ToString::to_string).collect()
-}
-
 /// The names of the rows that a call which does not wait met busy.
 #[track_caller]
 fn busy<T: std::fmt::Debug>(result: Result<T, LockError>) -> Vec<String> {
@@ -50,16 +51,4 @@ fn busy<T: std::fmt::Debug>(result: Result<T, LockError>) -> Vec<String> {
     let LockError::Contended { rows, holders, source: None } = error else { panic!("{error:?}") };
     assert!(holders.is_empty(), "nobody asked: {holders:?}");
     names(&rows)
-}
-
-/// The keys of the rows that came back.
-fn keys<T: Lockable>(locked: &Locked) -> Vec<T::Key> {
-    locked.rows::<T>().iter().map(Lockable::lock_key).collect()
-}
-
-/// The transaction of `s`, who has begun, takes another row, and what it did is kept.
-pub(crate) fn goes_on_and_commits(s: &mut Driver) {
-    assert_eq!(s.lock_by_id::<Account>(5).unwrap().balance, 0);
-    assert_eq!(s.execute("UPDATE accounts SET v = v + 1 WHERE id = 5"), Ok(1));
-    s.commit().unwrap();
 }

@@ -7,7 +7,7 @@ use crate::{
     isolation::Play,
     support::{
         driver::Session,
-        models::{Account, AccountSummary, Customer, Order, Product, Seat},
+        models::{Account, AccountSummary, Order, Product, Seat},
         probe::Held,
     },
 };
@@ -100,27 +100,6 @@ fn each_of_two_models_of_one_table_names_its_busy_rows() {
     let free = |s: &mut Driver| s.lock_set(LockSet::new().ids::<Account>([3, 4]).id::<AccountSummary>(4).no_wait());
     let locked = hasty.run("tries free ones", free).unwrap();
     assert_eq!((keys::<Account>(&locked), keys::<AccountSummary>(&locked)), (vec![3, 4], vec![4]));
-}
-
-/// D02.
-#[test]
-fn a_free_row_is_locked_as_usual() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    session.begin().unwrap();
-    assert_eq!(session.no_wait(&stale()).unwrap().balance, 10);
-    assert_eq!(arena.held_keys("accounts", "id"), ["1"]);
-    // It is no contention with oneself, in a nested transaction either.
-    session.begin().unwrap();
-    session.execute("UPDATE accounts SET balance = 11 WHERE id = 1").unwrap();
-    assert_eq!(session.no_wait(&stale()).unwrap().balance, 11);
-    let locked = session.lock_set(LockSet::new().id::<Customer>(3).ids::<Account>([1, 2]).no_wait()).unwrap();
-    assert_eq!((keys::<Account>(&locked), keys::<Customer>(&locked)), (vec![1, 2], vec![3]));
-    assert_eq!((arena.held_keys("accounts", "id").len(), arena.held_keys("customers", "id").len()), (2, 1));
-    session.commit().unwrap();
-    session.commit().unwrap();
-    let outside = session.no_wait(&stale());
-    assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");
 }
 
 /// D02.

@@ -129,21 +129,6 @@ fn within_its_time_a_call_gets_the_row_and_what_has_become_of_it() {
     }
 }
 
-/// G01, A03.
-#[test]
-fn a_missing_row_is_missing_also_with_a_timeout() {
-    let arena = Arena::new();
-    let mut session = Driver::connect(arena.url());
-    session.begin().unwrap();
-    let error = session.timeout(&Account { id: 99, ..stale() }, LONG).unwrap_err();
-    assert!(matches!(error, LockError::Missing { .. }), "{error:?}");
-    let locked = session.lock_set(LockSet::new().ids::<Account>([99, 1]).allow_missing().timeout(LONG)).unwrap();
-    assert_eq!((keys::<Account>(&locked), names(locked.missing())), (vec![1], vec!["Account 99".to_owned()]));
-    goes_on_and_commits(&mut session);
-    let outside = session.timeout(&stale(), LONG);
-    assert!(matches!(outside, Err(LockError::NotInTransaction)), "{outside:?}");
-}
-
 /// G07.
 #[test]
 fn no_time_at_all_is_no_wait() {

@@ -1,6 +1,7 @@
 //! A future that is dropped in the middle of any of its statements: the connection is refused from then on, and a pool hands out
 //! another one. The session keeps nothing for longer than it takes to end.
 
+mod pools;
 mod transfers;
 pub(super) mod verbs;
 mod waits;

@@ -39,7 +39,11 @@ const WAITS: [(&str, for<'c> fn(&'c mut AsyncConn) -> Call<'c>); 2] =
     ];
 
 /// Polls the call until the server says that the session waits, and drops it then.
-async fn drop_when_it_waits(call: impl Future<Output = Result<(), LockError>>, pid: i32, observer: &mut impl Observer) {
+pub(super) async fn drop_when_it_waits(
+    call: impl Future<Output = Result<(), LockError>>,
+    pid: i32,
+    observer: &mut impl Observer,
+) {
     let (mut call, mut tick) = (pin!(call), tokio::time::interval(Duration::from_millis(2)));
     let waits = poll_fn(|context| {
         assert!(call.as_mut().poll(context).is_pending(), "it has to wait");

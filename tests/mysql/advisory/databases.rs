@@ -35,7 +35,8 @@ fn whoever_leaves_the_database_meanwhile_loses_the_connection() {
     let (arena, other) = (Arena::new(), Arena::new());
     let (mut one, mut two) = (MysqlBlocking::connect(arena.url()), MysqlBlocking::connect(arena.url()));
     let switch = format!("USE {}", other.name());
-    account(1).hold_session(one.conn(), |conn| Ok::<_, LockError>(conn.batch_execute(&switch)?)).unwrap();
+    let lost = account(1).hold_session(one.conn(), |conn| Ok::<_, LockError>(conn.batch_execute(&switch)?));
+    assert!(matches!(lost, Err(LockError::AdvisoryLockLost { .. })), "{lost:?}");
     assert!(one.conn().transaction(|_| Ok::<_, LockError>(())).is_err(), "a pool ends it");
     drop(one);
     crate::support::patience::until(|| free(&mut two, account(1)).then_some(())).expect("free");

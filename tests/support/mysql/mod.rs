@@ -58,6 +58,7 @@ impl Server for MysqlFamily {
     type Conn = MysqlConnection;
 
     const RESOLVES_FIRST: bool = true;
+    const MANY_COMPOSITE_KEYS: i32 = 30_000;
     const UNDOES_STATEMENTS: bool = true;
     const AT_WORK: &str = "SELECT CAST(id AS SIGNED) \
                            FROM /*!80022 performance_schema */ /*M! information_schema */ . processlist \

@@ -1,27 +1,24 @@
 //! Sessions over the connections of `diesel-async`, for tests that are written for connections whose calls block.
 //!
-//! The connection is an [`AsyncConnectionWrapper`]: Diesel's own calls block on it, and `diesel-async` takes it for a connection of its
+//! The connection is an [`AsyncConnectionWrapper`](diesel_async::async_connection_wrapper::AsyncConnectionWrapper): Diesel's own calls block on it, and `diesel-async` takes it for a connection of its
 //! own, since it dereferences to one. The verbs of the crate over it are those of `diesel_lockset::nonblocking`, each
 //! [blocked on](block_on); see [`verbs`].
 
 mod guard;
 mod runtime;
+mod servers;
 mod session;
 pub(crate) mod verbs;
 
 use diesel_async::{
     AsyncMysqlConnection, AsyncPgConnection,
-    async_connection_wrapper::AsyncConnectionWrapper,
     pooled_connection::{bb8, deadpool::Object},
 };
 
 pub(crate) use self::{
-    runtime::{Runtime, block_on, runtime},
+    runtime::{Blocked, block_on, runtime},
     session::Async,
 };
-
-/// A connection of `diesel-async` that Diesel's own calls can be made on.
-pub(crate) type Blocked<C> = AsyncConnectionWrapper<C, Runtime>;
 
 /// A plain `AsyncPgConnection`.
 pub(crate) type Nonblocking = Async<AsyncPgConnection>;

@@ -8,7 +8,7 @@ use std::{
     thread::{self, Thread},
 };
 
-use diesel_async::async_connection_wrapper::BlockOn;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use tokio::runtime::{Builder, Handle};
 
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
@@ -58,3 +58,6 @@ impl BlockOn for Runtime {
         Runtime
     }
 }
+
+/// A connection of `diesel-async` that Diesel's own calls can be made on.
+pub(crate) type Blocked<C> = AsyncConnectionWrapper<C, Runtime>;

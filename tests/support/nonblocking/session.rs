@@ -1,33 +1,17 @@
 //! A session of a test over a connection of `diesel-async`.
 
-use std::time::Duration;
+use diesel_async::AsyncConnection;
 
-use diesel::{
-    Connection, QueryResult, connection::TransactionManager, mysql::Mysql, pg::Pg, result::Error as DieselError,
-};
-use diesel_async::{
-    AsyncConnection, AsyncMysqlConnection, AsyncPgConnection,
-    pooled_connection::{
-        AsyncDieselConnectionManager, bb8,
-        deadpool::{Object, Pool},
-    },
-};
-use diesel_lockset::{LockError, LockSet, LockTarget, Locked, bounds::IntoKey};
-
-use super::{
-    Blocked, Owned, block_on, runtime,
-    verbs::{LockDsl, RunLockSet},
-};
-use crate::support::{driver::Session, mysql::MysqlFamily, postgres::Postgres, server::Server, statements::Statements};
+use super::{Blocked, block_on, runtime};
 
 /// A session whose calls are futures, each of which is blocked on.
 pub(crate) struct Async<C> {
-    conn: Option<Blocked<C>>,
-    pid: i32,
+    pub(crate) conn: Option<Blocked<C>>,
+    pub(crate) pid: i32,
 }
 
 impl<C> Async<C> {
-    fn open_conn(&mut self) -> &mut Blocked<C> {
+    pub(crate) fn open_conn(&mut self) -> &mut Blocked<C> {
         self.conn.as_mut().expect("a connection until it is dropped")
     }
 }
@@ -41,33 +25,13 @@ impl<C> Drop for Async<C> {
 }
 
 /// A plain connection.
-fn establish<C: AsyncConnection>(url: &str) -> C {
+pub(crate) fn establish<C: AsyncConnection>(url: &str) -> C {
     block_on(C::establish(url)).unwrap_or_else(|error| panic!("cannot connect to {url}: {error}"))
 }
 
-/// The only connection of a pool of its own.
-macro_rules! out_of_a_pool {
-    ($url:expr) => {{
-        let pool = Pool::builder(AsyncDieselConnectionManager::new($url)).max_size(1).build().expect("a pool");
-        let conn = block_on(pool.get()).unwrap_or_else(|error| panic!("cannot connect to {}: {error}", $url));
-        // The connection goes on without its pool, and is closed when it is dropped.
-        drop(pool);
-        conn
-    }};
-}
-
-/// As [`out_of_a_pool`], of `bb8`.
-macro_rules! out_of_bb8 {
-    ($url:expr) => {{
-        let pool = bb8::Pool::builder().max_size(1).build(AsyncDieselConnectionManager::new($url));
-        let conn = block_on(async { pool.await.expect("a pool").get_owned().await });
-        conn.unwrap_or_else(|error| panic!("cannot connect to {}: {error}", $url))
-    }};
-}
-
-/// For each connection by itself: both Diesel and `diesel-async` have a `Backend` for it, which generic code would have to tell apart.
+/// Sessions over connections, named with how they are opened and how they skip rows. For each connection by itself: both Diesel and `diesel-async` have a `Backend` for it, which generic code would have to tell apart.
 macro_rules! sessions {
-    ($($Conn:ty, $Server:ty, $Backend:ty, $probes:literal, |$url:ident| $open:expr;)*) => {$(
+    ($($Conn:ty, $Server:ty, $Backend:ty, $probes:literal, $skips:ident, |$url:ident| $open:expr;)*) => {$(
         impl Session for Async<$Conn> {
             type Conn = Blocked<$Conn>;
             type Server = $Server;
@@ -138,7 +102,7 @@ macro_rules! sessions {
             }
 
             fn skip_locked<T: LockTarget<$Backend>>(&mut self, row: &T) -> Result<Option<T>, LockError> {
-                row.skip_locked().lock(self.open_conn())
+                $skips!(row, self.open_conn())
             }
 
             fn timeout<T: LockTarget<$Backend>>(&mut self, row: &T, time: Duration) -> Result<T, LockError> {
@@ -165,10 +129,4 @@ macro_rules! sessions {
     )*};
 }
 
-sessions! {
-    AsyncPgConnection, Postgres, Pg, 1, |url| establish(url);
-    Object<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_a_pool!(url);
-    Owned<AsyncPgConnection>, Postgres, Pg, 1, |url| out_of_bb8!(url);
-    AsyncMysqlConnection, MysqlFamily, Mysql, 0, |url| establish(url);
-    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, 0, |url| out_of_a_pool!(url);
-}
+pub(crate) use sessions;

@@ -31,6 +31,7 @@ impl Server for Postgres {
     type Conn = PgConnection;
 
     const RESOLVES_FIRST: bool = false;
+    const MANY_COMPOSITE_KEYS: i32 = 70_000;
     const UNDOES_STATEMENTS: bool = false;
     const AT_WORK: &str = "SELECT pid FROM pg_stat_activity \
                            WHERE datname = current_database() AND pid <> pg_backend_pid() \

@@ -81,11 +81,15 @@ const MANAGERS: &[Manager] = &[
 
 /// Returns the line for each package manager of this machine, or all of them if it has none that is known.
 pub(super) fn lines(needs: &[Need]) -> Vec<String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_here =
-        |manager: &&Manager| std::env::split_paths(&path).any(|folder| folder.join(manager.program).is_file());
-    let here: Vec<String> = MANAGERS.iter().filter(is_here).map(|manager| manager.line(needs)).collect();
+    let here: Vec<String> =
+        MANAGERS.iter().filter(|manager| is_on_path(manager.program)).map(|manager| manager.line(needs)).collect();
     if here.is_empty() { MANAGERS.iter().map(|manager| manager.line(needs)).collect() } else { here }
+}
+
+/// Returns whether one of the folders of `PATH` has this program.
+pub(super) fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 impl Manager {
@@ -109,6 +113,7 @@ impl Manager {
             Need::Libpq => slice::from_ref(&self.libpq),
             Need::Mariadb => self.mariadb,
             Need::Libmariadb => self.libmariadb,
+            Need::Valgrind => &["valgrind"],
         }
     }
 }

@@ -53,6 +53,7 @@ fn packages(needs: &[Need]) -> Vec<&'static str> {
             Need::Libpq => &[LIBPQ],
             Need::Mariadb => &MARIADB,
             Need::Libmariadb => &LIBMARIADB,
+            Need::Valgrind => &["valgrind"],
         });
     }
     packages.sort_unstable();

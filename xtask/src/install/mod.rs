@@ -28,6 +28,8 @@ pub(crate) enum Need {
     Mariadb,
     /// The client library of MySQL or MariaDB, to link against.
     Libmariadb,
+    /// The counter of instructions.
+    Valgrind,
 }
 
 /// Where the programs of this machine lie.
@@ -55,6 +57,7 @@ impl Need {
             Self::Libpq => libpq::is_there(&tools.postgres),
             Self::Mariadb => tools.mariadb.has_server(),
             Self::Libmariadb => libmariadb::is_there(),
+            Self::Valgrind => advice::is_on_path("valgrind"),
         }
     }
 
@@ -63,7 +66,7 @@ impl Need {
         match self {
             Self::Postgres | Self::Pgbench => options.postgres.pg_bin.as_ref(),
             Self::Mariadb => options.mariadb.mysql_bin.as_ref(),
-            Self::Pgbouncer | Self::Libpq | Self::Libmariadb => None,
+            Self::Pgbouncer | Self::Libpq | Self::Libmariadb | Self::Valgrind => None,
         }
     }
 
@@ -72,7 +75,7 @@ impl Need {
         match self {
             Self::Postgres => Some("PG_DATABASE_URL"),
             Self::Mariadb => Some(mariadb::Purpose::Tests.variable()),
-            Self::Pgbench | Self::Pgbouncer | Self::Libpq | Self::Libmariadb => None,
+            Self::Pgbench | Self::Pgbouncer | Self::Libpq | Self::Libmariadb | Self::Valgrind => None,
         }
     }
 
@@ -84,6 +87,7 @@ impl Need {
             Self::Libpq => "PostgreSQL's client library (libpq) with its development files",
             Self::Mariadb => "the MariaDB server (mariadbd, mariadb-install-db)",
             Self::Libmariadb => "the client library of MariaDB (libmariadb) with its development files, and pkg-config",
+            Self::Valgrind => "valgrind",
         }
     }
 }

@@ -169,6 +169,6 @@ impl MysqlTable<'_> {
 /// Splits the ranks of the candidate rows, which are listed model by model, into one list for each model.
 fn by_model(mut ranks: Vec<(usize, i64)>, counts: &[usize]) -> Vec<Vec<Rank>> {
     ranks.sort_unstable();
-    let mut ranks = ranks.into_iter().map(|(_, rank)| vec![i128::from(rank)]);
+    let mut ranks = ranks.into_iter().map(|(_, rank)| Rank::One(rank.into()));
     counts.iter().map(|count| ranks.by_ref().take(*count).collect()).collect()
 }
