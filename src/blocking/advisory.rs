@@ -145,6 +145,29 @@ pub trait RunAdvisoryLock<M>: Sized {
     where
         Conn: LockConnection<Backend: SupportsAdvisory<M>>;
 
+    /// Like [`acquire_owned`](Self::acquire_owned), if the lock is free, at once or within the timeout. Else it returns `None`, and the
+    /// connection is dropped, which puts it back into its pool.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire`](Self::acquire), except `Contended` and `TimedOut`. The connection is dropped then, too.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # include!("../doctest_setup.rs");
+    /// # fn main() -> Result<(), LockError> {
+    /// let nightly = || AdvisoryLock::named("nightly report");
+    /// let mut guard = nightly().try_acquire_owned(establish())?.expect("free");
+    /// // Another process leaves it to this one.
+    /// assert!(nightly().try_acquire_owned(establish())?.is_none());
+    /// assert!(guard.is_held()?);
+    /// # Ok(()) }
+    /// ```
+    fn try_acquire_owned<Conn>(self, conn: Conn) -> Result<Option<OwnedAdvisoryGuard<Conn>>>
+    where
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>;
+
     /// Takes the lock until the open transaction ends. No statement releases it, so it also works behind a pooler.
     ///
     /// A savepoint that is rolled back releases the locks that were taken in it. PostgreSQL only.
@@ -246,6 +269,14 @@ impl<M: AdvisoryMode> RunAdvisoryLock<M> for AdvisoryLock<M> {
     {
         now(core::take(&self, Span::Session, &mut Blocking(&mut conn), true))?;
         Ok(OwnedAdvisoryGuard::new::<M>(conn, self.name().clone()))
+    }
+
+    fn try_acquire_owned<Conn>(self, mut conn: Conn) -> Result<Option<OwnedAdvisoryGuard<Conn>>>
+    where
+        Conn: LockConnection<Backend: SupportsAdvisory<M>>,
+    {
+        let taken = now(core::take(&self, Span::Session, &mut Blocking(&mut conn), false))? == Taken::Yes;
+        Ok(taken.then(|| OwnedAdvisoryGuard::new::<M>(conn, self.name().clone())))
     }
 
     fn acquire_for_transaction<Conn>(self, conn: &mut Conn) -> Result<()>

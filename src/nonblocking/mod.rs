@@ -65,6 +65,7 @@
 
 mod advisory;
 mod advisory_guard;
+mod advisory_lock;
 mod cancel;
 mod catch;
 mod closure;

@@ -122,7 +122,7 @@ pub(crate) struct Options {
 
 impl LockTransaction {
     /// Returns a transaction with five retries, the first after 5 to 10 ms, at the server's isolation level.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         let options = Options {
             retries: 5,
             backoff: (Duration::from_millis(5), Duration::from_secs(1)),
