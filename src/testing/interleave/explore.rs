@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::{
     Anomaly, Interleave, InterleaveError, MOST_SESSIONS,
+    deadlock::Deadlock,
     judge::{Judge, orders},
     report::{Collected, Coverage, Report},
     run::{self, Ran},
     schedule::{Schedule, Step},
     search::{Choose, DepthFirst, Replay, Sampled},
-    verdict::Deadlock,
 };
 use crate::{backend::LockingBackend as _, blocking::LockConnection, testing::server::TestBackend};
 

@@ -2,6 +2,7 @@
 //! orders.
 
 mod anomaly;
+mod deadlock;
 mod error;
 mod explore;
 mod judge;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{Ended, anomaly::Anomaly, schedule::Schedule, verdict::Deadlock};
+use super::{Ended, anomaly::Anomaly, deadlock::Deadlock, schedule::Schedule};
 
 /// The orders that were run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,10 +6,7 @@ use super::{
     report::{Coverage, Report},
     schedule::Schedule,
 };
-use crate::{
-    sql::Dialect,
-    testing::{order::LockCircle, statement::Statement},
-};
+use crate::testing::order::LockCircle;
 
 /// The answer of [`Report::verdict`].
 #[derive(Debug, Clone)]
@@ -29,24 +26,6 @@ impl fmt::Display for CircleVerdict {
             CircleVerdict::Confirmed(schedule) => write!(f, "the sessions deadlock:\n{schedule}"),
             CircleVerdict::Cleared => f.write_str("the sessions do not deadlock in any order of their statements"),
             CircleVerdict::Unknown => f.write_str("no deadlock in a sample of the orders: raise `max_schedules`"),
-        }
-    }
-}
-
-/// A deadlock that the server reported, with the tables of the statements that were at work.
-#[derive(Debug)]
-pub(super) struct Deadlock {
-    tables: BTreeSet<String>,
-    schedule: Schedule,
-}
-
-impl Deadlock {
-    /// Adds a deadlock, unless one of the same tables is known.
-    pub(super) fn note(known: &mut Vec<Self>, dialect: &'static Dialect, at_work: &[usize], schedule: &Schedule) {
-        let steps = at_work.iter().filter_map(|step| schedule.steps.get(*step));
-        let tables = steps.flat_map(|step| Statement::read(&step.sql, dialect).locked_tables()).collect();
-        if known.iter().all(|deadlock| deadlock.tables != tables) {
-            known.push(Deadlock { tables, schedule: schedule.clone() });
         }
     }
 }
@@ -107,9 +86,9 @@ impl<O> Report<O> {
     #[must_use]
     pub fn verdict(&self, circle: &LockCircle) -> CircleVerdict {
         let tables: BTreeSet<_> = circle.steps.iter().flat_map(|step| step.tables.iter().cloned()).collect();
-        let met = self.collected.deadlocks.iter().find(|deadlock| deadlock.tables.is_superset(&tables));
+        let met = self.collected.deadlocks.iter().find(|deadlock| deadlock.is_of(&tables));
         match (met, self.collected.coverage) {
-            (Some(deadlock), _) => CircleVerdict::Confirmed(deadlock.schedule.clone()),
+            (Some(deadlock), _) => CircleVerdict::Confirmed(deadlock.schedule().clone()),
             (None, Coverage::Exhaustive) => CircleVerdict::Cleared,
             (None, _) => CircleVerdict::Unknown,
         }
