@@ -26,8 +26,8 @@ use crate::{
 pub(super) const LOCK_LIMIT: LockLimit<Mysql> = LockLimit {
     set,
     restore: Some(
-        "SET SESSION lock_wait_timeout = @_lockset_lock_wait, SESSION innodb_lock_wait_timeout = @_lockset_row_lock_wait, \
-         @_lockset_lock_wait = NULL, @_lockset_row_lock_wait = NULL",
+        "SET SESSION lock_wait_timeout = @diesel_lockset_migration_wait, SESSION innodb_lock_wait_timeout = @diesel_lockset_migration_row_wait, \
+         @diesel_lockset_migration_wait = NULL, @diesel_lockset_migration_row_wait = NULL",
     ),
     changes: Some(Changes {
         statement: || Statement::new(Counters),
@@ -39,7 +39,7 @@ fn set(time: Duration) -> String {
     // Zero is no limit on some servers, and no wait on others.
     let seconds = time.as_millis().div_ceil(1_000).clamp(1, 31_536_000);
     format!(
-        "SET @_lockset_lock_wait = @@SESSION.lock_wait_timeout, @_lockset_row_lock_wait = @@SESSION.innodb_lock_wait_timeout, \
+        "SET @diesel_lockset_migration_wait = @@SESSION.lock_wait_timeout, @diesel_lockset_migration_row_wait = @@SESSION.innodb_lock_wait_timeout, \
          SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}"
     )
 }

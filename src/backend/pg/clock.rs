@@ -34,12 +34,8 @@ impl Clock<Pg> for PgClock {
     const OUTLIVES_A_ROLLBACK: bool = false;
 
     fn limit_until_rollback(time: Duration) -> Option<String> {
-        Some(format!(
-            "SET LOCAL lock_timeout = 1000; SELECT pg_catalog.set_config('statement_timeout', LEAST({milliseconds}, CASE WHEN \"own\" \
-             OPERATOR(pg_catalog.>) 0 THEN \"own\" END)::pg_catalog.text, true) FROM (SELECT (extract(epoch FROM \
-             pg_catalog.current_setting('statement_timeout')::interval) OPERATOR(pg_catalog.*) 1000)::bigint AS \"own\") AS \"setting\"",
-            milliseconds = milliseconds(time),
-        ))
+        let milliseconds = milliseconds(time);
+        Some(format!("SET LOCAL lock_timeout = 1000; {SET_LEAST}{milliseconds}{OR_OWN}{CURRENT}{END}"))
     }
 
     fn limit(&mut self, left: Duration) -> Option<Step<'_, Pg>> {
@@ -89,21 +85,25 @@ struct Limit {
 
 impl QueryFragment<Pg> for Limit {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // The setting reads `300ms`, `5s`, `1min`. An interval accepts all of these.
-        pass.push_sql("SELECT \"before\", pg_catalog.set_config('statement_timeout', LEAST(");
+        pass.push_sql(SET_LEAST);
         pass.push_bind_param::<BigInt, i64>(&self.milliseconds)?;
-        pass.push_sql(
-            ", CASE WHEN \"own\" OPERATOR(pg_catalog.>) 0 THEN \"own\" END)::pg_catalog.text, true) FROM (SELECT \"before\", \
-             (extract(epoch FROM \"before\"::interval) OPERATOR(pg_catalog.*) 1000)::bigint AS \"own\" FROM (SELECT ",
-        );
+        pass.push_sql(OR_OWN);
         match &self.before {
             Some(before) => pass.push_bind_param::<Text, String>(before)?,
-            None => pass.push_sql("pg_catalog.current_setting('statement_timeout')"),
+            None => pass.push_sql(CURRENT),
         }
-        pass.push_sql(" AS \"before\") AS \"setting\") AS \"settings\"");
+        pass.push_sql(END);
         Ok(())
     }
 }
+
+/// The limit in milliseconds stands between the first two, and the setting between the last two.
+const SET_LEAST: &str = "SELECT \"before\", pg_catalog.set_config('statement_timeout', LEAST(";
+/// The setting reads `300ms`, `5s`, `1min`. An interval accepts all of these.
+const OR_OWN: &str = ", CASE WHEN \"own\" OPERATOR(pg_catalog.>) 0 THEN \"own\" END)::pg_catalog.text, true) FROM (SELECT \"before\", \
+     (extract(epoch FROM \"before\"::interval) OPERATOR(pg_catalog.*) 1000)::bigint AS \"own\" FROM (SELECT ";
+const END: &str = " AS \"before\") AS \"setting\") AS \"settings\"";
+const CURRENT: &str = "pg_catalog.current_setting('statement_timeout')";
 
 struct Restore(String);
 

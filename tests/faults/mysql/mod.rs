@@ -76,7 +76,7 @@ const IS_MINE: &str = "<=> CONNECTION_ID()";
 /// Numbers that tell of a limit of the session's on waits for locks, beside those of [`SESSION_STATE`].
 const LOCK_LIMITS: [&str; 2] = [
     "SELECT CAST(@@innodb_lock_wait_timeout AS SIGNED)",
-    "SELECT @_lockset_lock_wait IS NULL AND @_lockset_row_lock_wait IS NULL",
+    "SELECT @diesel_lockset_migration_wait IS NULL AND @diesel_lockset_migration_row_wait IS NULL",
 ];
 
 /// What tells the tables of this database from those of others.
