@@ -71,6 +71,24 @@ fn code_in_the_documentation_is_read_without_scrolling() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// An example of the documentation that includes a file which is not there fails late, when all examples are compiled.
+#[test]
+fn files_that_examples_include_exist() {
+    let mut seen = 0;
+    let mut faults = Vec::new();
+    for (name, text) in documents() {
+        for included in text.split("include!(\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)) {
+            seen += 1;
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
+            if !folder.with_file_name(included).is_file() {
+                faults.push(format!("{name}: {included}"));
+            }
+        }
+    }
+    assert!(seen > 40, "the examples are read wrongly: {seen} included files");
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("the file can be read")
 }

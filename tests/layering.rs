@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-/// A room, the rooms it may import, and whether it may say `cfg(feature = ..)`.
-const ROOMS: &[(&str, &[&str], bool)] = &[
+/// A module, the modules it may import, and whether it may say `cfg(feature = ..)`.
+const MODULES: &[(&str, &[&str], bool)] = &[
     ("diesel_internals", &[], false),
     ("markers", &[], false),
     ("mode", &[], false),
@@ -120,15 +120,15 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
 const LONGEST_FILE: usize = 400;
 
 #[test]
-fn every_room_keeps_to_its_floor() {
+fn every_module_imports_only_what_it_may() {
     let mut faults = Vec::new();
     each_file("src", &mut |path, text| {
-        let room = path.split('/').next().unwrap().trim_end_matches(".rs");
-        if room == "lib" {
+        let module = path.split('/').next().unwrap().trim_end_matches(".rs");
+        if module == "lib" {
             return;
         }
-        let Some((_, may_import, may_cfg)) = ROOMS.iter().find(|(name, ..)| *name == room) else {
-            return faults.push(format!("{path}: no such room in the table"));
+        let Some((_, may_import, may_cfg)) = MODULES.iter().find(|(name, ..)| *name == module) else {
+            return faults.push(format!("{path}: no such module in the table"));
         };
         for (i, line) in text.lines().enumerate() {
             let code = line.trim_start();
@@ -142,13 +142,13 @@ fn every_room_keeps_to_its_floor() {
                 ));
             }
             if code.contains("super::super") {
-                faults.push(format!("{path}:{line}: name the room: `crate::..`"));
+                faults.push(format!("{path}:{line}: name the module: `crate::..`"));
             }
         }
         for hit in imports(text) {
             // The prelude gathers names from the face, which has all of them.
-            if room != "prelude" && hit != room && !may_import.contains(&hit.as_str()) {
-                faults.push(format!("{path}: `{room}` may not import `{hit}`"));
+            if module != "prelude" && hit != module && !may_import.contains(&hit.as_str()) {
+                faults.push(format!("{path}: `{module}` may not import `{hit}`"));
             }
         }
     });
@@ -156,7 +156,7 @@ fn every_room_keeps_to_its_floor() {
 }
 
 #[test]
-fn no_file_is_longer_than_a_reader_can_hold() {
+fn no_file_is_longer_than_400_lines() {
     let mut faults = Vec::new();
     for root in ["src", "diesel_lockset_derives/src", "xtask/src"] {
         each_file(root, &mut |path, text| {
@@ -181,10 +181,10 @@ fn every_file_says_first_what_belongs_into_it() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
-/// The rooms that a file names: `crate::x`, `crate::{x, y::{..}}`, also over several lines.
+/// The modules that a file names: `crate::x`, `crate::{x, y::{..}}`, also over several lines.
 fn imports(text: &str) -> Vec<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let mut rooms = Vec::new();
+    let mut modules = Vec::new();
     for rest in code.split("crate::").skip(1) {
         let mut depth = 0;
         let mut word = String::new();
@@ -199,16 +199,16 @@ fn imports(text: &str) -> Vec<String> {
                 _ => {}
             }
             let named = std::mem::take(&mut word);
-            // Only the first name of a path is a room: depth 0, or depth 1 in a list of paths.
-            if ROOMS.iter().any(|(name, ..)| *name == named) && !rooms.contains(&named) {
-                rooms.push(named);
+            // Only the first name of a path is a module: depth 0, or depth 1 in a list of paths.
+            if MODULES.iter().any(|(name, ..)| *name == named) && !modules.contains(&named) {
+                modules.push(named);
             }
             if depth <= 0 {
                 break;
             }
         }
     }
-    rooms
+    modules
 }
 
 fn each_file(root: &str, see: &mut dyn FnMut(&str, &str)) {

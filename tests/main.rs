@@ -1,6 +1,6 @@
 //! The suite: the contract of the crate, run once for each backend and driver, and the rules of the house.
 //!
-//! | room | what is there |
+//! | module | what is there |
 //! | --- | --- |
 //! | `contract` | what the crate promises, written once; knows no backend and no driver |
 //! | `postgres` | the contract for PostgreSQL's drivers, and what only PostgreSQL promises |

@@ -1,4 +1,4 @@
-//! The words of the command line, and which room each command goes to.
+//! The words of the command line, and which module each command goes to.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! `cargo xtask`: chores of this repository that need more than cargo, above all a database server.
 //!
-//! | room | what it is for |
+//! | module | what it is for |
 //! | --- | --- |
 //! | `cli` | the options of the command line |
 //! | `test`, `demo`, `bench`, `serve`, `setup` | one command each |

@@ -46,7 +46,7 @@ use crate::{backend::SupportsAdvisory, markers::Exclusive};
 /// # Example: at the start of every process
 ///
 /// ```
-/// # include!("../doctest_setup.rs");
+/// # include!("../../doctest_setup.rs");
 /// use diesel_lockset::run_pending_migrations_locked;
 /// use diesel_migrations::FileBasedMigrations;
 ///

@@ -1,6 +1,6 @@
 //! `cargo xtask test --matrix`: the tests on one server after the other.
 //!
-//! | room | what it is for |
+//! | module | what it is for |
 //! | --- | --- |
 //! | `servers` | which there are |
 //! | `suite` | the calls of cargo, and how their answers are read |

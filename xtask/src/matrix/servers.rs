@@ -38,7 +38,7 @@ impl Family {
     }
 
     /// Returns what the names of its tests begin with.
-    pub(super) const fn room(self) -> &'static str {
+    pub(super) const fn test_prefix(self) -> &'static str {
         match self {
             Self::Postgres => "postgres::",
             Self::Mysql => "mysql::",
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_family_has_its_tests_and_its_variable() {
-        let said = Family::STARTED.map(|family| (family.room(), family.variable()));
+        let said = Family::STARTED.map(|family| (family.test_prefix(), family.variable()));
         assert_eq!(said, [("postgres::", "PG_DATABASE_URL"), ("mysql::", "MYSQL_DATABASE_URL")]);
     }
 }

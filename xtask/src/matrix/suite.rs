@@ -37,13 +37,13 @@ pub(super) fn list(family: Family, passed_on: &[String]) -> Command {
 /// Reads what `list` printed: a line `path::of::the_test: test` for each.
 pub(super) fn listed(output: &str, family: Family) -> Vec<&str> {
     let tests = output.lines().filter_map(|line| line.strip_suffix(": test"));
-    tests.filter(|test| test.starts_with(family.room())).collect()
+    tests.filter(|test| test.starts_with(family.test_prefix())).collect()
 }
 
 /// Asks the server for its version, by a test: xtask itself speaks with no server.
 pub(super) fn version(family: Family) -> Command {
     let mut command = cargo(&["suite"]);
-    command.arg("--").arg(format!("{}{}", family.room(), VERSION.0)).args(["--exact", "--nocapture"]);
+    command.arg("--").arg(format!("{}{}", family.test_prefix(), VERSION.0)).args(["--exact", "--nocapture"]);
     command
 }
 
