@@ -3,7 +3,7 @@
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
 use diesel::{
-    connection::TransactionManagerStatus,
+    connection::{Instrumentation, TransactionManagerStatus},
     result::{Error as DieselError, QueryResult},
 };
 
@@ -59,6 +59,10 @@ pub(crate) trait Driver {
 
     /// Returns Diesel's record of the transaction.
     fn status(&mut self) -> &mut TransactionManagerStatus;
+
+    /// Returns the connection's instrumentation.
+    #[allow(dead_code, reason = "of one feature only")]
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation;
 
     /// Returns whether the connection records the transaction status that the server reports; see [`diesel_internals::tells_of_aborts`].
     fn tells_of_aborts(&self) -> bool;

@@ -22,8 +22,6 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
-#[allow(unused_imports, reason = "of one feature only")]
-pub(crate) use self::classify::{Conflict, ends_with_a_lock_timeout};
 pub use self::{
     attempt::Attempt,
     class::{Refusal, RetryClass},
@@ -32,6 +30,11 @@ pub use self::{
     optional::OptionalExtension,
     row_name::RowName,
     stale::{FieldChange, StaleRow},
+};
+#[allow(unused_imports, reason = "of one feature only")]
+pub(crate) use self::{
+    circle::deadlocked_sessions,
+    classify::{Conflict, ends_with_a_lock_timeout},
 };
 pub(crate) use self::{class::Classed, classify::is_connection_lost, holder::Evidence};
 pub use crate::key::RowKey;

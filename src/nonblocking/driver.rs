@@ -9,7 +9,7 @@ use std::{
 };
 
 use diesel::{
-    connection::TransactionManagerStatus,
+    connection::{Instrumentation, TransactionManagerStatus},
     deserialize::FromSqlRow,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment},
@@ -189,6 +189,10 @@ where
     }
 
     /// The connections of `diesel-async` note some errors, and not what the server says of the transaction.
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        self.conn.instrumentation()
+    }
+
     fn tells_of_aborts(&self) -> bool {
         false
     }
