@@ -57,6 +57,12 @@ pub(crate) trait Driver {
     /// Waits, without sending anything.
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()>;
 
+    /// Tells the session to end if the connection is marked as broken and an answer may be under way that nobody waits for: the future of a
+    /// call over it was dropped. Nothing may be awaited over it any more, since the answer may wait for a lock. Returns whether that is so.
+    fn gives_up(&mut self) -> bool {
+        false
+    }
+
     /// Returns Diesel's record of the transaction.
     fn status(&mut self) -> &mut TransactionManagerStatus;
 

@@ -112,7 +112,9 @@ impl Hold {
         D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
-        let (mut unlocks, mut lost, alone) = (false, false, self.begun.is_none());
+        // What a transaction of its own did is committed, by the session that had the lock.
+        let committed = self.begun.as_ref().is_some_and(|begun| !begun.is_nested());
+        let (mut unlocks, mut lost) = (false, false);
         let outcome = match self.begun {
             Some(mut begun) => {
                 if self.release == Release::AfterClosure {
@@ -131,8 +133,7 @@ impl Hold {
                 // Whatever has kept the commit from being made has kept the lock from being released with it. If the release
                 // fails, the session is ended, and the lock with it.
                 if !(unlocks && matches!(outcome, Ok(Ok(_)))) {
-                    // What a transaction did is committed, by the session that had the lock.
-                    lost = !release(&self.name, self.shared, driver).await && alone;
+                    lost = !release(&self.name, self.shared, driver).await && !committed;
                 }
                 self.held.end(driver, "the release of an advisory lock");
             }

@@ -184,6 +184,14 @@ where
         tokio::time::sleep(pause)
     }
 
+    fn gives_up(&mut self) -> bool {
+        let broken = self.depth().is_err();
+        if broken {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.end_session()));
+        }
+        broken
+    }
+
     fn status(&mut self) -> &mut TransactionManagerStatus {
         Conn::TransactionManager::transaction_manager_status_mut(self.conn)
     }
