@@ -163,6 +163,11 @@ where
         thread::sleep(pause);
     }
 
+    /// A call that blocks is never dropped.
+    fn gives_up(&mut self) -> bool {
+        false
+    }
+
     fn status(&mut self) -> &mut TransactionManagerStatus {
         Conn::TransactionManager::transaction_manager_status_mut(self.0)
     }

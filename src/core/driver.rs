@@ -59,9 +59,7 @@ pub(crate) trait Driver {
 
     /// Tells the session to end if the connection is marked as broken and an answer may be under way that nobody waits for: the future of a
     /// call over it was dropped. Nothing may be awaited over it any more, since the answer may wait for a lock. Returns whether that is so.
-    fn gives_up(&mut self) -> bool {
-        false
-    }
+    fn gives_up(&mut self) -> bool;
 
     /// Returns Diesel's record of the transaction.
     fn status(&mut self) -> &mut TransactionManagerStatus;

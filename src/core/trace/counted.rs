@@ -82,6 +82,10 @@ impl<D: Driver> Driver for Counted<'_, D> {
         self.driver.sleep(pause)
     }
 
+    fn gives_up(&mut self) -> bool {
+        self.driver.gives_up()
+    }
+
     fn status(&mut self) -> &mut TransactionManagerStatus {
         self.driver.status()
     }
