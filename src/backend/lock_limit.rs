@@ -24,6 +24,8 @@ pub struct LockLimit<DB: Backend> {
 #[doc(hidden)]
 #[allow(dead_code, missing_debug_implementations, reason = "of one feature only")]
 pub struct Changes<DB: Backend> {
+    /// The number of statements of the crate around those of a migration that fails, which are counted too.
+    pub own: u64,
     pub statement: fn() -> Statement<'static, DB>,
     pub count: fn(&RowRef<'_, DB>) -> deserialize::Result<u64>,
 }

@@ -121,8 +121,7 @@ fn a_migration_gives_up_in_time_and_those_behind_it_go_on() {
 #[test]
 fn it_is_tried_again_until_the_lock_is_free() {
     let arena = arena();
-    // A statement before it that changes nothing.
-    let alter = ("2026-01-01-000002_altered", super::SETTING_AND_ALTER);
+    let alter = ("2026-01-01-000002_altered", super::WAITS_FIRST);
     let (_folder, migrations) = migrations(&[MADE, alter], true);
     let (mut report, mut conn) = (report(&arena), arena.connect());
     let number = Kind::session_number(&mut conn);

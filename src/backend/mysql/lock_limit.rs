@@ -31,6 +31,8 @@ pub(super) const LOCK_LIMIT: LockLimit<Mysql> = LockLimit {
     ),
     forget: None,
     changes: Some(Changes {
+        // A `SELECT 1` asks whether the connection is lost.
+        own: 1,
         statement: || Statement::new(Counters),
         count: |row| Ok(row.get_value::<Text, String, _>(1)?.parse()?),
     }),
@@ -45,14 +47,17 @@ fn set(time: Duration) -> String {
     )
 }
 
-/// Reads the session's counters of statements, except for those that change nothing and those of a transaction's begin and rollback.
+/// Reads the session's counters of statements, except for those of a transaction's begin and rollback.
+///
+/// A `SELECT` changes nothing, but may be what has waited, for a row, behind a statement that has committed. `SET` is not counted: the client
+/// library's own requests, two for each text of statements, have the same counter.
 struct Counters;
 
 impl QueryFragment<Mysql> for Counters {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         pass.push_sql(
             "SHOW SESSION STATUS WHERE LEFT(Variable_name, 4) = 'Com_' AND LEFT(Variable_name, 8) <> 'Com_stmt' AND Variable_name NOT IN \
-             ('Com_admin_commands', 'Com_begin', 'Com_rollback', 'Com_select', 'Com_set_option', 'Com_show_status')",
+             ('Com_admin_commands', 'Com_begin', 'Com_rollback', 'Com_set_option', 'Com_show_status')",
         );
         Ok(())
     }

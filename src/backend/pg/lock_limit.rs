@@ -22,6 +22,7 @@ pub(super) const LOCK_LIMIT: LockLimit<Pg> = LockLimit {
     restore: None,
     forget: Some("RESET diesel_lockset.migration"),
     changes: Some(Changes {
+        own: 0,
         statement: || Statement::new(Committed),
         // As many as are not those of one statement that failed.
         count: |row| Ok(if row.get_value::<Bool, bool, _>(0)? { 2 } else { 0 }),

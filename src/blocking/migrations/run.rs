@@ -106,10 +106,11 @@ where
         if !ends_with_a_lock_timeout(&error.to_string()) {
             return Err(error);
         }
-        // The statement that waited is one of those that could have changed something.
+        // The statement that waited is counted too.
+        let own = DB::LOCK_LIMIT.changes.map_or(0, |changes| changes.own);
         let undone = match (before, after) {
             (None, _) => true,
-            (Some(before), Ok(Some(after))) => after.checked_sub(before).is_some_and(|changes| changes <= 1),
+            (Some(before), Ok(Some(after))) => after.checked_sub(before).is_some_and(|changes| changes <= 1 + own),
             (Some(_), _) => false,
         };
         let attempt = Attempt::at_migration(migration.name().to_string(), began.elapsed(), undone);

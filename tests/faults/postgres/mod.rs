@@ -84,7 +84,7 @@ const LOCK_LIMITS: [&str; 0] = [];
 const HERE: &str = "table_schema = 'public'";
 
 /// A statement that changes nothing, and one that waits.
-const SETTING_AND_ALTER: &str = "SET LOCAL work_mem = '8MB'; ALTER TABLE busy ADD COLUMN note integer";
+const WAITS_FIRST: &str = "SET LOCAL work_mem = '8MB'; ALTER TABLE busy ADD COLUMN note integer";
 
 /// A statement that changes something before one that waits.
 const TWO_STATEMENTS: [&str; 1] = ["CREATE TABLE half (n integer); ALTER TABLE busy ADD COLUMN note integer"];
