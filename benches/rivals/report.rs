@@ -34,7 +34,8 @@ one way after the other, and each round begins with another way. Rates are calls
 `ratio` is the median of the ratios to Diesel by hand in the same round, with the lowest and the highest behind it. Each session has a \
 connection of its own, opened before the time is taken, and statements that stay prepared as far as the library prepares them (Diesel does not \
 keep an `UPDATE` prepared). A blocking way has a thread for each session, an asynchronous one a task on a runtime with a thread for each core, \
-Django a process. Round trips are those of one call, warm, counted by a proxy; those of pgbench, which does not warm up, are its statements. After each slice the \
+Django a process. Round trips are those of one call, warm, counted by a proxy; those of pgbench, which does not warm up, are its statements; what an \
+asynchronous client sends without waiting for the answer may count as one; the last of SeaORM's is the ping of its pool. After each slice the \
 database is compared with what was counted: the balances have changed by as much as the calls say, and as many jobs are taken as were handed \
 out. A way that fails says so in its row.";
 
@@ -71,7 +72,7 @@ fn rates(contests: &[&Contest]) -> String {
         headings.extend([format!("{} at once: calls/s", contest.sessions), "ratio".to_owned()]);
     }
     if has_conflicts {
-        headings.extend(["deadlocks", "calls"].map(str::to_owned));
+        headings.extend(["deadlocks", "begun again", "calls"].map(str::to_owned));
     }
     let Some(first) = contests.first() else { return String::new() };
     let rows = first.lines.iter().enumerate().map(|(place, line)| {
@@ -81,7 +82,9 @@ fn rates(contests: &[&Contest]) -> String {
             cells.extend(compared(&contest.lines[place], &contest.lines[0]));
             if has_conflicts {
                 let line = &contest.lines[place];
-                cells.extend([line.deadlocks.to_string(), line.sum(|outcome| outcome.calls).to_string()]);
+                let sums = [line.sum(|outcome| outcome.retries), line.sum(|outcome| outcome.calls)];
+                cells.push(line.deadlocks.to_string());
+                cells.extend(sums.map(|sum| sum.to_string()));
             }
         }
         cells

@@ -64,7 +64,7 @@ mod job {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A pool of one connection: SeaORM has no connection without a pool.
+/// A pool of one connection: SeaORM has no connection without a pool, and a pool of sqlx pings a connection that is given back.
 pub(crate) struct SeaOrm(DatabaseConnection);
 
 impl Session for SeaOrm {
