@@ -14,6 +14,8 @@ pub struct LockLimit<DB: Backend> {
     pub set: fn(Duration) -> String,
     /// The batch that restores the settings; `None` where the end of the transaction does.
     pub restore: Option<&'static str>,
+    /// The batch that takes back what a migration that has run leaves behind of `set`.
+    pub forget: Option<&'static str>,
     /// The question whether a migration that failed has changed something; `None` where it is undone as a whole.
     pub changes: Option<Changes<DB>>,
 }

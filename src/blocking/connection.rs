@@ -22,8 +22,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "rows cannot be locked over `{Self}`",
     label = "not a connection to a backend with row locks",
-    note = "a connection of Diesel to PostgreSQL or MySQL is one, alone or out of an r2d2 pool, with the feature `postgres` or `mysql` of \
-            diesel_lockset",
+    note = "a connection of Diesel to PostgreSQL, MySQL or SQLite is one, alone or out of an r2d2 pool, with the feature `postgres`, \
+            `mysql` or `sqlite` of diesel_lockset",
     note = "connections of `diesel-async` do not block: their calls are in `diesel_lockset::nonblocking::prelude`",
     note = "a `MultiConnection` has a backend of its own: match on it, and call a function that is generic over `LockConnection` with the \
             connection inside, as `_documentation::backends` shows"

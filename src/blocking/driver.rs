@@ -10,7 +10,7 @@ use std::{
 };
 
 use diesel::{
-    connection::{TransactionManager, TransactionManagerStatus},
+    connection::{Instrumentation, TransactionManager, TransactionManagerStatus},
     deserialize::FromSqlRow,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment},
@@ -163,8 +163,17 @@ where
         thread::sleep(pause);
     }
 
+    /// A call that blocks is never dropped.
+    fn gives_up(&mut self) -> bool {
+        false
+    }
+
     fn status(&mut self) -> &mut TransactionManagerStatus {
         Conn::TransactionManager::transaction_manager_status_mut(self.0)
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        self.0.instrumentation()
     }
 
     fn tells_of_aborts(&self) -> bool {

@@ -139,6 +139,9 @@ pub(crate) async fn release<D>(name: &AdvisoryName, shared: bool, driver: &mut D
 where
     D: Driver<DB: AdvisoryBackend>,
 {
+    if driver.gives_up() {
+        return false;
+    }
     let name = (name, shared);
     match ask(AdvisoryCall::Unlock, name, driver).await {
         // The session may have changed to another database, where the lock has another name. Ending the session releases it.
@@ -161,7 +164,7 @@ where
 
 /// Releases a lock at the end of a transaction, on servers that do not do so themselves. If that fails, the connection is marked as broken.
 pub(super) async fn release_for_transaction<D: Driver>(driver: &mut D, name: &AdvisoryName) {
-    let Some(release) = D::DB::RELEASE else { return };
+    let Some(release) = D::DB::RELEASE.filter(|_| !driver.gives_up()) else { return };
     if marked!(driver, driver.rows(release(name.in_all_forms()), sink(|_| Ok(())))).is_err() {
         mark_broken(driver).await;
     }

@@ -3,7 +3,7 @@
 use std::{future::Future, num::NonZeroU32, time::Duration};
 
 use diesel::{
-    connection::TransactionManagerStatus,
+    connection::{Instrumentation, TransactionManagerStatus},
     result::{Error as DieselError, QueryResult},
 };
 
@@ -57,8 +57,16 @@ pub(crate) trait Driver {
     /// Waits, without sending anything.
     fn sleep(&mut self, pause: Duration) -> impl Future<Output = ()>;
 
+    /// Tells the session to end if the connection is marked as broken and an answer may be under way that nobody waits for: the future of a
+    /// call over it was dropped. Nothing may be awaited over it any more, since the answer may wait for a lock. Returns whether that is so.
+    fn gives_up(&mut self) -> bool;
+
     /// Returns Diesel's record of the transaction.
     fn status(&mut self) -> &mut TransactionManagerStatus;
+
+    /// Returns the connection's instrumentation.
+    #[allow(dead_code, reason = "of one feature only")]
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation;
 
     /// Returns whether the connection records the transaction status that the server reports; see [`diesel_internals::tells_of_aborts`].
     fn tells_of_aborts(&self) -> bool;

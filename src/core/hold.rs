@@ -4,13 +4,11 @@ use std::{convert::Infallible, panic::resume_unwind, thread};
 
 use diesel::result::Error as DieselError;
 
-#[cfg(feature = "tracing")]
-use super::trace;
 use super::{
     advisory::{Span, Taken, release, take},
     catch::catch,
     driver::Driver,
-    registry,
+    registry, trace,
     transaction::{Begun, begin, end},
 };
 use crate::{
@@ -25,7 +23,6 @@ pub(crate) struct Hold {
     shared: bool,
     begun: Option<Begun>,
     release: Release,
-    #[cfg(feature = "tracing")]
     held: trace::Held,
 }
 
@@ -56,7 +53,7 @@ impl Hold {
         if nested && D::DB::END_WITH_TRANSACTIONS {
             let begun = begin::<_, E>(driver, None).await?;
             let outcome = match catch(take(lock, Span::Transaction, driver, must)).await {
-                Ok(Ok(Taken::Yes)) => return Ok(Some(Hold::new(lock, Some(begun), Release::ByServer))),
+                Ok(Ok(Taken::Yes)) => return Ok(Some(Hold::new(lock, Some(begun), Release::ByServer, driver))),
                 other => other.map(|taken| taken.map(|_| None).map_err(E::from)),
             };
             return end(driver, begun, outcome).await;
@@ -83,7 +80,7 @@ impl Hold {
         if nested {
             return Self::begin_under(lock, driver, Release::AfterClosure).await;
         }
-        Ok(Hold::new(lock, None, Release::AfterClosure))
+        Ok(Hold::new(lock, None, Release::AfterClosure, driver))
     }
 
     async fn begin_under<M, D, E>(lock: &AdvisoryLock<M>, driver: &mut D, release: Release) -> Result<Self, E>
@@ -92,7 +89,7 @@ impl Hold {
         D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
-        let held = Hold::new(lock, None, release);
+        let held = Hold::new(lock, None, release, driver);
         let failed: thread::Result<Result<Infallible, E>> = match catch(begin::<_, E>(driver, None)).await {
             Ok(Ok(begun)) => return Ok(Hold { begun: Some(begun), ..held }),
             Ok(Err(error)) => Ok(Err(error)),
@@ -101,15 +98,12 @@ impl Hold {
         match held.end(driver, failed).await? {}
     }
 
-    fn new<M: AdvisoryMode>(lock: &AdvisoryLock<M>, begun: Option<Begun>, release: Release) -> Self {
-        Hold {
-            name: lock.name().clone(),
-            shared: M::SHARED,
-            begun,
-            release,
-            #[cfg(feature = "tracing")]
-            held: trace::Held::now(),
-        }
+    fn new<M, D>(lock: &AdvisoryLock<M>, begun: Option<Begun>, release: Release, driver: &mut D) -> Self
+    where
+        M: AdvisoryMode,
+        D: Driver,
+    {
+        Hold { name: lock.name().clone(), shared: M::SHARED, begun, release, held: trace::Held::now(driver) }
     }
 
     /// Ends the transaction as its closure ended, and releases the lock, or has it released later.
@@ -118,7 +112,9 @@ impl Hold {
         D: Driver<DB: AdvisoryBackend>,
         E: From<LockError> + From<DieselError>,
     {
-        let (mut unlocks, mut lost, alone) = (false, false, self.begun.is_none());
+        // What a transaction of its own did is committed, by the session that had the lock.
+        let committed = self.begun.as_ref().is_some_and(|begun| !begun.is_nested());
+        let (mut unlocks, mut lost) = (false, false);
         let outcome = match self.begun {
             Some(mut begun) => {
                 if self.release == Release::AfterClosure {
@@ -137,11 +133,9 @@ impl Hold {
                 // Whatever has kept the commit from being made has kept the lock from being released with it. If the release
                 // fails, the session is ended, and the lock with it.
                 if !(unlocks && matches!(outcome, Ok(Ok(_)))) {
-                    // What a transaction did is committed, by the session that had the lock.
-                    lost = !release(&self.name, self.shared, driver).await && alone;
+                    lost = !release(&self.name, self.shared, driver).await && !committed;
                 }
-                #[cfg(feature = "tracing")]
-                self.held.end("the release of an advisory lock");
+                self.held.end(driver, "the release of an advisory lock");
             }
         }
         match outcome {

@@ -9,6 +9,9 @@ use crate::backend::LockingBackend;
 /// as any statement finds the session outside of a transaction, so a `ROLLBACK`, or the `SELECT 1` of a pool, would make the connection
 /// usable again.
 pub(crate) async fn mark_broken<D: Driver>(driver: &mut D) {
+    if driver.gives_up() {
+        return;
+    }
     if let Some(statement) = D::DB::END_SESSION {
         // The connection may be gone already.
         let _ = driver.batch(statement).await;

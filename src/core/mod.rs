@@ -28,7 +28,7 @@ mod waits;
 
 pub use self::explain::ExplainPick;
 #[cfg(feature = "tracing")]
-pub use self::trace::{set_long_hold, set_long_wait};
+pub use self::trace::{StatementTime, set_long_hold, set_long_wait};
 pub(crate) use self::{
     advisory::{Span, Taken, contended, is_held, is_mine, release, take},
     attempts::Attempts,

@@ -27,7 +27,6 @@ struct Entry {
     names: Vec<AdvisoryName>,
     watch: Option<Watch>,
     /// The time at which the first lock was taken.
-    #[cfg(feature = "tracing")]
     locked: Option<trace::Held>,
 }
 
@@ -60,19 +59,19 @@ pub(super) fn open<D: Driver>(driver: &mut D) {
 pub(super) fn close<D: Driver>(driver: &mut D) -> Vec<AdvisoryName> {
     let address = ptr::from_mut(driver.status()).addr();
     let entry = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
-    #[cfg(feature = "tracing")]
     if let Some(held) = entry.as_ref().and_then(|entry| entry.locked) {
-        held.end("the end of the transaction");
+        held.end(driver, "the end of the transaction");
     }
     entry.map_or_else(Vec::new, |entry| entry.names)
 }
 
 /// Notes the time of the first lock.
-#[cfg(feature = "tracing")]
+#[allow(dead_code, reason = "of one feature only")]
 pub(super) fn note_lock<D: Driver>(driver: &mut D) {
+    let now = trace::Held::now(driver);
     with(driver, |entry, _| {
         if let Some(entry) = entry {
-            entry.locked.get_or_insert_with(trace::Held::now);
+            entry.locked.get_or_insert(now);
         }
     });
 }

@@ -10,14 +10,19 @@ mod on;
 #[cfg(feature = "tracing")]
 pub(super) use self::counted::Counted;
 #[cfg(not(feature = "tracing"))]
-pub(super) use self::off::{Call, gave_up, locked, retry, rows, step_back};
+pub(super) use self::off::{Call, Held, gave_up, locked, retry, rows, step_back};
 #[cfg(feature = "tracing")]
 pub(super) use self::on::{Call, Held, gave_up, locked, retry, rows, step_back};
 #[cfg(feature = "tracing")]
-pub use self::on::{set_long_hold, set_long_wait};
+pub use self::{
+    on::{set_long_hold, set_long_wait},
+    statement_time::StatementTime,
+};
 
 #[cfg(feature = "tracing")]
 mod counted;
+#[cfg(feature = "tracing")]
+mod statement_time;
 
 /// Runs the body of a call in its span, with the driver replaced by one that counts statements.
 #[cfg(feature = "tracing")]

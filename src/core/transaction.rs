@@ -52,6 +52,11 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
+    /// Returns whether it is a savepoint.
+    pub(super) fn is_nested(&self) -> bool {
+        self.depth > NonZeroU32::MIN
+    }
+
     /// Has the transaction committed by another statement than `COMMIT`. Returns false if it cannot be: it is not the outermost one, or the
     /// connection does not take the statement.
     pub(super) fn commit_by<D: Driver>(&mut self, driver: &D, by: impl FnOnce() -> Option<CommitBy>) -> bool {
@@ -233,6 +238,7 @@ where
     D: Driver,
     E: From<LockError> + From<DieselError>,
 {
+    driver.depth()?;
     match D::DB::PROBE {
         // A note may be out of date: the closure may have rolled back to a savepoint of its own since.
         Some(probe) if !driver.tells_of_aborts() => match driver.batch(probe).await {

@@ -23,14 +23,20 @@ impl LockError {
     #[must_use]
     pub fn deadlocked_sessions(&self) -> Vec<i64> {
         match self {
-            LockError::Deadlock { source: DieselError::DatabaseError(_, info), .. } => {
-                info.details().and_then(circle).unwrap_or_default()
-            }
+            LockError::Deadlock { source, .. } => deadlocked_sessions(source),
             LockError::RetriesExhausted { source, .. } => {
                 source.downcast_ref::<LockError>().map_or_else(Vec::new, LockError::deadlocked_sessions)
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// Returns the sessions that the server's error lists, as [`LockError::deadlocked_sessions`] does.
+pub(crate) fn deadlocked_sessions(error: &DieselError) -> Vec<i64> {
+    match error {
+        DieselError::DatabaseError(_, info) => info.details().and_then(circle).unwrap_or_default(),
+        _ => Vec::new(),
     }
 }
 

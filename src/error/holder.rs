@@ -23,8 +23,8 @@ use crate::session::LockSession;
 ///
 /// On PostgreSQL it comes from `pg_locks` and [`pg_stat_activity`][activity], by the transaction that marked the row. If that leads
 /// to no session, because the lock was taken in a savepoint that has been released since or is shared by several sessions, every
-/// session is named that has written something and holds a lock on the table. The statement of another role's session is shown only to
-/// that role, to members of `pg_read_all_stats` and to superusers.
+/// session is named that has written something and holds a lock on the table or on a part of it. The statement of another role's session
+/// is shown only to that role, to members of `pg_read_all_stats` and to superusers.
 ///
 /// On MySQL it is any session that holds record locks of the table, from [`performance_schema.data_locks`][data_locks], if the user may
 /// `SELECT` from that. MariaDB does not report the table of a lock. There it is any session of the database whose transaction holds row
@@ -79,7 +79,7 @@ impl Holder {
     ///
     /// | server | a row's holder is certain |
     /// | --- | --- |
-    /// | PostgreSQL | unless the row was locked in a savepoint that is released (a nested transaction, a timeout with [`name_holders`](crate::LockSet::name_holders)), or by several sessions, and more than one session has locks on the table |
+    /// | PostgreSQL | unless the row was locked by several sessions, or in a savepoint that is released (a nested transaction, a timeout with [`name_holders`](crate::LockSet::name_holders)) and more than one session, or a prepared transaction, has locks on the table |
     /// | MySQL | if only one session has record locks on the table |
     /// | MariaDB | never: the server does not tell the table of a lock |
     #[must_use]

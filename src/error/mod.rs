@@ -22,8 +22,6 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
-#[allow(unused_imports, reason = "of one feature only")]
-pub(crate) use self::classify::{Conflict, ends_with_a_lock_timeout};
 pub use self::{
     attempt::Attempt,
     class::{Refusal, RetryClass},
@@ -32,6 +30,11 @@ pub use self::{
     optional::OptionalExtension,
     row_name::RowName,
     stale::{FieldChange, StaleRow},
+};
+#[allow(unused_imports, reason = "of one feature only")]
+pub(crate) use self::{
+    circle::deadlocked_sessions,
+    classify::{Conflict, ends_with_a_lock_timeout},
 };
 pub(crate) use self::{class::Classed, classify::is_connection_lost, holder::Evidence};
 pub use crate::key::RowKey;
@@ -343,13 +346,14 @@ pub enum LockError {
     /// [sync]: https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
     CommitUnknown(Refusal),
 
-    /// A closure that ran under an advisory lock without a transaction returned `Ok`, and the session did not have the lock any more when it
+    /// A closure that ran under an advisory lock of the session returned `Ok`, and the session did not have the lock any more when it
     /// was to be released: it was lost meanwhile, and nobody knows when.
     ///
-    /// The work of the closure is done. Another session may have done the same at the same time. The session was ended
-    /// (`pg_terminate_backend`, `KILL`, a failure of the network), or a statement of the closure's has released the lock or, on MySQL and
-    /// MariaDB, changed the database. [`hold_session`](crate::RunAdvisoryLock::hold_session) and
-    /// `#[advisory_locked(session)]` return it; of a guard, [`release`](crate::AdvisoryGuard::release) is `false`. Nothing retries it.
+    /// The work of the closure is done; in an open transaction it is a part of that, which goes on if its session does. Another session may
+    /// have done the same at the same time. The session was ended (`pg_terminate_backend`, `KILL`, a failure of the network), or a statement
+    /// of the closure's has released the lock or, on MySQL and MariaDB, changed the database.
+    /// [`hold_session`](crate::RunAdvisoryLock::hold_session) and `#[advisory_locked(session)]` return it; of a guard,
+    /// [`release`](crate::AdvisoryGuard::release) is `false`. Nothing retries it.
     AdvisoryLockLost {
         /// The [canonical text](crate::AdvisoryName::text) of the lock.
         name: String,

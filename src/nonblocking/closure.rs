@@ -1,4 +1,4 @@
-//! The bounds on asynchronous closures whose futures must be `Send`.
+//! The bounds on asynchronous closures: their futures must be `Send`, and those that are run again must be `Clone`.
 
 use std::{future::Future, pin::Pin};
 
@@ -48,3 +48,16 @@ async_closures! {
     /// An asynchronous closure over a locked row and a connection.
     AsyncRowClosure(Row, Conn);
 }
+
+/// A closure that can be run again: a transaction that lost against another one runs a clone of it.
+///
+/// It is implemented for every closure that is `Clone`: every value that it captures is. A reference and an `Arc` are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be run again: it captures a value that is not `Clone`",
+    note = "the closure is cloned for each try of the transaction",
+    note = "capture the value by reference, as `let value = &value;` before the closure, or share it by `Arc`"
+)]
+pub trait RepeatableClosure: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Clone> RepeatableClosure for F {}

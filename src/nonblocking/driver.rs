@@ -9,7 +9,7 @@ use std::{
 };
 
 use diesel::{
-    connection::TransactionManagerStatus,
+    connection::{Instrumentation, TransactionManagerStatus},
     deserialize::FromSqlRow,
     expression::QueryMetadata,
     query_builder::{Query, QueryFragment},
@@ -184,11 +184,23 @@ where
         tokio::time::sleep(pause)
     }
 
+    fn gives_up(&mut self) -> bool {
+        let broken = self.depth().is_err();
+        if broken {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.end_session()));
+        }
+        broken
+    }
+
     fn status(&mut self) -> &mut TransactionManagerStatus {
         Conn::TransactionManager::transaction_manager_status_mut(self.conn)
     }
 
     /// The connections of `diesel-async` note some errors, and not what the server says of the transaction.
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        self.conn.instrumentation()
+    }
+
     fn tells_of_aborts(&self) -> bool {
         false
     }

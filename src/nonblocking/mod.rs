@@ -87,7 +87,7 @@ pub use self::{
     advisory::RunAdvisoryLock,
     advisory_guard::{AdvisoryGuard, OwnedAdvisoryGuard},
     cancel::CancelOnDrop,
-    closure::{AsyncClosure, AsyncRowClosure, ClosureFuture},
+    closure::{AsyncClosure, AsyncRowClosure, ClosureFuture, RepeatableClosure},
     connection::LockConnection,
     pick::PickDsl,
     query::{LoadLocked, RunLockQuery},

@@ -5,7 +5,7 @@ use std::{error::Error, ops::ControlFlow};
 use diesel::result::Error as DieselError;
 
 use super::{
-    closure::{AsyncClosure, ClosureFuture},
+    closure::{AsyncClosure, ClosureFuture, RepeatableClosure},
     connection::LockConnection,
     driver::Nonblocking,
 };
@@ -73,7 +73,7 @@ pub trait RunLockTransaction<Kind = Concrete> {
         E: ClosureError<Kind> + From<LockError> + From<DieselError> + Send + 'a,
         for<'r> F: AsyncFnOnce(&'r mut Conn) -> Result<R, E>
             + AsyncClosure<&'r mut Conn, Result<R, E>, Future: Send>
-            + Clone
+            + RepeatableClosure
             + Send
             + 'a;
 }
@@ -92,7 +92,7 @@ where
         E: ClosureError<Kind> + From<LockError> + From<DieselError> + Send + 'a,
         for<'r> F: AsyncFnOnce(&'r mut Conn) -> Result<R, E>
             + AsyncClosure<&'r mut Conn, Result<R, E>, Future: Send>
-            + Clone
+            + RepeatableClosure
             + Send
             + 'a,
     {

@@ -22,8 +22,8 @@ use crate::lockable::Lockable;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be locked on `{DB}`",
     label = "not a model that can be locked and loaded from `{DB}`",
-    note = "a model needs `#[derive(Queryable, Selectable, Lockable)]`, and the feature of its backend; each field must be \
-            what Diesel reads from its column: `#[diesel(check_for_backend(..))]` on the model says which one is not"
+    note = "a model needs `#[derive(Queryable, Selectable, Lockable)]`, and its backend the feature `postgres`, `mysql` or \
+            `sqlite` of diesel_lockset; each field must be what Diesel reads from its column: `#[diesel(check_for_backend(..))]` on the model says which one is not"
 )]
 pub trait LockTarget<DB: Backend>: Lockable {
     #[doc(hidden)]

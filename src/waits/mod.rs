@@ -6,7 +6,7 @@ mod found;
 mod mermaid;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod tree;
 
 use std::{collections::BTreeSet, time::Duration};

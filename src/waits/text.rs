@@ -9,7 +9,7 @@ use crate::session::LockSession;
 const LONGEST: usize = 120;
 
 /// Returns the text on one line: white space is one blank, other control and format characters are escaped.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::new();
     for word in text.split_whitespace() {
         let _ = write!(line, "{}{}", if line.is_empty() { "" } else { " " }, Plain(word));
@@ -18,7 +18,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Returns the beginning of a statement, on one line.
-pub(super) fn statement(text: &str) -> String {
+pub(crate) fn statement(text: &str) -> String {
     let line = one_line(text);
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}..", &line[..end]),
@@ -51,7 +51,7 @@ pub(super) fn time(time: Duration) -> String {
 }
 
 /// Returns who a session is: `session 4711 "billing" (ada@shop)`.
-pub(super) fn who(session: &LockSession) -> String {
+pub(crate) fn who(session: &LockSession) -> String {
     let LockSession { id, user, application, database, .. } = session;
     let mut who = if *id == 0 { "a prepared transaction".to_owned() } else { format!("session {id}") };
     if !application.is_empty() {
@@ -67,7 +67,7 @@ pub(super) fn who(session: &LockSession) -> String {
 }
 
 /// Returns what a session does that waits for nobody.
-pub(super) fn state(session: &LockSession) -> String {
+pub(crate) fn state(session: &LockSession) -> String {
     let mut text = match &session.state {
         _ if session.is_idle_in_transaction() => "IDLE IN TRANSACTION".to_owned(),
         Some(state) => one_line(state),

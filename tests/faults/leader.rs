@@ -5,7 +5,7 @@ use std::{pin::pin, thread, time::Duration};
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use diesel_lockset::{
-    AdvisoryLock, LockError, RunAdvisoryLock as _,
+    AdvisoryLock, LockError, LockTransaction, RunAdvisoryLock as _, RunLockTransaction as _,
     nonblocking::{self, OwnedAdvisoryGuard},
 };
 
@@ -80,6 +80,37 @@ fn a_session_that_lives_without_the_lock_is_told() {
     assert!(!guard.is_held().unwrap(), "another session has it");
     drop(next);
     assert!(!guard.release());
+}
+
+/// The lock of a closure that runs in an open transaction, and what that has done is not committed yet.
+#[test]
+fn a_lock_that_is_lost_in_an_open_transaction_is_no_ok() {
+    let (_runtime, arena) = (runtime().enter(), Arena::new());
+    let is_told = |lost: &Result<(), LockError>| matches!(lost, Err(LockError::AdvisoryLockLost { .. }));
+    let mut conn = arena.connect();
+    let lost = LockTransaction::new().retries(0).run(&mut conn, |conn| {
+        lock().hold_session(conn, |conn| {
+            Kind::execute(conn, Kind::RELEASE_ALL)?;
+            Ok::<_, LockError>(())
+        })
+    });
+    assert!(is_told(&lost), "{lost:?}");
+    let mut conn = block_on(AsyncConn::establish(arena.url())).unwrap();
+    let lost = block_on(async {
+        nonblocking::RunLockTransaction::run(LockTransaction::new().retries(0), &mut conn, async |conn| {
+            nonblocking::RunAdvisoryLock::hold_session(lock(), conn, async |conn| {
+                conn.batch_execute(Kind::RELEASE_ALL).await?;
+                Ok::<_, LockError>(())
+            })
+            .await
+        })
+        .await
+    });
+    assert!(is_told(&lost), "{lost:?}");
+    // Held all the time, it is none.
+    let mut conn = arena.connect();
+    let held = LockTransaction::new().run(&mut conn, |conn| lock().hold_session(conn, |_| Ok::<_, LockError>(7)));
+    assert_eq!(held.unwrap(), 7);
 }
 
 #[test]

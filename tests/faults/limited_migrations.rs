@@ -169,6 +169,26 @@ fn what_is_half_done_is_not_tried_again() {
     }
 }
 
+/// What a migration has committed by itself is kept, also if the server's own limit ends a wait behind that.
+#[test]
+fn what_a_migration_has_committed_is_not_run_again() {
+    for script in super::COMMITS_AND_WAITS {
+        let arena = arena();
+        arena.execute("CREATE TABLE half (n integer)");
+        let (_folder, migrations) = migrations(&[("2026-01-01-000001_both", script)], true);
+        let (mut writer, mut conn) = (super::writer(&arena), arena.connect());
+        Kind::execute(&mut conn, super::OWN_LIMIT).unwrap();
+        let before = state(&mut conn);
+        let options = limited().retries(1).backoff(Duration::ZERO, Duration::ZERO);
+        let error = lock_error(options.run(&mut conn, migrations));
+        assert_eq!(arena.number(super::TIMES), 1, "{script}: {error:?}");
+        assert_eq!(timed_out(&error), ("2026-01-01-000001_both", false), "{script}");
+        assert_eq!(state(&mut conn), before, "{script}");
+        nothing_is_left(&arena);
+        writer.batch_execute("ROLLBACK").unwrap();
+    }
+}
+
 #[test]
 fn a_migration_without_a_transaction_is_not_limited() {
     let arena = arena();

@@ -1,11 +1,14 @@
 //! Code that is wrong, and what the interleaver says of it.
 
 use diesel::{prelude::*, result::Error};
-use diesel_lockset::testing::{Anomaly, Coverage, Interleave, Outcome, Report};
+use diesel_lockset::{
+    prelude::*,
+    testing::{Anomaly, Coverage, Interleave, Outcome, Report},
+};
 
 use super::{
     Conn,
-    fixture::{accounts, database, doctors, items, jobs, products, reset},
+    fixture::{Account, accounts, database, doctors, items, jobs, products, reset},
 };
 
 fn bench<'a>(url: &str) -> Interleave<'a, Conn> {
@@ -221,6 +224,56 @@ fn a_half_done_closure_of_a_killed_session() {
     shown(&report);
     assert_eq!(report.anomalies(), [Anomaly::NotAtomic]);
     bench(true).run().unwrap().assert_serializable();
+}
+
+#[test]
+fn a_lost_answer_to_a_commit_is_no_rollback() {
+    fn deposit(conn: &mut Conn) -> QueryResult<usize> {
+        let deposited = accounts::balance.eq(accounts::balance + 10);
+        conn.transaction(|conn| diesel::update(accounts::table.find(1)).set(deposited).execute(conn))
+    }
+    let database = database();
+    let url = database.url();
+    let again_by = move |conn: &mut Conn| deposit(conn).or_else(|_| deposit(&mut Conn::establish(url).unwrap()));
+    let bench = |again: bool| {
+        bench(url)
+            .session("alice", move |conn| if again { again_by(conn) } else { deposit(conn) })
+            .session("bob", |conn| diesel::update(accounts::table.find(1)).set(accounts::balance.eq(1)).execute(conn))
+            .observe(balances)
+    };
+    // Killed in front of its `COMMIT`, it may do its work again.
+    bench(true).kill_at_every_step().run().unwrap().assert_serializable();
+    let report = bench(true).lose_answers_to_commits().run().unwrap();
+    shown(&report);
+    assert_eq!(report.anomalies(), [Anomaly::NotAtomic]);
+    let schedule = report.findings()[0].schedule();
+    assert!(schedule.id().contains('0') && schedule.to_string().contains("the answer is lost"), "{schedule}");
+    let replayed = bench(true).lose_answers_to_commits().replay(schedule.id()).unwrap();
+    assert_eq!(replayed.anomalies(), [Anomaly::NotAtomic]);
+    let report = bench(false).kill_at_every_step().lose_answers_to_commits().run().unwrap();
+    report.assert_serializable();
+    assert!(report.outcomes().len() > 2, "{report}");
+}
+
+/// Over a connection of its own, a `LockTransaction` does not know either whether it has committed: it is not run again.
+#[test]
+fn a_lock_transaction_reports_a_lost_answer() {
+    fn deposit(conn: &mut Conn) -> Result<(), LockError> {
+        LockTransaction::new().run(conn, |conn| {
+            let account = Account::lock_by_id(1, conn)?;
+            let deposited = accounts::balance.eq(account.balance + 10);
+            diesel::update(accounts::table.find(1)).set(deposited).execute(conn)?;
+            Ok(())
+        })
+    }
+    let database = database();
+    let deposits = bench(database.url()).session("alice", deposit).session("bob", deposit).observe(balances);
+    let report = deposits.lose_answers_to_commits().samples(60).run().unwrap();
+    shown(&report);
+    report.assert_serializable();
+    let unknown = |outcome: &&Outcome<_>| outcome.results().iter().any(|result| result.contains("commit"));
+    let unknown = report.outcomes().iter().filter(unknown).count();
+    assert!(unknown >= 2, "{report}");
 }
 
 #[test]

@@ -5,6 +5,8 @@ pub(crate) const VARIABLE: &str = "MYSQL_DATABASE_URL";
 
 #[path = "anomalies.rs"]
 mod anomalies;
+#[path = "deadlocks.rs"]
+mod deadlocks;
 #[path = "fixture.rs"]
 pub(crate) mod fixture;
 #[path = "harness.rs"]

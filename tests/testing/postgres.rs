@@ -7,6 +7,8 @@ pub(crate) const VARIABLE: &str = "PG_DATABASE_URL";
 mod anomalies;
 #[path = "claims.rs"]
 mod claims;
+#[path = "deadlocks.rs"]
+mod deadlocks;
 #[path = "fixture.rs"]
 pub(crate) mod fixture;
 #[path = "harness.rs"]

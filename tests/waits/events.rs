@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
-use diesel::prelude::*;
+use diesel::{connection::SimpleConnection, prelude::*};
 use diesel_lockset::{
     AdvisoryLock, LockDsl, LockError, LockQueryDsl, LockSet, LockTransaction, PickDsl, RunAdvisoryLock, RunLockQuery,
-    RunLockSet, RunLockTransaction, events,
+    RunLockSet, RunLockTransaction,
+    events::{self, StatementTime},
 };
 use tracing::{
     Event, Id, Metadata, Subscriber,
@@ -36,6 +37,8 @@ struct Record {
     lines: Vec<String>,
     /// Each span, and how many hold it.
     spans: Vec<(String, usize)>,
+    /// The times of the events, in the order of their fields.
+    times: Vec<(&'static str, u64)>,
 }
 
 impl Record {
@@ -59,9 +62,17 @@ impl Heard {
     }
 }
 
-struct Fields<'l>(&'l mut String);
+/// Writes fields into a line, those of times without their values, which go into a list.
+struct Fields<'l>(&'l mut String, Vec<(&'static str, u64)>);
 
 impl Visit for Fields<'_> {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name().ends_with("_ms") {
+            self.1.push((field.name(), value));
+        }
+        self.record_debug(field, &value);
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let time = field.name().ends_with("_ms");
         let _ =
@@ -76,22 +87,26 @@ impl Subscriber for Heard {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let mut line = format!("{} span {}", span.metadata().level(), span.metadata().name());
-        span.record(&mut Fields(&mut line));
+        span.record(&mut Fields(&mut line, Vec::new()));
         let mut heard = Heard::record(self);
         heard.spans.push((line, 1));
         Id::from_u64(heard.spans.len() as u64)
     }
 
     fn record(&self, span: &Id, values: &Values<'_>) {
-        values.record(&mut Fields(&mut Heard::record(self).span(span).0));
+        values.record(&mut Fields(&mut Heard::record(self).span(span).0, Vec::new()));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
         let mut line = event.metadata().level().to_string();
-        event.record(&mut Fields(&mut line));
-        Heard::record(self).lines.push(line);
+        let mut fields = Fields(&mut line, Vec::new());
+        event.record(&mut fields);
+        let times = fields.1;
+        let mut heard = Heard::record(self);
+        heard.lines.push(line);
+        heard.times.extend(times);
     }
 
     fn enter(&self, _: &Id) {}
@@ -221,6 +236,30 @@ fn long_waits_and_long_holds() {
     let until = |what: &str| format!("WARN message=locks were held long held_ms=_ until=\"{what}\"");
     let released = until("the release of an advisory lock");
     assert_eq!(held, [until("the end of the transaction"), released.clone(), released]);
+
+    // Half of the time passes in the program, and half in a statement of the application.
+    session.conn().set_instrumentation(StatementTime::new());
+    let heard = hear(|| {
+        let worked = LockTransaction::new().run(session.conn(), |conn| {
+            LockSet::new().id::<Account>(1).lock(conn)?;
+            thread::sleep(Duration::from_millis(60));
+            conn.batch_execute("SELECT pg_sleep(0.06)").map_err(LockError::from)
+        });
+        worked.unwrap();
+        let worked = AdvisoryLock::named("long").hold_session(session.conn(), |conn| {
+            thread::sleep(Duration::from_millis(60));
+            conn.batch_execute("SELECT pg_sleep(0.06)").map_err(LockError::from)
+        });
+        worked.unwrap();
+    });
+    let times = heard.record().times.clone();
+    let [("held_ms", in_transaction), ("idle_ms", idle), ("held_ms", in_hold), ("idle_ms", idle_in_hold)] = times[..]
+    else {
+        panic!("{times:?}")
+    };
+    for (held, idle) in [(in_transaction, idle), (in_hold, idle_in_hold)] {
+        assert!(idle >= 60 && idle + 60 <= held, "{times:?}");
+    }
     events::set_long_hold(Duration::from_secs(1));
 
     let mut holder = Blocking::connect(arena.url());

@@ -29,6 +29,7 @@ pub(super) const LOCK_LIMIT: LockLimit<Mysql> = LockLimit {
         "SET SESSION lock_wait_timeout = @diesel_lockset_migration_wait, SESSION innodb_lock_wait_timeout = @diesel_lockset_migration_row_wait, \
          @diesel_lockset_migration_wait = NULL, @diesel_lockset_migration_row_wait = NULL",
     ),
+    forget: None,
     changes: Some(Changes {
         statement: || Statement::new(Counters),
         count: |row| Ok(row.get_value::<Text, String, _>(1)?.parse()?),

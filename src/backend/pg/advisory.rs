@@ -12,8 +12,8 @@ use diesel::{
 };
 
 use super::{
-    clock::milliseconds,
     holders::{SELECT_HOLDER, THIS_DATABASE, holder},
+    lock_limit::LOCK_LIMIT,
 };
 use crate::{
     backend::{AdvisoryBackend, AdvisoryCall, LockLimit, SupportsAdvisory},
@@ -26,12 +26,7 @@ use crate::{
 impl AdvisoryBackend for Pg {
     const END_WITH_TRANSACTIONS: bool = true;
     const NAMES_CHANGE: bool = false;
-    /// `SET LOCAL` ends with the transaction, also if a migration ends that itself. So the limit is never up after something was committed.
-    const LOCK_LIMIT: LockLimit<Pg> = LockLimit {
-        set: |time| format!("SET LOCAL lock_timeout = {}", milliseconds(time)),
-        restore: None,
-        changes: None,
-    };
+    const LOCK_LIMIT: LockLimit<Pg> = LOCK_LIMIT;
 
     fn advisory<'q>(call: AdvisoryCall, name: LockName<'q>, shared: bool) -> Statement<'q, Pg> {
         Statement::new(Advisory { call, key: name.key, shared })

@@ -12,6 +12,7 @@ mod fragments;
 mod holders;
 mod isolation;
 mod key_list;
+mod lock_limit;
 mod lock_query;
 mod lock_rows;
 mod model;
@@ -70,9 +71,10 @@ impl LockingBackend for Pg {
     const ERRORS_ABORT: bool = true;
 
     /// An aborted transaction accepts only `ROLLBACK`, so that comes first. Any role may terminate its own sessions, but not those of a
-    /// role that it has replaced by `SET ROLE`.
+    /// role that it has replaced by `SET ROLE`. Some servers revoke the right to call the function: no lock is held then either.
     const END_SESSION: Option<&'static str> = Some(
-        "ROLLBACK; RESET SESSION AUTHORIZATION; SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())",
+        "ROLLBACK; RESET SESSION AUTHORIZATION; SELECT pg_catalog.pg_advisory_unlock_all(); \
+         SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())",
     );
 
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Pg>> {

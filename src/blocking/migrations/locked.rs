@@ -38,7 +38,7 @@ use crate::{backend::SupportsAdvisory, blocking::LockConnection, markers::Exclus
 /// A migration whose wait took too long, if nothing of it is kept:
 ///
 /// - On PostgreSQL its transaction was rolled back as a whole. The limit ends with that transaction: a migration that sends `COMMIT` itself
-///   is not limited from there on.
+///   is not limited from there on, and not tried again if the server's own `lock_timeout` ends a wait behind that.
 /// - MySQL and MariaDB commit before and after a statement that changes a table ([MySQL][commit], [MariaDB][mariadb-commit]). So a
 ///   migration of several statements may be half done. It is tried again only if the one that waited was the first of its statements that
 ///   could change something; the session's counters of statements (`Com_..` of `SHOW STATUS`) tell. **Write one statement per migration there.** If it is

@@ -20,7 +20,7 @@ use diesel_migrations::MigrationHarness;
 use super::LockedMigrations;
 use crate::{
     advisory::AdvisoryLock,
-    backend::{AdvisoryBackend, LockingBackend, SupportsAdvisory},
+    backend::{AdvisoryBackend, LockLimit, LockingBackend, SupportsAdvisory},
     blocking::{
         LockConnection, RunAdvisoryLock,
         driver::{Blocking, now},
@@ -96,13 +96,18 @@ where
     loop {
         let before = now(core::changes(&mut Blocking(conn)))?;
         let began = Instant::now();
-        let limit = Limit { set: (DB::LOCK_LIMIT.set)(time), restore: DB::LOCK_LIMIT.restore };
+        let LockLimit { set, restore, forget, .. } = DB::LOCK_LIMIT;
+        let limit = Limit { set: set(time), restore, forget };
         let error = match run_once(Some(limit), migration, false, conn) {
-            Err(error) if ends_with_a_lock_timeout(&error.to_string()) => error,
-            ended => return ended,
+            Ok(version) => return Ok(version),
+            Err(error) => error,
         };
+        let after = now(core::changes(&mut Blocking(conn)));
+        if !ends_with_a_lock_timeout(&error.to_string()) {
+            return Err(error);
+        }
         // The statement that waited is one of those that could have changed something.
-        let undone = match (before, now(core::changes(&mut Blocking(conn)))) {
+        let undone = match (before, after) {
             (None, _) => true,
             (Some(before), Ok(Some(after))) => after.checked_sub(before).is_some_and(|changes| changes <= 1),
             (Some(_), _) => false,
@@ -164,6 +169,7 @@ enum Progress {
 struct Limit {
     set: String,
     restore: Option<&'static str>,
+    forget: Option<&'static str>,
 }
 
 /// A migration that limits its waits and records its progress.
@@ -196,6 +202,9 @@ impl<DB: Backend> Migration<DB> for Watched<'_, DB> {
             self.restore(limit, conn);
         }
         run?;
+        if let Some(forget) = self.limit.as_ref().and_then(|limit| limit.forget) {
+            conn.batch_execute(forget)?;
+        }
         self.progress.set(Progress::HasRun);
         Ok(())
     }

@@ -2,7 +2,10 @@
 
 use std::{future::Future, time::Duration};
 
-use diesel::{connection::TransactionManagerStatus, result::QueryResult};
+use diesel::{
+    connection::{Instrumentation, TransactionManagerStatus},
+    result::QueryResult,
+};
 
 use crate::{
     backend::{CommitBy, Sink},
@@ -79,8 +82,16 @@ impl<D: Driver> Driver for Counted<'_, D> {
         self.driver.sleep(pause)
     }
 
+    fn gives_up(&mut self) -> bool {
+        self.driver.gives_up()
+    }
+
     fn status(&mut self) -> &mut TransactionManagerStatus {
         self.driver.status()
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        self.driver.instrumentation()
     }
 
     fn tells_of_aborts(&self) -> bool {

@@ -15,6 +15,18 @@ impl Call {
     pub(in crate::core) fn end(self, _: u32, _: Option<&LockError>) {}
 }
 
+/// A time from which on locks are held.
+#[derive(Clone, Copy)]
+pub(in crate::core) struct Held;
+
+impl Held {
+    pub(in crate::core) fn now<D: Driver>(_: &mut D) -> Self {
+        Held
+    }
+
+    pub(in crate::core) fn end<D: Driver>(self, _: &mut D, _: &'static str) {}
+}
+
 pub(in crate::core) fn locked<D: Driver>(_: &mut D) {}
 
 pub(in crate::core) fn rows(_: &str, _: impl FnOnce() -> Vec<RowName>) {}

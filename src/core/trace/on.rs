@@ -8,6 +8,7 @@ use std::{
 
 use tracing::{Level, Span, debug, field::Empty, info, info_span, warn};
 
+use super::statement_time::StatementTime;
 use crate::{
     backend::LockingBackend,
     core::{driver::Driver, registry},
@@ -155,18 +156,24 @@ pub(in crate::core) fn rows(table: &str, rows: impl FnOnce() -> Vec<RowName>) {
 
 /// A time from which on locks are held.
 #[derive(Clone, Copy)]
-pub(in crate::core) struct Held(Instant);
+pub(in crate::core) struct Held {
+    since: Instant,
+    /// The time that the connection had spent in statements by then, if that is measured.
+    busy: Option<Duration>,
+}
 
 impl Held {
-    pub(in crate::core) fn now() -> Self {
-        Held(Instant::now())
+    pub(in crate::core) fn now<D: Driver>(driver: &mut D) -> Self {
+        Held { since: Instant::now(), busy: StatementTime::of(driver) }
     }
 
     /// Reports locks that were held long, until the end of `what`.
-    pub(in crate::core) fn end(self, what: &'static str) {
-        let held = self.0.elapsed();
+    pub(in crate::core) fn end<D: Driver>(self, driver: &mut D, what: &'static str) {
+        let held = self.since.elapsed();
         if is_over(held, &LONG_HOLD) {
-            warn!(held_ms = ms(held), until = what, "locks were held long");
+            let busy = self.busy.and_then(|before| StatementTime::of(driver)?.checked_sub(before));
+            let idle_ms = busy.map(|busy| ms(held.saturating_sub(busy)));
+            warn!(held_ms = ms(held), idle_ms, until = what, "locks were held long");
         }
     }
 }

@@ -27,7 +27,7 @@ pub enum Anomaly {
     BrokenInvariant,
     /// The outcome is that of no serial order, and has no other name.
     NotSerializable,
-    /// A session was killed, and a part of its work is there.
+    /// A session was killed, or the answer to its `COMMIT` was lost, and a part of its work is there, or more than its work.
     NotAtomic,
     /// A closure returned the error of a deadlock. The outcome is that of a serial order without it.
     Deadlock,
@@ -46,7 +46,7 @@ impl fmt::Display for Anomaly {
             Anomaly::Oversell => "oversell",
             Anomaly::BrokenInvariant => "broken invariant",
             Anomaly::NotSerializable => "an outcome of no serial order",
-            Anomaly::NotAtomic => "a part of the work of a killed session",
+            Anomaly::NotAtomic => "a part of the work of an interrupted session, or more than its work",
             Anomaly::Deadlock => "deadlock",
             Anomaly::SerializationFailure => "serialization failure",
             Anomaly::LockNotAvailable => "lock not available",
@@ -93,7 +93,7 @@ impl Facts<'_> {
 
     fn accesses(&self) -> Vec<Access> {
         let read = |step: &Step| {
-            (step.session, step.error.is_none() && !step.killed, Statement::read(&step.sql, self.dialect))
+            (step.session, step.error.is_none() && step.fault.is_none(), Statement::read(&step.sql, self.dialect))
         };
         let steps: Vec<_> = self.steps.iter().map(read).collect();
         let seen_from = |at: usize| {

@@ -29,9 +29,9 @@ where
         let estimate = self.estimate(&judge);
         report.coverage = Coverage::Exhaustive;
         if estimate <= self.options.max_schedules {
-            let mut all = DepthFirst::new(self.options.kills);
+            let mut all = DepthFirst::new(self.options.faults);
             // A closure that branches or retries can have more orders than its serial runs promise.
-            let limit = self.options.max_schedules.saturating_mul(if self.options.kills { 4 } else { 2 });
+            let limit = self.options.max_schedules.saturating_mul(if self.options.faults.any() { 4 } else { 2 });
             loop {
                 self.collect(&mut observer, &mut judge, &mut report, &mut all)?;
                 if !all.advance() {
@@ -107,7 +107,7 @@ where
         for _ in 0..self.options.samples {
             let rng = rng.fork();
             let Interleave { options, .. } = self;
-            let mut drawn = Sampled { rng, preemptions: options.preemptions, steps, kills: options.kills };
+            let mut drawn = Sampled { rng, preemptions: options.preemptions, steps, faults: options.faults };
             self.collect(observer, judge, report, &mut drawn)?;
         }
         Ok(())

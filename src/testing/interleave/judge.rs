@@ -52,7 +52,7 @@ impl<O: Eq + fmt::Debug> Judge<O> {
     {
         if !self.serial.contains_key(order) {
             let (ran, rows) = bench.once(observer, order, &mut Serial(order))?;
-            let letters = |session| ran.id.chars().filter(|letter| *letter == Move::Go(session).letter()).count();
+            let letters = |session| ran.id.chars().filter(|letter| *letter == Move::go(session).letter()).count();
             let statements = (0..ran.ended.len()).map(letters).collect();
             let outcome = SerialOutcome { rows, ended: ran.ended, statements };
             self.serial.insert(order.to_vec(), outcome);
@@ -88,7 +88,7 @@ impl<O: Eq + fmt::Debug> Judge<O> {
                 }
             }
         }
-        if ran.killed.is_some() {
+        if ran.interrupted.is_some() {
             return Ok(Some(Anomaly::NotAtomic));
         }
         for session in &certain {
@@ -115,7 +115,7 @@ impl<O: Eq + fmt::Debug> Judge<O> {
 }
 
 fn part(ran: &Ran, session: usize) -> Part {
-    if ran.killed == Some(session) {
+    if ran.interrupted == Some(session) {
         return Part::Unknown;
     }
     let Some(Ended::Failed(text, class)) = &ran.ended[session] else { return Part::Ended };

@@ -6,6 +6,7 @@ mod deadlock;
 mod error;
 mod explore;
 mod judge;
+mod relay;
 mod report;
 mod run;
 mod schedule;
@@ -16,6 +17,7 @@ mod verdict;
 
 use std::{error::Error, fmt, time::Duration};
 
+use self::search::Faults;
 use crate::{blocking::LockConnection, error::RetryClass, testing::server::TestBackend, transaction::ClosureError};
 
 pub use self::{
@@ -64,7 +66,7 @@ struct Options {
     preemptions: usize,
     seed: u64,
     step_timeout: Duration,
-    kills: bool,
+    faults: Faults,
     allowed: Vec<Anomaly>,
 }
 
@@ -167,7 +169,7 @@ where
             preemptions: 3,
             seed: 0,
             step_timeout: Duration::from_secs(20),
-            kills: false,
+            faults: Faults::default(),
             allowed: Vec::new(),
         };
         let nothing = || Box::new(|_: &mut C| Ok(()));
@@ -277,7 +279,18 @@ where
     /// The rows must then be those of a serial order of the other sessions, with the killed one or without it. Else the finding is
     /// [`Anomaly::NotAtomic`].
     pub fn kill_at_every_step(mut self) -> Self {
-        self.options.kills = true;
+        self.options.faults.kills = true;
+        self
+    }
+
+    /// Also loses the answer to a `COMMIT`, once per run: the server has committed, and the session's connection is lost. The sessions are
+    /// connected through a relay on `127.0.0.1` that reads their requests: the url must have a host, and the server take connections without
+    /// TLS.
+    ///
+    /// The rows must then be those of a serial order, with the session or without it. A closure that does its work once more over another
+    /// connection, because it takes the error for a rollback, has done more: [`Anomaly::NotAtomic`].
+    pub fn lose_answers_to_commits(mut self) -> Self {
+        self.options.faults.losses = true;
         self
     }
 

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Ended, Interleave, InterleaveError,
-    schedule::{Move, Parked, Schedule, Step},
+    relay::Relay,
+    schedule::{Fault, Move, Parked, Schedule, Step},
     search::Choose,
     session::{self, Event, Line},
 };
@@ -17,7 +18,7 @@ use crate::{
     blocking::LockConnection,
     testing::{
         server::{self, TestBackend, end_session},
-        statement::Statement,
+        statement::{Statement, Verb},
     },
 };
 
@@ -40,6 +41,7 @@ pub(super) struct Session {
     pub(super) sql: String,
     pub(super) go: Option<Sender<()>>,
     pub(super) end: Option<Sender<()>>,
+    pub(super) relay: Option<Relay>,
     /// Its last step, if it has any.
     pub(super) step: Option<usize>,
     pub(super) ended: Option<Ended>,
@@ -51,7 +53,8 @@ pub(super) struct Ran {
     pub(super) id: String,
     /// By session of the bench; `None` if it did not take part.
     pub(super) ended: Vec<Option<Ended>>,
-    pub(super) killed: Option<usize>,
+    /// The session that was killed, or lost an answer.
+    pub(super) interrupted: Option<usize>,
     /// The statements that were at work when the server reported a deadlock, for each of them.
     pub(super) deadlocks: Vec<Vec<usize>>,
 }
@@ -63,7 +66,7 @@ pub(super) struct Run<'r, C> {
     pub(super) events: Receiver<(usize, Event)>,
     pub(super) steps: Vec<Step>,
     pub(super) id: String,
-    pub(super) killed: Option<usize>,
+    pub(super) interrupted: Option<usize>,
     /// The steps that are at work: the last one, and those that waited before it.
     pub(super) at_work: Vec<usize>,
     pub(super) deadlocks: Vec<Vec<usize>>,
@@ -86,9 +89,10 @@ where
         for &number in members {
             let ((go, gone), (end, ended)) = (channel(), channel());
             let line = Line { session: sessions.len(), events: events.clone() };
-            scope.spawn(move || {
-                session::run(&bench.url, &bench.prepare, &bench.sessions[number].action, line, gone, &ended)
-            });
+            let relay = bench.options.faults.losses.then(|| Relay::in_front_of::<C::Backend>(&bench.url)).transpose();
+            let relay = relay.map_err(|error| InterleaveError::Connect(error.to_string()))?;
+            let url = relay.as_ref().map_or(&*bench.url, Relay::url).to_owned();
+            scope.spawn(move || session::run(&url, &bench.prepare, &bench.sessions[number].action, line, gone, &ended));
             let (go, end) = (Some(go), Some(end));
             sessions.push(Session {
                 number,
@@ -97,6 +101,7 @@ where
                 sql: String::new(),
                 go,
                 end,
+                relay,
                 step: None,
                 ended: None,
             });
@@ -105,7 +110,7 @@ where
         let names = bench.sessions.iter().map(|session| session.name.clone()).collect();
         let (steps, id, at_work, deadlocks) = (Vec::new(), String::new(), Vec::new(), Vec::new());
         let mut run =
-            Run { names, observer, sessions, events: heard, steps, id, killed: None, at_work, deadlocks, time };
+            Run { names, observer, sessions, events: heard, steps, id, interrupted: None, at_work, deadlocks, time };
         if let Err(error) = run.drive(choose) {
             run.abandon();
             return Err(error);
@@ -114,7 +119,8 @@ where
         for session in &mut run.sessions {
             ended[session.number] = session.ended.take();
         }
-        Ok(Ran { steps: run.steps, id: run.id, ended, killed: run.killed, deadlocks: run.deadlocks })
+        let Run { steps, id, interrupted, deadlocks, .. } = run;
+        Ok(Ran { steps, id, ended, interrupted, deadlocks })
     })
 }
 
@@ -126,7 +132,9 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
                 .filter(|(_, session)| session.state == State::Parked)
                 .map(|(at, session)| {
                     let local = Statement::read(&session.sql, C::Backend::DIALECT).is_local();
-                    (Parked { session: session.number, local, sql: &session.sql }, at)
+                    let all = Statement::read_all(&session.sql, C::Backend::DIALECT);
+                    let commits = all.iter().any(|statement| statement.verb == Verb::Commit);
+                    (Parked { session: session.number, local, commits, sql: &session.sql }, at)
                 })
                 .collect();
             if parked.is_empty() {
@@ -135,11 +143,11 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
             }
             let (options, places): (Vec<_>, Vec<_>) = parked.into_iter().unzip();
             let last = self.steps.last().map(|step| step.session);
-            let chosen = choose.choose(&options, last, self.killed.is_none())?;
-            let place = options.iter().position(|option| option.session == chosen.session());
+            let chosen = choose.choose(&options, last, self.interrupted.is_none())?;
+            let place = options.iter().position(|option| option.session == chosen.session);
             let place =
                 places[place.ok_or_else(|| InterleaveError::Replay(format!("nobody is at {}", chosen.letter())))?];
-            let local = options.iter().any(|option| option.session == chosen.session() && option.local);
+            let local = options.iter().any(|option| option.session == chosen.session && option.local);
             if !local {
                 self.id.push(chosen.letter());
             }
@@ -152,18 +160,24 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
         self.at_work = waiting.filter_map(|session| session.step).chain([self.steps.len()]).collect();
         let session = &mut self.sessions[place];
         session.step = Some(self.steps.len());
-        let killed = matches!(chosen, Move::Kill(_));
-        let sql = session.sql.clone();
-        self.steps.push(Step { session: session.number, sql, killed, blocked: None, error: None, woke: Vec::new() });
-        if killed {
-            self.killed = Some(session.number);
+        let (sql, fault) = (session.sql.clone(), chosen.fault);
+        self.steps.push(Step { session: session.number, sql, fault, blocked: None, error: None, woke: Vec::new() });
+        if fault.is_some() {
+            self.interrupted = Some(session.number);
+        }
+        if fault == Some(Fault::Killed) {
             if !end_session(self.observer, session.server, self.time)? {
                 return Err(self.stuck("a killed session does not end"));
             }
+        } else if let Some(go) = &session.go {
+            if let (Some(Fault::AnswerLost), Some(relay)) = (fault, &session.relay) {
+                relay.lose_answer();
+            }
+            let _ = go.send(());
+        }
+        if fault.is_some() {
             // Without a scheduler it does not stop any more.
             session.go = None;
-        } else if let Some(go) = &session.go {
-            let _ = go.send(());
         }
         session.state = State::Running;
         Ok(())

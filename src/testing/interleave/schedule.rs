@@ -4,36 +4,49 @@ use std::fmt;
 
 use crate::error::Conflict;
 
-/// A decision: which session goes on, or is killed.
+/// A fault that a session meets instead of going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Move {
-    Go(usize),
-    Kill(usize),
+pub(crate) enum Fault {
+    /// It is killed in front of its statement.
+    Killed,
+    /// The server executes its statement, and the answer is lost with the connection.
+    AnswerLost,
+}
+
+/// A decision: which session goes on, or meets a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) session: usize,
+    pub(crate) fault: Option<Fault>,
 }
 
 impl Move {
-    pub(crate) fn session(self) -> usize {
-        match self {
-            Move::Go(session) | Move::Kill(session) => session,
-        }
+    pub(crate) fn go(session: usize) -> Self {
+        Move { session, fault: None }
     }
 
-    /// Returns a letter: the session by number, in upper case if it is killed.
+    pub(super) fn meet(session: usize, fault: Fault) -> Self {
+        Move { session, fault: Some(fault) }
+    }
+
+    /// Returns a letter: the session by number, in upper case if it is killed, and a digit if it loses an answer.
     pub(crate) fn letter(self) -> char {
-        let letter = |session: usize| char::from(b'a' + u8::try_from(session.min(25)).unwrap_or_default());
-        match self {
-            Move::Go(session) => letter(session),
-            Move::Kill(session) => letter(session).to_ascii_uppercase(),
-        }
+        let first = match self.fault {
+            None => b'a',
+            Some(Fault::Killed) => b'A',
+            Some(Fault::AnswerLost) => b'0',
+        };
+        char::from(first + u8::try_from(self.session.min(9)).unwrap_or_default())
     }
 
     pub(crate) fn of_letter(letter: char) -> Option<Self> {
-        let session = usize::try_from(u32::from(letter.to_ascii_lowercase()).checked_sub(u32::from('a'))?).ok()?;
-        match letter {
-            'a'..='z' => Some(Move::Go(session)),
-            'A'..='Z' => Some(Move::Kill(session)),
-            _ => None,
-        }
+        let (first, fault) = match letter {
+            'a'..='j' => ('a', None),
+            'A'..='J' => ('A', Some(Fault::Killed)),
+            '0'..='9' => ('0', Some(Fault::AnswerLost)),
+            _ => return None,
+        };
+        Some(Move { session: usize::try_from(u32::from(letter) - u32::from(first)).ok()?, fault })
     }
 }
 
@@ -41,6 +54,7 @@ impl Move {
 pub(super) struct Parked<'r> {
     pub(super) session: usize,
     pub(super) local: bool,
+    pub(super) commits: bool,
     pub(super) sql: &'r str,
 }
 
@@ -49,7 +63,7 @@ pub(super) struct Parked<'r> {
 pub(crate) struct Step {
     pub(crate) session: usize,
     pub(crate) sql: String,
-    pub(crate) killed: bool,
+    pub(crate) fault: Option<Fault>,
     /// The session had to wait, for these others as far as the server tells.
     pub(crate) blocked: Option<Vec<usize>>,
     pub(crate) error: Option<(String, Option<Conflict>)>,
@@ -67,7 +81,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// Returns the text by which [`Interleave::replay`](super::Interleave::replay) runs this order again: a letter for each decision, `a`
-    /// for the first session, in upper case where the session is killed.
+    /// for the first session, in upper case where the session is killed, `0` where the answer to its `COMMIT` is lost.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -89,8 +103,10 @@ impl Schedule {
 
     fn effect(&self, step: &Step) -> String {
         let mut effects = Vec::new();
-        if step.killed {
-            effects.push("the session is killed here".to_owned());
+        match step.fault {
+            Some(Fault::Killed) => effects.push("the session is killed here".to_owned()),
+            Some(Fault::AnswerLost) => effects.push("the answer is lost".to_owned()),
+            None => {}
         }
         match &step.blocked {
             Some(by) if by.is_empty() => effects.push("blocked".to_owned()),

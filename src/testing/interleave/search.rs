@@ -4,26 +4,48 @@ use std::str::Chars;
 
 use super::{
     InterleaveError,
-    schedule::{Move, Parked},
+    schedule::{Fault, Move, Parked},
 };
 
 /// Decides which session goes on.
 pub(super) trait Choose {
-    /// Chooses one of the parked sessions. `last` is the session of the last step.
-    fn choose(&mut self, parked: &[Parked<'_>], last: Option<usize>, may_kill: bool) -> Result<Move, InterleaveError>;
+    /// Chooses one of the parked sessions. `last` is the session of the last step; no session has met a fault before if one `may_fail`.
+    fn choose(&mut self, parked: &[Parked<'_>], last: Option<usize>, may_fail: bool) -> Result<Move, InterleaveError>;
+}
+
+/// The faults that sessions may meet.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Faults {
+    pub(super) kills: bool,
+    /// Of answers to a `COMMIT`.
+    pub(super) losses: bool,
+}
+
+impl Faults {
+    pub(super) fn any(self) -> bool {
+        self.kills || self.losses
+    }
+
+    /// Returns the faults that a session may meet where it stands.
+    fn of(self, parked: &Parked<'_>) -> impl Iterator<Item = Move> {
+        let session = parked.session;
+        let killed = self.kills.then_some(Move::meet(session, Fault::Killed));
+        let lost = (self.losses && parked.commits).then_some(Move::meet(session, Fault::AnswerLost));
+        killed.into_iter().chain(lost)
+    }
 }
 
 /// The place of a statement that is local makes no difference: it is sent at once, and is no decision.
 fn local(parked: &[Parked<'_>]) -> Option<Move> {
-    parked.iter().find(|parked| parked.local).map(|parked| Move::Go(parked.session))
+    parked.iter().find(|parked| parked.local).map(|parked| Move::go(parked.session))
 }
 
 /// Returns the possible decisions: first to go on with the session that had the turn.
-fn options(parked: &[Parked<'_>], last: Option<usize>, may_kill: bool) -> Vec<Move> {
-    let mut sessions: Vec<usize> = parked.iter().map(|parked| parked.session).collect();
-    sessions.sort_by_key(|session| (Some(*session) != last, *session));
-    let killed = sessions.clone().into_iter().filter(|_| may_kill).map(Move::Kill);
-    sessions.into_iter().map(Move::Go).chain(killed).collect()
+fn options(parked: &[Parked<'_>], last: Option<usize>, faults: Faults) -> Vec<Move> {
+    let mut parked: Vec<&Parked<'_>> = parked.iter().collect();
+    parked.sort_by_key(|parked| (Some(parked.session) != last, parked.session));
+    let failed = parked.iter().flat_map(|parked| faults.of(parked));
+    parked.iter().map(|parked| Move::go(parked.session)).chain(failed).collect()
 }
 
 /// One session after the other.
@@ -32,7 +54,7 @@ pub(super) struct Serial<'s>(pub(super) &'s [usize]);
 impl Choose for Serial<'_> {
     fn choose(&mut self, parked: &[Parked<'_>], _: Option<usize>, _: bool) -> Result<Move, InterleaveError> {
         let next = self.0.iter().find(|session| parked.iter().any(|parked| parked.session == **session));
-        next.map(|session| Move::Go(*session)).ok_or_else(|| InterleaveError::Replay("nobody can go on".to_owned()))
+        next.map(|session| Move::go(*session)).ok_or_else(|| InterleaveError::Replay("nobody can go on".to_owned()))
     }
 }
 
@@ -46,7 +68,7 @@ struct Node {
 pub(super) struct DepthFirst {
     nodes: Vec<Node>,
     depth: usize,
-    kills: bool,
+    faults: Faults,
     /// The number of runs whose sessions did not stand where they stood before.
     pub(super) diverged: usize,
     /// A run had more decisions than are followed.
@@ -58,8 +80,8 @@ pub(super) struct DepthFirst {
 const DEEPEST: usize = 150;
 
 impl DepthFirst {
-    pub(super) fn new(kills: bool) -> Self {
-        DepthFirst { kills, ..DepthFirst::default() }
+    pub(super) fn new(faults: Faults) -> Self {
+        DepthFirst { faults, ..DepthFirst::default() }
     }
 
     /// Goes to the next run; returns `false` if there is none.
@@ -78,11 +100,11 @@ impl DepthFirst {
 }
 
 impl Choose for DepthFirst {
-    fn choose(&mut self, parked: &[Parked<'_>], last: Option<usize>, may_kill: bool) -> Result<Move, InterleaveError> {
+    fn choose(&mut self, parked: &[Parked<'_>], last: Option<usize>, may_fail: bool) -> Result<Move, InterleaveError> {
         if let Some(local) = local(parked) {
             return Ok(local);
         }
-        let options = options(parked, last, may_kill && self.kills);
+        let options = options(parked, last, if may_fail { self.faults } else { Faults::default() });
         if options.len() == 1 || self.astray {
             return Ok(options[0]);
         }
@@ -114,11 +136,11 @@ pub(super) struct Sampled {
     pub(super) preemptions: usize,
     /// The number of decisions that is expected.
     pub(super) steps: usize,
-    pub(super) kills: bool,
+    pub(super) faults: Faults,
 }
 
 impl Choose for Sampled {
-    fn choose(&mut self, parked: &[Parked<'_>], last: Option<usize>, may_kill: bool) -> Result<Move, InterleaveError> {
+    fn choose(&mut self, parked: &[Parked<'_>], last: Option<usize>, may_fail: bool) -> Result<Move, InterleaveError> {
         if let Some(local) = local(parked) {
             return Ok(local);
         }
@@ -135,8 +157,13 @@ impl Choose for Sampled {
                 others[self.rng.usize(..others.len())]
             }
         };
-        let kill = may_kill && self.kills && self.rng.usize(..steps) == 0;
-        Ok(if kill { Move::Kill(chosen) } else { Move::Go(chosen) })
+        let faults: Vec<Move> = (parked.iter().filter(|parked| may_fail && parked.session == chosen))
+            .flat_map(|parked| self.faults.of(parked))
+            .collect();
+        // A session commits once, and may be killed in front of each of its statements.
+        let rarely = if faults.iter().any(|fault| fault.fault == Some(Fault::AnswerLost)) { 2 } else { steps };
+        let fails = !faults.is_empty() && self.rng.usize(..rarely) == 0;
+        Ok(if fails { faults[self.rng.usize(..faults.len())] } else { Move::go(chosen) })
     }
 }
 
@@ -148,12 +175,12 @@ impl Choose for Replay<'_> {
         if let Some(local) = local(parked) {
             return Ok(local);
         }
-        let Some(letter) = self.0.next() else { return Ok(options(parked, last, false)[0]) };
-        let wanted = Move::of_letter(letter).filter(|wanted| parked.iter().any(|it| it.session == wanted.session()));
+        let Some(letter) = self.0.next() else { return Ok(options(parked, last, Faults::default())[0]) };
+        let wanted = Move::of_letter(letter).filter(|wanted| parked.iter().any(|it| it.session == wanted.session));
         wanted.ok_or_else(|| {
             let rest = self.0.as_str();
             let at: Vec<_> =
-                parked.iter().map(|it| format!("{} ({})", Move::Go(it.session).letter(), it.sql)).collect();
+                parked.iter().map(|it| format!("{} ({})", Move::go(it.session).letter(), it.sql)).collect();
             InterleaveError::Replay(format!(
                 "`{letter}` before `{rest}` cannot go on; those that can: {}",
                 at.join(", ")

@@ -56,7 +56,7 @@ impl<C: LockConnection<Backend: TestBackend>> Run<'_, C> {
                 let statement = Statement::read(&step.sql, C::Backend::DIALECT);
                 let reads = statement.verb == Verb::Select && !statement.read_tables().is_empty();
                 let keeps = reads || matches!(statement.verb, Verb::Insert | Verb::Update | Verb::Delete);
-                keeps && step.error.is_none() && !step.killed
+                keeps && step.error.is_none() && step.fault.is_none()
             })
     }
 

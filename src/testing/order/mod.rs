@@ -2,7 +2,6 @@
 
 mod circle;
 mod graph;
-mod place;
 mod watch;
 
 use std::{

@@ -4,10 +4,13 @@ use std::{marker::PhantomData, sync::Arc};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 
-use super::{Shared, graph::Lock, place};
+use super::{Shared, graph::Lock};
 use crate::{
     backend::LockingBackend,
-    testing::statement::{Statement, Verb},
+    testing::{
+        place,
+        statement::{Statement, Verb},
+    },
 };
 
 /// The largest number of locks of a transaction that is remembered.

@@ -12,6 +12,7 @@ use diesel::result::QueryResult;
 use crate::{
     backend::HasLockWaits,
     blocking::{LockConnection, RunLockWaits},
+    session::LockSession,
     waits::LockWaits,
 };
 
@@ -35,6 +36,18 @@ pub struct Wait {
     note = "tests of locking are for PostgreSQL, MySQL and MariaDB, with the feature `postgres` or `mysql` of diesel_lockset"
 )]
 pub trait TestBackend: HasLockWaits {
+    /// The port of a server whose url has none.
+    #[doc(hidden)]
+    const PORT: u16;
+
+    /// The option of a url for a connection whose requests can be read.
+    #[doc(hidden)]
+    const PLAIN: &'static str;
+
+    /// Returns whether a request executes a statement: preparing one, or setting an option, has an answer of its own.
+    #[doc(hidden)]
+    fn executes(request: &[u8]) -> bool;
+
     /// Returns the server's number of the session.
     #[doc(hidden)]
     fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64>;
@@ -58,6 +71,10 @@ pub trait TestBackend: HasLockWaits {
     /// Returns a line for each other session of the connection's database: what it does.
     #[doc(hidden)]
     fn activity<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<Vec<String>>;
+
+    /// Returns what these sessions do, of those that are there.
+    #[doc(hidden)]
+    fn sessions<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<LockSession>>;
 
     /// Sets what makes a test faster and changes no result. What the user may not set stays as it is.
     #[doc(hidden)]

@@ -2,17 +2,17 @@
 
 mod mariadb;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use diesel::{
     QueryResult, RunQueryDsl,
     dsl::sql,
     mysql::Mysql,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool, Nullable, Text},
 };
 
 use super::{TestBackend, Wait, on_database::on_database};
-use crate::blocking::LockConnection;
+use crate::{blocking::LockConnection, session::LockSession};
 
 /// Row locks, and names of `GET_LOCK` and of tables. A thread of the server's own, or one that has just ended, has no number.
 ///
@@ -33,6 +33,16 @@ const WAITS: &str = "SELECT CAST(w.processlist_id AS SIGNED), CAST(COALESCE(b.pr
 const SESSIONS: &str = "/*!80022 performance_schema */ /*M! information_schema */ . processlist";
 
 impl TestBackend for Mysql {
+    const PORT: u16 = 3306;
+    const PLAIN: &'static str = "ssl_mode=DISABLED";
+
+    /// `COM_QUERY` and `COM_STMT_EXECUTE`, behind the header of the packet.
+    ///
+    /// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html>
+    fn executes(request: &[u8]) -> bool {
+        matches!(request.get(4), Some(0x03 | 0x17))
+    }
+
     fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64> {
         sql::<BigInt>("SELECT CAST(CONNECTION_ID() AS SIGNED)").get_result(conn)
     }
@@ -70,6 +80,27 @@ impl TestBackend for Mysql {
         .load(conn)?;
         let line = |(session, does)| format!("session {session}: {does}");
         Ok(lines.into_iter().map(line).collect())
+    }
+
+    fn sessions<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<LockSession>> {
+        let all = sql::<(BigInt, Text, Nullable<Text>, Text, BigInt, Nullable<Text>)>(
+            "SELECT CAST(id AS SIGNED), CONCAT(user, '@', host), db, command, CAST(time AS SIGNED), LEFT(info, 200) FROM ",
+        )
+        .sql(SESSIONS)
+        .sql(" ORDER BY id")
+        .load::<(i64, String, Option<String>, String, i64, Option<String>)>(conn)?;
+        let found = all.into_iter().filter(|session| sessions.contains(&session.0));
+        Ok(found
+            .map(|(id, user, database, state, age, statement)| LockSession {
+                id,
+                user,
+                database,
+                state: Some(state),
+                state_age: u64::try_from(age).ok().map(Duration::from_secs),
+                statement,
+                ..LockSession::default()
+            })
+            .collect())
     }
 
     fn tune<C: LockConnection<Backend = Self>>(_: &mut C) {}

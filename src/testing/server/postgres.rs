@@ -1,16 +1,28 @@
 //! PostgreSQL's answers.
 
+use std::time::Duration;
+
 use diesel::{
     QueryResult, RunQueryDsl,
     dsl::sql,
     pg::Pg,
-    sql_types::{Array, Bool, Integer, Text},
+    sql_types::{Array, Bool, Double, Integer, Nullable, Text},
 };
 
 use super::{TestBackend, Wait, on_database::on_database};
-use crate::blocking::LockConnection;
+use crate::{blocking::LockConnection, session::LockSession};
 
 impl TestBackend for Pg {
+    const PORT: u16 = 5432;
+    const PLAIN: &'static str = "sslmode=disable";
+
+    /// `Query` and `Bind`.
+    ///
+    /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>
+    fn executes(request: &[u8]) -> bool {
+        matches!(request.first(), Some(b'Q' | b'B'))
+    }
+
     fn session<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<i64> {
         sql::<Integer>("SELECT pg_backend_pid()").get_result::<i32>(conn).map(i64::from)
     }
@@ -55,6 +67,17 @@ impl TestBackend for Pg {
         .load(conn)
     }
 
+    fn sessions<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<LockSession>> {
+        let sessions: Vec<i32> = sessions.iter().filter_map(|session| i32::try_from(*session).ok()).collect();
+        let found = sql::<(Integer, Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Double>, Nullable<Text>)>(
+            "SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), datname::text, state, \
+             extract(epoch FROM clock_timestamp() - state_change)::float8, query FROM pg_stat_activity WHERE pid = ANY (",
+        )
+        .bind::<Array<Integer>, _>(sessions)
+        .sql(") ORDER BY pid");
+        Ok(found.load(conn)?.into_iter().map(session).collect())
+    }
+
     /// A commit that is not flushed is visible, and frees its locks, in the same order; a deadlock is looked for sooner, which only a
     /// superuser may choose.
     fn tune<C: LockConnection<Backend = Self>>(conn: &mut C) {
@@ -69,6 +92,13 @@ impl TestBackend for Pg {
     fn drop_database<C: LockConnection<Backend = Self>>(conn: &mut C, name: &str) -> QueryResult<()> {
         on_database(conn, "DROP DATABASE IF EXISTS ", name, " WITH (FORCE)")
     }
+}
+
+type SessionRow = (i32, String, String, Option<String>, Option<String>, Option<f64>, Option<String>);
+
+fn session((id, user, application, database, state, age, statement): SessionRow) -> LockSession {
+    let state_age = age.and_then(|age| Duration::try_from_secs_f64(age.max(0.0)).ok());
+    LockSession { id: id.into(), user, application, database, state, state_age, statement, ..LockSession::default() }
 }
 
 fn wait((session, blockers): (i32, Vec<i32>)) -> Wait {

@@ -9,7 +9,7 @@ use std::{
 
 use diesel_async::AsyncConnection;
 use diesel_lockset::{
-    LockError, LockSet,
+    AdvisoryLock, LockError, LockSet,
     nonblocking::{CancelOnDrop as _, RunAdvisoryLock as _, RunLockSet as _, RunLockTransaction as _},
 };
 
@@ -93,4 +93,68 @@ fn a_call_that_is_ready_cancels_nothing() {
     let unpolled = async { panic!("nothing was begun") };
     drop(lock().hold(&mut conn, async |_: &mut AsyncConn| Ok::<_, LockError>(())).cancel_on_drop(unpolled));
     block_on(lock().hold(&mut conn, async |_: &mut AsyncConn| Ok::<_, LockError>(()))).unwrap();
+}
+
+/// The answer of the statement that is under way may come when somebody else has committed, or never.
+#[test]
+fn a_call_whose_closure_has_dropped_a_wait_does_not_wait_itself() {
+    let (_runtime, arena) = (runtime().enter(), Arena::new());
+    let mut holder = Driver::connect(arena.url());
+    holder.begin().unwrap();
+    holder.lock_set(LockSet::new().id::<Account>(1)).unwrap();
+    /// Waits for the row, and drops that.
+    async fn wait(conn: &mut AsyncConn) {
+        let run = diesel_lockset::LockTransaction::new().retries(0);
+        let waiting =
+            run.run(conn, async |conn: &mut AsyncConn| LockSet::new().id::<Account>(1).lock(conn).await.map(drop));
+        tokio::time::timeout(Duration::from_millis(300), waiting).await.expect_err("it has to wait");
+    }
+    let calls: [(&str, for<'c> fn(&'c mut AsyncConn) -> Call<'c>); 5] = [
+        ("a transaction", |conn| {
+            let run = diesel_lockset::LockTransaction::new().retries(0);
+            Box::pin(run.run(conn, async |conn: &mut AsyncConn| {
+                wait(conn).await;
+                Ok::<_, LockError>(())
+            }))
+        }),
+        ("a transaction that fails", |conn| {
+            let run = diesel_lockset::LockTransaction::new().retries(0);
+            Box::pin(run.run(conn, async |conn: &mut AsyncConn| {
+                wait(conn).await;
+                Err::<(), _>(LockError::NotInTransaction)
+            }))
+        }),
+        ("hold", |conn| {
+            Box::pin(AdvisoryLock::named("hold").hold(conn, async |conn: &mut AsyncConn| {
+                wait(conn).await;
+                Ok::<_, LockError>(())
+            }))
+        }),
+        ("hold_session", |conn| {
+            Box::pin(AdvisoryLock::named("hold_session").hold_session(conn, async |conn: &mut AsyncConn| {
+                wait(conn).await;
+                Err::<(), _>(LockError::NotInTransaction)
+            }))
+        }),
+        ("a guard", |conn| {
+            Box::pin(async move {
+                let mut guard = AdvisoryLock::named("guard").acquire(conn).await?;
+                wait(&mut guard).await;
+                assert!(!guard.release().await);
+                Err(LockError::NotInTransaction)
+            })
+        }),
+    ];
+    let mut ended = Vec::new();
+    for (what, call) in calls {
+        let mut conn = block_on(AsyncConn::establish(arena.url())).unwrap();
+        let outcome = block_on(async { tokio::time::timeout(Duration::from_secs(10), call(&mut conn)).await });
+        let outcome = outcome.unwrap_or_else(|_| panic!("{what}: it waits as long as the row is held"));
+        assert!(outcome.is_err(), "{what}: {outcome:?}");
+        is_refused(&mut conn, what);
+        ended.push(conn);
+    }
+    drop(ended);
+    holder.commit().unwrap();
+    super::nothing_is_held(&mut holder, "in the end");
 }

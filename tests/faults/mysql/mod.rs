@@ -93,6 +93,18 @@ const TWO_STATEMENTS: [&str; 4] = [
     "CREATE TABLE half AS SELECT 1 AS n; ALTER TABLE busy ADD COLUMN note integer",
 ];
 
+/// Scripts of one statement that commits, and one that waits and changes nothing.
+const COMMITS_AND_WAITS: [&str; 2] = [
+    "ALTER TABLE half ADD INDEX (n); SELECT id FROM busy FOR UPDATE",
+    "ALTER TABLE half ADD INDEX (n); SET @busy = (SELECT id FROM busy WHERE id = 1 FOR UPDATE)",
+];
+
+/// How often they have done it.
+const TIMES: &str = "SELECT count(DISTINCT index_name) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'half'";
+
+/// The limit is that of the migration.
+const OWN_LIMIT: &str = "SET @note = 1";
+
 /// A statement that waits for those who read or write.
 const WITHOUT_A_TRANSACTION: &str = "ALTER TABLE busy ADD COLUMN note integer";
 

@@ -2,8 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
-use diesel_lockset::{AdvisoryLock, LockError, LockSet, RunAdvisoryLock, error::Holder};
+use diesel::{
+    connection::{InstrumentationEvent, SimpleConnection as _},
+    dsl::sql,
+    prelude::*,
+    sql_types::Bool,
+};
+use diesel_lockset::{AdvisoryLock, LockError, LockSet, RunAdvisoryLock, RunLockSet, error::Holder};
 
 use crate::{
     isolation::{Actor, Play},
@@ -11,7 +16,9 @@ use crate::{
         arena::Arena,
         driver::{Blocking, Session},
         models::Account,
+        postgres::Postgres,
         schema::accounts,
+        server::Server as _,
     },
 };
 
@@ -265,4 +272,106 @@ fn whoever_holds_an_advisory_lock_is_asked_without_waiting_or_aborting() {
     AdvisoryLock::named("n").holders(s.conn()).unwrap_err();
     assert_eq!(s.number("SELECT 1"), Ok(1));
     s.commit().unwrap();
+}
+
+/// The sessions that are named, and whether they are certain.
+fn named(error: &LockError) -> Vec<(i32, bool)> {
+    let LockError::Contended { holders, .. } = error else { panic!("{error:?}") };
+    holders.iter().map(|holder| (holder.session(), holder.is_certain())).collect()
+}
+
+fn tries(conn: &mut PgConnection, ids: &[i32]) -> LockError {
+    conn.transaction(|conn| {
+        let set = LockSet::new().ids::<Account>(ids.iter().copied()).no_wait().name_holders();
+        Ok::<_, LockError>(set.lock(conn).unwrap_err())
+    })
+    .unwrap()
+}
+
+/// A session that holds nothing but this row.
+fn bystander(arena: &Arena, id: i32) -> (PgConnection, i32) {
+    let mut conn = arena.pg();
+    conn.batch_execute(&format!("BEGIN; SELECT FROM accounts WHERE id = {id} FOR UPDATE")).unwrap();
+    let number = Postgres::session_number(&mut conn);
+    (conn, number)
+}
+
+/// It has no session that could be named.
+#[test]
+fn nobody_is_certain_where_a_prepared_transaction_may_be_the_holder() {
+    let arena = Arena::new();
+    if arena.number("SELECT setting::bigint FROM pg_settings WHERE name = 'max_prepared_transactions'") == 0 {
+        eprintln!("skipped: max_prepared_transactions is 0");
+        return;
+    }
+    let gid = arena.name();
+    arena.execute(&format!("BEGIN; UPDATE accounts SET v = 7 WHERE id = 1; PREPARE TRANSACTION '{gid}'"));
+    let (_other, number) = bystander(&arena, 2);
+    let named = named(&tries(&mut arena.pg(), &[1]));
+    arena.execute(&format!("ROLLBACK PREPARED '{gid}'"));
+    assert_eq!(named, [(number, false)]);
+}
+
+#[test]
+fn nobody_is_certain_when_the_holder_has_ended_before_it_is_asked_for() {
+    let arena = Arena::new();
+    for end in ["COMMIT", "ROLLBACK"] {
+        let (mut holder, _) = bystander(&arena, 1);
+        let (_other, number) = bystander(&arena, 2);
+        let mut conn = arena.pg();
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                if query.to_string().contains("pg_stat_activity") {
+                    holder.batch_execute(end).unwrap();
+                }
+            }
+        });
+        // The other row is the call's own by then.
+        let named = named(&tries(&mut conn, &[1, 5]));
+        assert!(named.is_empty() || named == [(number, false)], "{end}: {named:?}");
+    }
+}
+
+/// The call waits for the table, behind one that waits for whoever has locked another row.
+#[test]
+fn who_locked_another_row_is_not_certain_where_the_table_is_waited_for() {
+    let arena = Arena::new();
+    let play = Play::<Blocking>::new(&arena);
+    let other = begun(&play, "other", "SELECT FROM accounts WHERE id = 2 FOR UPDATE");
+    let alters = play.session("alters");
+    let altering = alters.start("alters", |s| s.execute("ALTER TABLE accounts ADD COLUMN note text"));
+    altering.blocked_by(&other);
+    let mut s = Blocking::connect(arena.url());
+    s.begin().unwrap();
+    let error = gives_up(&mut s, LockSet::new().id::<Account>(1).name_holders(), Some(SHORT));
+    let LockError::TimedOut { attempt: Some(attempt), .. } = &error else { panic!("{error:?}") };
+    assert!(attempt.holders().iter().all(|holder| !holder.is_certain()), "{error:?}");
+    s.rollback().unwrap();
+    other.run("commits", |s| s.commit()).unwrap();
+    altering.join().unwrap();
+}
+
+/// Whoever locks a row by the name of its part has no lock on the whole table.
+#[test]
+fn who_locked_a_part_of_the_table_is_named_too() {
+    let arena = Arena::new();
+    for script in [
+        "ALTER TABLE accounts RENAME TO accounts_of_old; \
+         CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL, v int NOT NULL) PARTITION BY RANGE (id); \
+         CREATE TABLE part PARTITION OF accounts FOR VALUES FROM (0) TO (2); CREATE TABLE rest PARTITION OF accounts DEFAULT; \
+         INSERT INTO accounts VALUES (1, 'a', 1, 1), (2, 'b', 1, 1)",
+        "DROP TABLE accounts; CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL, v int NOT NULL); \
+         CREATE TABLE part () INHERITS (accounts); INSERT INTO part VALUES (1, 'a', 1, 1); INSERT INTO accounts VALUES (2, 'b', 1, 1)",
+    ] {
+        arena.execute(script);
+        let mut holder = arena.pg();
+        let number = Postgres::session_number(&mut holder);
+        // The number of a savepoint that was released tells nobody.
+        holder.batch_execute("BEGIN; SAVEPOINT s; SELECT FROM part FOR UPDATE; RELEASE s").unwrap();
+        assert_eq!(named(&tries(&mut arena.pg(), &[1])), [(number, true)], "{script}");
+        let (_other, bystander) = bystander(&arena, 2);
+        let mut all = [(number, false), (bystander, false)];
+        all.sort_unstable();
+        assert_eq!(named(&tries(&mut arena.pg(), &[1])), all, "{script}");
+    }
 }

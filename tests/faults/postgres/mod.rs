@@ -89,6 +89,19 @@ const SETTING_AND_ALTER: &str = "SET LOCAL work_mem = '8MB'; ALTER TABLE busy AD
 /// A statement that changes something before one that waits.
 const TWO_STATEMENTS: [&str; 1] = ["CREATE TABLE half (n integer); ALTER TABLE busy ADD COLUMN note integer"];
 
+/// Scripts that commit by themselves before they wait.
+const COMMITS_AND_WAITS: [&str; 3] = [
+    "INSERT INTO half VALUES (1); COMMIT; BEGIN; ALTER TABLE busy ADD COLUMN note integer",
+    "INSERT INTO half VALUES (1); COMMIT AND CHAIN; ALTER TABLE busy ADD COLUMN note integer",
+    "INSERT INTO half VALUES (1); COMMIT; BEGIN; SET LOCAL lock_timeout = 300; ALTER TABLE busy ADD COLUMN note integer",
+];
+
+/// How often they have done it.
+const TIMES: &str = "SELECT count(*) FROM half";
+
+/// A limit on waits for locks, as it may be set for a role.
+const OWN_LIMIT: &str = "SET lock_timeout = 400";
+
 /// A statement that cannot be in a transaction, and waits for those who write.
 const WITHOUT_A_TRANSACTION: &str = "CREATE INDEX CONCURRENTLY busy_id ON busy (id)";
 

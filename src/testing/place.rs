@@ -4,7 +4,12 @@ use std::backtrace::Backtrace;
 
 /// Returns file and line of the nearest caller that belongs neither to a library nor to this crate. `None` without debug information.
 pub(super) fn of_caller() -> Option<String> {
-    nearest(&Backtrace::force_capture().to_string())
+    of(&Backtrace::force_capture())
+}
+
+/// Returns the same of a backtrace that was captured before. Names are looked up only now.
+pub(super) fn of(backtrace: &Backtrace) -> Option<String> {
+    nearest(&backtrace.to_string())
 }
 
 /// A backtrace has a line with the function, then one with the place.
