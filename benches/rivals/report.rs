@@ -120,5 +120,5 @@ fn table(headings: &[String], rows: impl Iterator<Item = Vec<String>>) -> String
 
 /// What fits into a cell.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().replace('|', "/")
+    text.lines().next().unwrap_or_default().replace('|', "\\|")
 }
