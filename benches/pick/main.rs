@@ -12,17 +12,28 @@
 //! | `awake` | sees to it that no core goes to sleep meanwhile |
 //! | `advice` | what the documentation advises, measured |
 //! | `report`, `plot`, `results` | the figures, as text, as a picture, as a section of `RESULTS.md` |
+//!
+//! What other benches use too is in `benches/shared`.
 
 #[path = "../../examples/shared/mod.rs"]
 mod shared;
 
-mod advice;
+#[path = "../shared/awake.rs"]
 mod awake;
+#[path = "../shared/circumstances.rs"]
+mod circumstances;
+#[path = "../shared/median.rs"]
+mod median;
+#[path = "../shared/pgbench.rs"]
+mod pgbench;
+#[path = "../shared/results.rs"]
+mod results;
+
+mod advice;
 mod backlog;
 mod measure;
 mod plot;
 mod report;
-mod results;
 mod sides;
 mod work;
 

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     backlog::{Backlog, INDEX, SHARE},
+    median::median,
     shared::Result,
     sides::Task,
     work::{Operation, Side},
@@ -56,16 +57,6 @@ impl Comparison {
 
 fn ratios<'a>(ours: &'a [f64], other: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
     ours.iter().zip(other).map(|(ours, other)| ours / other)
-}
-
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        len if len % 2 == 1 => values[len / 2],
-        len => f64::midpoint(values[len / 2 - 1], values[len / 2]),
-    }
 }
 
 impl Plan {
@@ -170,6 +161,5 @@ mod tests {
         };
         assert_eq!((comparison.ratio(), comparison.spread()), (1.0, (0.9, 1.1)));
         assert_eq!(comparison.ratio_to_short(), None);
-        assert_eq!(median([4.0, 1.0, 3.0, 2.0]), 2.5);
     }
 }

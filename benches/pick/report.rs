@@ -1,12 +1,12 @@
 //! What was measured: as a table, as a section of `RESULTS.md`, as a line of JSON.
 
-use std::{fmt, thread};
-
-use diesel::{dsl::sql, prelude::*, sql_types::Text};
+use std::fmt;
 
 use crate::{
     advice::Advice,
-    measure::{Comparison, Plan, median},
+    circumstances::circumstances,
+    measure::{Comparison, Plan},
+    median::median,
     shared::{Database, Result},
     work::Operation,
 };
@@ -28,23 +28,9 @@ impl Report {
         comparisons: Vec<Comparison>,
         advice: Option<Advice>,
     ) -> Result<Self> {
-        let setting = |name: &str, conn: &mut PgConnection| {
-            diesel::select(sql::<Text>(&format!("current_setting('{name}')"))).get_result::<String>(conn)
-        };
-        let conn = &mut database.connect()?;
         let circumstances = format!(
-            "{}: PostgreSQL {} (fsync = {}, synchronous_commit = {}{}), {} cores shared by server and workers, a backlog of \
-             {rows} rows, {} runs of {} s (a quarter of them for more than one job per call).",
-            chrono::Utc::now().format("%Y-%m-%d"),
-            setting("server_version", conn)?,
-            setting("fsync", conn)?,
-            setting("synchronous_commit", conn)?,
-            // Only a superuser is told.
-            match setting("data_directory", conn) {
-                Ok(folder) if folder.starts_with("/dev/shm/") => ", data in memory",
-                _ => "",
-            },
-            thread::available_parallelism()?,
+            "{}, a backlog of {rows} rows, {} runs of {} s (a quarter of them for more than one job per call).",
+            circumstances(&mut database.connect()?)?,
             plan.runs,
             plan.time.as_secs_f64(),
         );

@@ -4,8 +4,8 @@ use diesel::{connection::TransactionManager, prelude::*};
 use url::Url;
 
 use crate::{
-    counts::{Count, Counts, Line},
-    proxy::Proxy,
+    counts::{Counts, Line},
+    proxy::{Count, Proxy},
     shared::{DatabaseOn, Result, Server},
 };
 

@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-/// Traffic between client and server.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    /// Turnarounds: the client has spoken, the server has answered.
-    pub(crate) trips: u32,
-    /// In both directions. Not pinned: messages and names differ from server to server.
-    pub(crate) bytes: u64,
-}
+use crate::proxy::Count;
 
 /// The counts of one verb.
 #[derive(Debug, Clone, PartialEq, Eq)]

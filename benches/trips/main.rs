@@ -16,7 +16,9 @@
 #[path = "../../examples/shared/mod.rs"]
 mod shared;
 
-#[path = "../pick/results.rs"]
+#[path = "../shared/proxy.rs"]
+mod proxy;
+#[path = "../shared/results.rs"]
 mod results;
 
 mod count;
@@ -24,7 +26,6 @@ mod counts;
 mod on_mysql;
 mod on_postgres;
 mod pinned;
-mod proxy;
 
 use std::{path::Path, process::ExitCode};
 

@@ -3,7 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    counts::{Count, Counts, Line},
+    counts::{Counts, Line},
+    proxy::Count,
     shared::Result,
 };
 

@@ -16,7 +16,7 @@
 #[path = "../../examples/shared/mod.rs"]
 mod shared;
 
-#[path = "../pick/results.rs"]
+#[path = "../shared/results.rs"]
 mod results;
 
 mod count;

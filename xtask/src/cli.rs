@@ -124,6 +124,8 @@ pub(crate) enum Which {
     Trips,
     /// Instructions of the client, beside Diesel by hand, on PostgreSQL and on MariaDB or MySQL.
     Work,
+    /// Locks and claims per second, beside Diesel by hand, bare SQL, sqlx, SeaORM, Django and a queue, on PostgreSQL.
+    Rivals,
 }
 
 /// Which PostgreSQL to use.

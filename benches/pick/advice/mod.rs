@@ -14,7 +14,7 @@ use diesel_lockset::{LockError, prelude::*};
 
 use crate::{
     backlog::{Backlog, Job, NEXT_JOBS, jobs, next_jobs},
-    measure::median,
+    median::median,
     shared::Result,
 };
 

@@ -7,7 +7,16 @@ use std::{
     thread,
 };
 
-use crate::{counts::Count, shared::Result};
+use crate::shared::Result;
+
+/// Traffic between client and server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Turnarounds: the client has spoken, the server has answered.
+    pub(crate) trips: u32,
+    /// In both directions. Not pinned: messages and names differ from server to server.
+    pub(crate) bytes: u64,
+}
 
 /// Passes on what client and server say, on a port of its own. Its threads end with the connection.
 pub(crate) struct Proxy {
