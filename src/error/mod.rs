@@ -1,7 +1,7 @@
 //! The error type, [`LockError`]: one variant for each way in which the caller has to react, and the types of its fields.
 
 mod attempt;
-mod circle;
+pub(crate) mod circle;
 mod class;
 mod classify;
 mod context;
@@ -22,6 +22,8 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 
+#[allow(unused_imports, reason = "of one feature only")]
+pub(crate) use self::classify::{Conflict, ends_with_a_lock_timeout};
 pub use self::{
     attempt::Attempt,
     class::{Refusal, RetryClass},
@@ -30,11 +32,6 @@ pub use self::{
     optional::OptionalExtension,
     row_name::RowName,
     stale::{FieldChange, StaleRow},
-};
-#[allow(unused_imports, reason = "of one feature only")]
-pub(crate) use self::{
-    circle::deadlocked_sessions,
-    classify::{Conflict, ends_with_a_lock_timeout},
 };
 pub(crate) use self::{class::Classed, classify::is_connection_lost, holder::Evidence};
 pub use crate::key::RowKey;

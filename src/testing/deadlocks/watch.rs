@@ -13,7 +13,7 @@ use diesel::{
 use super::{Shared, locked, transaction::Transaction};
 use crate::{
     backend::LockingBackend,
-    error::{Conflict, deadlocked_sessions},
+    error::{Conflict, circle::deadlocked_sessions},
 };
 
 pub(super) struct Watch<DB> {
