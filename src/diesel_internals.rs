@@ -60,6 +60,14 @@ pub(crate) fn tells_of_aborts<Conn>() -> bool {
     ["diesel::pg::connection::PgConnection", "diesel::mysql::connection::MysqlConnection"].contains(&name)
 }
 
+/// Returns whether a prepared statement that has failed can be executed again over a connection to MySQL or MariaDB. True for the driver in
+/// Rust, also out of a pool or behind another type: with the client libraries in C it may wait for ever.
+#[cfg(feature = "async")]
+pub(crate) fn executes_failed<Conn>() -> bool {
+    let name = std::any::type_name::<Conn>();
+    name.contains("diesel_async::mysql::AsyncMysqlConnection")
+}
+
 /// Marks the transaction in Diesel's status as one that can only be rolled back, up to the top level.
 pub(crate) fn mark_aborted(status: &mut TransactionManagerStatus) {
     if let TransactionManagerStatus::Valid(status) = status {
@@ -144,11 +152,21 @@ where
     Some((sent.metadata.pop()?, sent.binds.pop()??))
 }
 
+/// Whether Diesel keeps a statement prepared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    /// If all nodes of the statement allow it.
+    Kept,
+    /// The same, until the statement fails; see [`Statement::until_it_fails`].
+    UntilItFails,
+    Not,
+}
+
 /// A statement that is built at run time and whose rows are read by index.
 #[allow(missing_debug_implementations)] // as all of Diesel's boxed nodes
 pub struct Statement<'q, DB: Backend> {
     fragment: Box<dyn QueryFragment<DB> + 'q>,
-    cached: bool,
+    keeping: Keeping,
     /// Text in front of the fragment and behind it.
     around: (Cow<'static, str>, Cow<'static, str>),
     open_ended: bool,
@@ -157,12 +175,24 @@ pub struct Statement<'q, DB: Backend> {
 impl<'q, DB: Backend> Statement<'q, DB> {
     pub(crate) fn new(fragment: impl QueryFragment<DB> + 'q) -> Self {
         let around = (Cow::Borrowed(""), Cow::Borrowed(""));
-        Statement { fragment: Box::new(fragment), cached: true, around, open_ended: false }
+        Statement { fragment: Box::new(fragment), keeping: Keeping::Kept, around, open_ended: false }
     }
 
     /// Keeps the statement out of Diesel's cache of prepared statements. PostgreSQL then parses and runs it in one round trip.
     pub(crate) fn uncached(self) -> Self {
-        Statement { cached: false, ..self }
+        Statement { keeping: Keeping::Not, ..self }
+    }
+
+    /// Keeps the statement in Diesel's cache until an execution of it fails. A driver that cannot take it out of the cache then does not
+    /// keep it.
+    #[allow(dead_code, reason = "of one backend only")]
+    pub(crate) fn until_it_fails(self) -> Self {
+        Statement { keeping: Keeping::UntilItFails, ..self }
+    }
+
+    /// Returns whether the statement is kept until it fails.
+    pub(crate) fn ends_with_failure(&self) -> bool {
+        self.keeping == Keeping::UntilItFails
     }
 
     /// Replaces the text in front of the fragment. The text has no bind parameters.
@@ -196,7 +226,7 @@ impl<'q, DB: Backend> Statement<'q, DB> {
 
 impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if !self.cached {
+        if self.keeping == Keeping::Not {
             pass.unsafe_to_cache_prepared();
         }
         pass.push_sql(&self.around.0);

@@ -9,6 +9,7 @@ use super::{ANALYZE, Conn};
 use crate::{
     count::{Counted, Line, per_call},
     shared::{DatabaseOn, Result},
+    time::{self, Times},
 };
 
 diesel::table! {
@@ -125,7 +126,8 @@ pub(crate) fn count(server: &str, only: &str, profiles: &Path) -> Result<Counted
     let cases = CASES.iter().enumerate().filter(|(_, case)| case.name.contains(only));
     let line = |(place, Case { name, times, .. }): (usize, &Case)| {
         let of = |side| per_call(server, place, side, *times, &database.url(), profiles);
-        Ok(Line { case: name, by_hand: of("by-hand")?, ours: of("ours")? })
+        let (by_hand, ours) = (of("by-hand")?, of("ours")?);
+        Ok(Line { case: name, by_hand, ours, times: time(place, *times, &database.url())? })
     };
     Ok(Counted { server: version, lines: cases.map(line).collect::<Result<_>>()? })
 }
@@ -133,15 +135,31 @@ pub(crate) fn count(server: &str, only: &str, profiles: &Path) -> Result<Counted
 /// Calls one side of a case so often, each time in a transaction.
 pub(crate) fn call(case: usize, side: &str, times: u64, url: &str) -> Result<()> {
     let case = CASES.get(case).ok_or("no such case")?;
-    let call = if side == "ours" { case.ours } else { case.by_hand };
     let conn = &mut Conn::establish(url)?;
     for _ in 0..times {
-        let rows = conn.transaction(call)?;
-        if rows != case.rows {
-            return Err(format!("{}: {rows} rows instead of {}", case.name, case.rows).into());
-        }
+        conn.transaction(|conn| case.call(side == "ours", conn))?;
     }
     Ok(())
+}
+
+/// Times both sides of a case, each over a connection of its own.
+fn time(case: usize, times: u64, url: &str) -> Result<Times> {
+    let case = CASES.get(case).ok_or("no such case")?;
+    let (mut of_ours, mut by_hand) = (Conn::establish(url)?, Conn::establish(url)?);
+    time::in_turns(|ours| {
+        let conn = if ours { &mut of_ours } else { &mut by_hand };
+        time::per_call(conn, times, |conn| case.call(ours, conn))
+    })
+}
+
+impl Case {
+    fn call(&self, ours: bool, conn: &mut Conn) -> Result<()> {
+        let rows = if ours { (self.ours)(conn)? } else { (self.by_hand)(conn)? };
+        if rows == self.rows {
+            return Ok(());
+        }
+        Err(format!("{}: {rows} rows instead of {}", self.name, self.rows).into())
+    }
 }
 
 const TABLES: &str = "

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use crate::shared::Result;
+use crate::{shared::Result, time::Times};
 
 /// The counts of one server.
 pub(crate) struct Counted {
@@ -11,11 +11,12 @@ pub(crate) struct Counted {
     pub(crate) lines: Vec<Line>,
 }
 
-/// The instructions per call of one case.
+/// The instructions per call of one case, and its times.
 pub(crate) struct Line {
     pub(crate) case: &'static str,
     pub(crate) by_hand: u64,
     pub(crate) ours: u64,
+    pub(crate) times: Times,
 }
 
 impl Line {

@@ -1,4 +1,4 @@
-//! Counts the instructions of the client in calls of this crate, and in Diesel by hand that does the same, by [callgrind].
+//! Counts the instructions of the client in calls of this crate, and in Diesel by hand that does the same, by [callgrind], and times both.
 //!
 //! Run it with `cargo xtask bench work`, which brings servers and callgrind along; or, with `PG_DATABASE_URL` and
 //! `MYSQL_DATABASE_URL` set, with `cargo run --release --package bench_work`.
@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `cases` | the tables and the calls, written once, compiled for each kind of connection by `on_postgres` and `on_mysql` |
 //! | `count` | how one call is counted |
+//! | `time` | how the two sides are timed beside each other |
 //! | `report` | the counts as text, JSON and Markdown |
 //!
 //! [callgrind]: https://valgrind.org/docs/manual/cl-manual.html
@@ -19,10 +20,17 @@ mod shared;
 #[path = "../shared/results.rs"]
 mod results;
 
+#[path = "../shared/awake.rs"]
+mod awake;
+
+#[path = "../shared/median.rs"]
+mod median;
+
 mod count;
 mod on_mysql;
 mod on_postgres;
 mod report;
+mod time;
 
 use std::{
     fs,
@@ -32,7 +40,7 @@ use std::{
 
 use clap::Parser;
 
-use crate::{count::Counted, shared::Result};
+use crate::{awake::Awake, count::Counted, shared::Result};
 
 /// Counts the client's instructions per call, on PostgreSQL and on MySQL or MariaDB.
 #[derive(Debug, Parser)]
@@ -73,6 +81,7 @@ fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let profiles = options.profiles.as_deref().unwrap_or(folder.path());
     fs::create_dir_all(profiles)?;
+    let _awake = Awake::keep()?;
     let only = options.only.as_deref().unwrap_or_default();
     let counted: Vec<Counted> =
         [on_postgres::cases::count("postgres", only, profiles)?, on_mysql::cases::count("mysql", only, profiles)?]

@@ -4,6 +4,7 @@ mod advisory;
 mod capabilities;
 mod clock;
 mod control;
+mod kept;
 mod lock_limit;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -30,6 +31,7 @@ pub use self::{
     capabilities::{HasLockingClauses, SupportsStrength},
     clock::Clock,
     control::PreparedControl,
+    kept::KeptStatements,
     lock_limit::LockLimit,
     waits::{HasLockWaits, WaitsQuery},
 };
@@ -123,6 +125,11 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     /// The statements that begin and end transactions if a connection prepares them; `None` where a text takes one round trip too.
     #[doc(hidden)]
     const PREPARED_CONTROL: Option<&'static PreparedControl<Self>> = None;
+
+    /// What is needed to keep statements prepared [until they fail](Statement::until_it_fails); `None` where a failed statement can be
+    /// executed again.
+    #[doc(hidden)]
+    const KEPT_STATEMENTS: Option<KeptStatements<Self>> = None;
 
     /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if
     /// the connection does not report the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects

@@ -17,7 +17,7 @@ use diesel::{
     result::{Error as DieselError, QueryResult},
 };
 
-use super::{connection::LockConnection, control};
+use super::{connection::LockConnection, control, kept};
 use crate::{
     backend::{CommitBy, LockingBackend, PreparedControl, Sink},
     core::{self, Begun, Driver},
@@ -101,6 +101,18 @@ impl<Conn: LockConnection> Blocking<'_, Conn> {
     }
 }
 
+/// Sends a statement and passes its rows to the sink.
+pub(super) fn read<DB, Conn>(conn: &mut Conn, statement: Statement<'_, DB>, mut sink: Sink<'_, DB>) -> QueryResult<()>
+where
+    DB: LockingBackend,
+    Conn: LockConnection<Backend = DB>,
+{
+    for row in LoadConnection::<DefaultLoadingMode>::load(conn, statement)? {
+        RowRef::of(&row?, |row| sink.row(row)).map_err(DieselError::DeserializationError)?;
+    }
+    Ok(())
+}
+
 impl<DB, Conn> Driver for Blocking<'_, Conn>
 where
     DB: LockingBackend,
@@ -108,11 +120,13 @@ where
 {
     type DB = DB;
 
-    async fn rows<'a>(&'a mut self, statement: Statement<'a, DB>, mut sink: Sink<'a, DB>) -> QueryResult<()> {
-        for row in LoadConnection::<DefaultLoadingMode>::load(self.0, statement)? {
-            RowRef::of(&row?, |row| sink.row(row)).map_err(DieselError::DeserializationError)?;
+    async fn rows<'a>(&'a mut self, statement: Statement<'a, DB>, sink: Sink<'a, DB>) -> QueryResult<()> {
+        match DB::KEPT_STATEMENTS.filter(|_| statement.ends_with_failure()) {
+            None => read(self.0, statement, sink),
+            // Nobody knows what the cache of another connection than Diesel's own does.
+            Some(_) if !tells_of_aborts::<Conn>() => read(self.0, statement.uncached(), sink),
+            Some(kept) => kept::until_it_fails(self.0, &kept, |conn| read(conn, statement, sink)),
         }
-        Ok(())
     }
 
     async fn execute<'a>(&'a mut self, statement: Statement<'a, DB>) -> QueryResult<usize> {

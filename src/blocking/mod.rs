@@ -5,6 +5,7 @@ mod advisory_guard;
 mod connection;
 mod control;
 mod driver;
+mod kept;
 #[cfg(feature = "migrations")]
 mod migrations;
 mod pick;

@@ -22,7 +22,7 @@ use super::{catch::catch, closure::AsyncClosure, connection::LockConnection};
 use crate::{
     backend::{CommitBy, LockingBackend, Sink},
     core::{self, Begun, Driver},
-    diesel_internals::{Borrowed, CompatibleType, RowRef, Statement},
+    diesel_internals::{Borrowed, CompatibleType, RowRef, Statement, executes_failed},
     error::LockError,
 };
 
@@ -132,6 +132,8 @@ where
         statement: Statement<'a, DB>,
         mut sink: Sink<'a, DB>,
     ) -> impl Future<Output = QueryResult<()>> {
+        let fails = DB::KEPT_STATEMENTS.is_some() && statement.ends_with_failure() && !executes_failed::<Conn>();
+        let statement = if fails { statement.uncached() } else { statement };
         let rows = AsyncConnectionCore::load(self.conn, statement);
         async move {
             let mut rows = pin!(rows.await?);

@@ -19,6 +19,18 @@ pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.unsafe_to_cache_prepared();
 }
 
+/// Writes the name of a database as a comment, in hexadecimal digits, since any name may be the end of a comment.
+///
+/// A prepared statement is about the database in which it was prepared. Diesel finds the statements that it keeps by their text: after a `USE`
+/// it is another one.
+pub(super) fn comment(pass: &mut AstPass<'_, '_, Mysql>, database: &str) {
+    pass.push_sql("/* ");
+    for byte in database.bytes() {
+        pass.push_sql(&format!("{byte:02x}"));
+    }
+    pass.push_sql(" */ ");
+}
+
 /// The head of a statement that reads some rows plainly and locks others. A row that changed between the two is then no error.
 ///
 /// MariaDB from 11.6.2 on treats it as an error, also under READ COMMITTED, where each statement has a snapshot of its own. Under the

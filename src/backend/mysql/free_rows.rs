@@ -8,7 +8,7 @@ use diesel::{
 };
 
 use super::fragments::{
-    Asked, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names,
+    Asked, comment, join_by_key, keep_out_of_cache, key_among, key_value, locking_clause, names, with_names,
 };
 use super::{control::IS_OPEN, key_check::KeyCheck, level_guard::Refused};
 use crate::{
@@ -103,8 +103,7 @@ impl QueryFragment<Mysql> for Count<'_> {
 
 /// Changes rows that are locked: `UPDATE t SET .. WHERE id IN (..)`, if the transaction that locked them is open ([`IS_OPEN`]).
 ///
-/// A prepared statement is about the database in which it was prepared. Diesel keeps this one, and finds it by its text. So the text has the
-/// name of the database in which the rows are locked, in a comment: after a `USE` it is another statement.
+/// Diesel keeps it. So its text has the name of the database in which the rows are locked, in a [comment].
 pub(super) struct Change<'q> {
     pub(super) text: &'q dyn ModelText<Mysql>,
     pub(super) held: &'q dyn Keys<Mysql>,
@@ -114,12 +113,8 @@ pub(super) struct Change<'q> {
 
 impl QueryFragment<Mysql> for Change<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        // Any name may be the end of a comment.
-        pass.push_sql("UPDATE /* ");
-        for byte in self.database.bytes() {
-            pass.push_sql(&format!("{byte:02x}"));
-        }
-        pass.push_sql(" */ ");
+        pass.push_sql("UPDATE ");
+        comment(&mut pass, self.database);
         self.text.walk_table(pass.reborrow())?;
         pass.push_sql(" FORCE INDEX (PRIMARY) SET ");
         self.changes.walk_ast(pass.reborrow())?;

@@ -81,6 +81,11 @@ impl KeyCheck {
         self.asks == 0 && info.message().contains(&self.names.variable)
     }
 
+    /// Returns whether the server was asked in this call.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asks > 0
+    }
+
     /// Returns the step that asks the server about the table.
     pub(super) fn ask(&mut self) -> Step<'_, Mysql> {
         self.asks += 1;

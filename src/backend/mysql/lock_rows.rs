@@ -8,7 +8,7 @@ use diesel::{
 
 use super::{
     covering_index::Uncovered,
-    fragments::{READ_AND_LOCK, from_table, keep_out_of_cache, key_among, locking_clause, without_limit},
+    fragments::{READ_AND_LOCK, comment, from_table, key_among, locking_clause, without_limit},
     key_check::KeyCheck,
     level_guard::Refused,
 };
@@ -45,21 +45,37 @@ pub(super) struct LockRows<'q> {
     pub(super) uncovered: Option<&'q Uncovered>,
     /// The check that the table can be locked; `None` for a plain read.
     pub(super) fitness: Option<&'q KeyCheck>,
+    /// The database of the rows, where an earlier statement of the same call has returned it.
+    pub(super) database: Option<&'q str>,
 }
 
 impl<'q> LockRows<'q> {
     /// Returns the statement, with the head that it needs if it evaluates queries.
+    ///
+    /// With few keys it is kept prepared: each number of keys is a text of its own. `NOWAIT` is made to fail. After the server was asked about
+    /// the table, the statement is prepared anew: a kept one is about the database in which it was prepared, and may be why it was asked.
     pub(super) fn statement(self) -> Statement<'q, Mysql> {
         let reads = self.models.iter().any(|model| !model.at_once.is_empty());
+        let keys: usize = self.models.iter().filter_map(|model| model.now).map(Keys::len).sum();
+        let asked = self.database.is_none() && self.fitness.is_some_and(KeyCheck::has_asked);
+        let kept = keys <= FEW_KEYS && !asked && !matches!(self.lock, None | Some((_, Wait::Fail)));
         let statement = Statement::new(self);
+        let statement = if kept { statement.until_it_fails() } else { statement.uncached() };
         if reads { statement.behind(READ_AND_LOCK) } else { statement }
     }
 }
 
+/// The largest number of keys in a statement that is kept prepared. The server has a limit on all sessions' prepared statements together.
+const FEW_KEYS: usize = 8;
+
 impl QueryFragment<Mysql> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        keep_out_of_cache(&mut pass);
         let mut separator = "SELECT ";
+        if let Some(database) = self.database {
+            pass.push_sql(separator);
+            comment(&mut pass, database);
+            separator = "";
+        }
         for model in &self.models {
             pass.push_sql(separator);
             model.text.walk_columns(pass.reborrow())?;

@@ -15,6 +15,7 @@ mod free_rows;
 mod holders;
 mod implicit_rollback;
 mod isolation;
+mod kept;
 mod key_check;
 mod key_list;
 mod level_guard;
@@ -43,7 +44,8 @@ use self::{
     table_plan::MysqlTable,
 };
 use super::{
-    HasLockingClauses, ImplicitRollback, LockingBackend, Picking, PreparedControl, Snapshots, SupportsStrength,
+    HasLockingClauses, ImplicitRollback, KeptStatements, LockingBackend, Picking, PreparedControl, Snapshots,
+    SupportsStrength,
 };
 use crate::{
     diesel_internals::{RowRef, Statement},
@@ -78,6 +80,8 @@ impl LockingBackend for Mysql {
     const IMPLICIT_ROLLBACK: Option<ImplicitRollback<Mysql>> = Some(implicit_rollback::IMPLICIT_ROLLBACK);
 
     const PREPARED_CONTROL: Option<&'static PreparedControl<Mysql>> = Some(&control::PREPARED_CONTROL);
+
+    const KEPT_STATEMENTS: Option<KeptStatements<Mysql>> = Some(kept::KEPT_STATEMENTS);
 
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Mysql>> {
         same_table::question(one, other)

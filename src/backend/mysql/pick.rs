@@ -192,10 +192,11 @@ impl PickPlan<Mysql> for MysqlPick {
                     mixed: false,
                     uncovered: Some(uncovered),
                     fitness: Some(fitness),
+                    database: Some(database),
                 };
                 let reader =
                     PickedReader { rows, answer, width: text.width(), status: Picked::Changed, database: None };
-                Step::new(Statement::new(statement), reader)
+                Step::new(statement.statement(), reader)
             }
         })
     }

@@ -149,7 +149,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 }
                 let wait = if matches!(stage, Stage::Try { .. }) { Wait::Fail } else { *wait };
                 let (lock, uncovered, fitness) = (Some((strength, wait)), Some(&*uncovered), Some(&*fitness));
-                let statement = LockRows { models: locks, lock, mixed, uncovered, fitness };
+                let statement = LockRows { models: locks, lock, mixed, uncovered, fitness, database: None };
                 Some(Step::new(statement.statement(), LockedReader { models: readers, mixed }))
             }
             Stage::Ask { .. } => Some(fitness.ask()),
@@ -167,9 +167,11 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let ModelInSet { model, answer, now, .. } = models.get_mut(model)?;
                 let (text, rows) = model.sides();
                 let only = LockModel { text, now: now.keys(), asked: None, at_once: vec![] };
-                let look = LockRows { models: vec![only], lock: None, mixed: false, uncovered: None, fitness: None };
+                let models = vec![only];
+                let look =
+                    LockRows { models, lock: None, mixed: false, uncovered: None, fitness: None, database: None };
                 let reader = NumberReader { rows, width: text.width(), answer, status: Status::Busy };
-                Some(Step::new(Statement::new(look), reader))
+                Some(Step::new(look.statement(), reader))
             }
         }
     }

@@ -15,6 +15,7 @@ mod full_text;
 mod helper_names;
 mod holders;
 mod in_time;
+mod kept;
 mod key_and_expression;
 #[path = "../leader.rs"]
 mod leader;

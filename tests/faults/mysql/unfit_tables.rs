@@ -1,6 +1,9 @@
 //! Tables whose rows cannot be locked by the key that `table!` names, or not at all: refused before a row is touched.
 
-use diesel::{connection::SimpleConnection, prelude::*};
+use diesel::{
+    connection::{CacheSize, SimpleConnection},
+    prelude::*,
+};
 use diesel_lockset::{LockDsl, LockError, LockSet, Lockable, PickDsl, RunLockSet, error::LockObstacle};
 
 use super::{Arena, Driver};
@@ -165,6 +168,14 @@ fn a_table_is_asked_about_once_in_each_session() {
     }
 }
 
+/// A session whose connection keeps no statement prepared, as an application needs it that changes the database: a prepared statement, also of
+/// Diesel's, is about the database in which it was prepared.
+fn that_changes_the_database(arena: &Arena) -> Driver {
+    let mut session = Driver::connect(arena.url());
+    session.conn().set_prepared_statement_cache_size(CacheSize::Disabled);
+    session
+}
+
 /// What was said of the table in one database says nothing of that in another.
 #[test]
 fn another_database_is_asked_about_anew() {
@@ -173,7 +184,7 @@ fn another_database_is_asked_about_anew() {
         Arena::named("another_database_that_is_unfit"),
     );
     create(&unfit, "(id int PRIMARY KEY, email varchar(40) UNIQUE, v int) ENGINE = InnoDB");
-    let mut session = Driver::connect(fit.url());
+    let mut session = that_changes_the_database(&fit);
     for _ in 0..2 {
         session.begin().unwrap();
         session.lock_by_id::<User>("b@x").unwrap();
@@ -193,7 +204,7 @@ fn rows_are_locked_in_the_database_that_is_used() {
     const TABLE: &str = "(id int, email varchar(40) PRIMARY KEY, v int) ENGINE = InnoDB";
     let (one, other) = (arena(TABLE), Arena::named("another_database_to_lock_in"));
     create(&other, TABLE);
-    let mut session = Driver::connect(one.url());
+    let mut session = that_changes_the_database(&one);
     for (within, elsewhere) in [(&one, &other), (&other, &one), (&one, &other)] {
         session.conn().batch_execute(&format!("USE {}", within.name())).unwrap();
         session.begin().unwrap();
