@@ -18,6 +18,15 @@
 //! operations are drawn, `DIESEL_LOCKSET_ATTACK_PHASE` restricts it to phases whose name contains it. A seed replays what each
 //! session does, one operation after the other; how the server interleaves them it cannot replay.
 //!
+//! A set waits in one ordered pass; for a row behind it that another session holds it does not wait, and ends in
+//! `LimitedRowsChanged`: it gives up. With `DIESEL_LOCKSET_ATTACK_PROBE_ENDINGS=1` the session then makes the call again, in the same
+//! transaction and with the locks that it holds, for the keys and the limited queries of the set, and waits up to 5 seconds (it begins
+//! again as long as it gives up). A wait would have been *right* if all rows come; it would have been a *deadlock* if the call ends in one, or
+//! if during the wait another session ends in one whose circle this session is in. A table at the end says how often each was so. Such a
+//! session does more than to lock one set, so in such a run the rule `deadlock` is not held; phases of jobs are left out, and PostgreSQL
+//! searches for a circle after 10 ms, which takes a superuser: before any timeout of a set is over that waits in it. MariaDB says who was in a
+//! circle if everybody may read the file of its log.
+//!
 //! A phase is *open* for the rules that are known to break in it: they are counted there, every other rule is held.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -25,6 +34,7 @@
 #![allow(clippy::type_complexity, reason = "tables of closures")]
 
 mod book;
+mod endings;
 mod journal;
 mod mysql;
 mod phases;
