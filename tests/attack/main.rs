@@ -19,13 +19,16 @@
 //! session does, one operation after the other; how the server interleaves them it cannot replay.
 //!
 //! A set waits in one ordered pass; for a row behind it that another session holds it does not wait, and ends in
-//! `LimitedRowsChanged`: it gives up. With `DIESEL_LOCKSET_ATTACK_PROBE_ENDINGS=1` the session then makes the call again, in the same
-//! transaction and with the locks that it holds, for the keys and the limited queries of the set, and waits up to 5 seconds (it begins
-//! again as long as it gives up). A wait would have been *right* if all rows come; it would have been a *deadlock* if the call ends in one, or
-//! if during the wait another session ends in one whose circle this session is in. A table at the end says how often each was so. Such a
-//! session does more than to lock one set, so in such a run the rule `deadlock` is not held; phases of jobs are left out, and PostgreSQL
-//! searches for a circle after 10 ms, which takes a superuser: before any timeout of a set is over that waits in it. MariaDB says who was in a
-//! circle if everybody may read the file of its log.
+//! `LimitedRowsChanged`: it gives up. A line at the end says how many calls do. With `DIESEL_LOCKSET_ATTACK_PROBE_ENDINGS=1` the session
+//! then makes the call again, in the same transaction and with the locks that it holds, for the keys and the limited queries of the set; it
+//! waits up to 5 seconds, and begins again as long as it gives up. A wait would have been *right* if all rows come, and a *deadlock* if
+//! the call ends in one, or if another session does meanwhile and this session is in its circle. It is *unknown* if the call has released
+//! its locks (`with_lock` on PostgreSQL), if it is canceled, if the server does not name the sessions of a deadlock meanwhile, or if the
+//! call gives up again at a level that keeps a snapshot, where it never waits for the row in question. A table at the end has the counts.
+//!
+//! A session that probes does more than to lock one set, so such a run does not hold the rule `deadlock`. It leaves out the phases of
+//! jobs. PostgreSQL searches for a circle after 10 ms, before a timeout of a set in it is over; a superuser may say so. MariaDB tells who
+//! was in a circle if everybody may read the file of its log, and if that is smaller than `max_allowed_packet`.
 //!
 //! A phase is *open* for the rules that are known to break in it: they are counted there, every other rule is held.
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     endings::{GivenUp, Kind, Outcome},
-    phases::Family,
+    phases::{Family, keeps_a_snapshot},
 };
 
 /// How long a probe waits.
@@ -126,11 +126,14 @@ impl Judge<'_> {
         loop {
             let left = LIMIT.saturating_sub(began.elapsed());
             if left < PAUSE {
-                // Each time for a row behind the ordered pass, so the probe has not waited for it.
-                return Outcome::Unknown("the call gives up again and again".to_owned());
+                return Outcome::Limit;
             }
             match wish.again(left).lock(conn) {
                 Ok(_) => return Outcome::Right,
+                // The call chooses by its snapshot first, so the row in question is behind its ordered pass again.
+                Err(LockError::LimitedRowsChanged { .. }) if keeps_a_snapshot(FAMILY, self.world.level) => {
+                    return Outcome::Unknown("the call gives up again, and does not wait for the row".to_owned());
+                }
                 Err(LockError::LimitedRowsChanged { .. }) => thread::sleep(PAUSE),
                 Err(LockError::TimedOut { .. }) => return Outcome::Limit,
                 Err(LockError::Deadlock { source, .. }) => {
