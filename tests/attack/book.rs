@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    endings::{self, Endings},
     phases::{Family, Level, Phase},
     settings::Settings,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Tally {
     /// Deadlocks of which the server does not say who was in them.
     pub(crate) unattributed: usize,
     pub(crate) broken: BTreeMap<Rule, Broken>,
+    pub(crate) endings: Endings,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,7 +59,18 @@ impl Tally {
     }
 
     pub(crate) fn add(&mut self, other: Tally) {
-        let Tally { operations, rows, retryable, refused, contended, missing, deadlocks, unattributed, broken } = other;
+        let Tally {
+            operations,
+            rows,
+            retryable,
+            refused,
+            contended,
+            missing,
+            deadlocks,
+            unattributed,
+            broken,
+            endings,
+        } = other;
         self.operations += operations;
         self.rows += rows;
         self.retryable += retryable;
@@ -66,6 +79,7 @@ impl Tally {
         self.missing += missing;
         self.deadlocks += deadlocks;
         self.unattributed += unattributed;
+        self.endings.add(endings);
         for (rule, Broken { count, first }) in broken {
             let sum = self.broken.entry(rule).or_default();
             if sum.count == 0 {
@@ -108,7 +122,8 @@ impl Book {
     }
 
     fn line(&self, (phase, level, tally): &(&'static Phase, Level, Tally)) -> String {
-        let Tally { operations, rows, retryable, refused, contended, missing, deadlocks, unattributed, broken } = tally;
+        let Tally { operations, rows, retryable, refused, contended, missing, deadlocks, unattributed, broken, .. } =
+            tally;
         let unknown = if *unattributed == 0 { String::new() } else { format!(" ({unattributed} unknown)") };
         let broken: Vec<String> = broken.iter().map(|(rule, broken)| format!("{rule:?} {}", broken.count)).collect();
         let broken = if broken.is_empty() { "0".to_owned() } else { broken.join(", ") };
@@ -128,6 +143,11 @@ impl Book {
     ///
     /// If a rule was broken in a phase that is not open for it.
     pub(crate) fn close(&self) {
+        let phases = self.phases.iter().map(|(phase, level, tally)| (*phase, *level, &tally.endings));
+        println!("{}", endings::rates(phases.clone()));
+        if self.settings.probes {
+            println!("{}", endings::table(phases));
+        }
         let mut forbidden = String::new();
         for (phase, level, tally) in &self.phases {
             let open = (phase.known)(self.family, *level);

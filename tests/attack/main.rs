@@ -18,6 +18,18 @@
 //! operations are drawn, `DIESEL_LOCKSET_ATTACK_PHASE` restricts it to phases whose name contains it. A seed replays what each
 //! session does, one operation after the other; how the server interleaves them it cannot replay.
 //!
+//! A set waits in one ordered pass; for a row behind it that another session holds it does not wait, and ends in
+//! `LimitedRowsChanged`: it gives up. A line at the end says how many calls do. With `DIESEL_LOCKSET_ATTACK_PROBE_ENDINGS=1` the session
+//! then makes the call again, in the same transaction and with the locks that it holds, for the keys and the limited queries of the set; it
+//! waits up to 5 seconds, and begins again as long as it gives up. A wait would have been *right* if all rows come, and a *deadlock* if
+//! the call ends in one, or if another session does meanwhile and this session is in its circle. It is *unknown* if the call has released
+//! its locks (`with_lock` on PostgreSQL), if it is canceled, if the server does not name the sessions of a deadlock meanwhile, or if the
+//! call gives up again at a level that keeps a snapshot, where it never waits for the row in question. A table at the end has the counts.
+//!
+//! A session that probes does more than to lock one set, so such a run does not hold the rule `deadlock`. It leaves out the phases of
+//! jobs. PostgreSQL searches for a circle after 10 ms, before a timeout of a set in it is over; a superuser may say so. MariaDB tells who
+//! was in a circle if everybody may read the file of its log, and if that is smaller than `max_allowed_packet`.
+//!
 //! A phase is *open* for the rules that are known to break in it: they are counted there, every other rule is held.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -25,6 +37,7 @@
 #![allow(clippy::type_complexity, reason = "tables of closures")]
 
 mod book;
+mod endings;
 mod journal;
 mod mysql;
 mod phases;

@@ -30,6 +30,9 @@ pub(crate) const FUNCTIONS: &str = "\
 /// Nothing waits so long that a phase would have to wait for it.
 pub(crate) const SESSION: &str = "SET SESSION innodb_lock_wait_timeout = 4";
 
+/// The settings of a session when endings are probed: a probe may wait as long as its own limit says.
+pub(crate) const PROBING: &str = "SET SESSION innodb_lock_wait_timeout = 5";
+
 pub(crate) const STRENGTHS: &[Strength] = &[Strength::Update, Strength::Share];
 
 pub(crate) fn strengthen<'a>(set: LockSet<'a, Db>, strength: Strength) -> LockSet<'a, Db> {

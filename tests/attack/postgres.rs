@@ -26,6 +26,10 @@ pub(crate) const FUNCTIONS: &str = "\
 
 pub(crate) const SESSION: &str = "SELECT 1";
 
+/// The settings of a session when endings are probed: a circle is found before the timeout of a set in it is over. Only a superuser
+/// may change it.
+pub(crate) const PROBING: &str = "SET deadlock_timeout = '10ms'";
+
 pub(crate) const STRENGTHS: &[Strength] =
     &[Strength::Update, Strength::NoKeyUpdate, Strength::Share, Strength::KeyShare];
 

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Only phases whose name contains this.
     pub(crate) only: String,
+    /// Whether a call that gave up is made again, to find out whether a wait would have been right.
+    pub(crate) probes: bool,
 }
 
 impl Settings {
@@ -27,6 +29,7 @@ impl Settings {
             seconds: number("DIESEL_LOCKSET_ATTACK_SECONDS").unwrap_or(SECONDS),
             seed: number("DIESEL_LOCKSET_ATTACK_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32)),
             only: env::var("DIESEL_LOCKSET_ATTACK_PHASE").unwrap_or_default(),
+            probes: env::var("DIESEL_LOCKSET_ATTACK_PROBE_ENDINGS").is_ok_and(|value| value.trim() == "1"),
         }
     }
 

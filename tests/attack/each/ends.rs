@@ -1,10 +1,13 @@
 //! How a transaction or a call may end, and what the model says about it.
 
+use std::time::Instant;
+
 use diesel::result::Error as DieselError;
 use diesel_lockset::LockError;
 
 use super::{
     FAMILY,
+    endings::is_of_sets,
     judge::Judge,
     wish::{Wait, Wish},
     world::Role,
@@ -12,10 +15,11 @@ use super::{
 use crate::{book::Rule, phases::Level};
 
 impl Judge<'_> {
-    /// An error that ended a transaction, or a try of one.
-    pub(super) fn met(&mut self, error: &LockError) {
+    /// An error that ended a transaction, or a try of one, and when.
+    pub(super) fn met(&mut self, error: &LockError, at: Instant) {
+        self.tally.endings.of_transactions.count(error);
         match error.last() {
-            LockError::Deadlock { source, .. } => self.deadlock(source),
+            LockError::Deadlock { source, .. } => self.deadlock(source, at),
             LockError::Serialization { .. } if self.world.level != Level::ReadCommitted => self.tally.retryable += 1,
             LockError::LimitedRowsChanged { .. } => self.tally.retryable += 1,
             LockError::Unsupported { .. } | LockError::NotLockable { .. }
@@ -26,7 +30,12 @@ impl Judge<'_> {
             LockError::Contended { .. } | LockError::TimedOut { .. } => self.tally.contended += 1,
             LockError::Missing { .. } => self.tally.missing += 1,
             // Statements by hand are not under attack: two insert the same row, a deadlock takes a savepoint with it.
-            LockError::Query(DieselError::DatabaseError(..)) if self.role == Role::Writer => self.tally.retryable += 1,
+            LockError::Query(error @ DieselError::DatabaseError(..)) if self.role == Role::Writer => {
+                self.tally.retryable += 1;
+                if self.world.settings.probes && error.to_string().contains("SAVEPOINT") {
+                    self.world.probes.deadlock(at, self.witness.circle(error, self.pid));
+                }
+            }
             LockError::Canceled { .. }
             | LockError::ConnectionLost(_)
             | LockError::CommitUnknown(_)
@@ -46,8 +55,13 @@ impl Judge<'_> {
         error.is_retryable() || error.is_contended() || says_no
     }
 
-    fn deadlock(&mut self, error: &DieselError) {
+    fn deadlock(&mut self, error: &DieselError, at: Instant) {
         self.tally.deadlocks += 1;
+        if self.world.settings.probes {
+            let circle = self.witness.circle(error, self.pid);
+            self.tally.unattributed += usize::from(circle.is_none());
+            return self.world.probes.deadlock(at, circle);
+        }
         if self.world.phase.is_alone() {
             return self.broken(Rule::Deadlock, "none: nobody but sets waits with a row in hand", error);
         }
@@ -55,8 +69,7 @@ impl Judge<'_> {
             self.tally.unattributed += 1;
             return;
         };
-        let roles: Vec<Option<Role>> = circle.iter().map(|pid| self.world.role(*pid)).collect();
-        if roles.iter().all(|role| *role == Some(Role::Locker)) {
+        if is_of_sets(self.world, &circle) {
             self.broken(Rule::Deadlock, "no circle of sessions that lock one set each", (circle, error));
         }
     }

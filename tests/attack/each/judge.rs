@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Debug,
+    time::Instant,
 };
 
 use diesel::{dsl::sql, prelude::*, sql_types::Integer};
@@ -36,6 +37,8 @@ pub(super) struct Judge<'w> {
     /// When the transaction began, and when the call did.
     pub(super) since: i64,
     pub(super) called: i64,
+    /// When its last probe ended, if it has not rested since.
+    pub(super) probed: Option<Instant>,
     /// The session's own rows that the transaction has asked for.
     own: Vec<i32>,
     pub(super) witness: Witness,
@@ -45,7 +48,8 @@ impl<'w> Judge<'w> {
     pub(super) fn new(world: &'w World<'w>, thread: usize, role: Role, pid: i32) -> Self {
         let witness = Witness::new(world);
         let (what, tally) = (String::new(), Tally::default());
-        Judge { world, thread, role, pid, operation: 0, what, tally, since: 0, called: 0, own: vec![], witness }
+        let (operation, since, called, probed) = (0, 0, 0, None);
+        Judge { world, thread, role, pid, operation, what, tally, since, called, probed, own: vec![], witness }
     }
 
     pub(super) fn broken(&mut self, rule: Rule, expected: impl Debug, got: impl Debug) {
@@ -61,6 +65,7 @@ impl<'w> Judge<'w> {
 
     /// A transaction begins.
     pub(super) fn begin(&mut self) {
+        self.rest();
         self.since = self.world.journal.tick();
         self.own.clear();
     }

@@ -7,9 +7,11 @@
 //! | `questions`, `asked` | the queries, each with what it means in Rust, and the ways to ask them |
 //! | `wish` | what a set is made of, and how it is asked for |
 //! | `judge`, `ends`, `witness` | the model: is this answer right, or this error? what does another session see? |
+//! | `endings` | the calls of sets: how they end, and whether those that gave up should have waited |
 //! | `sets`, `writer`, `jobs` | what sessions do |
 
 mod asked;
+mod endings;
 mod ends;
 mod jobs;
 mod judge;
@@ -25,7 +27,9 @@ use std::time::Duration;
 
 use super::{
     Driver, verbs,
-    words::{Db, FAMILY, FUNCTIONS, SESSION, STRENGTHS, Target, cancel, circle, clause, insert_taken, strengthen},
+    words::{
+        Db, FAMILY, FUNCTIONS, PROBING, SESSION, STRENGTHS, Target, cancel, circle, clause, insert_taken, strengthen,
+    },
 };
 use crate::{
     book::Book,
@@ -52,8 +56,10 @@ pub(super) fn attack() {
     let version = Target::text(&mut arena.connect(), "SELECT version()").ok().flatten().unwrap_or_default();
 
     let turns = Level::ALL.into_iter().flat_map(|level| PHASES.iter().map(move |phase| (phase, level)));
+    let turns = turns.filter(|(phase, level)| (phase.on)(FAMILY, *level) && phase.name.contains(&settings.only));
+    // Only sets give up.
     let turns: Vec<(&'static Phase, Level)> =
-        turns.filter(|(phase, level)| (phase.on)(FAMILY, *level) && phase.name.contains(&settings.only)).collect();
+        turns.filter(|(phase, _)| !settings.probes || matches!(phase.play, Play::Sets(_))).collect();
     assert!(!turns.is_empty(), "no phase is called {:?}", settings.only);
     let time = Duration::from_secs_f64(settings.seconds / turns.len() as f64);
 

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use diesel::{Connection, connection::TransactionManager, result::Error as DieselError};
@@ -33,21 +34,22 @@ pub(super) struct Player<'w> {
 /// Why a transaction did not commit.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
+    /// An error, and when it was there.
     #[error("the lock")]
-    Lock(#[source] LockError),
+    Lock(#[source] LockError, Instant),
     #[error("undone on purpose")]
     Undo,
 }
 
 impl From<LockError> for End {
     fn from(error: LockError) -> Self {
-        End::Lock(error)
+        End::Lock(error, Instant::now())
     }
 }
 
 impl From<DieselError> for End {
     fn from(error: DieselError) -> Self {
-        End::Lock(error.into())
+        End::Lock(error.into(), Instant::now())
     }
 }
 
@@ -112,8 +114,8 @@ impl<'w> Player<'w> {
         };
         let end: Result<(), End> = if retries {
             let hook = |error: &(dyn Error + 'static), _| {
-                if let Some(End::Lock(error)) = error.downcast_ref() {
-                    own(&judge).met(error);
+                if let Some(End::Lock(error, at)) = error.downcast_ref() {
+                    own(&judge).met(error, *at);
                 }
             };
             LockTransaction::new().retries(3).before_retry(hook).run(self.session.conn(), &mut body)
@@ -135,8 +137,8 @@ impl<'w> Player<'w> {
     pub(super) fn ended(&mut self, end: &Result<(), End>) {
         self.judge.tally.operations += 1;
         let mut usable = true;
-        if let Err(End::Lock(error)) = end {
-            self.judge.met(error);
+        if let Err(End::Lock(error, at)) = end {
+            self.judge.met(error, *at);
             usable = self.judge.is_expected(error);
         }
         let depth = Transactions::transaction_manager_status_mut(self.session.conn()).transaction_depth();
@@ -166,7 +168,7 @@ impl<'w> Player<'w> {
                 Some(value)
             }
             Err(error) => {
-                self.ended(&Err(End::Lock(error)));
+                self.ended(&Err(error.into()));
                 None
             }
         }

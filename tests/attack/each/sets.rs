@@ -50,6 +50,7 @@ pub(super) fn run(world: &World<'_>, rules: &Sets) -> Tally {
         }
     });
     let mut tally = Player::sum(players);
+    tally.endings.given_up = world.probes.found(world);
     for (one, other) in world.journal.lost_writes() {
         let phase = (world.phase.name, world.level);
         tally.broken(Rule::Kept, || format!("phase {phase:?}: {one:?} and {other:?} found the same version"));
@@ -109,8 +110,7 @@ impl Player<'_> {
                 execute(conn, "SELECT count(*) FROM pieces")?;
                 thread::sleep(Duration::from_millis(5));
             }
-            judge.called = judge.world.journal.tick();
-            let answer = wish.lock(conn).inspect_err(|error| judge.refused(&wish, error))?;
+            let answer = judge.lock(&wish, false, conn)?;
             judge.check(&wish, &answer, conn)?;
             if undo { Err(End::Undo) } else { Ok(()) }
         });
@@ -134,9 +134,8 @@ impl Player<'_> {
         self.judge.what = format!("{wishes:?}, then writes {columns}");
         self.transaction(retries, &[], |conn, judge, effects| {
             let mut rows: Vec<Piece> = Vec::new();
-            for wish in &wishes {
-                judge.called = judge.world.journal.tick();
-                let answer = wish.lock(conn).inspect_err(|error| judge.refused(wish, error))?;
+            for (i, wish) in wishes.iter().enumerate() {
+                let answer = judge.lock(wish, i > 0, conn)?;
                 judge.check(wish, &answer, conn)?;
                 rows.extend(answer.pieces);
             }

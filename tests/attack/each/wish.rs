@@ -35,7 +35,7 @@ pub(super) enum Verb {
 }
 
 /// All that a set wants.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) verb: Verb,
     pub(super) ids: Vec<i32>,
@@ -134,6 +134,24 @@ impl Wish {
 
     fn is_empty(&self) -> bool {
         self.ids.is_empty() && self.slots.is_empty() && self.query.is_none() && self.counted.is_empty()
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.wait, Wait::Block | Wait::Timeout(_))
+    }
+
+    /// Whether it has a query with a limit.
+    pub(super) fn is_limited(&self) -> bool {
+        self.query.iter().chain(&self.brief_query).any(|asked| asked.limit.is_some())
+    }
+
+    /// The same again, within `time`. Queries without a limit are left out: their rows are locked, and those that match by now are not
+    /// what a set waits for behind its ordered pass.
+    pub(super) fn again(&self, time: Duration) -> Self {
+        let limited = |asked: &Asked| asked.limit.is_some();
+        let (query, brief_query) = (self.query.filter(limited), self.brief_query.filter(limited));
+        let wait = Wait::Timeout(u64::try_from(time.as_millis()).expect("a short time"));
+        Wish { verb: Verb::Set, query, brief_query, wait, allow_missing: true, name_holders: false, ..self.clone() }
     }
 
     pub(super) fn lock(&self, conn: &mut Conn) -> Result<Answer, LockError> {

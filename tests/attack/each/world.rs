@@ -8,7 +8,7 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 
-use super::{Driver, Onlooker, SESSION, SESSIONS, Target};
+use super::{Driver, Onlooker, PROBING, SESSION, SESSIONS, Target, endings::Probes};
 use crate::{
     journal::Journal,
     phases::{Level, Phase},
@@ -54,6 +54,7 @@ pub(super) struct World<'w> {
     pub(super) phase: &'static Phase,
     pub(super) level: Level,
     pub(super) journal: Journal,
+    pub(super) probes: Probes,
     time: Duration,
     ends: OnceLock<Instant>,
     roles: Mutex<HashMap<i32, Role>>,
@@ -75,6 +76,7 @@ impl<'w> World<'w> {
             phase,
             level,
             journal: Journal::with_keys(existing),
+            probes: Probes::default(),
             time,
             ends: OnceLock::new(),
             roles: Mutex::default(),
@@ -85,7 +87,8 @@ impl<'w> World<'w> {
     pub(super) fn connect(&self, role: Role) -> Driver {
         let mut session = Driver::connect(self.arena.url());
         session.execute(&Target::isolate(self.level.text())).expect("an isolation level");
-        session.execute(SESSION).expect("the settings of a session");
+        let settings = if self.settings.probes { PROBING } else { SESSION };
+        session.execute(settings).expect("the settings of a session");
         self.roles.lock().unwrap_or_else(PoisonError::into_inner).insert(session.pid(), role);
         session
     }

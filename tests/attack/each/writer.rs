@@ -116,8 +116,8 @@ impl Step {
                     step.take(conn, journal, &mut undone)?;
                     Err(End::Undo)
                 });
-                if let Err(End::Lock(error)) = end {
-                    return Err(End::Lock(error));
+                if let Err(error @ End::Lock(..)) = end {
+                    return Err(error);
                 }
             }
         }
