@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[path = "verbs/mod.rs"]
-mod verbs;
+pub(crate) mod verbs;
 
 use self::verbs::tables::Account;
 

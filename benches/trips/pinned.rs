@@ -16,6 +16,9 @@ const HOW_TO_ACCEPT: &str =
 
 /// The order of the sections.
 const SERVERS: [(&str, &str); 3] = [("postgres", "PostgreSQL"), ("mariadb", "MariaDB"), ("mysql", "MySQL")];
+/// Those that follow.
+const ASYNC: [(&str, &str); 3] =
+    [("postgres-async", "PostgreSQL"), ("mariadb-async", "MariaDB"), ("mysql-async", "MySQL")];
 
 pub(crate) struct Pinned(Vec<Counts>);
 
@@ -62,7 +65,7 @@ impl Pinned {
     pub(crate) fn accept(&mut self, counts: Counts) {
         self.0.retain(|pinned| pinned.server != counts.server);
         self.0.push(counts);
-        self.0.sort_by_key(|counts| SERVERS.iter().position(|(server, _)| *server == counts.server));
+        self.0.sort_by_key(|counts| SERVERS.iter().chain(&ASYNC).position(|(server, _)| *server == counts.server));
     }
 
     /// Says which counts are not the pinned ones; nothing if all are.
@@ -88,28 +91,38 @@ impl Pinned {
 
     /// The section of `RESULTS.md`.
     pub(crate) fn section(&self) -> String {
-        let pinned: Vec<_> = SERVERS.iter().filter_map(|(server, name)| Some((*name, self.of(server)?))).collect();
+        let named = |servers: [(&'static str, _); 3]| servers.map(|(server, name)| Some((name, self.of(server)?)));
+        let pinned: Vec<_> = named(SERVERS).into_iter().flatten().collect();
+        let nonblocking: Vec<_> = named(ASYNC).into_iter().flatten().collect();
         let versions: Vec<_> = pinned.iter().map(|(name, counts)| format!("{name} {}", counts.version)).collect();
-        let names: Vec<_> = pinned.iter().map(|(name, _)| *name).collect();
-        let mut verbs: Vec<&str> = Vec::new();
-        for line in pinned.iter().flat_map(|(_, counts)| &counts.lines) {
-            if !verbs.contains(&line.verb.as_str()) {
-                verbs.push(&line.verb);
-            }
-        }
-        let cell = |line: &Line| format!("{} / {}", line.cold.trips, line.warm.trips);
-        let row = |verb: &&str| {
-            let cells = pinned.iter().map(|(_, counts)| counts.of(verb).map_or_else(String::new, cell));
-            format!("| {verb} | {} |\n", cells.collect::<Vec<_>>().join(" | "))
-        };
         format!(
-            "## trips\n\n{}. To repeat it: `cargo xtask bench trips`.\n\n{EXPLAINED}\n\n| verb | {} |\n| --- |{}\n{}",
+            "## trips\n\n{}. To repeat it: `cargo xtask bench trips`.\n\n{EXPLAINED}\n\n{}\n{EXPLAINED_ASYNC}\n\n{}",
             versions.join("; "),
-            names.join(" | "),
-            " --- |".repeat(names.len()),
-            verbs.iter().map(row).collect::<String>(),
+            table(&pinned),
+            table(&nonblocking),
         )
     }
+}
+
+fn table(pinned: &[(&str, &Counts)]) -> String {
+    let names: Vec<_> = pinned.iter().map(|(name, _)| *name).collect();
+    let mut verbs: Vec<&str> = Vec::new();
+    for line in pinned.iter().flat_map(|(_, counts)| &counts.lines) {
+        if !verbs.contains(&line.verb.as_str()) {
+            verbs.push(&line.verb);
+        }
+    }
+    let cell = |line: &Line| format!("{} / {}", line.cold.trips, line.warm.trips);
+    let row = |verb: &&str| {
+        let cells = pinned.iter().map(|(_, counts)| counts.of(verb).map_or_else(String::new, cell));
+        format!("| {verb} | {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    };
+    format!(
+        "| verb | {} |\n| --- |{}\n{}",
+        names.join(" | "),
+        " --- |".repeat(names.len()),
+        verbs.iter().map(row).collect::<String>(),
+    )
 }
 
 const EXPLAINED: &str = "\
@@ -118,6 +131,10 @@ each call after it. The first call prepares its statements. A verb that needs a 
 `ROLLBACK` are not counted; a verb that begins one by itself, or needs none, is called outside, and all that it sends is counted. \
 \"Held\": another session holds one of the rows, or the name. These numbers are pinned in `benches/trips/pinned.txt`, and a test \
 holds them.";
+
+const EXPLAINED_ASYNC: &str = "\
+The main verbs over diesel-async, on a runtime with one thread; \"Diesel\" is diesel-async by hand. What an asynchronous client \
+sends without waiting for the answer goes out with what follows, and is not counted.";
 
 fn file() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/trips/pinned.txt"))

@@ -31,6 +31,16 @@ pub struct PreparedControl<DB: Backend> {
     pub(crate) as_text: &'static AtomicBool,
 }
 
+/// The statements that ask for the state of a transaction.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Probe {
+    /// A text that fails in a transaction that the server has given up, and outside of a transaction.
+    pub(crate) is_whole: &'static str,
+    /// A text that fails in a transaction that the server has given up.
+    pub(crate) is_not_aborted: &'static str,
+}
+
 /// A statement that commits a transaction in place of `COMMIT`.
 #[derive(Debug, Clone)]
 pub(crate) enum CommitBy {

@@ -30,7 +30,7 @@ pub use self::{
     advisory::{AdvisoryBackend, AdvisoryCall, SupportsAdvisory},
     capabilities::{HasLockingClauses, SupportsStrength},
     clock::Clock,
-    control::PreparedControl,
+    control::{PreparedControl, Probe},
     kept::KeptStatements,
     lock_limit::LockLimit,
     waits::{HasLockWaits, WaitsQuery},
@@ -131,11 +131,10 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const KEPT_STATEMENTS: Option<KeptStatements<Self>> = None;
 
-    /// A statement that fails in a transaction that the server has given up, and outside of a transaction. It is sent before the commit if
-    /// the connection does not report the state of the transaction; `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects
-    /// it.
+    /// The statements that ask for the state of the transaction, which are sent before the commit if the connection does not report it;
+    /// `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects it.
     #[doc(hidden)]
-    const PROBE: Option<&'static str> = None;
+    const PROBE: Option<&'static Probe> = None;
 }
 
 /// The statements and error checks for a backend on which a transaction is the only writer of the database, instead of locking rows.

@@ -14,7 +14,7 @@ use crate::{
 ///
 /// A connection of another make, such as one that wraps one of Diesel's or `AsyncConnectionWrapper` of `diesel-async`, need not note
 /// down that the server has given the transaction up. So the server is asked before the crate commits a transaction of its own
-/// there: on PostgreSQL by one statement more, `SELECT 1`, which an aborted transaction [refuses][refuses]; on MySQL and MariaDB as
+/// there: on PostgreSQL by one statement more, a savepoint, which an aborted transaction [refuses][refuses]; on MySQL and MariaDB as
 /// over any connection. Its transaction manager must keep what it is told of its state, and a pool must not hand it out again if
 /// that says that it is broken.
 ///

@@ -48,10 +48,11 @@ pub(crate) trait Driver {
     /// Sends a statement without values that controls a transaction.
     fn control(&mut self, text: &'static str) -> impl Future<Output = QueryResult<()>>;
 
-    /// Returns whether the outermost transaction can be committed by another statement than `COMMIT`.
+    /// Returns whether a transaction can be ended by another statement than that of the transaction manager.
     fn commits_by(&self) -> bool;
 
-    /// Commits the outermost transaction by this statement, if it [can be](Self::commits_by), else as [`commit`](Self::commit).
+    /// Commits the outermost transaction by this statement, if it [can be](Self::commits_by), else as [`commit`](Self::commit). Where the
+    /// connection does not report the state of a transaction, the statement may also release the innermost savepoint.
     fn commit_by(&mut self, by: CommitBy) -> impl Future<Output = QueryResult<()>>;
 
     /// Waits, without sending anything.

@@ -14,6 +14,7 @@ mod implicit_rollback;
 mod limited;
 mod mark_broken;
 mod pick;
+mod probe;
 mod query;
 mod registry;
 mod send;
@@ -42,6 +43,6 @@ pub(crate) use self::{
     waits::snapshot,
 };
 #[cfg(feature = "async")]
-pub(crate) use self::{catch::catch, registry::abandon};
+pub(crate) use self::{catch::catch, probe::commit_by_text, registry::abandon};
 #[cfg(feature = "migrations")]
 pub(crate) use self::{changes::changes, mark_broken::mark_broken};

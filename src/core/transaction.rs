@@ -7,7 +7,7 @@
 //! - An error of the closure comes back also if the rollback fails, as it does when the connection is lost. Diesel returns
 //!   the error of the rollback.
 //! - If the closure returns `Ok` although the server has aborted the transaction, that is an error. Diesel commits, and the server rolls
-//!   back without an error. If the connection does not record the transaction status, the server is asked.
+//!   back without an error. If the connection does not record the transaction status, the server is asked; see [`probe`].
 //! - A commit whose answer is missing is [`CommitUnknown`](LockError::CommitUnknown). Diesel says that the connection is lost.
 //! - If the server rolls back by itself and goes on in autocommit, the statements that follow are not committed, also if the closure
 //!   swallows the error. If the crate has not begun the outermost transaction, this holds from the end of this transaction on; see
@@ -25,12 +25,12 @@ use super::{
     driver::Driver,
     implicit_rollback::{self, AutocommitGuard},
     mark_broken::mark_broken,
-    registry,
+    probe, registry,
     session_state::marked,
     single_writer,
 };
 use crate::{
-    backend::{CommitBy, LockingBackend},
+    backend::{CommitBy, LockingBackend, Probe},
     error::LockError,
     mode::Isolation,
 };
@@ -215,25 +215,34 @@ where
     E: From<LockError> + From<DieselError>,
 {
     let Begun { depth, autocommit, until, commit_by, .. } = begun;
-    let outcome = match outcome {
-        Ok(Ok(value)) => Ok(prepare(driver, depth, &autocommit).await.map(|()| value)),
-        failed => failed,
+    let (prepared, outcome) = match outcome {
+        Ok(Ok(value)) => match prepare(driver, depth, &autocommit).await {
+            Ok(probe) => (Some(probe), Ok(Ok(value))),
+            Err(error) => (None, Ok(Err(error))),
+        },
+        failed => (None, failed),
     };
-    let outcome = match outcome {
-        Ok(Ok(value)) => Ok(commit(driver, depth, until, commit_by).await.map(|()| value)),
-        failed => {
-            roll_back(driver, depth).await;
-            failed
-        }
+    let (ended, undo) = match prepared {
+        Some(Some(probe)) => (probe::end(driver, probe, depth, commit_by).await, true),
+        Some(None) => (commit(driver, depth, until, commit_by).await, false),
+        None => (Ok(()), true),
     };
+    let outcome = outcome.map(|outcome| outcome.and_then(|value| ended.map(|()| value)));
+    if undo && !matches!(outcome, Ok(Ok(_))) {
+        roll_back(driver, depth).await;
+    }
     implicit_rollback::check_outer_rollback(driver).await;
     autocommit.disarm(driver).await;
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Releases the savepoints that the closure has left open. Fails if the server has given the transaction up, or if it is not the one
-/// that was begun.
-async fn prepare<D, E>(driver: &mut D, depth: NonZeroU32, autocommit: &AutocommitGuard) -> Result<(), E>
+/// that was begun. Returns the probe if it is still to be sent, in front of the statement that ends the transaction.
+async fn prepare<D, E>(
+    driver: &mut D,
+    depth: NonZeroU32,
+    autocommit: &AutocommitGuard,
+) -> Result<Option<&'static Probe>, E>
 where
     D: Driver,
     E: From<LockError> + From<DieselError>,
@@ -241,7 +250,10 @@ where
     driver.depth()?;
     match D::DB::PROBE {
         // A note may be out of date: the closure may have rolled back to a savepoint of its own since.
-        Some(probe) if !driver.tells_of_aborts() => match driver.batch(probe).await {
+        Some(probe) if driver.commits_by() && driver.depth()? == Some(depth) && !driver.tells_of_aborts() => {
+            return Ok(Some(probe));
+        }
+        Some(probe) if !driver.tells_of_aborts() => match driver.batch(probe.is_whole).await {
             Ok(()) => driver.forget_note(),
             Err(error) => return Err(implicit_rollback::lost(error, driver).await),
         },
@@ -256,7 +268,8 @@ where
     while driver.depth()?.is_some_and(|open| open > depth) {
         implicit_rollback::release::<_, E>(driver).await?;
     }
-    autocommit.check(driver).await
+    autocommit.check::<_, E>(driver).await?;
+    Ok(None)
 }
 
 /// Rolls back to before the transaction that was begun at this depth, with what a panic has left open in it.

@@ -18,7 +18,7 @@ use diesel::{
 use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection, TransactionManager};
 use futures_util::{FutureExt, StreamExt};
 
-use super::{catch::catch, closure::AsyncClosure, connection::LockConnection};
+use super::{catch::catch, closure::AsyncClosure, connection::LockConnection, manager::is_of_diesel};
 use crate::{
     backend::{CommitBy, LockingBackend, Sink},
     core::{self, Begun, Driver},
@@ -166,13 +166,16 @@ where
         self.batch(text).await
     }
 
-    /// The transaction manager of diesel-async keeps a record of its own.
+    /// Where the transaction manager is known, and the server is to be asked for the state of the transaction.
     fn commits_by(&self) -> bool {
-        false
+        DB::PROBE.is_some() && is_of_diesel::<Conn>()
     }
 
-    async fn commit_by(&mut self, _: CommitBy) -> QueryResult<()> {
-        self.commit().await
+    async fn commit_by(&mut self, by: CommitBy) -> QueryResult<()> {
+        match by {
+            CommitBy::Statement(text) => core::commit_by_text(self, text).await,
+            CommitBy::Text(text) => core::commit_by_text(self, &text).await,
+        }
     }
 
     async fn rollback(&mut self) -> QueryResult<()> {

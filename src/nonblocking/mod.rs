@@ -71,6 +71,7 @@ mod catch;
 mod closure;
 mod connection;
 mod driver;
+mod manager;
 #[cfg(feature = "migrations")]
 mod migrations;
 mod pick;

@@ -53,7 +53,7 @@ fn it_commits_what_the_closure_did_with_the_fresh_row_and_returns_its_value() {
     });
     assert_eq!(left.unwrap(), 7);
     // BEGIN, the row, what the closure sent, COMMIT.
-    super::assert_sent(sent.take().len(), 4 + Driver::PROBES, "with_lock");
+    super::assert_sent(sent.take().len(), 4, "with_lock");
     is_as_before(&mut session, &arena, 7);
 }
 

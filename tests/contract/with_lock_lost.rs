@@ -57,10 +57,9 @@ fn a_closure_whose_connection_is_lost_is_not_told_that_all_went_well() {
     let arena = Arena::new();
     let lost = killed_inside(&arena, |_| Ok(()));
     // Where nothing is sent between the closure and the commit, the server does not say that there was none.
-    let is_asked = RESOLVES_FIRST || Driver::PROBES != 0;
     let is_told = match &lost {
-        Ok(Err(Refusal::Diesel(_))) => is_asked,
-        Ok(Err(Refusal::Locking(said))) => !is_asked && said.starts_with("it is not known"),
+        Ok(Err(Refusal::Diesel(_))) => RESOLVES_FIRST,
+        Ok(Err(Refusal::Locking(said))) => !RESOLVES_FIRST && said.starts_with("it is not known"),
         _ => false,
     };
     assert!(is_told, "{lost:?}");

@@ -1,6 +1,7 @@
 //! PostgreSQL: the contract once for each driver, and what no other backend has.
 
 mod advisory;
+mod asynchronous_ends;
 mod background_jobs;
 mod blocking;
 mod clauses;

@@ -24,10 +24,6 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// What lock sets are built for. The verbs below are for those that have row locks.
     type Backend: Backend;
 
-    /// How many statements a commit of the crate's is preceded by, because the connection does not tell whether the server has given the
-    /// transaction up.
-    const PROBES: usize = 0;
-
     /// A session of its own; panics if there is none to be had.
     fn connect(url: &str) -> Self;
 

@@ -20,7 +20,7 @@ const PICK: Bench = (
     true,
 );
 const TRIPS: Bench = (
-    "--package diesel_lockset --features postgres,mysql --example bench_trips",
+    "--package diesel_lockset --features postgres,mysql,async --example bench_trips",
     &[Need::Libpq, Need::Libmariadb],
     Wanted::BOTH,
     false,

@@ -5,7 +5,7 @@ mod picks;
 mod queries;
 mod rows;
 mod sets;
-pub(super) mod tables;
+pub(crate) mod tables;
 mod transactions;
 
 use super::Conn;

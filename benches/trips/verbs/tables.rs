@@ -50,15 +50,15 @@ diesel::allow_tables_to_appear_in_same_query!(accounts, orders, jobs);
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Insertable, Lockable)]
 #[diesel(table_name = accounts)]
-pub(in super::super) struct Account {
-    pub(super) id: i64,
+pub(crate) struct Account {
+    pub(crate) id: i64,
     owner: String,
-    balance: i64,
+    pub(crate) balance: i64,
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Insertable, Lockable)]
 #[diesel(table_name = orders)]
-pub(super) struct Order {
+pub(crate) struct Order {
     id: i64,
     account_id: i64,
     status: String,
@@ -66,7 +66,7 @@ pub(super) struct Order {
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Insertable, Lockable)]
 #[diesel(table_name = stock, primary_key(warehouse, product))]
-pub(super) struct Stock {
+pub(crate) struct Stock {
     warehouse: i64,
     product: i64,
     amount: i64,
@@ -74,7 +74,7 @@ pub(super) struct Stock {
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Insertable, Lockable)]
 #[diesel(table_name = jobs)]
-pub(super) struct Job {
+pub(crate) struct Job {
     id: i64,
     status: String,
     priority: i32,
@@ -82,14 +82,14 @@ pub(super) struct Job {
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Insertable, Lockable)]
 #[diesel(table_name = products)]
-pub(super) struct Product {
+pub(crate) struct Product {
     id: i64,
     price: i64,
 }
 
 impl Account {
     /// The row with this key; which values a copy in hand has is of no account.
-    pub(super) fn stale(id: i64) -> Self {
+    pub(crate) fn stale(id: i64) -> Self {
         Account { id, owner: format!("owner {id}"), balance: 1 }
     }
 }

@@ -43,7 +43,7 @@ use self::{
     row_lock::{BusyRows, busy_key},
     table_plan::PgTable,
 };
-use super::{HasLockingClauses, HidesRows, LockingBackend, Picking, Snapshots, SupportsStrength};
+use super::{HasLockingClauses, HidesRows, LockingBackend, Picking, Probe, Snapshots, SupportsStrength};
 use crate::{
     diesel_internals::{RowRef, Statement},
     error::Result,
@@ -82,7 +82,10 @@ impl LockingBackend for Pg {
     }
 
     // A savepoint is refused in an aborted transaction, and outside of one.
-    const PROBE: Option<&'static str> = Some("SAVEPOINT diesel_lockset_probe; RELEASE SAVEPOINT diesel_lockset_probe");
+    const PROBE: Option<&'static Probe> = Some(&Probe {
+        is_whole: "SAVEPOINT diesel_lockset_probe; RELEASE SAVEPOINT diesel_lockset_probe",
+        is_not_aborted: "SELECT 1",
+    });
 
     fn table<'a>(
         name: TableName,

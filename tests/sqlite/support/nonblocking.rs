@@ -41,5 +41,5 @@ macro_rules! skips_nothing {
 }
 
 sessions! {
-    SyncConnectionWrapper<SqliteConnection>, SqliteFile<true>, Sqlite, 0, skips_nothing, |url| establish(url);
+    SyncConnectionWrapper<SqliteConnection>, SqliteFile<true>, Sqlite, skips_nothing, |url| establish(url);
 }

@@ -48,9 +48,9 @@ macro_rules! skip_locked {
 }
 
 sessions! {
-    AsyncPgConnection, Postgres, Pg, 1, skip_locked, |url| establish(url);
-    Object<AsyncPgConnection>, Postgres, Pg, 1, skip_locked, |url| out_of_a_pool!(url);
-    Owned<AsyncPgConnection>, Postgres, Pg, 1, skip_locked, |url| out_of_bb8!(url);
-    AsyncMysqlConnection, MysqlFamily, Mysql, 0, skip_locked, |url| establish(url);
-    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, 0, skip_locked, |url| out_of_a_pool!(url);
+    AsyncPgConnection, Postgres, Pg, skip_locked, |url| establish(url);
+    Object<AsyncPgConnection>, Postgres, Pg, skip_locked, |url| out_of_a_pool!(url);
+    Owned<AsyncPgConnection>, Postgres, Pg, skip_locked, |url| out_of_bb8!(url);
+    AsyncMysqlConnection, MysqlFamily, Mysql, skip_locked, |url| establish(url);
+    Object<AsyncMysqlConnection>, MysqlFamily, Mysql, skip_locked, |url| out_of_a_pool!(url);
 }

@@ -31,13 +31,11 @@ pub(crate) fn establish<C: AsyncConnection>(url: &str) -> C {
 
 /// Sessions over connections, named with how they are opened and how they skip rows. For each connection by itself: both Diesel and `diesel-async` have a `Backend` for it, which generic code would have to tell apart.
 macro_rules! sessions {
-    ($($Conn:ty, $Server:ty, $Backend:ty, $probes:literal, $skips:ident, |$url:ident| $open:expr;)*) => {$(
+    ($($Conn:ty, $Server:ty, $Backend:ty, $skips:ident, |$url:ident| $open:expr;)*) => {$(
         impl Session for Async<$Conn> {
             type Conn = Blocked<$Conn>;
             type Server = $Server;
             type Backend = $Backend;
-
-            const PROBES: usize = $probes;
 
             fn connect($url: &str) -> Self {
                 let conn: $Conn = $open;
