@@ -152,21 +152,11 @@ where
     Some((sent.metadata.pop()?, sent.binds.pop()??))
 }
 
-/// Whether Diesel keeps a statement prepared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keeping {
-    /// If all nodes of the statement allow it.
-    Kept,
-    /// The same, until the statement fails; see [`Statement::until_it_fails`].
-    UntilItFails,
-    Not,
-}
-
 /// A statement that is built at run time and whose rows are read by index.
 #[allow(missing_debug_implementations)] // as all of Diesel's boxed nodes
 pub struct Statement<'q, DB: Backend> {
     fragment: Box<dyn QueryFragment<DB> + 'q>,
-    keeping: Keeping,
+    cached: bool,
     /// Text in front of the fragment and behind it.
     around: (Cow<'static, str>, Cow<'static, str>),
     open_ended: bool,
@@ -175,24 +165,20 @@ pub struct Statement<'q, DB: Backend> {
 impl<'q, DB: Backend> Statement<'q, DB> {
     pub(crate) fn new(fragment: impl QueryFragment<DB> + 'q) -> Self {
         let around = (Cow::Borrowed(""), Cow::Borrowed(""));
-        Statement { fragment: Box::new(fragment), keeping: Keeping::Kept, around, open_ended: false }
+        Statement { fragment: Box::new(fragment), cached: true, around, open_ended: false }
     }
 
     /// Keeps the statement out of Diesel's cache of prepared statements. PostgreSQL then parses and runs it in one round trip.
     pub(crate) fn uncached(self) -> Self {
-        Statement { keeping: Keeping::Not, ..self }
+        Statement { cached: false, ..self }
     }
 
-    /// Keeps the statement in Diesel's cache until an execution of it fails. A driver that cannot take it out of the cache then does not
-    /// keep it.
-    #[allow(dead_code, reason = "of one backend only")]
-    pub(crate) fn until_it_fails(self) -> Self {
-        Statement { keeping: Keeping::UntilItFails, ..self }
-    }
-
-    /// Returns whether the statement is kept until it fails.
-    pub(crate) fn ends_with_failure(&self) -> bool {
-        self.keeping == Keeping::UntilItFails
+    /// Returns whether Diesel keeps the statement prepared, if its cache is enabled.
+    pub(crate) fn is_cached(&self) -> QueryResult<bool>
+    where
+        DB: Default,
+    {
+        Ok(self.cached && self.fragment.is_safe_to_cache_prepared(&DB::default())?)
     }
 
     /// Replaces the text in front of the fragment. The text has no bind parameters.
@@ -226,7 +212,7 @@ impl<'q, DB: Backend> Statement<'q, DB> {
 
 impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if self.keeping == Keeping::Not {
+        if !self.cached {
             pass.unsafe_to_cache_prepared();
         }
         pass.push_sql(&self.around.0);

@@ -126,10 +126,9 @@ pub trait LockingBackend: Backend<QueryBuilder: Default> + Default + QueryMetada
     #[doc(hidden)]
     const PREPARED_CONTROL: Option<&'static PreparedControl<Self>> = None;
 
-    /// What is needed to keep statements prepared [until they fail](Statement::until_it_fails); `None` where a failed statement can be
-    /// executed again.
+    /// What is needed to keep statements prepared that return rows; `None` where a failed statement can be executed again.
     #[doc(hidden)]
-    const KEPT_STATEMENTS: Option<KeptStatements<Self>> = None;
+    const KEPT_STATEMENTS: Option<KeptStatements> = None;
 
     /// The statements that ask for the state of the transaction, which are sent before the commit if the connection does not report it;
     /// `None` where [`IMPLICIT_ROLLBACK`](Self::IMPLICIT_ROLLBACK) detects it.

@@ -13,8 +13,9 @@ use diesel::{
     connection::{Instrumentation, TransactionManager, TransactionManagerStatus},
     deserialize::FromSqlRow,
     expression::QueryMetadata,
-    query_builder::{Query, QueryFragment},
+    query_builder::{Query, QueryFragment, QueryId},
     result::{Error as DieselError, QueryResult},
+    sql_types::Untyped,
 };
 
 use super::{connection::LockConnection, control, kept};
@@ -102,10 +103,11 @@ impl<Conn: LockConnection> Blocking<'_, Conn> {
 }
 
 /// Sends a statement and passes its rows to the sink.
-pub(super) fn read<DB, Conn>(conn: &mut Conn, statement: Statement<'_, DB>, mut sink: Sink<'_, DB>) -> QueryResult<()>
+pub(super) fn read<DB, Conn, Q>(conn: &mut Conn, statement: Q, mut sink: Sink<'_, DB>) -> QueryResult<()>
 where
     DB: LockingBackend,
     Conn: LockConnection<Backend = DB>,
+    Q: Query<SqlType = Untyped> + QueryFragment<DB> + QueryId,
 {
     for row in LoadConnection::<DefaultLoadingMode>::load(conn, statement)? {
         RowRef::of(&row?, |row| sink.row(row)).map_err(DieselError::DeserializationError)?;
@@ -121,11 +123,11 @@ where
     type DB = DB;
 
     async fn rows<'a>(&'a mut self, statement: Statement<'a, DB>, sink: Sink<'a, DB>) -> QueryResult<()> {
-        match DB::KEPT_STATEMENTS.filter(|_| statement.ends_with_failure()) {
-            None => read(self.0, statement, sink),
+        match DB::KEPT_STATEMENTS {
             // Nobody knows what the cache of another connection than Diesel's own does.
             Some(_) if !tells_of_aborts::<Conn>() => read(self.0, statement.uncached(), sink),
-            Some(kept) => kept::until_it_fails(self.0, &kept, |conn| read(conn, statement, sink)),
+            Some(kept) if statement.is_cached()? => kept::until_it_fails(self.0, &kept, &statement, sink),
+            _ => read(self.0, statement, sink),
         }
     }
 

@@ -132,8 +132,8 @@ where
         statement: Statement<'a, DB>,
         mut sink: Sink<'a, DB>,
     ) -> impl Future<Output = QueryResult<()>> {
-        let fails = DB::KEPT_STATEMENTS.is_some() && statement.ends_with_failure() && !executes_failed::<Conn>();
-        let statement = if fails { statement.uncached() } else { statement };
+        let once = DB::KEPT_STATEMENTS.is_some() && !executes_failed::<Conn>();
+        let statement = if once { statement.uncached() } else { statement };
         let rows = AsyncConnectionCore::load(self.conn, statement);
         async move {
             let mut rows = pin!(rows.await?);

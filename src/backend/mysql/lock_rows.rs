@@ -60,7 +60,7 @@ impl<'q> LockRows<'q> {
         let asked = self.database.is_none() && self.fitness.is_some_and(KeyCheck::has_asked);
         let kept = keys <= FEW_KEYS && !asked && !matches!(self.lock, None | Some((_, Wait::Fail)));
         let statement = Statement::new(self);
-        let statement = if kept { statement.until_it_fails() } else { statement.uncached() };
+        let statement = if kept { statement } else { statement.uncached() };
         if reads { statement.behind(READ_AND_LOCK) } else { statement }
     }
 }

@@ -81,7 +81,7 @@ impl LockingBackend for Mysql {
 
     const PREPARED_CONTROL: Option<&'static PreparedControl<Mysql>> = Some(&control::PREPARED_CONTROL);
 
-    const KEPT_STATEMENTS: Option<KeptStatements<Mysql>> = Some(kept::KEPT_STATEMENTS);
+    const KEPT_STATEMENTS: Option<KeptStatements> = Some(kept::KEPT_STATEMENTS);
 
     fn same_table<'q>(one: &'q TableName, other: &'q TableName) -> Option<Statement<'q, Mysql>> {
         same_table::question(one, other)

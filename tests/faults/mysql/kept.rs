@@ -1,23 +1,33 @@
 //! Locking statements that Diesel keeps prepared: those that have failed are not executed again.
 
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
 use diesel::{
-    connection::{CacheSize, SimpleConnection},
+    connection::{AnsiTransactionManager, CacheSize, InstrumentationEvent, SimpleConnection, TransactionManager},
     mysql::Mysql,
     prelude::*,
     sql_query,
     sql_types::Text,
 };
-use diesel_lockset::{LockDsl, LockError, LockSet, RunLockSet};
+use diesel_lockset::{LockDsl, LockError, LockSet, PickDsl, RunLockSet};
 
 use super::{Arena, Driver};
 use crate::{
     isolation::Play,
     support::{
         driver::{MysqlPooled, Session},
-        models::Account,
+        models::{Account, Order},
         mysql::MysqlFamily,
         nonblocking::{MysqlNonblocking, MysqlNonblockingPooled},
-        schema::accounts,
+        schema::{accounts, customers, orders},
     },
 };
 
@@ -116,14 +126,16 @@ fn load(conn: &mut MysqlConnection) {
     let _: Account = accounts::table.find(1).select(Account::as_select()).first(conn).unwrap();
 }
 
-/// Fails while another session holds row 2.
+/// Locks while another session holds row 2, with a session that waits for a second.
 fn fail(arena: &Arena, conn: &mut MysqlConnection) {
     let mut holder = Driver::connect(arena.url());
     holder.begin().unwrap();
     holder.execute("UPDATE accounts SET v = v + 1 WHERE id = 2").unwrap();
     conn.batch_execute("SET innodb_lock_wait_timeout = 1").unwrap();
-    let failed: Result<(), LockError> = conn.transaction(|conn| set().lock(conn).map(drop));
-    failed.unwrap_err();
+    let failed = catch_unwind(AssertUnwindSafe(|| {
+        conn.transaction(|conn| set().lock(conn).map(drop)).map_err(|error: LockError| error)
+    }));
+    assert!(!matches!(failed, Ok(Ok(()))));
     holder.rollback().unwrap();
 }
 
@@ -150,6 +162,115 @@ fn a_cache_that_is_disabled_stays_disabled() {
         assert_eq!(prepared(&mut conn, |conn| (lock(conn), load(conn)).1), 2);
         fail(&arena, &mut conn);
     }
+}
+
+/// What an application may have done to its session or its connection.
+type Circumstance = (&'static str, fn(&mut MysqlConnection), fn(&mut MysqlConnection));
+
+/// With what puts it right again.
+const CIRCUMSTANCES: [Circumstance; 4] = [
+    ("nothing", |_| {}, |_| {}),
+    (
+        "no rows are wanted",
+        |conn| conn.batch_execute("SET sql_select_limit = 0").unwrap(),
+        |conn| conn.batch_execute("SET sql_select_limit = DEFAULT").unwrap(),
+    ),
+    (
+        "statements are logged",
+        |conn| conn.set_instrumentation(|event: InstrumentationEvent<'_>| drop(format!("{event:?}"))),
+        |conn| conn.set_instrumentation(|_: InstrumentationEvent<'_>| {}),
+    ),
+    (
+        "the instrumentation panics when a statement has failed",
+        |conn| {
+            conn.set_instrumentation(|event: InstrumentationEvent<'_>| {
+                let failed = matches!(event, InstrumentationEvent::FinishQuery { error: Some(_), .. });
+                assert!(!failed, "the instrumentation panics");
+            });
+        },
+        |conn| conn.set_instrumentation(|_: InstrumentationEvent<'_>| {}),
+    ),
+];
+
+#[test]
+fn a_failure_changes_no_setting_of_the_cache() {
+    let arena = Arena::new();
+    for (what, apply, undo) in CIRCUMSTANCES {
+        for (size, again) in [(CacheSize::Unbounded, 0), (CacheSize::Disabled, 2)] {
+            let mut conn = arena.connect();
+            conn.set_prepared_statement_cache_size(size);
+            lock(&mut conn);
+            apply(&mut conn);
+            fail(&arena, &mut conn);
+            undo(&mut conn);
+            prepared(&mut conn, |conn| (lock(conn), load(conn)).1);
+            assert_eq!(prepared(&mut conn, |conn| (lock(conn), load(conn)).1), again, "{what}, {size:?}");
+        }
+    }
+}
+
+/// Whose questions are asked is not known: the setting is as it was, or the connection is refused.
+#[test]
+fn an_instrumentation_that_panics_always_changes_no_setting_of_the_cache() {
+    let arena = Arena::new();
+    for (size, again) in [(CacheSize::Unbounded, 0), (CacheSize::Disabled, 2)] {
+        let mut conn = arena.connect();
+        conn.set_prepared_statement_cache_size(size);
+        lock(&mut conn);
+        let mut holder = Driver::connect(arena.url());
+        holder.begin().unwrap();
+        holder.execute("UPDATE accounts SET v = v + 1 WHERE id = 2").unwrap();
+        conn.batch_execute("SET innodb_lock_wait_timeout = 1").unwrap();
+        conn.begin_test_transaction().unwrap();
+        conn.set_instrumentation(|_: InstrumentationEvent<'_>| panic!("the instrumentation panics"));
+        catch_unwind(AssertUnwindSafe(|| set().lock(&mut conn).map(drop))).unwrap_err();
+        conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+        holder.rollback().unwrap();
+        if AnsiTransactionManager::transaction_manager_status_mut(&mut conn).transaction_depth().is_err() {
+            continue;
+        }
+        let work = |conn: &mut MysqlConnection| (drop(set().lock(conn).unwrap()), load(conn)).1;
+        work(&mut conn);
+        assert_eq!(prepared(&mut conn, work), again, "{size:?}");
+    }
+}
+
+/// Also a question that the crate asks about the session, not only a lock: before a pick by a join it asks for the level.
+#[test]
+fn calls_among_cancellations_come_back() {
+    const CALLS: usize = 600;
+    let arena = Arena::new();
+    let play = Play::<Driver>::new(&arena);
+    let (patient, killer) = (play.session("patient"), arena.connect());
+    let (pid, done) = (patient.pid(), Arc::new(AtomicBool::new(false)));
+    let killing = {
+        let (mut killer, done) = (killer, Arc::clone(&done));
+        thread::spawn(move || {
+            let mut random = fastrand::Rng::new();
+            while !done.load(Relaxed) {
+                killer.batch_execute(&format!("KILL QUERY {pid}")).unwrap();
+                thread::sleep(Duration::from_micros(random.u64(..600)));
+            }
+        })
+    };
+    let calling = patient.start("calls", move |s| {
+        let mut canceled = 0;
+        for _ in 0..CALLS {
+            let called = s.conn().transaction(|conn| {
+                let query = orders::table.inner_join(customers::table).order(orders::id);
+                query.select(Order::as_select()).pick::<Order>(2, conn)?;
+                Account::lock_by_id(1, conn)?;
+                set().lock(conn).map(drop)
+            });
+            canceled += usize::from(called.is_err());
+        }
+        canceled
+    });
+    let canceled = calling.join();
+    done.store(true, Relaxed);
+    killing.join().unwrap();
+    println!("{canceled} of {CALLS} canceled");
+    assert!(canceled > 0);
 }
 
 /// A prepared statement is about the database in which it was prepared. So after a `USE` a query of Diesel's that is kept reads the row of the
