@@ -10,11 +10,7 @@ use crate::{
     sql::{Keys, LockClause, ModelText, QueryText, TableName, key_helper},
 };
 
-/// Keeps a statement that returns rows out of Diesel's statement cache.
-///
-/// The server begins its answer before it locks the rows. If an error follows, such as a deadlock, the client library takes the statement
-/// for one whose rows were not all read. When the statement is executed again, the library waits for these rows for ever. Seen with
-/// libmariadb 3.3 and all servers; also for a statement about one key, if it is cancelled at the right moment.
+/// Keeps a statement out of Diesel's statement cache: its text is not used again, or has to be about the database that is used.
 pub(super) fn keep_out_of_cache(pass: &mut AstPass<'_, '_, Mysql>) {
     pass.unsafe_to_cache_prepared();
 }

@@ -31,6 +31,8 @@ use crate::{
 /// The first conditions are that of [`Refused::Serializable`], since under that level the candidate rows would be locked as they are read,
 /// and that of [`KeyCheck`].
 ///
+/// For a claim it is not kept prepared: it returns the database that is used. Nor is it if its text has a list of rows.
+///
 /// The candidate rows are read without a lock, and then looked up one by one until enough of them are locked. So no other row is locked.
 /// `ORDER BY .. LIMIT 1 FOR UPDATE SKIP LOCKED` on the query itself locks every row that it sorts, and leaves none for the next worker.
 pub(super) struct FreeRows<'q> {
@@ -49,7 +51,9 @@ pub(super) struct FreeRows<'q> {
 impl QueryFragment<Mysql> for FreeRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let FreeRows { query, text, asked, without, pick, candidates, fitness, claims } = self;
-        keep_out_of_cache(&mut pass);
+        if *claims || without.is_some() || fitness.has_asked() {
+            keep_out_of_cache(&mut pass);
+        }
         let width = text.key_width();
         with_names(&mut pass, CANDIDATES, width);
         text.walk_key(pass.reborrow())?;
@@ -93,7 +97,6 @@ pub(super) struct Count<'q> {
 
 impl QueryFragment<Mysql> for Count<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        keep_out_of_cache(&mut pass);
         pass.push_sql("SELECT COUNT(*) FROM (SELECT 1");
         walk_candidates(self.query, &self.candidates, None, pass.reborrow())?;
         pass.push_sql(") AS `candidates` LIMIT 1");

@@ -66,7 +66,7 @@ impl<'q> LockRows<'q> {
 }
 
 /// The largest number of keys in a statement that is kept prepared. The server has a limit on all sessions' prepared statements together.
-const FEW_KEYS: usize = 8;
+const FEW_KEYS: usize = 16;
 
 impl QueryFragment<Mysql> for LockRows<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {

@@ -40,8 +40,11 @@ pub(super) struct Resolve<'q> {
 
 impl QueryFragment<Mysql> for Resolve<'_> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        keep_out_of_cache(&mut pass);
         let Resolve { text, asking: (query, shape), without } = *self;
+        if without.is_some() {
+            // The list of the rows is part of the text.
+            keep_out_of_cache(&mut pass);
+        }
         select(&mut pass, (query, shape), text)?;
         if without.is_some() {
             pass.push_sql(", ");
