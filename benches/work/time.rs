@@ -6,15 +6,19 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager}
 
 use crate::{median::median, shared::Result};
 
-/// Rounds of each case. In each, one side makes all its calls and then the other; the sides begin in turns.
-const ROUNDS: usize = 15;
+/// Rounds of each case. In each, both sides make a few calls, and begin in turns: the longer a round takes, the more does the machine change
+/// during it.
+const ROUNDS: usize = 151;
+
+/// The number of calls of a side in a round, beside that of the calls whose instructions are counted.
+const SHARE: u64 = 10;
 
 /// The times of the calls of one case.
 pub(crate) struct Times {
     /// Microseconds per call, medians of the rounds.
     pub(crate) by_hand: f64,
     pub(crate) ours: f64,
-    /// The median of the ratios of the rounds, with the lowest and the highest of them.
+    /// The median of the ratios of the rounds, with the lowest and the highest quartile of them.
     pub(crate) ratio: [f64; 3],
 }
 
@@ -30,11 +34,12 @@ pub(crate) fn in_turns(mut side: impl FnMut(bool) -> Result<f64>) -> Result<Time
             rounds.push((by_hand, ours));
         }
     }
-    let ratios = || rounds.iter().map(|(by_hand, ours)| ours / by_hand);
+    let mut ratios: Vec<f64> = rounds.iter().map(|(by_hand, ours)| ours / by_hand).collect();
+    ratios.sort_by(f64::total_cmp);
     Ok(Times {
         by_hand: median(rounds.iter().map(|round| round.0)),
         ours: median(rounds.iter().map(|round| round.1)),
-        ratio: [median(ratios()), ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max)],
+        ratio: [ratios[ROUNDS / 2], ratios[ROUNDS / 4], ratios[ROUNDS * 3 / 4]],
     })
 }
 
@@ -43,7 +48,7 @@ pub(crate) fn per_call<Conn>(conn: &mut Conn, times: u64, mut call: impl FnMut(&
 where
     Conn: Connection<TransactionManager = AnsiTransactionManager>,
 {
-    let mut total = Duration::ZERO;
+    let (mut total, times) = (Duration::ZERO, times.div_ceil(SHARE));
     for _ in 0..times {
         AnsiTransactionManager::begin_transaction(conn)?;
         let begun = Instant::now();
