@@ -148,7 +148,7 @@ fn time(case: usize, times: u64, url: &str) -> Result<Times> {
     let (mut of_ours, mut by_hand) = (Conn::establish(url)?, Conn::establish(url)?);
     time::in_turns(|ours| {
         let conn = if ours { &mut of_ours } else { &mut by_hand };
-        time::per_call(conn, times, |conn| case.call(ours, conn))
+        time::per_transaction(conn, times, |conn| case.call(ours, conn))
     })
 }
 

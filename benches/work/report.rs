@@ -12,7 +12,7 @@ pub(crate) fn text(counted: &[Counted]) -> String {
     let of = |Counted { server, lines }: &Counted| {
         let lines: String = lines.iter().map(line).collect();
         let head = format!("{:>10} {:>10} {:>6} {:>9} {:>9} {:>6}", "by hand", "ours", "ratio", "us", "us", "ratio");
-        format!("{server}\n{:40} {head}\n{lines}", "instructions and microseconds per call")
+        format!("{server}\n{:40} {head}\n{lines}", "instructions per call, microseconds")
     };
     counted.iter().map(of).collect::<Vec<_>>().join("\n")
 }
@@ -53,6 +53,6 @@ left the query during a wait, nor another order of keys on MySQL and MariaDB. Th
 twice as many calls and once as many, each in a transaction of Diesel's. The program is built with the release profile. \
 Wanted were 1.25, 1.2, 1.1 and 1.2 times as many; `DESIGN.md`, \"Client work beside Diesel by hand\", says where the rest goes.
 
-Behind them the times of a call as its caller sees them, with the work of the server, on one machine: medians of 151 short rounds, in which \
-the sides take turns, each over a connection of its own; the begin and the rollback of the transaction are not counted. The ratio is the median of \
+Behind them the times of a transaction with one such call, from its begin to its rollback, with the work of the server, on one machine: medians of \
+151 short rounds, in which the sides take turns, each over a connection of its own. The ratio is the median of \
 the ratios of the rounds, with the first and the third quartile. Wanted were 1.05, 1.0, 1.05 and 1.1.";

@@ -1,6 +1,6 @@
 //! Times one call beside the other side of its case.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
 
@@ -15,7 +15,7 @@ const SHARE: u64 = 10;
 
 /// The times of the calls of one case.
 pub(crate) struct Times {
-    /// Microseconds per call, medians of the rounds.
+    /// Microseconds per transaction with one call, medians of the rounds.
     pub(crate) by_hand: f64,
     pub(crate) ours: f64,
     /// The median of the ratios of the rounds, with the lowest and the highest quartile of them.
@@ -43,18 +43,20 @@ pub(crate) fn in_turns(mut side: impl FnMut(bool) -> Result<f64>) -> Result<Time
     })
 }
 
-/// Returns the microseconds of one call. Each call has a transaction of its own, whose begin and rollback are not counted.
-pub(crate) fn per_call<Conn>(conn: &mut Conn, times: u64, mut call: impl FnMut(&mut Conn) -> Result<()>) -> Result<f64>
+/// Returns the microseconds of a transaction with one call, which is rolled back.
+pub(crate) fn per_transaction<Conn>(
+    conn: &mut Conn,
+    times: u64,
+    mut call: impl FnMut(&mut Conn) -> Result<()>,
+) -> Result<f64>
 where
     Conn: Connection<TransactionManager = AnsiTransactionManager>,
 {
-    let (mut total, times) = (Duration::ZERO, times.div_ceil(SHARE));
+    let (begun, times) = (Instant::now(), times.div_ceil(SHARE));
     for _ in 0..times {
         AnsiTransactionManager::begin_transaction(conn)?;
-        let begun = Instant::now();
         call(conn)?;
-        total += begun.elapsed();
         AnsiTransactionManager::rollback_transaction(conn)?;
     }
-    Ok(total.as_secs_f64() * 1e6 / times as f64)
+    Ok(begun.elapsed().as_secs_f64() * 1e6 / times as f64)
 }
