@@ -60,14 +60,6 @@ pub(crate) fn tells_of_aborts<Conn>() -> bool {
     ["diesel::pg::connection::PgConnection", "diesel::mysql::connection::MysqlConnection"].contains(&name)
 }
 
-/// Returns whether a prepared statement that has failed can be executed again over a connection to MySQL or MariaDB. True for the driver in
-/// Rust, also out of a pool or behind another type: with the client libraries in C it may wait for ever.
-#[cfg(feature = "async")]
-pub(crate) fn executes_failed<Conn>() -> bool {
-    let name = std::any::type_name::<Conn>();
-    name.contains("diesel_async::mysql::AsyncMysqlConnection")
-}
-
 /// Marks the transaction in Diesel's status as one that can only be rolled back, up to the top level.
 pub(crate) fn mark_aborted(status: &mut TransactionManagerStatus) {
     if let TransactionManagerStatus::Valid(status) = status {

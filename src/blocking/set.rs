@@ -85,7 +85,7 @@ impl<DB: LockingBackend, W> RunLockSet<DB> for LockSet<'_, DB, W> {
 ///
 /// | PostgreSQL | MySQL, MariaDB | SQLite |
 /// | --- | --- | --- |
-/// | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` | `SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE` | `DELETE FROM t WHERE 0`; `SELECT .. FROM t WHERE id IN (VALUES (?)) ORDER BY id` |
+/// | `SELECT .. FROM t WHERE id = $1 ORDER BY id FOR UPDATE OF t` | `SELECT .. FROM t FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE` | `DELETE FROM t WHERE 0`; `SELECT .. FROM t WHERE id IN (VALUES (?)) ORDER BY id` |
 ///
 /// For another strength, or for more than one row, use a [`LockSet`].
 pub trait LockDsl: Lockable {

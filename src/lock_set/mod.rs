@@ -72,7 +72,7 @@ use crate::{
 ///
 /// | requested of a table | PostgreSQL |
 /// | --- | --- |
-/// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t` |
+/// | keys | `SELECT .. FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`; one key `WHERE id = $1` |
 /// | several keys that are neither integers nor UUIDs | `SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1)))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |
 /// | one query over the table alone, without a limit | `SELECT .. FROM t WHERE .. ORDER BY id FOR UPDATE OF t` |
 /// | keys and queries, several queries, a joined or limited one | `WITH wanted AS MATERIALIZED (..) SELECT .. FROM t INNER JOIN (SELECT DISTINCT unnest(ARRAY(SELECT unnest($1) UNION ALL SELECT k0 FROM wanted))) AS among (k0) ON id = k0 ORDER BY id FOR UPDATE OF t` |

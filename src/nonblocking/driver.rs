@@ -1,6 +1,7 @@
 //! The driver of connections of `diesel-async`.
 
 use std::{
+    any::type_name,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
@@ -22,7 +23,7 @@ use super::{catch::catch, closure::AsyncClosure, connection::LockConnection, man
 use crate::{
     backend::{CommitBy, LockingBackend, Sink},
     core::{self, Begun, Driver},
-    diesel_internals::{Borrowed, CompatibleType, RowRef, Statement, executes_failed},
+    diesel_internals::{Borrowed, CompatibleType, RowRef, Statement},
     error::LockError,
 };
 
@@ -209,4 +210,10 @@ where
     fn tells_of_aborts(&self) -> bool {
         false
     }
+}
+
+/// Returns whether a prepared statement that has failed can be executed again over a connection to MySQL or MariaDB. True for the driver in
+/// Rust, also out of a pool or behind another type: with the client libraries in C it may wait for ever.
+fn executes_failed<Conn>() -> bool {
+    type_name::<Conn>().contains("diesel_async::mysql::AsyncMysqlConnection")
 }

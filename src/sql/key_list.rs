@@ -28,6 +28,11 @@ pub trait KeyList<DB: Backend, K> {
     /// Writes the keys as the right side of a condition whose left side is the key: `= ANY(..)`, `IN (..)`.
     fn walk_in<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
+    /// Writes the same as [`walk_in`](Self::walk_in) for a list of one key. The text is another one where that makes the statement faster.
+    fn walk_only<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        Self::walk_in(keys, columns, pass)
+    }
+
     /// Writes the same as [`walk_in`](Self::walk_in), for a condition that is evaluated for each row of a statement. The time for one row
     /// does not grow with the number of keys, whatever the settings of the server.
     fn walk_in_hashed<'b>(keys: &'b [K], columns: &'b Self::Columns, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -39,7 +39,7 @@ pub(crate) use self::{
     clause::{Behind, ColumnsOf, Filter, From, KeyOf},
     key_list::filled,
     query_text::model_id,
-    text_cache::StatementKind,
+    text_cache::{Lookup, StatementKind},
 };
 pub(crate) use self::{
     helper::{Named, helper_name, key_helper},

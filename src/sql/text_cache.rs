@@ -52,9 +52,21 @@ pub(crate) enum StatementKind {
     #[allow(dead_code, reason = "of one backend only")]
     SetRows {
         clause: LockClause,
-        array: bool,
+        lookup: Lookup,
         counts: bool,
     },
+}
+
+/// The way in which rows are looked up by their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(dead_code, reason = "of one backend only")]
+pub(crate) enum Lookup {
+    /// One key.
+    One,
+    /// An array of keys.
+    Array,
+    /// A join with the keys.
+    Joined,
 }
 
 impl TextKey {

@@ -76,9 +76,9 @@ fn names_are_quoted_schemas_kept_and_of_has_none() {
         &[
             r#"WITH "lockset: a table" AS (SELECT FROM "order" TABLESAMPLE SYSTEM (0))
              SELECT "order"."key", "order"."of", "order"."skip", "order"."nowait", "order"."locked"
-               FROM "order" WHERE "order"."key" = ANY($1) ORDER BY "order"."key" FOR KEY SHARE OF "order""#,
+               FROM "order" WHERE "order"."key" = $1 ORDER BY "order"."key" FOR KEY SHARE OF "order""#,
             r#"WITH "lockset: a table" AS (SELECT FROM "s1"."items" TABLESAMPLE SYSTEM (0))
-             SELECT "s1"."items"."id", "s1"."items"."name" FROM "s1"."items" WHERE "s1"."items"."id" = ANY($1)
+             SELECT "s1"."items"."id", "s1"."items"."name" FROM "s1"."items" WHERE "s1"."items"."id" = $1
                ORDER BY "s1"."items"."id" FOR SHARE OF "items""#,
         ],
     );
@@ -381,7 +381,7 @@ const LOOK: &str = r#"WITH "wanted" ("k0") AS MATERIALIZED (SELECT unnest($1) UN
 
 /// What a look finds is locked by key.
 const MORE: &str = r#"WITH "lockset: a table" AS (SELECT FROM "parents" TABLESAMPLE SYSTEM (0))
-             SELECT "parents"."id", "parents"."data" FROM "parents" WHERE "parents"."id" = ANY($1)
+             SELECT "parents"."id", "parents"."data" FROM "parents" WHERE "parents"."id" = $1
     ORDER BY "parents"."id" FOR UPDATE OF "parents""#;
 
 #[test]

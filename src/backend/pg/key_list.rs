@@ -55,6 +55,16 @@ where
         Ok(())
     }
 
+    /// Writes ` = $1`. For an array the server makes a plan at each call, since it expects ten keys in one that it does not know: 25 of 70 us.
+    fn walk_only<'b>(keys: &'b [K], source: &'b Source<C>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let [only] = keys else { return Self::walk_in(keys, source, pass) };
+        if !exact::<ST>() {
+            return Self::walk_in(keys, source, pass);
+        }
+        pass.push_sql(" = ");
+        pass.push_bind_param::<ST, K>(only)
+    }
+
     fn walk_in_hashed<'b>(keys: &'b [K], source: &'b Source<C>, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql(" IN (SELECT unnest(ARRAY(");
         Self::walk(keys, source, pass.reborrow())?;

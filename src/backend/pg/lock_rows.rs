@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     mode::{Strength, Wait},
-    sql::{Chosen, Keys, LockClause, ModelText, StatementKind, TableName, TextKey, helper_name, model_id},
+    sql::{Chosen, Keys, LockClause, Lookup, ModelText, StatementKind, TableName, TextKey, helper_name, model_id},
 };
 
 /// The largest number of keys that are looked up as `= ANY($1)`; more keys are joined with the table.
@@ -30,7 +30,7 @@ const FEW_KEYS: usize = 5_000;
 
 /// Locks and loads the rows of one table: all its models, their keys and queries. [`walk_guard`] comes first.
 ///
-/// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`.
+/// Keys alone: `SELECT cols FROM t WHERE id = ANY($1) ORDER BY id FOR UPDATE OF t`; one key: `WHERE id = $1`.
 ///
 /// With queries, the queries choose first, in a CTE. The position (`ctid`) of each chosen row shows afterwards whether the row is still the
 /// version that they saw. After a wait PostgreSQL checks only the outer condition again, not the CTE:
@@ -130,7 +130,12 @@ impl<'q> LockRows<'q> {
             }
         }
         let clause = LockClause { table: self.name.clone(), strength: self.strength, wait: self.wait };
-        let kind = StatementKind::SetRows { clause, array: self.array().is_some(), counts: self.count };
+        let lookup = match self.array() {
+            None => Lookup::Joined,
+            Some(only) if only.len() == 1 => Lookup::One,
+            Some(_) => Lookup::Array,
+        };
+        let kind = StatementKind::SetRows { clause, lookup, counts: self.count };
         Some(TextKey::of_set::<Pg>(kind, first).and(more))
     }
 
@@ -220,7 +225,7 @@ impl<'q> LockRows<'q> {
             table.walk_table(pass.reborrow())?;
             pass.push_sql(" WHERE ");
             table.walk_key(pass.reborrow())?;
-            return only.walk_in(pass);
+            return if only.len() == 1 { only.walk_only(pass) } else { only.walk_in(pass) };
         }
         from_table_among(&mut pass, table, |pass| {
             let mut separator = "";

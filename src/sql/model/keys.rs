@@ -24,6 +24,9 @@ pub trait Keys<DB: Backend>: Send + fmt::Debug {
     /// Writes the keys as the right side of a condition on the key; see [`KeyList::walk_in`].
     fn walk_in<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
+    /// Writes the same for a list of one key; see [`KeyList::walk_only`].
+    fn walk_only<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
     /// Writes the same for a condition that is evaluated for each row; see [`KeyList::walk_in_hashed`].
     fn walk_in_hashed<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
@@ -77,6 +80,10 @@ where
 
     fn walk_in<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         C::walk_in(&self.keys, &self.columns, pass)
+    }
+
+    fn walk_only<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        C::walk_only(&self.keys, &self.columns, pass)
     }
 
     fn walk_in_hashed<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
