@@ -1,6 +1,6 @@
 //! Key lists as arrays: one bind parameter per key column, whatever the number of keys.
 //!
-//! The text of a statement is therefore the same for one key and for a million, Diesel's statement cache serves all of them, and the limit
+//! The text of a statement is therefore the same for two keys and for a million, Diesel's statement cache serves all of them, and the limit
 //! of 65,535 parameters does not matter.
 
 use std::{
