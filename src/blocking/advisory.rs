@@ -157,7 +157,7 @@ pub trait RunAdvisoryLock<M>: Sized {
     /// ```
     /// # include!("../doctest_setup.rs");
     /// # fn main() -> Result<(), LockError> {
-    /// let nightly = || AdvisoryLock::named("nightly report");
+    /// let nightly = || AdvisoryLock::named("nightly backup");
     /// let mut guard = nightly().try_acquire_owned(establish())?.expect("free");
     /// // Another process leaves it to this one.
     /// assert!(nightly().try_acquire_owned(establish())?.is_none());
