@@ -13,18 +13,15 @@ use diesel::{
     connection::{Instrumentation, TransactionManager, TransactionManagerStatus},
     deserialize::FromSqlRow,
     expression::QueryMetadata,
-    query_builder::{Query, QueryFragment, QueryId},
+    query_builder::{Query, QueryFragment},
     result::{Error as DieselError, QueryResult},
-    sql_types::Untyped,
 };
 
-use super::{connection::LockConnection, control, kept};
+use super::{connection::LockConnection, control, kept, read::read};
 use crate::{
     backend::{CommitBy, LockingBackend, PreparedControl, Sink},
     core::{self, Begun, Driver},
-    diesel_internals::{
-        Borrowed, CompatibleType, DefaultLoadingMode, LoadConnection, RowRef, Statement, tells_of_aborts,
-    },
+    diesel_internals::{Borrowed, CompatibleType, DefaultLoadingMode, LoadConnection, Statement, tells_of_aborts},
     error::LockError,
     mode::Isolation,
 };
@@ -100,19 +97,6 @@ impl<Conn: LockConnection> Blocking<'_, Conn> {
             resume_unwind(panic)
         })
     }
-}
-
-/// Sends a statement and passes its rows to the sink.
-pub(super) fn read<DB, Conn, Q>(conn: &mut Conn, statement: Q, mut sink: Sink<'_, DB>) -> QueryResult<()>
-where
-    DB: LockingBackend,
-    Conn: LockConnection<Backend = DB>,
-    Q: Query<SqlType = Untyped> + QueryFragment<DB> + QueryId,
-{
-    for row in LoadConnection::<DefaultLoadingMode>::load(conn, statement)? {
-        RowRef::of(&row?, |row| sink.row(row)).map_err(DieselError::DeserializationError)?;
-    }
-    Ok(())
 }
 
 impl<DB, Conn> Driver for Blocking<'_, Conn>

@@ -13,7 +13,7 @@ use diesel::{
     sql_types::Untyped,
 };
 
-use super::{connection::LockConnection, driver::read};
+use super::{connection::LockConnection, read::read};
 use crate::{
     backend::{KeptStatements, LockingBackend, Sink},
     diesel_internals::{Borrowed, Statement},

@@ -10,6 +10,7 @@ mod kept;
 mod migrations;
 mod pick;
 mod query;
+mod read;
 mod row;
 mod set;
 mod transaction;
