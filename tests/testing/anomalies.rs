@@ -292,12 +292,13 @@ fn what_a_closure_decides_and_returns_is_a_part_of_the_outcome() {
     assert_eq!(report.schedules(), 2);
 }
 
+/// Of two sessions that wait for one row PostgreSQL may let go either first, so the third session has a row of its own.
 #[test]
 fn a_sample_is_repeated_by_its_seed() {
-    fn deposit(conn: &mut Conn, amount: i32) -> QueryResult<()> {
+    fn deposit(conn: &mut Conn, id: i32, amount: i32) -> QueryResult<()> {
         conn.transaction(|conn| {
-            let balance: i32 = accounts::table.find(1).select(accounts::balance).first(conn)?;
-            diesel::update(accounts::table.find(1)).set(accounts::balance.eq(balance + amount)).execute(conn)?;
+            let balance: i32 = accounts::table.find(id).select(accounts::balance).first(conn)?;
+            diesel::update(accounts::table.find(id)).set(accounts::balance.eq(balance + amount)).execute(conn)?;
             Ok(())
         })
     }
@@ -305,9 +306,9 @@ fn a_sample_is_repeated_by_its_seed() {
     let sample = |seed| {
         let bench = bench(database.url())
             .prepare(super::read_committed)
-            .session("alice", |conn| deposit(conn, 10))
-            .session("bob", |conn| deposit(conn, 20))
-            .session("cyd", |conn| deposit(conn, 30))
+            .session("alice", |conn| deposit(conn, 1, 10))
+            .session("bob", |conn| deposit(conn, 1, 20))
+            .session("cyd", |conn| deposit(conn, 2, 30))
             .observe(balances)
             .max_schedules(10)
             .samples(15)

@@ -261,7 +261,9 @@ where
         self
     }
 
-    /// Sets the seed of the orders that are drawn; 0 by default. One seed draws the same decisions.
+    /// Sets the seed of the orders that are drawn; 0 by default. One seed draws the same decisions, as long as the server lets the sessions
+    /// go on in the same order: of several sessions that wait for one row PostgreSQL may let go any first, and of a deadlock's sessions any
+    /// server chooses the victim.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
