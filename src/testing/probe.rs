@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use diesel::result::{ConnectionError, ConnectionResult};
 
-use super::server::{TestBackend, activity, until};
+use super::server::{TestBackend, activity, until, waits};
 use crate::{
     backend::HasLockingClauses,
-    blocking::{LockConnection, RunLockSet, RunLockWaits},
+    blocking::{LockConnection, RunLockSet},
     error::{LockError, Result, RowName},
     key::IntoKey,
     lock_set::{LockSet, Locked},
@@ -55,7 +55,7 @@ where
     pub fn wait_until_blocked(&mut self, sessions: usize) -> LockWaits {
         let LockProbe { conn, database, time } = self;
         let blocked = until(*time, || {
-            let waits = LockWaits::snapshot(conn)?;
+            let waits = waits(conn)?;
             let here = |wait: &&LockWait| {
                 waits.session(wait.waiter).is_some_and(|session| session.database.as_ref() == Some(&*database))
             };

@@ -12,6 +12,7 @@ use diesel::result::QueryResult;
 use crate::{
     backend::HasLockWaits,
     blocking::{LockConnection, RunLockWaits},
+    error::{LockError, Result},
     session::LockSession,
     waits::LockWaits,
 };
@@ -56,6 +57,12 @@ pub trait TestBackend: HasLockWaits {
     #[doc(hidden)]
     fn waits<C: LockConnection<Backend = Self>>(conn: &mut C, sessions: &[i64]) -> QueryResult<Vec<Wait>>;
 
+    /// Looks who waits, where others who look must wait for it.
+    #[doc(hidden)]
+    fn in_turn<C: LockConnection<Backend = Self>, T>(conn: &mut C, look: impl FnOnce(&mut C) -> T) -> T {
+        look(conn)
+    }
+
     /// Returns the name of the connection's database.
     #[doc(hidden)]
     fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String>;
@@ -93,10 +100,15 @@ pub trait TestBackend: HasLockWaits {
 pub(crate) fn activity<C: LockConnection<Backend: TestBackend>>(conn: &mut C) -> String {
     let lines =
         C::Backend::activity(conn).unwrap_or_else(|error| vec![format!("(the sessions are not told: {error})")]);
-    match LockWaits::snapshot(conn) {
+    match waits(conn) {
         Ok(waits) => format!("{}\n{waits}", lines.join("\n")),
         Err(error) => format!("{}\n(who waits is not told: {error})", lines.join("\n")),
     }
+}
+
+/// Returns who waits for whom on the whole server.
+pub(crate) fn waits<C: LockConnection<Backend: TestBackend>>(conn: &mut C) -> Result<LockWaits, LockError> {
+    C::Backend::in_turn(conn, LockWaits::snapshot)
 }
 
 /// Ends a session, and returns when it is gone and its locks are free. Returns `false` if that takes longer than the time.

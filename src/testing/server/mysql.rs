@@ -53,6 +53,10 @@ impl TestBackend for Mysql {
         Ok(waits)
     }
 
+    fn in_turn<C: LockConnection<Backend = Self>, T>(conn: &mut C, look: impl FnOnce(&mut C) -> T) -> T {
+        mariadb::in_turn(conn, look)
+    }
+
     fn database<C: LockConnection<Backend = Self>>(conn: &mut C) -> QueryResult<String> {
         sql::<Text>("SELECT DATABASE()").get_result(conn)
     }

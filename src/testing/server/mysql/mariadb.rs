@@ -16,7 +16,7 @@ use diesel::{
     QueryResult, RunQueryDsl,
     dsl::sql,
     mysql::Mysql,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool, Nullable, Text},
 };
 
 use super::Wait;
@@ -44,7 +44,6 @@ const PAUSE: Duration = Duration::from_millis(110);
 /// The last answer of a server, to any thread.
 struct Look {
     begun: Instant,
-    ended: Instant,
     waits: Vec<(i64, i64)>,
 }
 
@@ -78,14 +77,31 @@ fn look<C: LockConnection<Backend = Mysql>>(conn: &mut C) -> QueryResult<Vec<(i6
     let asked = Instant::now();
     let server: String = sql::<Text>("SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir)").get_result(conn)?;
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(look) = last.get(&server) {
-        if look.begun > asked {
-            return Ok(look.waits.clone());
-        }
-        thread::sleep(PAUSE.saturating_sub(look.ended.elapsed()));
+    if let Some(look) = last.get(&server).filter(|look| look.begun > asked) {
+        return Ok(look.waits.clone());
     }
-    let begun = Instant::now();
-    let waits: Vec<(i64, i64)> = sql::<(BigInt, BigInt)>(WAITS).load(conn)?;
-    last.insert(server, Look { begun, ended: Instant::now(), waits: waits.clone() });
-    Ok(waits)
+    in_turn(conn, |conn| {
+        thread::sleep(PAUSE);
+        let begun = Instant::now();
+        let waits: Vec<(i64, i64)> = sql::<(BigInt, BigInt)>(WAITS).load(conn)?;
+        last.insert(server, Look { begun, waits: waits.clone() });
+        Ok(waits)
+    })
+}
+
+/// Looks while no other test of any process does: two that look in turns would keep the server from bringing its tables up to date.
+///
+/// Whoever does not get the turn looks without it: nothing depends on it but the time that it takes.
+pub(super) fn in_turn<C, T>(conn: &mut C, look: impl FnOnce(&mut C) -> T) -> T
+where
+    C: LockConnection<Backend = Mysql>,
+{
+    let turn = |conn: &mut C, call: &str| sql::<Nullable<BigInt>>(call).get_result::<Option<i64>>(conn);
+    let has_turn = turn(conn, "SELECT GET_LOCK('diesel_lockset looks who waits', 10)") == Ok(Some(1));
+    let seen = look(conn);
+    if has_turn {
+        // It ends with the session at the latest.
+        let _ = turn(conn, "SELECT RELEASE_LOCK('diesel_lockset looks who waits')");
+    }
+    seen
 }
