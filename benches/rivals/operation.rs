@@ -4,8 +4,6 @@ use std::fmt;
 
 use fastrand::Rng;
 
-use crate::tables::{ACCOUNTS, TELLERS};
-
 /// What one call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -30,6 +28,10 @@ pub(crate) enum Work {
     Transfer { from: i32, to: i32 },
     NoTransaction(i32),
 }
+
+/// How many rows the tables have.
+pub(crate) const ACCOUNTS: i32 = 9_000;
+pub(crate) const TELLERS: i32 = 900;
 
 /// How many rows the transfers go between.
 pub(crate) const HOT: i32 = 8;

@@ -3,7 +3,10 @@
 use diesel::{connection::SimpleConnection, dsl::sum, prelude::*};
 use diesel_lockset::Lockable;
 
-use crate::{operation::Operation, shared::Result};
+use crate::{
+    operation::{ACCOUNTS, Operation, TELLERS},
+    shared::Result,
+};
 
 diesel::table! {
     accounts (id) {
@@ -30,9 +33,6 @@ pub(crate) struct Teller {
     pub(crate) id: i32,
     pub(crate) balance: i32,
 }
-
-pub(crate) const ACCOUNTS: i32 = 9_000;
-pub(crate) const TELLERS: i32 = 900;
 
 pub(crate) fn make(conn: &mut PgConnection) -> QueryResult<()> {
     conn.batch_execute(&format!(

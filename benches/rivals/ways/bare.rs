@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use crate::{
     backlog::{NEXT_JOBS, TAKEN},
-    operation::{HOT, Operation},
+    operation::{ACCOUNTS, HOT, Operation, TELLERS},
     pgbench,
     shared::Result,
     slice::{Outcome, Slice},
-    tables::{ACCOUNTS, TELLERS},
 };
 
 /// Makes all calls of the slice, however long they take: its order of the locks knows no deadlock.

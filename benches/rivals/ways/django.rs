@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
-    operation::{HOT, Operation},
+    operation::{ACCOUNTS, HOT, Operation, TELLERS},
     shared::Result,
     slice::{Outcome, Slice, WARM},
-    tables::{ACCOUNTS, TELLERS},
 };
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/django_rival.py");
