@@ -10,6 +10,7 @@ mod clock;
 mod control;
 mod covering_index;
 mod dialect;
+mod empty_read;
 mod fragments;
 mod free_rows;
 mod holders;

@@ -11,6 +11,7 @@ use super::{
     answer::ModelAnswer,
     control::is_not_open,
     covering_index::Uncovered,
+    empty_read::EmptyRead,
     fragments::{Asked, READ_AND_LOCK},
     free_rows::{Change, Count, FreeRows},
     key_check::KeyCheck,
@@ -56,6 +57,7 @@ pub struct MysqlPick {
     changed: usize,
     /// The database in which the rows of a claim are locked.
     database: String,
+    empty: EmptyRead,
 }
 
 /// A stage of the plan. Each stage but `Done` sends one statement.
@@ -115,6 +117,7 @@ impl PickPlan<Mysql> for MysqlPick {
             all_seen: false,
             changed: 0,
             database: String::new(),
+            empty: EmptyRead::default(),
         })
     }
 
@@ -144,6 +147,7 @@ impl PickPlan<Mysql> for MysqlPick {
             changed,
             claims,
             database,
+            empty,
             ..
         } = self;
         let (text, rows) = model.sides();
@@ -173,7 +177,8 @@ impl PickPlan<Mysql> for MysqlPick {
             Stage::Recheck => {
                 let held = now.keys()?;
                 let statement = Recheck { text, held, asking, asked, strength, uncovered }.statement();
-                let reader = NumberReader { rows, answer, width: text.width(), status: Status::Matches(0) };
+                let (width, status, empty) = (text.width(), Status::Matches(0), Some(empty.begin()));
+                let reader = NumberReader { rows, answer, width, status, empty };
                 Step::new(statement, reader)
             }
             Stage::Count => {
@@ -202,6 +207,9 @@ impl PickPlan<Mysql> for MysqlPick {
     }
 
     fn step_done(&mut self, model: &mut dyn Model<Mysql>) -> Result<()> {
+        if self.empty.is_doubtful() {
+            return Ok(());
+        }
         let (_, rows) = model.sides();
         let (most, stage) = (self.uncovered.most, self.stage);
         self.stage = match stage {

@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::answer::ModelAnswer;
+use super::{answer::ModelAnswer, empty_read::EmptyRead};
 use crate::{backend::RowSink, diesel_internals::RowRef, sql::ModelRows};
 
 /// Reads the rows that [`LockRows`](super::lock_rows::LockRows) has locked.
@@ -67,10 +67,15 @@ pub(super) struct NumberReader<'e> {
     pub(super) answer: &'e mut ModelAnswer,
     pub(super) width: usize,
     pub(super) status: Status,
+    /// The record of a read that may be cancelled and be empty by that.
+    pub(super) empty: Option<&'e mut EmptyRead>,
 }
 
 impl RowSink<Mysql> for NumberReader<'_> {
     fn row(&mut self, row: &RowRef<'_, Mysql>) -> deserialize::Result<()> {
+        if let Some(empty) = &mut self.empty {
+            empty.has_row();
+        }
         let number = self.rows.number(&row.window(0..self.width))?;
         match self.status {
             Status::Chosen(query) => self.answer.chosen(query, number),

@@ -15,6 +15,7 @@ use super::{
     answer::UnknownKeys,
     chunks::{CHUNK, Chunks},
     covering_index::Uncovered,
+    empty_read::EmptyRead,
     fragments::Asked,
     holders::{Holders, row_holder},
     key_check::KeyCheck,
@@ -58,6 +59,7 @@ pub struct MysqlTable<'a> {
     /// The lists of rows to be tried one after the other, the next one last; and the rows of the statement that is being sent.
     tries: Vec<Vec<RowId>>,
     tried: Vec<RowId>,
+    empty: EmptyRead,
     /// True if rows were locked after the ordered pass, and so are not in their place.
     late: bool,
 }
@@ -88,6 +90,7 @@ impl<'a> MysqlTable<'a> {
             looks: 0,
             tries: vec![],
             tried: vec![],
+            empty: EmptyRead::default(),
             late: false,
         };
         table.stage = match table.query_after(None, |_, _| true) {
@@ -103,7 +106,7 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
     const ASKS_FOR_HOLDERS: usize = 3;
 
     fn next_step(&mut self) -> Option<Step<'_, Mysql>> {
-        let MysqlTable { models, uncovered, fitness, strength, wait, ranks, stage, .. } = self;
+        let MysqlTable { models, uncovered, fitness, strength, wait, ranks, stage, empty, .. } = self;
         let strength = *strength;
         match *stage {
             Stage::Done => None,
@@ -118,7 +121,8 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let without = now.keys().filter(|_| again && asked[query] != Asked::Anew);
                 let statement = Statement::new(Named(Resolve { text, asking, without }));
                 let status = if again && asked[query] == Asked::Anew { Status::Settled } else { Status::Chosen };
-                let reader = NumberReader { rows, width: text.width(), answer, status: status(query) };
+                let (width, status, empty) = (text.width(), status(query), Some(empty.begin()));
+                let reader = NumberReader { rows, width, answer, status, empty };
                 Some(Step::new(statement, reader))
             }
             Stage::Sort => {
@@ -160,7 +164,8 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let (asked, chosen, held) = (asked[query], choices.get(query)?, now.keys()?);
                 let asking = (chosen.select(), chosen.shape);
                 let statement = Recheck { text, held, asking, asked, strength, uncovered }.statement();
-                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Matches(query) };
+                let (width, status, empty) = (text.width(), Status::Matches(query), Some(empty.begin()));
+                let reader = NumberReader { rows, width, answer, status, empty };
                 Some(Step::new(statement, reader))
             }
             Stage::Absent { model } => {
@@ -170,13 +175,16 @@ impl TablePlan<Mysql> for MysqlTable<'_> {
                 let models = vec![only];
                 let look =
                     LockRows { models, lock: None, mixed: false, uncovered: None, fitness: None, database: None };
-                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Busy };
+                let reader = NumberReader { rows, width: text.width(), answer, status: Status::Busy, empty: None };
                 Some(Step::new(look.statement(), reader))
             }
         }
     }
 
     fn step_done(&mut self) -> Result<()> {
+        if self.empty.is_doubtful() {
+            return Ok(());
+        }
         let last = self.stage;
         self.stage = match last {
             Stage::Done => Stage::Done,

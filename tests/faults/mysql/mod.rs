@@ -8,6 +8,7 @@ mod broken;
 mod cancelled;
 mod chained_clauses;
 mod commits;
+mod empty_reads;
 mod exact;
 mod foreign_connections;
 mod full_text;
