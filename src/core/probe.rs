@@ -7,9 +7,9 @@
 
 use std::num::NonZeroU32;
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
-use super::{driver::Driver, implicit_rollback::lost, session_state::marked};
+use super::{driver::Driver, implicit_rollback::lost, mark_broken::mark_broken, session_state::marked};
 use crate::{
     backend::{CommitBy, Probe},
     diesel_internals::transaction_ended,
@@ -40,7 +40,7 @@ where
         return Ok(());
     };
     if !outermost {
-        if !is_connection_lost(&error) && fails_with(driver, probe, &error).await {
+        if !is_connection_lost(&error) && fails_with(driver, probe, &error).await == Some(true) {
             return Err(lost(error, driver).await);
         }
         return Err(match LockError::of_locking_statement(error) {
@@ -49,30 +49,58 @@ where
         });
     }
     if !is_connection_lost(&error) {
-        let is_aborted = marked!(driver, driver.batch(probe.is_not_aborted)).is_err();
-        if is_aborted || fails_with(driver, probe, &error).await {
-            return Err(lost(error, driver).await);
+        match is_its_own(driver, probe, &error).await {
+            Some(true) => return Err(lost(error, driver).await),
+            // A `COMMIT` that failed has rolled back.
+            Some(false) => transaction_ended(driver.status())?,
+            None => mark_broken(driver).await,
         }
-        // A `COMMIT` that failed has rolled back.
-        transaction_ended(driver.status())?;
     }
     Err(LockError::of_commit(error).map_or_else(E::from, E::from))
 }
 
+/// Returns whether an error of the text with the `COMMIT` is the probe's, so that nothing is committed. `None` if it cannot be found out.
+async fn is_its_own<D: Driver>(driver: &mut D, probe: &Probe, error: &DieselError) -> Option<bool> {
+    let is_aborted = ask(driver, probe.is_not_aborted).await?.is_err();
+    Some(is_aborted || fails_with(driver, probe, error).await?)
+}
+
 /// Returns whether the probe alone fails with the message of this error. Diesel has no name for the errors of a probe.
-async fn fails_with<D: Driver>(driver: &mut D, probe: &Probe, error: &DieselError) -> bool {
-    let DieselError::DatabaseError(DatabaseErrorKind::Unknown, first) = error else { return false };
-    match marked!(driver, driver.batch(probe.is_whole)) {
+async fn fails_with<D: Driver>(driver: &mut D, probe: &Probe, error: &DieselError) -> Option<bool> {
+    let DieselError::DatabaseError(DatabaseErrorKind::Unknown, first) = error else { return Some(false) };
+    Some(match ask(driver, probe.is_whole).await? {
         Err(DieselError::DatabaseError(_, again)) => again.message() == first.message(),
         _ => false,
+    })
+}
+
+/// The largest number of times that a text is sent, if it is cancelled each time.
+const TRIES: usize = 8;
+
+/// Returns the server's answer to a text. `None` if there is none: the connection is lost, or each try was cancelled. A cancellation says
+/// nothing about the transaction: it may be one that was meant for the `COMMIT`, and that came after it.
+async fn ask<D: Driver>(driver: &mut D, text: &'static str) -> Option<QueryResult<()>> {
+    for _ in 0..TRIES {
+        match marked!(driver, driver.batch(text)) {
+            Err(error) if is_connection_lost(&error) => return None,
+            Err(error) => match LockError::of_commit(error) {
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            },
+            Ok(()) => return Some(Ok(())),
+        }
     }
+    None
 }
 
 /// Ends the innermost transaction by a text, and records it as Diesel's transaction manager does.
 #[cfg(feature = "async")]
-pub(crate) async fn commit_by_text<D: Driver>(driver: &mut D, text: &str) -> diesel::QueryResult<()> {
+pub(crate) async fn commit_by_text<D: Driver>(driver: &mut D, text: &str) -> QueryResult<()> {
     let depth = driver.depth()?.ok_or(DieselError::NotInTransaction)?;
-    driver.instrumentation().on_connection_event(crate::diesel_internals::commit_event(depth));
-    marked!(driver, driver.batch(text))?;
+    // The instrumentation may panic, too.
+    marked!(driver, async {
+        driver.instrumentation().on_connection_event(crate::diesel_internals::commit_event(depth));
+        driver.batch(text).await
+    })?;
     transaction_ended(driver.status())
 }

@@ -277,8 +277,8 @@ pub enum LockError {
     /// ([details](crate::_documentation::sqlite)), and all of them if the closure has begun another transaction, which goes unnoticed.
     ///
     /// One case goes unnoticed, on PostgreSQL: a transaction that is ended and begun within one text, `COMMIT; BEGIN` in one
-    /// `batch_execute`, or `COMMIT AND CHAIN`. Diesel sees the transaction status at the end of a text only, and to ask the server would
-    /// cost every transaction two more statements. Leave the end of a transaction to the crate.
+    /// `batch_execute`, or `COMMIT AND CHAIN`; over `diesel-async`, which does not see the transaction status, also in two texts. Diesel sees
+    /// it at the end of a text, and to ask the server would cost two more statements. Leave the end of a transaction to the crate.
     ///
     /// [mysql]: https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html
     Aborted,

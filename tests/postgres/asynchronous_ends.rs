@@ -1,9 +1,18 @@
 //! How transactions over diesel-async end: its connections do not tell what the server says of the transaction, so the statement that ends it
 //! asks.
 
-use std::thread;
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
 
-use diesel::{connection::Instrumentation, dsl::sql, result::Error as DieselError, sql_types::Integer};
+use diesel::{
+    connection::{Instrumentation, InstrumentationEvent},
+    dsl::sql,
+    result::Error as DieselError,
+    sql_types::Integer,
+};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_lockset::nonblocking::prelude::*;
 
@@ -174,6 +183,82 @@ fn a_commit_that_is_canceled_or_lost_is_unknown() {
     }
 }
 
+/// The first cancellation hits what is behind the `COMMIT`, the next one the question what has become of it.
+///
+/// A trigger at the `COMMIT` lets the canceler go. Then the server has the files of tables to remove, and is not interrupted meanwhile.
+#[test]
+fn a_commit_that_is_canceled_again_and_again_is_unknown_or_done() {
+    let arena = Arena::new();
+    arena.execute(
+        "CREATE FUNCTION release() RETURNS trigger LANGUAGE plpgsql \
+         AS 'BEGIN PERFORM pg_advisory_unlock(4711); RETURN NULL; END'; \
+         CREATE CONSTRAINT TRIGGER release AFTER UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION release()",
+    );
+    let (mut unknown, mut done, mut undone) = (0, 0, 0);
+    for round in 0..16 {
+        arena.execute(
+            "UPDATE accounts SET v = 0; CREATE SCHEMA many; \
+             DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('CREATE TABLE many.t%s (id int)', i); END LOOP; END $$",
+        );
+        let mut conn = block_on(connect(&arena)).0;
+        let pid: i32 = block_on(async {
+            conn.batch_execute("SET log_min_duration_statement = 0; SELECT pg_advisory_lock(4711)").await.unwrap();
+            let pid = diesel::select(sql::<Integer>("pg_backend_pid()"));
+            diesel_async::RunQueryDsl::get_result(pid, &mut conn).await.unwrap()
+        });
+        let result: Result<(), LockError> = thread::scope(|scope| {
+            let canceler = scope.spawn(|| {
+                let cancels = format!(
+                    "SELECT pg_advisory_lock(4711); SELECT pg_advisory_unlock(4711); \
+                     DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_cancel_backend({pid}); END LOOP; END $$"
+                );
+                arena.execute(&cancels);
+            });
+            let changes = async |conn: &mut AsyncPgConnection| {
+                conn.batch_execute(CHANGE).await?;
+                Ok::<_, LockError>(conn.batch_execute("DROP SCHEMA many CASCADE").await?)
+            };
+            let result = block_on(async {
+                match round % 2 {
+                    0 => AdvisoryLock::named("held").hold(&mut conn, changes).await,
+                    _ => LockTransaction::new().retries(0).run(&mut conn, changes).await,
+                }
+            });
+            canceler.join().unwrap();
+            result
+        });
+        match result {
+            Ok(()) => done += 1,
+            Err(LockError::CommitUnknown(_)) => unknown += 1,
+            Err(error) => {
+                undone += 1;
+                assert!(!changed(&arena), "committed, and {error:?}");
+            }
+        }
+        arena.execute("DROP SCHEMA IF EXISTS many CASCADE");
+    }
+    println!("{unknown} unknown, {done} done, {undone} undone");
+}
+
+#[test]
+fn a_panic_of_the_instrumentation_at_the_commit_leaves_the_connection_marked() {
+    let arena = Arena::new();
+    let (mut conn, _) = block_on(connect(&arena));
+    let mut once = false;
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        let is_commit = matches!(event, InstrumentationEvent::CommitTransaction { .. });
+        if is_commit && !mem::replace(&mut once, true) {
+            panic!("the instrumentation panics");
+        }
+    });
+    catch_unwind(AssertUnwindSafe(|| block_on(run(&mut conn, &[])))).unwrap_err();
+    let error = block_on(run(&mut conn, &[])).unwrap_err();
+    assert!(matches!(error, LockError::ConnectionLost(_)), "{error:?}");
+    drop(conn);
+    assert!(!changed(&arena));
+}
+
 #[test]
 fn a_savepoint_whose_session_is_ended_is_a_lost_connection() {
     let arena = Arena::new();
@@ -197,7 +282,6 @@ fn a_savepoint_whose_session_is_ended_is_a_lost_connection() {
 
 #[test]
 fn begins_and_commits_are_reported_to_the_instrumentation() {
-    use diesel::connection::InstrumentationEvent;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]

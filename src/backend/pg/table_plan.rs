@@ -29,8 +29,8 @@ use crate::{
     sql::{ErasedRows, Keys, Named, QueriedModel, Remembered, TableName},
 };
 
-/// The maximum number of recheck rounds of a call that waits. A limited query that loses a row in each round would otherwise keep a set
-/// running for ever.
+/// The maximum number of recheck rounds of a call. A limited query that loses a row in each round would otherwise keep a set running for
+/// ever; so would a key that is read back as another one, because `table!` names another type than the column has.
 const MOST_LOOKS: usize = 1_000;
 
 /// The number of queries up to which bind parameters are not counted. So few queries exceed the limit only if one of them has about a

@@ -50,6 +50,7 @@ mod standby;
 mod text_cache;
 mod views;
 mod whole;
+mod wrong_types;
 
 use diesel_async::AsyncPgConnection as AsyncConn;
 

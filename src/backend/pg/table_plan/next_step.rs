@@ -98,11 +98,7 @@ impl PgTable<'_> {
     }
 
     fn look_once_more(&mut self, i: usize) -> Result<Stage> {
-        if self.waits() && self.models[i].looks > MOST_LOOKS { Err(self.moved()) } else { Ok(self.look(i)) }
-    }
-
-    fn waits(&self) -> bool {
-        matches!(self.wait_policy, WaitPolicy::Block | WaitPolicy::Timeout(_))
+        if self.models[i].looks > MOST_LOOKS { Err(self.moved()) } else { Ok(self.look(i)) }
     }
 
     fn moved(&self) -> LockError {
