@@ -98,7 +98,13 @@ impl PgTable<'_> {
     }
 
     fn look_once_more(&mut self, i: usize) -> Result<Stage> {
-        if self.models[i].looks > MOST_LOOKS { Err(self.moved()) } else { Ok(self.look(i)) }
+        let model = &self.models[i];
+        match model.looks > MOST_LOOKS {
+            // Without a query no row enters or leaves the set.
+            true if model.choices.is_empty() => Err(read_as_another_key()),
+            true => Err(self.moved()),
+            false => Ok(self.look(i)),
+        }
     }
 
     fn moved(&self) -> LockError {
@@ -136,6 +142,13 @@ impl PgTable<'_> {
         let reason = LockObstacle::RowSecurity { policies: self.policies.take() };
         LockError::NotLockable { table, rows, reason, source: None }
     }
+}
+
+/// Returns the error for a row whose key, as it was read, the server does not find.
+fn read_as_another_key() -> LockError {
+    let advice = "the row of a key that was asked for is there, but by the key that is read from it there is none: name the type of the \
+                  column in `table!`, by which its values are read";
+    LockError::Unsupported { clause: "a key that is read as another one", advice }
 }
 
 /// Returns the error for two rows with one key: a set distinguishes its rows by their keys.
