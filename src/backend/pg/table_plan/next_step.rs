@@ -99,12 +99,11 @@ impl PgTable<'_> {
 
     fn look_once_more(&mut self, i: usize) -> Result<Stage> {
         let model = &self.models[i];
-        match model.looks > MOST_LOOKS {
-            // Without a query no row enters or leaves the set.
-            true if model.choices.is_empty() => Err(read_as_another_key()),
-            true => Err(self.moved()),
-            false => Ok(self.look(i)),
+        if model.looks <= MOST_LOOKS {
+            return Ok(self.look(i));
         }
+        // Without a query no row enters or leaves the set.
+        Err(if model.choices.is_empty() { read_as_another_key() } else { self.moved() })
     }
 
     fn moved(&self) -> LockError {

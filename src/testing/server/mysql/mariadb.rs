@@ -41,6 +41,9 @@ const WAITS: &str = "SELECT CAST(w.trx_mysql_thread_id AS SIGNED), CAST(b.trx_my
 /// Whoever asks again sooner gets the same answer for ever.
 const PAUSE: Duration = Duration::from_millis(110);
 
+/// The name of the lock that whoever looks has.
+const TURN: &str = "diesel_lockset looks who waits";
+
 /// The last answer of a server, to any thread.
 struct Look {
     begun: Instant,
@@ -96,12 +99,14 @@ pub(super) fn in_turn<C, T>(conn: &mut C, look: impl FnOnce(&mut C) -> T) -> T
 where
     C: LockConnection<Backend = Mysql>,
 {
-    let turn = |conn: &mut C, call: &str| sql::<Nullable<BigInt>>(call).get_result::<Option<i64>>(conn);
-    let has_turn = turn(conn, "SELECT GET_LOCK('diesel_lockset looks who waits', 10)") == Ok(Some(1));
+    let turn = |conn: &mut C, call, rest| {
+        sql::<Nullable<BigInt>>(call).bind::<Text, _>(TURN).sql(rest).get_result::<Option<i64>>(conn)
+    };
+    let has_turn = turn(conn, "SELECT GET_LOCK(", ", 10)") == Ok(Some(1));
     let seen = look(conn);
     if has_turn {
         // It ends with the session at the latest.
-        let _ = turn(conn, "SELECT RELEASE_LOCK('diesel_lockset looks who waits')");
+        let _ = turn(conn, "SELECT RELEASE_LOCK(", ")");
     }
     seen
 }
